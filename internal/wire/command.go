@@ -1,0 +1,67 @@
+package wire
+
+// Op says what a command does to the replicated state.
+type Op uint8
+
+// The operations. Their numbers are part of the protocol.
+const (
+	OpSet           Op = 1  // Key, Value
+	OpDelete        Op = 2  // Key
+	OpAdd           Op = 3  // Key, Delta
+	OpCompareAndSet Op = 4  // Key, Value, Expect
+	OpOpenSession   Op = 5  // the session's id is the position of this command
+	OpRenewSession  Op = 6  // Session
+	OpCloseSession  Op = 7  // Session
+	OpBarrier       Op = 8  // orders nothing but itself; strong reads wait for one
+	OpTick          Op = 9  // Delta: milliseconds that count, at most one tick interval
+	OpAudit         Op = 10 // Value: the ids of the members that must vote (AppendStrings)
+	OpAuditVote     Op = 11 // Key: the voter's id, Expect: the audit's position, Value: its digest (8 bytes, little endian)
+)
+
+// Command is one entry of the total order. Which fields count depends on Op;
+// the others are zero.
+//
+// Set, Delete, Add and CompareAndSet carry (Session, Seq, Floor): see the
+// store's documentation of sessions. Seq starts at 1 in each session.
+type Command struct {
+	Op      Op
+	Session uint64 // id of the session, the position of its OpOpenSession
+	Seq     uint64 // number of this write within its session, from 1
+	Floor   uint64 // lowest Seq whose outcome the client still wants; <= Seq
+	Key     string
+	Value   []byte
+	Expect  uint64 // CompareAndSet: the version expected, 0 meaning absent
+	Delta   int64
+}
+
+// Status is the outcome of a command or a request.
+type Status uint8
+
+// The outcomes. Their numbers are part of the protocol.
+const (
+	StatusOK              Status = 0
+	StatusNotFound        Status = 1  // Get: no such variable. (Delete of an absent variable is StatusNotFound too, and changes nothing.)
+	StatusConflict        Status = 2  // CompareAndSet: the version differs; Result.Version has the present one
+	StatusNotInteger      Status = 3  // Add: the value is not the decimal text of an int64
+	StatusOverflow        Status = 4  // Add: the sum does not fit an int64
+	StatusTooLarge        Status = 5  // key or value beyond the node's limits; nothing was done
+	StatusBadRequest      Status = 6  // malformed or forbidden; nothing was done
+	StatusSessionExpired  Status = 7  // the group does not know the session (any more); this attempt did nothing
+	StatusStaleSequence   Status = 8  // Seq below the session's floor: never executed by this attempt
+	StatusTooManyResults  Status = 9  // Seq is too far above the floor (MaxSessionResults); nothing was done
+	StatusTooManySessions Status = 10 // the group has MaxSessions sessions; nothing was done
+	StatusUnavailable     Status = 11 // this node does not serve now (not a member, leaving, overloaded); nothing was done
+	StatusTimeout         Status = 12 // the node did not reach the position or the outcome within the request's timeout; a write's outcome is unknown
+	StatusGeneration      Status = 13 // the group's state was lost and began anew, or it is another group
+	StatusVersion         Status = 14 // handshake: no protocol version in common
+	StatusInterrupted     Status = 15 // the node lost its place in the group while the write was in flight: outcome unknown, retry elsewhere
+	StatusLagged          Status = 16 // a delivery stream fell too far behind and ends
+)
+
+// Result is what a replica computes for a command. Equal on every replica.
+type Result struct {
+	Status   Status
+	Position uint64 // where the command took effect (for a repeated write: its first position)
+	Version  uint64 // Conflict: the variable's present version, 0 if absent
+	Number   int64  // Add: the sum
+}

@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"context"
+	"time"
+)
+
+// Versions of the protocol that this release speaks.
+const (
+	MinVersion = 1
+	MaxVersion = 1
+)
+
+// Magic begins every connection.
+const Magic = "dsm\n"
+
+// Role says what a connection is for.
+type Role uint8
+
+// The roles.
+const (
+	RoleClient  Role = 1
+	RolePeer    Role = 2 // a link between two members; Extra is internal/transport's
+	RoleObserve Role = 3 // state for a joiner; Extra is the server's
+)
+
+// Hello is the first thing on a connection, from the side that dialled.
+// Group and Generation are 0 when the dialler is not bound to a group yet.
+type Hello struct {
+	Role       Role
+	MinVersion uint16
+	MaxVersion uint16
+	Group      uint64
+	Generation uint64
+	Extra      []byte // role-specific, at most MaxHelloBytes
+}
+
+// MaxHelloBytes bounds an encoded Hello and HelloReply.
+const MaxHelloBytes = 4096
+
+// HelloReply answers a Hello. With a Status other than OK the node closes the
+// connection after it, and Message says why and what to do.
+type HelloReply struct {
+	Status  Status
+	Version uint16 // the version chosen
+	Info    Info
+	Message string
+	Extra   []byte
+}
+
+// Info is what a node tells about itself in the handshake.
+type Info struct {
+	Group         uint64
+	Generation    uint64
+	NodeID        string
+	Incarnation   uint64
+	MaxKeyBytes   uint32
+	MaxValueBytes uint32
+	MaxInFlight   uint32        // requests in flight per connection
+	SessionTTL    time.Duration // renew well within it
+}
+
+// Frame kinds of a client connection.
+const (
+	FrameRequest  = 1 // client to node
+	FrameReply    = 2 // node to client
+	FrameDelivery = 3 // node to client, after RequestSubscribe
+	FrameGoAway   = 4 // node to client: no new requests here, the node is leaving; those in flight are answered
+)
+
+// RequestKind says what a request asks for.
+type RequestKind uint8
+
+// The kinds of requests.
+const (
+	RequestGet       RequestKind = 1 // Key, Position: the value at or after Position
+	RequestGetStrong RequestKind = 2 // Key: linearizable
+	RequestWrite     RequestKind = 3 // Command: one of Set .. CloseSession
+	RequestStatus    RequestKind = 4 // reply Data: JSON of a node's status
+	RequestSubscribe RequestKind = 5 // reply Position: the stream's first delivery has a later position; FrameDelivery frames follow
+	RequestDigest    RequestKind = 6 // Position 0: order an audit, reply its position and this node's digest (Version) there. Position p > 0: this node's digest at the audit ordered at p
+	RequestPing      RequestKind = 7
+	RequestBarrier   RequestKind = 8 // an ordered no-op: replies its position
+)
+
+// Request is one request on a client connection.
+type Request struct {
+	ID       uint64
+	Kind     RequestKind
+	Timeout  time.Duration // how long the client waits, 0 for the node's default; counted from receipt
+	Position uint64        // what the session has seen
+	Key      string
+	Command  Command // RequestWrite
+}
+
+// Reply answers a request.
+type Reply struct {
+	ID       uint64
+	Status   Status
+	Position uint64 // the position the answer reflects; a write's own position
+	Version  uint64 // Get: version of the value. Write: as in Result. Digest: the digest
+	Number   int64
+	Data     []byte // Get: the value, read-only. Status: JSON. Errors: text for people
+}
+
+// Delivery is one message as a node delivered it: Count commands at the
+// consecutive positions from First.
+type Delivery struct {
+	View        uint64
+	Sender      string // id of the sending member
+	Incarnation uint64
+	Seq         uint64 // number of the message in (View, Sender), from 1
+	First       uint64
+	Count       int
+	Payload     []byte // Count commands, encoded one after the other
+	Effects     []byte // bitmap, least significant bit first: command i took effect
+}
+
+// Conn is a connection to one node as the driver's session logic sees it. A
+// network connection and an embedded node both implement it. Its methods may
+// be called by many goroutines at once.
+//
+// An error means that there was no reply: ErrNotSent (wrapped) when the
+// request certainly did not reach the node, the context's error when it ended
+// first, anything else when the connection broke. Everything the node has to
+// say, errors too, is in the Reply's Status.
+type Conn interface {
+	// Get reads key at or after position.
+	Get(ctx context.Context, key string, position uint64, strong bool) (Reply, error)
+	// Write submits a command and waits for its result.
+	Write(ctx context.Context, position uint64, cmd Command) (Reply, error)
+	// Ping makes a round trip to the node.
+	Ping(ctx context.Context) error
+	// Info is what the node told in the handshake.
+	Info() Info
+	// Close ends the connection. Calls in flight return errors.
+	Close() error
+}
