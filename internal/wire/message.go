@@ -91,6 +91,10 @@ type Request struct {
 	Position uint64        // what the session has seen
 	Key      string
 	Command  Command // RequestWrite
+
+	// RawCommand is the encoding of Command. DecodeRequest sets it, for the
+	// node to put into a batch as it is; AppendRequest takes it when it is set.
+	RawCommand []byte
 }
 
 // Reply answers a request.

@@ -1,0 +1,142 @@
+package wire
+
+import "encoding/binary"
+
+// fields says which fields of a Command count.
+type fields uint8
+
+const (
+	fieldSession fields = 1 << iota
+	fieldSequence
+	fieldKey
+	fieldValue
+	fieldExpect
+	fieldDelta
+)
+
+// opFields has the fields of each operation, by its number. The zero Op and
+// numbers beyond the table are no operations.
+var opFields = [...]fields{
+	OpSet:           fieldSession | fieldSequence | fieldKey | fieldValue,
+	OpDelete:        fieldSession | fieldSequence | fieldKey,
+	OpAdd:           fieldSession | fieldSequence | fieldKey | fieldDelta,
+	OpCompareAndSet: fieldSession | fieldSequence | fieldKey | fieldValue | fieldExpect,
+	OpOpenSession:   0,
+	OpRenewSession:  fieldSession,
+	OpCloseSession:  fieldSession,
+	OpBarrier:       0,
+	OpTick:          fieldDelta,
+	OpAudit:         fieldValue,
+	OpAuditVote:     fieldKey | fieldValue | fieldExpect,
+}
+
+// Valid reports whether op is one of the operations of this release.
+func (op Op) Valid() bool {
+	return op != 0 && int(op) < len(opFields)
+}
+
+// Append appends the encoding of c to dst: the operation, and the fields that
+// count for it. The others are left out. It panics when c.Op is not valid,
+// since what it would write could not be read by any replica.
+func (c *Command) Append(dst []byte) []byte {
+	if !c.Op.Valid() {
+		panic("wire: Append of a command without a valid operation")
+	}
+	has := opFields[c.Op]
+	dst = append(dst, byte(c.Op))
+	if has&fieldSession != 0 {
+		dst = binary.AppendUvarint(dst, c.Session)
+	}
+	if has&fieldSequence != 0 {
+		dst = binary.AppendUvarint(dst, c.Seq)
+		// The floor is close below Seq, so their distance is short. The
+		// arithmetic wraps, so that any pair is told as it is.
+		dst = binary.AppendUvarint(dst, c.Seq-c.Floor)
+	}
+	if has&fieldKey != 0 {
+		dst = appendBytes(dst, c.Key)
+	}
+	if has&fieldValue != 0 {
+		dst = appendBytes(dst, c.Value)
+	}
+	if has&fieldExpect != 0 {
+		dst = binary.AppendUvarint(dst, c.Expect)
+	}
+	if has&fieldDelta != 0 {
+		dst = binary.AppendVarint(dst, c.Delta)
+	}
+	return dst
+}
+
+// DecodeCommand takes one command off the front of b and returns what follows
+// it. Key and Value alias b: clone what is kept longer than b. A command has
+// exactly one encoding, so what it took of b may be passed on as it is.
+func DecodeCommand(b []byte) (c Command, rest []byte, err error) {
+	cur := cursor{b: b}
+	cur.command(&c)
+	if cur.bad {
+		return Command{}, nil, ErrMalformed
+	}
+	return c, cur.b, nil
+}
+
+// command takes a command into c, which must be zero.
+func (cur *cursor) command(c *Command) {
+	c.Op = Op(cur.uint8())
+	if !c.Op.Valid() {
+		cur.fail()
+		return
+	}
+	has := opFields[c.Op]
+	if has&fieldSession != 0 {
+		c.Session = cur.uvarint()
+	}
+	if has&fieldSequence != 0 {
+		c.Seq = cur.uvarint()
+		c.Floor = c.Seq - cur.uvarint()
+	}
+	if has&fieldKey != 0 {
+		c.Key = aliasString(cur.bytes())
+	}
+	if has&fieldValue != 0 {
+		c.Value = cur.bytes()
+	}
+	if has&fieldExpect != 0 {
+		c.Expect = cur.uvarint()
+	}
+	if has&fieldDelta != 0 {
+		c.Delta = cur.varint()
+	}
+}
+
+// AppendStrings appends a list of strings: their number, and each with its
+// length.
+func AppendStrings(dst []byte, list []string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(list)))
+	for _, s := range list {
+		dst = appendBytes(dst, s)
+	}
+	return dst
+}
+
+// DecodeStrings is the inverse of AppendStrings. b must hold the list and
+// nothing else. The strings are copies. An empty list is nil.
+func DecodeStrings(b []byte) ([]string, error) {
+	cur := cursor{b: b}
+	// Each string takes at least its length's byte, which bounds the memory.
+	n := cur.max(uint64(len(b)))
+	if cur.bad || n > uint64(len(cur.b)) {
+		return nil, ErrMalformed
+	}
+	var list []string
+	if n > 0 {
+		list = make([]string, 0, n)
+	}
+	for range n {
+		list = append(list, string(cur.bytes()))
+	}
+	if err := cur.end(); err != nil {
+		return nil, err
+	}
+	return list, nil
+}

@@ -1,0 +1,137 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+)
+
+// Sizes of a FrameReader's buffer, in bytes.
+const (
+	minReadBuffer  = 4 << 10   // at first
+	maxReadBuffer  = 64 << 10  // for batches of small frames
+	keepReadBuffer = 256 << 10 // a larger one, made for one large frame, is let go after it
+)
+
+// maxEmptyReads bounds how often in a row a reader may return nothing.
+const maxEmptyReads = 100
+
+// FrameReader splits a stream into frames. One Read fetches whatever has
+// arrived, often many frames; Next hands them out one by one. It is for one
+// goroutine.
+type FrameReader struct {
+	src        io.Reader
+	limit      uint32
+	buf        []byte
+	start, end int   // buf[start:end] has been read and not handed out
+	err        error // of the last Read, told once the frames before it are out
+}
+
+// NewFrameReader returns a reader of frames whose length, which counts the kind
+// and the body, is at most limit bytes.
+func NewFrameReader(src io.Reader, limit uint32) *FrameReader {
+	return &FrameReader{src: src, limit: limit}
+}
+
+// Next returns the next frame. It reads only when no whole frame is buffered.
+//
+// The body belongs to the reader, and stays as it is until a call of Next that
+// reads, which is one made while Buffered is false. So a caller may take all
+// frames that are buffered and work on them together.
+//
+// The error is io.EOF at the end of the stream between frames,
+// io.ErrUnexpectedEOF within one, ErrFrameTooLarge or ErrMalformed (wrapped) for
+// a length that cannot be, or the source's own. After an error every further
+// call returns it again.
+func (f *FrameReader) Next() (kind byte, body []byte, err error) {
+	for {
+		size, err := f.frame()
+		if err != nil {
+			f.err = err
+			f.start, f.end = 0, 0
+			return 0, nil, err
+		}
+		if size > 0 && f.end-f.start >= size {
+			frame := f.buf[f.start : f.start+size : f.start+size]
+			f.start += size
+			return frame[HeaderBytes], frame[HeaderBytes+1:], nil
+		}
+		if f.err != nil {
+			return 0, nil, f.sticky()
+		}
+		f.makeRoom(size)
+		f.read()
+	}
+}
+
+// Buffered reports whether Next would return without reading: with a whole
+// frame, or with the error that its length makes.
+func (f *FrameReader) Buffered() bool {
+	size, err := f.frame()
+	return err != nil || (size > 0 && f.end-f.start >= size)
+}
+
+// frame returns the size, with its header, of the frame at the front, 0 while
+// the header is not there.
+func (f *FrameReader) frame() (int, error) {
+	if f.end-f.start < HeaderBytes {
+		return 0, nil
+	}
+	n := binary.LittleEndian.Uint32(f.buf[f.start:])
+	if n == 0 {
+		return 0, fmt.Errorf("%w: a frame without a kind", ErrMalformed)
+	}
+	if n > f.limit {
+		return 0, fmt.Errorf("%w: %d bytes announced, %d are allowed", ErrFrameTooLarge, n, f.limit)
+	}
+	return HeaderBytes + int(n), nil
+}
+
+// sticky is the error of the source, after all whole frames.
+func (f *FrameReader) sticky() error {
+	if f.end > f.start {
+		f.err = unexpectedEOF(f.err)
+	}
+	f.start, f.end = 0, 0
+	return f.err
+}
+
+// makeRoom sees to it that buf has room behind end. size is that of the frame
+// at the front, or 0. The buffer grows only once it is full of what has really
+// arrived: an announced length alone takes no memory.
+func (f *FrameReader) makeRoom(size int) {
+	have, want := f.end-f.start, len(f.buf)
+	switch {
+	case want == 0:
+		want = minReadBuffer
+	case have == 0 && want > keepReadBuffer:
+		want = minReadBuffer
+	case f.end == want && want < maxReadBuffer:
+		// The last Read took all the room it had, so more is likely waiting.
+		want *= 2
+	case have == want:
+		// A large frame, whose size is known here and not reached yet.
+		want = min(2*have, size)
+	}
+	if want != len(f.buf) {
+		buf := make([]byte, want)
+		copy(buf, f.buf[f.start:f.end])
+		f.buf = buf
+	} else {
+		copy(f.buf, f.buf[f.start:f.end])
+	}
+	f.start, f.end = 0, have
+}
+
+// read calls the source once, or again while it returns nothing at all.
+func (f *FrameReader) read() {
+	for range maxEmptyReads {
+		n, err := f.src.Read(f.buf[f.end:])
+		f.end += n
+		f.err = err
+		if n > 0 || err != nil {
+			return
+		}
+	}
+	f.err = io.ErrNoProgress
+}

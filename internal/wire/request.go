@@ -1,0 +1,87 @@
+package wire
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// AppendRequest appends r as a whole frame. Of a write it appends RawCommand
+// as it is when that is set, and encodes Command otherwise. A negative Timeout
+// counts as 0. It panics when r.Kind is not one of the kinds.
+func AppendRequest(dst []byte, r *Request) []byte {
+	start := len(dst)
+	dst = beginFrame(dst, FrameRequest)
+	dst = binary.AppendUvarint(dst, r.ID)
+	dst = append(dst, byte(r.Kind))
+	dst = binary.AppendUvarint(dst, uint64(max(r.Timeout, 0)))
+	dst = binary.AppendUvarint(dst, r.Position)
+	switch r.Kind {
+	case RequestGet, RequestGetStrong:
+		// The key goes to the end of the frame, which tells its length.
+		dst = append(dst, r.Key...)
+	case RequestWrite:
+		if r.RawCommand != nil {
+			dst = append(dst, r.RawCommand...)
+		} else {
+			dst = r.Command.Append(dst)
+		}
+	case RequestStatus, RequestSubscribe, RequestDigest, RequestPing, RequestBarrier:
+	default:
+		panic("wire: AppendRequest of an unknown kind")
+	}
+	return endFrame(dst, start)
+}
+
+// DecodeRequest reads the body of a request's frame. Key, Command and
+// RawCommand alias body: clone what is kept longer. RawCommand is exactly the
+// encoding of Command, so that it may be embedded in a batch unread.
+func DecodeRequest(body []byte) (Request, error) {
+	cur := cursor{b: body}
+	r := Request{ID: cur.uvarint(), Kind: RequestKind(cur.uint8())}
+	r.Timeout = time.Duration(cur.duration())
+	r.Position = cur.uvarint()
+	switch r.Kind {
+	case RequestGet, RequestGetStrong:
+		r.Key = aliasString(cur.rest())
+	case RequestWrite:
+		raw := cur.b
+		cur.command(&r.Command)
+		r.RawCommand = raw[:len(raw):len(raw)]
+	case RequestStatus, RequestSubscribe, RequestDigest, RequestPing, RequestBarrier:
+	default:
+		cur.fail()
+	}
+	if err := cur.end(); err != nil {
+		return Request{}, err
+	}
+	return r, nil
+}
+
+// AppendReply appends r as a whole frame.
+func AppendReply(dst []byte, r *Reply) []byte {
+	start := len(dst)
+	dst = beginFrame(dst, FrameReply)
+	dst = binary.AppendUvarint(dst, r.ID)
+	dst = append(dst, byte(r.Status))
+	dst = binary.AppendUvarint(dst, r.Position)
+	dst = binary.AppendUvarint(dst, r.Version)
+	dst = binary.AppendVarint(dst, r.Number)
+	// The data goes to the end of the frame, which tells its length.
+	dst = append(dst, r.Data...)
+	return endFrame(dst, start)
+}
+
+// DecodeReply reads the body of a reply's frame. Data aliases body, and is nil
+// when it is empty. A Status that this release does not know is let through.
+func DecodeReply(body []byte) (Reply, error) {
+	cur := cursor{b: body}
+	r := Reply{ID: cur.uvarint(), Status: Status(cur.uint8())}
+	r.Position = cur.uvarint()
+	r.Version = cur.uvarint()
+	r.Number = cur.varint()
+	r.Data = cur.rest()
+	if err := cur.end(); err != nil {
+		return Reply{}, err
+	}
+	return r, nil
+}
