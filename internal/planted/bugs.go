@@ -1,0 +1,21 @@
+package planted
+
+// Bug names one known mistake. The descriptions are in list.go, which release
+// binaries do not contain.
+type Bug uint8
+
+// The known mistakes.
+const (
+	WrongEnd Bug = iota + 1
+	ClockBehind
+	CollidingIDs
+	EarlyReturn
+	JoinerMisses
+	ReadMissInstalls
+	MaximumRule
+	UnfinishedUnordered
+	FutureDropped
+	NoStability
+	WedgeWithoutBase
+	AckAcrossGap
+)
