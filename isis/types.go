@@ -15,6 +15,23 @@ type View struct {
 	Members []MemberID
 }
 
+// Rank returns the rank of m in v, or -1 when m is no member.
+func (v *View) Rank(m MemberID) int {
+	for i := range v.Members {
+		if v.Members[i].Incarnation == m.Incarnation && v.Members[i].ID == m.ID {
+			return i
+		}
+	}
+	return -1
+}
+
+// Attempt is a view change under way: the view proposed, whose Prev is the base
+// view that it follows, and the survivor of the base view that leads the flush.
+type Attempt struct {
+	View   View
+	Leader MemberID
+}
+
 // Kind is a kind of message between members.
 type Kind uint8
 
@@ -29,6 +46,15 @@ const (
 	KindCutAck     Kind = 7 // member to leader: View is the attempt's id
 	KindCommit     Kind = 8 // member to members: View is committed
 )
+
+// String returns the name that the literature gives the message.
+func (k Kind) String() string {
+	names := [...]string{"?", "PROPOSE", "PROPOSAL", "FINAL", "ACK", "FLUSH-STATE", "CUT", "CUT-ACK", "COMMIT"}
+	if int(k) >= len(names) {
+		return names[0]
+	}
+	return names[k]
+}
 
 // Message is what members send to one another over reliable FIFO links.
 // Which fields count depends on Kind; the others are zero.
@@ -55,17 +81,18 @@ type Entry struct {
 	Held     bool   // in a cut: Payload is left out, since the receiver holds it
 }
 
-// FlushState is a wedged survivor's part in a flush (design 4.4, step 2).
+// FlushState is a wedged survivor's part in a flush.
 type FlushState struct {
-	Position uint64 // commands known to be delivered or deliverable everywhere; Entries follow it
+	Position uint64 // commands delivered whose messages every member is known to hold; Entries follow it
 	Clock    uint64
 	Entries  []Entry
 }
 
-// Cut is the common end of the old view (design 4.4, step 3): from Base on,
-// these entries in this order.
+// Cut is the common end of the old view: from Base on, these entries in this
+// order.
 type Cut struct {
 	Base    uint64
-	Clock   uint64 // highest priority in the cut
+	Clock   uint64     // highest priority in the cut
+	Members []MemberID // of the old view, by rank: a joiner does not know them
 	Entries []Entry
 }

@@ -1,0 +1,133 @@
+package isis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
+)
+
+// messageKey names a message within a view.
+type messageKey struct {
+	sender uint32
+	seq    uint64
+}
+
+// computeCut merges the survivors' flush states into the common end of the old
+// view, whose members are given by rank.
+//
+// Messages whose final priority any survivor knows come first, in the order of
+// (final, sender). All others come after them, by (sender, sequence), with new
+// finals above every priority and clock in the states. Giving those the maximum
+// of the survivors' proposals instead would be wrong: a member that is gone may
+// have delivered a (final 8) before b since its own proposal for b was 9. The
+// survivors never saw that 9; the maximum of theirs, 7, would put b before a.
+// Behind everything final, the survivors extend what the lost member saw.
+//
+// The base is the least position: what a survivor beyond it has delivered, the
+// one at the base holds as final.
+func computeCut(states []*FlushState, members []MemberID) (*Cut, error) {
+	ties := orderOfIDs(members)
+	cut := &Cut{Base: states[0].Position, Members: members}
+	known := map[messageKey]int{} // index in cut.Entries
+	for _, s := range states {
+		cut.Base = min(cut.Base, s.Position)
+		cut.Clock = max(cut.Clock, s.Clock)
+		for _, e := range s.Entries {
+			cut.Clock = max(cut.Clock, e.Priority)
+			if int(e.Sender) >= len(ties) || e.Count == 0 {
+				return nil, fmt.Errorf("%w: flush state with an entry of rank %d, %d commands", ErrProtocol, e.Sender, e.Count)
+			}
+			if err := merge(cut, known, e); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortFunc(cut.Entries, func(a, b Entry) int { return compareCut(a, b, ties) })
+	if planted.On(planted.MaximumRule) {
+		return cut, nil
+	}
+	for i := range cut.Entries {
+		if e := &cut.Entries[i]; !e.Final {
+			cut.Clock++
+			e.Priority, e.Final = cut.Clock, true
+		}
+	}
+	return cut, nil
+}
+
+// merge adds e to the cut, or what it tells of a message that is there already.
+func merge(cut *Cut, known map[messageKey]int, e Entry) error {
+	key := messageKey{e.Sender, e.Seq}
+	i, ok := known[key]
+	if !ok {
+		known[key] = len(cut.Entries)
+		cut.Entries = append(cut.Entries, e)
+		return nil
+	}
+	have := &cut.Entries[i]
+	switch {
+	case have.Count != e.Count || have.Final && e.Final && have.Priority != e.Priority:
+		return fmt.Errorf("%w: survivors hold different messages %d of rank %d", ErrProtocol, e.Seq, e.Sender)
+	case e.Final:
+		have.Priority, have.Final = e.Priority, true
+	case !have.Final:
+		have.Priority = max(have.Priority, e.Priority)
+	}
+	return nil
+}
+
+func compareCut(a, b Entry, ties []uint32) int {
+	if planted.On(planted.MaximumRule) {
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(ties[a.Sender], ties[b.Sender]))
+	}
+	switch {
+	case a.Final && b.Final:
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(ties[a.Sender], ties[b.Sender]))
+	case a.Final:
+		return -1
+	case b.Final:
+		return 1
+	case planted.On(planted.UnfinishedUnordered):
+		return cmp.Or(cmp.Compare(a.Sender, b.Sender), cmp.Compare(b.Seq, a.Seq))
+	default:
+		return cmp.Or(cmp.Compare(a.Sender, b.Sender), cmp.Compare(a.Seq, b.Seq))
+	}
+}
+
+// without returns the cut for a survivor whose flush state is s: payloads that
+// it holds are left out, and so are those of what it has delivered.
+func (c *Cut) without(s *FlushState) *Cut {
+	holds := make(map[messageKey]bool, len(s.Entries))
+	for _, e := range s.Entries {
+		holds[messageKey{e.Sender, e.Seq}] = true
+	}
+	lean := &Cut{Base: c.Base, Clock: c.Clock, Members: c.Members, Entries: slices.Clone(c.Entries)}
+	position := c.Base
+	for i := range lean.Entries {
+		e := &lean.Entries[i]
+		if position < s.Position || holds[messageKey{e.Sender, e.Seq}] {
+			e.Held, e.Payload = true, nil
+		}
+		position += uint64(e.Count)
+	}
+	return lean
+}
+
+// orderOfIDs returns, by rank, the place of each member's id among the ids.
+// Incarnations decide between equal ids, which no registry gives out.
+func orderOfIDs(members []MemberID) []uint32 {
+	ranks := make([]int, len(members))
+	for i := range ranks {
+		ranks[i] = i
+	}
+	slices.SortFunc(ranks, func(a, b int) int {
+		return cmp.Or(cmp.Compare(members[a].ID, members[b].ID), cmp.Compare(members[a].Incarnation, members[b].Incarnation))
+	})
+	ties := make([]uint32, len(members))
+	for place, rank := range ranks {
+		ties[rank] = uint32(place)
+	}
+	return ties
+}

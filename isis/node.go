@@ -1,0 +1,250 @@
+package isis
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrProtocol is wrapped by every error of Step: the message breaks the
+// protocol and was not taken; the state is unchanged. The sender is faulty or
+// its link is: the caller should cut the link and report the peer.
+var ErrProtocol = errors.New("isis: protocol violation")
+
+// ErrMissedView is returned by Commit for a view that lists this member but
+// that it cannot enter, because it does not hold the cut before it. The caller
+// must start over as a new incarnation.
+var ErrMissedView = errors.New("isis: a view was committed without this member's cut")
+
+// Config sets up a Node. Zero values stand for the defaults.
+type Config struct {
+	Self MemberID
+
+	// Agreed chooses agreed delivery instead of safe: a message is delivered
+	// once it is final at the head of the queue, without waiting until every
+	// member is known to hold its FINAL.
+	Agreed bool
+
+	// Window is the number of own messages that may await PROPOSALs. Default 2.
+	Window int
+
+	// MaxBatchCommands and MaxBatchBytes bound one message. A single longer
+	// command is a message of its own. Defaults 8192 and 1 MiB.
+	MaxBatchCommands int
+	MaxBatchBytes    int
+
+	// MaxPendingBytes bounds the commands that wait for room in the window.
+	// Default 64 MiB.
+	MaxPendingBytes int
+
+	// MaxFuture bounds the messages kept for a view or an attempt that has not
+	// reached this member yet. Default 65536.
+	MaxFuture int
+}
+
+func (c *Config) setDefaults() {
+	setDefault(&c.Window, 2)
+	setDefault(&c.MaxBatchCommands, 8192)
+	setDefault(&c.MaxBatchBytes, 1<<20)
+	setDefault(&c.MaxPendingBytes, 64<<20)
+	setDefault(&c.MaxFuture, 65536)
+}
+
+func setDefault(v *int, d int) {
+	if *v <= 0 {
+		*v = d
+	}
+}
+
+// Phase is where a Node stands.
+type Phase uint8
+
+// The phases.
+const (
+	Observing Phase = iota // in no view: loads state, follows a member's deliveries, may be part of an attempt
+	Normal                 // in a view
+	Wedged                 // in a view that is being flushed: sends, accepts and delivers nothing in it
+	Excluded               // a view was committed without this member: nothing more happens here
+)
+
+func (p Phase) String() string {
+	return [...]string{"observing", "normal", "wedged", "excluded"}[p]
+}
+
+// Node is one member's protocol state. It is not safe for concurrent use: its
+// owner calls one method at a time, and Ready after a turn's last Step.
+type Node struct {
+	cfg      Config
+	phase    Phase
+	position uint64 // commands delivered
+	clock    uint64
+	pending  batches
+
+	// The view, and what it has under way.
+	view       View
+	self       int      // own rank
+	ties       []uint32 // by rank: place of the id among the members' ids
+	senders    []sender // by rank
+	stability  stability
+	queue      holdback
+	nextSeq    uint64
+	unfinished int      // own messages that await PROPOSALs
+	answered   []uint64 // by rank: seq of the last own message it has answered
+	unstable   []*entry // agreed delivery: delivered, not known to be held by all
+	free       []*entry
+
+	flush  flush
+	future []kept
+	donor  MemberID // observing: whose deliveries are followed
+
+	out, spare Ready
+}
+
+// Envelope is a message and the member it goes to.
+type Envelope struct {
+	To MemberID
+	Message
+}
+
+// Delivery is a message at its place in the total order: its Count commands
+// take the positions from First on.
+type Delivery struct {
+	View    uint64
+	Sender  MemberID
+	Seq     uint64
+	First   uint64
+	Count   uint32
+	Payload []byte
+	Own     bool // submitted at this node
+}
+
+// Ready is what the owner has to do after a turn, in this order: send Messages
+// (their slices are valid until the next Step), apply Deliveries, note the
+// views Entered (with the deliveries before and after told apart by their View),
+// report Installed.
+type Ready struct {
+	Messages   []Envelope
+	Deliveries []Delivery
+	Entered    []View
+	Installed  uint64  // attempt that this member led and that all members acknowledged; 0: none
+	Rejected   []error // kept messages that turned out to break the protocol
+}
+
+// New returns a node that observes, at position 0.
+func New(cfg Config) *Node {
+	cfg.setDefaults()
+	return &Node{
+		cfg: cfg,
+		pending: batches{
+			maxBytes:    cfg.MaxBatchBytes,
+			maxCommands: cfg.MaxBatchCommands,
+			limitBytes:  cfg.MaxPendingBytes,
+		},
+	}
+}
+
+// View returns the view the node is in; its ID is 0 while it is in none.
+func (n *Node) View() View { return n.view }
+
+// Phase tells where the node stands.
+func (n *Node) Phase() Phase { return n.phase }
+
+// Position is the number of commands delivered.
+func (n *Node) Position() uint64 { return n.position }
+
+// Pending is the number of commands submitted that no message carries yet.
+func (n *Node) Pending() int { return n.pending.pending }
+
+// Idle tells that nothing submitted here waits or is under way.
+func (n *Node) Idle() bool {
+	return n.pending.pending == 0 && (n.phase == Observing || len(n.senders[n.self].undelivered()) == 0)
+}
+
+// HeldBack is the number of messages in the hold-back queue.
+func (n *Node) HeldBack() int { return n.queue.len() }
+
+// Attempt returns the id of the attempt the node is wedged for, or 0.
+func (n *Node) Attempt() uint64 { return n.flush.attempt.View.ID }
+
+// Rank returns the node's rank in its view, or -1.
+func (n *Node) Rank() int {
+	if n.view.ID == 0 {
+		return -1
+	}
+	return n.self
+}
+
+// Unanswered appends to dst the members that owe a PROPOSAL for this node's
+// oldest unfinished message, and returns its sequence number, 0 if there is
+// none.
+func (n *Node) Unanswered(dst []MemberID) (uint64, []MemberID) {
+	if n.unfinished == 0 {
+		return 0, dst
+	}
+	oldest := n.nextSeq - uint64(n.unfinished)
+	for rank, seq := range n.answered {
+		if rank != n.self && seq < oldest {
+			dst = append(dst, n.view.Members[rank])
+		}
+	}
+	return oldest, dst
+}
+
+// Submit queues an encoded command for this node's next message. The bytes are
+// copied. It returns false when MaxPendingBytes wait already. Submitted commands
+// are delivered in the order of submission.
+func (n *Node) Submit(command []byte) bool { return n.pending.add(command) }
+
+// Step takes a message from another member. An error wraps ErrProtocol.
+func (n *Node) Step(from MemberID, m *Message) error {
+	switch m.Kind {
+	case KindPropose, KindProposal, KindFinal, KindAck:
+		return n.stepView(from, m)
+	case KindFlushState, KindCut, KindCutAck:
+		return n.stepFlush(from, m)
+	case KindCommit:
+		n.provesCommit(m.View)
+		return nil
+	default:
+		return n.violation(from, m, "unknown kind")
+	}
+}
+
+// Ready ends a turn: it starts messages, delivers, acknowledges, and returns
+// what the owner has to do. The result is valid until the next call of Ready.
+func (n *Node) Ready() *Ready {
+	if n.phase == Normal {
+		n.start()
+		n.deliver()
+		n.acknowledge()
+	}
+	n.out, n.spare = n.spare, n.out
+	n.out.reset()
+	return &n.spare
+}
+
+func (r *Ready) reset() {
+	clear(r.Messages)
+	clear(r.Deliveries)
+	r.Messages = r.Messages[:0]
+	r.Deliveries = r.Deliveries[:0]
+	r.Entered = r.Entered[:0]
+	r.Rejected = nil
+	r.Installed = 0
+}
+
+func (n *Node) send(to MemberID, m Message) {
+	n.out.Messages = append(n.out.Messages, Envelope{To: to, Message: m})
+}
+
+// broadcast sends m to all other members of the view.
+func (n *Node) broadcast(m Message) {
+	for rank, member := range n.view.Members {
+		if rank != n.self {
+			n.send(member, m)
+		}
+	}
+}
+
+func (n *Node) violation(from MemberID, m *Message, why string) error {
+	return fmt.Errorf("%w: %s %d/%d from %s#%d: %s", ErrProtocol, m.Kind, m.View, m.Seq, from.ID, from.Incarnation, why)
+}
