@@ -1,0 +1,162 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"testing"
+	"testing/iotest"
+
+	"pgregory.net/rapid"
+)
+
+// frameOf is a frame with a body.
+func frameOf(kind byte, body []byte) []byte {
+	return endFrame(append(beginFrame(nil, kind), body...), 0)
+}
+
+// pieces hands out the parts of a stream one Read each, and counts the reads.
+type pieces struct {
+	parts [][]byte
+	reads int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	p.reads++
+	if len(p.parts) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, p.parts[0])
+	if p.parts[0] = p.parts[0][n:]; len(p.parts[0]) == 0 {
+		p.parts = p.parts[1:]
+	}
+	return n, nil
+}
+
+// However a stream is cut into reads, the same frames come out, and all those
+// that are buffered stay as they are until a read.
+func TestFrameReaderAnyCut(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		bodies := rapid.SliceOfN(rapid.OneOf(
+			rapid.SliceOfN(rapid.Byte(), 0, 40),
+			rapid.Map(rapid.IntRange(0, 300<<10), func(n int) []byte { return bytes.Repeat([]byte{byte(n)}, n) }),
+		), 0, 12).Draw(t, "bodies")
+		var stream []byte
+		for i, b := range bodies {
+			stream = append(stream, frameOf(byte(i+1), b)...)
+		}
+		src := &pieces{}
+		for len(stream) > 0 {
+			n := min(len(stream), rapid.OneOf(rapid.IntRange(1, 20), rapid.IntRange(1, 200<<10)).Draw(t, "piece"))
+			src.parts = append(src.parts, stream[:n])
+			stream = stream[n:]
+		}
+		f := NewFrameReader(src, 1<<20)
+		var batch [][]byte
+		first := 0
+		for i := range bodies {
+			kind, body, err := f.Next()
+			if err != nil || kind != byte(i+1) {
+				t.Fatalf("frame %d: kind %d, %v", i, kind, err)
+			}
+			batch = append(batch, body)
+			if f.Buffered() {
+				continue
+			}
+			for j, b := range batch {
+				if !bytes.Equal(b, bodies[first+j]) {
+					t.Fatalf("frame %d differs", first+j)
+				}
+			}
+			batch, first = batch[:0], i+1
+		}
+		for range 2 {
+			if _, _, err := f.Next(); err != io.EOF {
+				t.Fatalf("at the end: %v", err)
+			}
+		}
+	})
+}
+
+func TestFrameReaderOneReadForManyFrames(t *testing.T) {
+	var stream []byte
+	for range 50 {
+		stream = append(stream, frameOf(1, []byte("body"))...)
+	}
+	src := &pieces{parts: [][]byte{stream}}
+	f := NewFrameReader(src, 100)
+	for i := range 50 {
+		if _, _, err := f.Next(); err != nil {
+			t.Fatal(err)
+		}
+		if f.Buffered() != (i < 49) {
+			t.Fatalf("Buffered after frame %d", i)
+		}
+	}
+	if src.reads != 1 {
+		t.Errorf("%d reads", src.reads)
+	}
+}
+
+// What a length announces takes no memory until it arrives.
+func TestFrameReaderGrowsWithWhatArrives(t *testing.T) {
+	const announced = 1 << 30
+	head := binary.LittleEndian.AppendUint32(nil, announced)
+	src := &pieces{parts: [][]byte{head, make([]byte, 10<<10)}}
+	f := NewFrameReader(src, announced)
+	if _, _, err := f.Next(); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatal(err)
+	}
+	if len(f.buf) > maxReadBuffer {
+		t.Errorf("a buffer of %d bytes for 10 KiB", len(f.buf))
+	}
+}
+
+// A buffer that one large frame has made is let go when it is empty.
+func TestFrameReaderShrinks(t *testing.T) {
+	large := frameOf(1, make([]byte, 1<<20))
+	src := &pieces{parts: [][]byte{large, frameOf(2, nil)}}
+	f := NewFrameReader(src, 2<<20)
+	for range 2 {
+		if _, _, err := f.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(f.buf) > keepReadBuffer {
+		t.Errorf("%d bytes are kept", len(f.buf))
+	}
+}
+
+func TestFrameReaderErrors(t *testing.T) {
+	broken := errors.New("broken")
+	good := frameOf(1, []byte("ok"))
+	for name, c := range map[string]struct {
+		src  io.Reader
+		want error
+	}{
+		"end":          {bytes.NewReader(good), io.EOF},
+		"in a header":  {bytes.NewReader(append(bytes.Clone(good), 1, 0)), io.ErrUnexpectedEOF},
+		"in a body":    {bytes.NewReader(append(bytes.Clone(good), 9, 0, 0, 0, 1)), io.ErrUnexpectedEOF},
+		"no kind":      {bytes.NewReader(append(bytes.Clone(good), 0, 0, 0, 0)), ErrMalformed},
+		"too large":    {bytes.NewReader(append(bytes.Clone(good), 101, 0, 0, 0)), ErrFrameTooLarge},
+		"source":       {io.MultiReader(bytes.NewReader(good), iotest.ErrReader(broken)), broken},
+		"data and err": {iotest.DataErrReader(bytes.NewReader(good)), io.EOF},
+		"stuck":        {io.MultiReader(bytes.NewReader(good), stuck{}), io.ErrNoProgress},
+	} {
+		f := NewFrameReader(c.src, 100)
+		if _, body, err := f.Next(); err != nil || string(body) != "ok" {
+			t.Errorf("%s: the frame before it: %q, %v", name, body, err)
+		}
+		for range 2 {
+			if _, _, err := f.Next(); !errors.Is(err, c.want) {
+				t.Errorf("%s: %v, want %v", name, err, c.want)
+			}
+		}
+	}
+}
+
+// stuck is a reader that never returns anything.
+type stuck struct{}
+
+func (stuck) Read([]byte) (int, error) { return 0, nil }
