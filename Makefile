@@ -1,0 +1,75 @@
+# Every target calls plain go commands; CI calls these targets.
+
+GO       ?= go
+TOOL      = $(GO) tool -modfile=tools/go.mod
+FUZZTIME ?= 20s
+
+# `make` alone does what a change must pass; `make help` lists the rest.
+.PHONY: all
+all: check test ## check and test
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.PHONY: build
+build: ## compile the commands into bin/
+	$(GO) build -o bin/ ./cmd/...
+
+.PHONY: fmt
+fmt: ## format every file
+	$(TOOL) golangci-lint fmt ./...
+
+.PHONY: check
+check: ## modules, formatting, vet and lint, with and without the planted bugs
+	$(GO) mod verify
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	$(GO) vet -tags planted ./...
+	$(TOOL) golangci-lint config verify
+	$(TOOL) golangci-lint run ./...
+	$(TOOL) golangci-lint run --build-tags planted ./...
+
+.PHONY: test
+test: ## every test
+	$(GO) test ./...
+
+.PHONY: race
+race: ## every test, under the race detector
+	$(GO) test -race ./...
+
+.PHONY: planted
+planted: ## switch on every known mistake, and name what caught it
+	$(GO) test -tags planted -run Planted -v ./...
+
+# Fuzzing takes one target at a time, so list them first. The listing is a
+# command of its own: a package that does not compile must fail the target.
+.PHONY: fuzz
+fuzz: ## fuzz each target for FUZZTIME
+	@for pkg in $$($(GO) list ./...); do \
+		listing=$$($(GO) test -list '^Fuzz' $$pkg) || { echo "$$listing"; exit 1; }; \
+		for target in $$(echo "$$listing" | grep '^Fuzz'); do \
+			echo "== $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## micro-benchmarks, for benchstat (make bench > new.txt; make benchstat)
+	$(GO) test -run '^$$' -bench . -benchmem -count 10 ./...
+
+.PHONY: benchstat
+benchstat: ## compare old.txt with new.txt
+	$(TOOL) benchstat old.txt new.txt
+
+# The generated code is committed; only a change of the .proto file needs this,
+# and with it protoc (Debian: protobuf-compiler). The plugins are pinned in
+# tools/go.mod, and built into bin/ because protoc looks for binaries.
+.PHONY: generate
+generate: ## generate the code of the registry's API (needs protoc)
+	@command -v protoc >/dev/null || { echo "protoc is missing: install protobuf-compiler" >&2; exit 1; }
+	$(GO) build -modfile=tools/go.mod -o bin/ \
+		google.golang.org/protobuf/cmd/protoc-gen-go connectrpc.com/connect/cmd/protoc-gen-connect-go
+	cd registry/registrypb && PATH="$(CURDIR)/bin:$$PATH" protoc \
+		--go_out=. --go_opt=paths=source_relative \
+		--connect-go_out=. --connect-go_opt=paths=source_relative registry.proto

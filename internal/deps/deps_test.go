@@ -1,0 +1,145 @@
+package deps
+
+import (
+	"bytes"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+// TestPolicy holds every file of the module that is not a test to its package's
+// rule. It reads files, not what the build would choose of them, so that files
+// for other systems count too.
+func TestPolicy(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return skip(path, entry.Name())
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		if plantedOnly(file) {
+			return nil
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		for _, violation := range violations(filepath.ToSlash(dir), file) {
+			t.Errorf("%s: %s", path, violation)
+		}
+		files++
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files == 0 {
+		t.Error("no Go file was found: the test looks in the wrong place")
+	}
+}
+
+// skip leaves out directories that are not of this module's packages: hidden
+// ones, test data, and the tools' module.
+func skip(path, name string) error {
+	if path == root {
+		return nil
+	}
+	if strings.HasPrefix(name, ".") || name == "testdata" || path == filepath.Join(root, "tools") {
+		return filepath.SkipDir
+	}
+	return nil
+}
+
+// TestRowsAreDownward holds that the table itself keeps to the arrows, so that a
+// row cannot quietly turn one round.
+func TestRowsAreDownward(t *testing.T) {
+	for dir, r := range policy {
+		for _, target := range r.ours {
+			if _, ok := policy[target]; !ok {
+				t.Errorf("%s may import %s, which has no row", dir, target)
+			}
+			if above(target, dir) {
+				t.Errorf("%s may import %s, which stands above or beside it", dir, target)
+			}
+			if strings.HasPrefix(target, "cmd/") {
+				t.Errorf("%s may import the command %s", dir, target)
+			}
+		}
+	}
+	for _, target := range []string{"internal/store", "internal/transport", "isis", "registry", "server"} {
+		for _, dir := range []string{"driver", "internal/client", "internal/wire"} {
+			if slices.Contains(policy[dir].ours, target) {
+				t.Errorf("%s may import %s: applications would carry the server", dir, target)
+			}
+		}
+	}
+}
+
+// above reports whether target stands above dir, or beside it: server and driver
+// do not know each other.
+func above(target, dir string) bool {
+	if level(target) != level(dir) {
+		return level(target) > level(dir)
+	}
+	return level(dir) > 0 && top(target) != top(dir)
+}
+
+// level orders the layers.
+func level(dir string) int {
+	switch top(dir) {
+	case "cmd", "examples":
+		return 3
+	case "bench":
+		return 2
+	case "server", "driver":
+		return 1
+	default:
+		return 0
+	}
+}
+
+// top returns the first element of a directory.
+func top(dir string) string {
+	first, _, _ := strings.Cut(dir, "/")
+	return first
+}
+
+// TestDriverIsLight asks the build itself what comes into an application with
+// the driver: the standard library, and pure internal packages of this module.
+func TestDriverIsLight(t *testing.T) {
+	for _, dir := range []string{"internal/wire", "internal/client", "driver"} {
+		if matches, err := filepath.Glob(filepath.Join(root, dir, "*.go")); err != nil || matches == nil {
+			continue // the rule may stand before the package does
+		}
+		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./"+dir)
+		cmd.Dir = root
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", cmd, err, &stderr)
+		}
+		for path := range strings.FieldsSeq(string(out)) {
+			if ours := strings.TrimPrefix(path, module+"/"); !slices.Contains([]string{"driver", "internal/client", "internal/wire"}, ours) {
+				t.Errorf("%s carries %s into applications", dir, path)
+			}
+		}
+	}
+}

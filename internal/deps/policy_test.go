@@ -1,0 +1,110 @@
+package deps
+
+// A rule says what one package may import outside its tests.
+type rule struct {
+	std     stdlib
+	ours    []string // packages of this module
+	outside []string // packages of other modules
+}
+
+// stdlib says how much of the standard library a package may use, and with it
+// whether the package is pure.
+type stdlib uint8
+
+const (
+	// pure: values in, values out. No I/O, time, randomness, goroutine, channel,
+	// lock or log.
+	pure stdlib = iota
+	// pureTimed: pure, but times and durations may be values; the clock may not
+	// be asked and no timer may be started.
+	pureTimed
+	// whole: all of the standard library.
+	whole
+)
+
+// pureStd is what pure packages may import.
+var pureStd = []string{
+	"bytes", "cmp", "encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt", "hash/crc32", "iter", "maps",
+	"math", "math/bits", "slices", "sort", "strconv", "strings", "unicode", "unicode/utf8",
+}
+
+// impureFunctions are functions of packages that pure code may import which
+// reach out of it all the same.
+var impureFunctions = map[string][]string{
+	"fmt": {"Print", "Printf", "Println", "Scan", "Scanf", "Scanln"},
+	"time": {
+		"After", "AfterFunc", "Now", "NewTicker", "NewTimer", "Since", "Sleep", "Tick", "Until",
+	},
+}
+
+// policy has a row for every package, by its directory. Arrows point down only:
+// cmd > bench > server > {registry, isis, internal/store, internal/transport};
+// driver stands beside server. Rows may stand here before their package does.
+var policy = map[string]rule{
+	// The pure core.
+	"internal/planted":    {std: pure},
+	"isis":                {std: pure, ours: []string{"internal/planted"}},
+	"internal/session":    {std: pure, ours: []string{"internal/planted", "internal/wire"}},
+	"registry/membership": {std: pureTimed, ours: []string{"internal/planted"}},
+
+	// What applications import: these packages, and the standard library.
+	"internal/wire":   {std: whole},
+	"internal/client": {std: whole, ours: []string{"internal/wire"}},
+	"driver":          {std: whole, ours: []string{"internal/client", "internal/wire"}},
+
+	// The parts of a node.
+	"internal/store": {
+		std:     whole,
+		ours:    []string{"internal/planted", "internal/session", "internal/wire"},
+		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
+	},
+	"internal/transport": {std: whole, ours: []string{"internal/planted", "internal/wire", "isis"}},
+
+	// The registry.
+	"registry": {
+		std:     whole,
+		ours:    []string{"internal/planted", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect"},
+		outside: []string{"connectrpc.com/connect", "go.etcd.io/bbolt", "google.golang.org/protobuf"},
+	},
+	"registry/registrypb":                   {std: whole, outside: []string{"google.golang.org/protobuf"}},
+	"registry/registrypb/registrypbconnect": {std: whole, ours: []string{"registry/registrypb"}, outside: []string{"connectrpc.com/connect"}},
+
+	// Nodes, and what stands on them.
+	"server": {
+		std: whole,
+		ours: []string{
+			"internal/planted", "internal/session", "internal/store", "internal/transport", "internal/wire", "isis",
+			"registry", "registry/registrypb", "registry/registrypb/registrypbconnect",
+		},
+		outside: []string{"connectrpc.com/connect", "golang.org/x/sys/unix"},
+	},
+	"internal/history": {std: whole, ours: []string{"internal/wire"}, outside: []string{"github.com/zeebo/xxh3"}},
+	"internal/sim": {
+		std:  whole,
+		ours: []string{"internal/history", "internal/planted", "internal/session", "internal/store", "internal/wire", "isis", "registry/membership"},
+	},
+	"bench": {
+		std:  whole,
+		ours: []string{"driver", "internal/history", "internal/planted", "internal/wire", "registry", "server"},
+		outside: []string{
+			"github.com/HdrHistogram/hdrhistogram-go", "github.com/olekukonko/tablewriter",
+			"github.com/schollz/progressbar/v3", "github.com/zeebo/xxh3", "golang.org/x/term",
+		},
+	},
+
+	// Commands and examples: they parse, wire and exit.
+	"cmd/dsm": {
+		std:     whole,
+		ours:    []string{"driver", "internal/wire", "registry", "registry/registrypb", "registry/registrypb/registrypbconnect", "server"},
+		outside: []string{"connectrpc.com/connect", "github.com/olekukonko/tablewriter", "github.com/spf13/cobra"},
+	},
+	"cmd/dsmbench": {
+		std:     whole,
+		ours:    []string{"bench"},
+		outside: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term"},
+	},
+	"examples/web": {std: whole, ours: []string{"driver", "server"}},
+
+	// Tests only.
+	"internal/deps": {std: pure},
+}
