@@ -1,0 +1,194 @@
+package store
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// maxTickMillis bounds what one tick may add to the clock. A group ticks every
+// second or so; a tick beyond this is a mistake.
+const maxTickMillis = int64(time.Hour / time.Millisecond)
+
+// apply executes one command and reports whether it took effect.
+func (s *Store) apply(position uint64, c *wire.Command) (wire.Result, bool) {
+	status := wire.StatusBadRequest
+	switch c.Op {
+	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet:
+		return s.applyWrite(position, c)
+	case wire.OpOpenSession:
+		status = s.openSession(position)
+	case wire.OpRenewSession:
+		status = s.renewSession(c.Session)
+	case wire.OpCloseSession:
+		status = s.closeSession(c.Session)
+	case wire.OpBarrier:
+		status = wire.StatusOK
+	case wire.OpTick:
+		status = s.tick(c.Delta)
+	case wire.OpAudit:
+		status = s.beginAudit(position, c.Value)
+	case wire.OpAuditVote:
+		status = s.castVote(c)
+	}
+	return wire.Result{Status: status, Position: position}, status == wire.StatusOK
+}
+
+// applyWrite executes a write once in its session: a repeated one is answered
+// with the result of its first execution.
+func (s *Store) applyWrite(position uint64, c *wire.Command) (wire.Result, bool) {
+	refused := func(status wire.Status) (wire.Result, bool) {
+		return wire.Result{Status: status, Position: position}, false
+	}
+	if c.Session == 0 {
+		return refused(wire.StatusBadRequest)
+	}
+	sess := s.sessions.byID[c.Session]
+	if sess == nil {
+		return refused(wire.StatusSessionExpired)
+	}
+	if c.Seq == 0 || c.Floor > c.Seq {
+		s.sessions.admit(sess, 0)
+		return refused(wire.StatusBadRequest)
+	}
+	s.sessions.admit(sess, c.Floor)
+	if c.Seq < sess.floor {
+		return refused(wire.StatusStaleSequence)
+	}
+	if first := sess.results.get(c.Seq); first.Position != 0 {
+		return first, false
+	}
+	if c.Seq-sess.floor >= uint64(s.limits.MaxSessionResults) {
+		return refused(wire.StatusTooManyResults)
+	}
+	result := s.write(position, c)
+	s.sessions.record(sess, c.Seq, result)
+	return result, result.Status == wire.StatusOK
+}
+
+// write executes a write.
+func (s *Store) write(position uint64, c *wire.Command) wire.Result {
+	result := wire.Result{Position: position}
+	result.Status = s.limits.checkVariable(c.Key, c.Value)
+	if result.Status != wire.StatusOK {
+		return result
+	}
+	e, old := s.variables.find(c.Key)
+	switch c.Op {
+	case wire.OpSet:
+		s.variables.set(e, c.Key, c.Value, position)
+	case wire.OpDelete:
+		if old == nil {
+			result.Status = wire.StatusNotFound
+			break
+		}
+		s.variables.remove(e, position)
+	case wire.OpAdd:
+		result.Number, result.Status = sum(old, c.Delta)
+		if result.Status == wire.StatusOK {
+			s.number = strconv.AppendInt(s.number[:0], result.Number, 10)
+			s.variables.set(e, c.Key, s.number, position)
+		}
+	case wire.OpCompareAndSet:
+		var present uint64
+		if old != nil {
+			present = old.position
+		}
+		if present != c.Expect {
+			result.Status, result.Version = wire.StatusConflict, present
+			break
+		}
+		s.variables.set(e, c.Key, c.Value, position)
+	}
+	return result
+}
+
+// checkVariable tells whether a variable may have this key and value.
+func (l *Limits) checkVariable(key string, value []byte) wire.Status {
+	switch {
+	case key == "" || key[0] == 0: // keys that begin with a zero byte are reserved
+		return wire.StatusBadRequest
+	case len(key) > l.MaxKeyBytes || len(value) > l.MaxValueBytes:
+		return wire.StatusTooLarge
+	}
+	return wire.StatusOK
+}
+
+// sum adds delta to the number that a version holds, none being 0.
+func sum(old *version, delta int64) (int64, wire.Status) {
+	number := int64(0)
+	if old != nil {
+		var err error
+		number, err = strconv.ParseInt(string(old.value), 10, 64)
+		if err != nil {
+			return 0, wire.StatusNotInteger
+		}
+	}
+	if (delta > 0 && number > math.MaxInt64-delta) || (delta < 0 && number < math.MinInt64-delta) {
+		return 0, wire.StatusOverflow
+	}
+	return number + delta, wire.StatusOK
+}
+
+func (s *Store) openSession(position uint64) wire.Status {
+	if len(s.sessions.byID) >= s.limits.MaxSessions {
+		return wire.StatusTooManySessions
+	}
+	s.sessions.open(position)
+	return wire.StatusOK
+}
+
+func (s *Store) renewSession(id uint64) wire.Status {
+	sess := s.sessions.byID[id]
+	if sess == nil {
+		return wire.StatusSessionExpired
+	}
+	s.sessions.admit(sess, 0)
+	return wire.StatusOK
+}
+
+func (s *Store) closeSession(id uint64) wire.Status {
+	sess := s.sessions.byID[id]
+	if sess == nil {
+		return wire.StatusSessionExpired
+	}
+	s.sessions.remove(sess)
+	return wire.StatusOK
+}
+
+func (s *Store) tick(millis int64) wire.Status {
+	if millis < 0 || millis > maxTickMillis {
+		return wire.StatusBadRequest
+	}
+	s.sessions.tick(uint64(millis), s.limits.ttlMillis())
+	return wire.StatusOK
+}
+
+func (s *Store) beginAudit(position uint64, list []byte) wire.Status {
+	voters, ok := decodeVoters(list)
+	if !ok {
+		return wire.StatusBadRequest
+	}
+	digest := s.Digest() // before the audit itself
+	s.audit.begin(position, voters)
+	if s.OnAudit != nil {
+		s.OnAudit(position, digest, voters)
+	}
+	return wire.StatusOK
+}
+
+func (s *Store) castVote(c *wire.Command) wire.Status {
+	if !s.audit.cast(c.Expect, c.Key, c.Value) {
+		return wire.StatusBadRequest
+	}
+	if s.audit.missing == 0 {
+		decided := s.audit
+		s.audit = audit{}
+		if s.OnVerdict != nil {
+			s.OnVerdict(decided.position, decided.verdict())
+		}
+	}
+	return wire.StatusOK
+}

@@ -1,0 +1,65 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// The digest of a state is the sum, modulo 2^64, of a hash of each thing in it.
+// A sum depends on no order and follows each change in constant time: take off
+// the hash of what was, add the hash of what is. It finds replicas that differ
+// by mistake; it is no defence against someone who wants them to.
+
+// Each kind of thing hashes under a seed of its own, so that no two of
+// different kinds weigh the same by being made of the same numbers.
+const (
+	seedSession = 0x73657373696f6e01
+	seedResult  = 0x726573756c740002
+	seedClock   = 0x636c6f636b000003
+	seedAudit   = 0x6175646974000004
+	seedTrailer = 0x747261696c657205
+)
+
+// hashVariable hashes a variable whose key hashes to keyHash.
+func hashVariable(keyHash uint64, value []byte, position uint64) uint64 {
+	return xxh3.HashSeed(value, keyHash^position*0x9e3779b97f4a7c15)
+}
+
+// hashSession hashes what a session holds apart from its results.
+func hashSession(id, renewed, floor uint64) uint64 {
+	var b [24]byte
+	binary.LittleEndian.PutUint64(b[0:], id)
+	binary.LittleEndian.PutUint64(b[8:], renewed)
+	binary.LittleEndian.PutUint64(b[16:], floor)
+	return xxh3.HashSeed(b[:], seedSession)
+}
+
+// hashResult hashes the result recorded for write seq of a session.
+func hashResult(session, seq uint64, r *wire.Result) uint64 {
+	var b [48]byte
+	binary.LittleEndian.PutUint64(b[0:], session)
+	binary.LittleEndian.PutUint64(b[8:], seq)
+	binary.LittleEndian.PutUint64(b[16:], r.Position)
+	binary.LittleEndian.PutUint64(b[24:], r.Version)
+	binary.LittleEndian.PutUint64(b[32:], uint64(r.Number))
+	b[40] = byte(r.Status)
+	return xxh3.HashSeed(b[:], seedResult)
+}
+
+// hashClock hashes the group's clock.
+func hashClock(clock uint64) uint64 {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], clock)
+	return xxh3.HashSeed(b[:], seedClock)
+}
+
+// hashTrailer ties a digest to the position it was taken at.
+func hashTrailer(digest, position uint64) uint64 {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[0:], digest)
+	binary.LittleEndian.PutUint64(b[8:], position)
+	return xxh3.HashSeed(b[:], seedTrailer)
+}

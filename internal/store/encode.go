@@ -1,0 +1,83 @@
+package store
+
+import "encoding/binary"
+
+// formatVersion is the first thing in an encoded snapshot. A state is given
+// only to a node that speaks the same version.
+const formatVersion = 1
+
+// The records of an encoded snapshot: a header, sessions and variables in any
+// order, a trailer. Each begins with its kind; all numbers are varints.
+const (
+	recordHeader   = 1 // format version, limits, position, clock, audit
+	recordSession  = 2 // id, renewed, floor, number of results, results
+	recordVariable = 3 // key, version, value
+	recordTrailer  = 4 // digest tied to the position (8 bytes)
+)
+
+func appendHeader(dst []byte, s *Snapshot) []byte {
+	dst = append(dst, recordHeader, formatVersion)
+	for _, limit := range s.store.limits.numbers() {
+		dst = binary.AppendUvarint(dst, limit)
+	}
+	dst = binary.AppendUvarint(dst, s.position)
+	dst = binary.AppendUvarint(dst, s.clock)
+	return appendAudit(dst, &s.audit)
+}
+
+// appendAudit appends the position, 0 without an audit, and the votes.
+func appendAudit(dst []byte, a *audit) []byte {
+	dst = binary.AppendUvarint(dst, a.position)
+	if a.position == 0 {
+		return dst
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(a.votes)))
+	for _, v := range a.votes {
+		dst = appendBytes(dst, v.voter)
+		if !v.cast {
+			dst = append(dst, 0)
+			continue
+		}
+		dst = append(dst, 1)
+		dst = binary.LittleEndian.AppendUint64(dst, v.digest)
+	}
+	return dst
+}
+
+// appendSession appends a session. Each result has the distance of its sequence
+// from the one before, the first from the floor.
+func appendSession(dst []byte, s *session) []byte {
+	dst = append(dst, recordSession)
+	dst = binary.AppendUvarint(dst, s.id)
+	dst = binary.AppendUvarint(dst, s.renewed)
+	dst = binary.AppendUvarint(dst, s.floor)
+	dst = binary.AppendUvarint(dst, uint64(s.results.count()))
+	last := s.floor
+	for seq, r := range s.results.all() {
+		dst = binary.AppendUvarint(dst, seq-last)
+		dst = append(dst, byte(r.Status))
+		dst = binary.AppendUvarint(dst, r.Position)
+		dst = binary.AppendUvarint(dst, r.Version)
+		dst = binary.AppendVarint(dst, r.Number)
+		last = seq
+	}
+	return dst
+}
+
+func appendVariable(dst []byte, key string, v *version) []byte {
+	dst = append(dst, recordVariable)
+	dst = appendBytes(dst, key)
+	dst = binary.AppendUvarint(dst, v.position)
+	return appendBytes(dst, v.value)
+}
+
+func appendTrailer(dst []byte, s *Snapshot) []byte {
+	dst = append(dst, recordTrailer)
+	return binary.LittleEndian.AppendUint64(dst, hashTrailer(s.digest, s.position))
+}
+
+// appendBytes appends a length and the bytes.
+func appendBytes[T string | []byte](dst []byte, b T) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(b)))
+	return append(dst, b...)
+}

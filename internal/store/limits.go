@@ -1,0 +1,92 @@
+package store
+
+import (
+	"fmt"
+	"time"
+)
+
+// Limits bound what the state takes in. They are counted in the ordered state,
+// so every replica of a group must have the same; a snapshot carries them and
+// [Restore] refuses one with others. Zero fields stand for the defaults.
+type Limits struct {
+	MaxKeyBytes       int           // length of a key, default 1,024
+	MaxValueBytes     int           // length of a value, default 1 MiB, at least 20
+	MaxSessions       int           // sessions alive at a time, default 100,000
+	MaxSessionResults int           // distance of a write's Seq from its session's floor, default 65,536
+	SessionTTL        time.Duration // group time without a command until a session expires, in whole milliseconds, default 60 s
+}
+
+// The defaults and the highest limits that make sense: a snapshot's record
+// holds one variable or one session whole.
+const (
+	defaultMaxKeyBytes       = 1 << 10
+	defaultMaxValueBytes     = 1 << 20
+	defaultMaxSessions       = 100_000
+	defaultMaxSessionResults = 1 << 16
+	defaultSessionTTL        = time.Minute
+
+	lowestMaxValueBytes = 20 // the longest text of an int64, so that every counter fits
+
+	highestMaxKeyBytes       = 64 << 10
+	highestMaxValueBytes     = 256 << 20
+	highestMaxSessions       = 10_000_000
+	highestMaxSessionResults = 1 << 20
+	highestSessionTTL        = 365 * 24 * time.Hour
+)
+
+// WithDefaults returns l with the defaults in place of zero fields.
+func (l Limits) WithDefaults() Limits {
+	if l.MaxKeyBytes == 0 {
+		l.MaxKeyBytes = defaultMaxKeyBytes
+	}
+	if l.MaxValueBytes == 0 {
+		l.MaxValueBytes = defaultMaxValueBytes
+	}
+	if l.MaxSessions == 0 {
+		l.MaxSessions = defaultMaxSessions
+	}
+	if l.MaxSessionResults == 0 {
+		l.MaxSessionResults = defaultMaxSessionResults
+	}
+	if l.SessionTTL == 0 {
+		l.SessionTTL = defaultSessionTTL
+	}
+	return l
+}
+
+// Validate tells which field of l is out of its range, if any.
+func (l Limits) Validate() error {
+	l = l.WithDefaults()
+	for _, f := range []struct {
+		name                   string
+		value, lowest, highest int
+	}{
+		{"MaxKeyBytes", l.MaxKeyBytes, 1, highestMaxKeyBytes},
+		{"MaxValueBytes", l.MaxValueBytes, lowestMaxValueBytes, highestMaxValueBytes},
+		{"MaxSessions", l.MaxSessions, 1, highestMaxSessions},
+		{"MaxSessionResults", l.MaxSessionResults, 1, highestMaxSessionResults},
+	} {
+		if f.value < f.lowest || f.value > f.highest {
+			return fmt.Errorf("store: %s is %d, want %d to %d", f.name, f.value, f.lowest, f.highest)
+		}
+	}
+	if ttl := l.SessionTTL; ttl < time.Millisecond || ttl > highestSessionTTL || ttl%time.Millisecond != 0 {
+		return fmt.Errorf("store: SessionTTL is %v, want whole milliseconds from 1ms to %v", ttl, highestSessionTTL)
+	}
+	return nil
+}
+
+// ttlMillis is the session TTL in the unit of the group's clock.
+func (l Limits) ttlMillis() uint64 {
+	return uint64(l.SessionTTL / time.Millisecond)
+}
+
+// limitNames names what numbers returns.
+var limitNames = [...]string{"MaxKeyBytes", "MaxValueBytes", "MaxSessions", "MaxSessionResults", "SessionTTL in ms"}
+
+// numbers returns the limits as they stand in a snapshot.
+func (l Limits) numbers() [len(limitNames)]uint64 {
+	return [...]uint64{
+		uint64(l.MaxKeyBytes), uint64(l.MaxValueBytes), uint64(l.MaxSessions), uint64(l.MaxSessionResults), l.ttlMillis(),
+	}
+}

@@ -1,0 +1,261 @@
+package store
+
+import (
+	"maps"
+	"math/big"
+	"slices"
+	"strconv"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// oracle is the store without any cleverness: plain maps, everything computed
+// anew whenever it is asked for.
+type oracle struct {
+	limits    Limits
+	position  uint64
+	clock     int64
+	variables map[string]oracleVariable
+	sessions  map[uint64]*oracleSession
+	audit     *oracleAudit
+	verdicts  []oracleVerdict
+}
+
+type oracleVariable struct {
+	value   string
+	version uint64
+}
+
+type oracleSession struct {
+	renewed int64
+	floor   uint64
+	results map[uint64]wire.Result
+}
+
+type oracleAudit struct {
+	position uint64
+	voters   []string
+	votes    map[string]uint64
+}
+
+type oracleVerdict struct {
+	Position  uint64
+	Differing []string
+}
+
+func newOracle(limits Limits) *oracle {
+	return &oracle{
+		limits:    limits.WithDefaults(),
+		variables: make(map[string]oracleVariable),
+		sessions:  make(map[uint64]*oracleSession),
+	}
+}
+
+// apply executes the next command.
+func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
+	o.position++
+	r := wire.Result{Position: o.position}
+	switch c.Op {
+	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet:
+		return o.write(c)
+	case wire.OpOpenSession:
+		if len(o.sessions) == o.limits.MaxSessions {
+			r.Status = wire.StatusTooManySessions
+			break
+		}
+		o.sessions[o.position] = &oracleSession{renewed: o.clock, floor: 1, results: make(map[uint64]wire.Result)}
+	case wire.OpRenewSession, wire.OpCloseSession:
+		s, ok := o.sessions[c.Session]
+		switch {
+		case !ok:
+			r.Status = wire.StatusSessionExpired
+		case c.Op == wire.OpCloseSession:
+			delete(o.sessions, c.Session)
+		default:
+			s.renewed = o.clock
+		}
+	case wire.OpBarrier:
+	case wire.OpTick:
+		if c.Delta < 0 || c.Delta > 3_600_000 {
+			r.Status = wire.StatusBadRequest
+			break
+		}
+		o.clock += c.Delta
+		maps.DeleteFunc(o.sessions, func(_ uint64, s *oracleSession) bool {
+			return o.clock-s.renewed >= o.limits.SessionTTL.Milliseconds()
+		})
+	case wire.OpAudit:
+		voters, err := wire.DecodeStrings(c.Value)
+		if err != nil || len(voters) == 0 || slices.Contains(voters, "") || len(distinct(voters)) != len(voters) {
+			r.Status = wire.StatusBadRequest
+			break
+		}
+		o.audit = &oracleAudit{position: o.position, voters: voters, votes: make(map[string]uint64)}
+	case wire.OpAuditVote:
+		if !o.vote(c) {
+			r.Status = wire.StatusBadRequest
+		}
+	default:
+		r.Status = wire.StatusBadRequest
+	}
+	return r, r.Status == wire.StatusOK
+}
+
+func (o *oracle) write(c wire.Command) (wire.Result, bool) {
+	r := wire.Result{Position: o.position}
+	s, ok := o.sessions[c.Session]
+	if ok {
+		s.renewed = o.clock
+	}
+	switch {
+	case c.Session == 0:
+		r.Status = wire.StatusBadRequest
+	case !ok:
+		r.Status = wire.StatusSessionExpired
+	case c.Seq == 0 || c.Floor > c.Seq:
+		r.Status = wire.StatusBadRequest
+	}
+	if r.Status != wire.StatusOK {
+		return r, false
+	}
+	s.floor = max(s.floor, c.Floor)
+	maps.DeleteFunc(s.results, func(seq uint64, _ wire.Result) bool { return seq < s.floor })
+	if c.Seq < s.floor {
+		r.Status = wire.StatusStaleSequence
+		return r, false
+	}
+	if first, ok := s.results[c.Seq]; ok {
+		return first, false
+	}
+	if c.Seq >= s.floor+uint64(o.limits.MaxSessionResults) {
+		r.Status = wire.StatusTooManyResults
+		return r, false
+	}
+	o.execute(c, &r)
+	s.results[c.Seq] = r
+	return r, r.Status == wire.StatusOK
+}
+
+func (o *oracle) execute(c wire.Command, r *wire.Result) {
+	if c.Key == "" || c.Key[0] == 0 {
+		r.Status = wire.StatusBadRequest
+		return
+	}
+	if len(c.Key) > o.limits.MaxKeyBytes || len(c.Value) > o.limits.MaxValueBytes {
+		r.Status = wire.StatusTooLarge
+		return
+	}
+	old, exists := o.variables[c.Key]
+	switch c.Op {
+	case wire.OpSet:
+		o.variables[c.Key] = oracleVariable{string(c.Value), o.position}
+	case wire.OpDelete:
+		if !exists {
+			r.Status = wire.StatusNotFound
+		}
+		delete(o.variables, c.Key)
+	case wire.OpAdd:
+		if !exists {
+			old.value = "0"
+		}
+		number, err := strconv.ParseInt(old.value, 10, 64)
+		if err != nil {
+			r.Status = wire.StatusNotInteger
+			return
+		}
+		total := new(big.Int).Add(big.NewInt(number), big.NewInt(c.Delta))
+		if !total.IsInt64() {
+			r.Status = wire.StatusOverflow
+			return
+		}
+		r.Number = total.Int64()
+		o.variables[c.Key] = oracleVariable{total.String(), o.position}
+	case wire.OpCompareAndSet:
+		if c.Expect != old.version {
+			r.Status, r.Version = wire.StatusConflict, old.version
+			return
+		}
+		o.variables[c.Key] = oracleVariable{string(c.Value), o.position}
+	}
+}
+
+func (o *oracle) vote(c wire.Command) bool {
+	a := o.audit
+	if a == nil || c.Expect != a.position || len(c.Value) != 8 || !slices.Contains(a.voters, c.Key) {
+		return false
+	}
+	if _, voted := a.votes[c.Key]; voted {
+		return false
+	}
+	digest := uint64(0)
+	for i, b := range c.Value {
+		digest |= uint64(b) << (8 * i)
+	}
+	a.votes[c.Key] = digest
+	if len(a.votes) < len(a.voters) {
+		return true
+	}
+	tally := make(map[uint64]int)
+	for _, d := range a.votes {
+		tally[d]++
+	}
+	most := slices.Max(slices.Collect(maps.Values(tally)))
+	first := slices.IndexFunc(a.voters, func(v string) bool { return tally[a.votes[v]] == most })
+	verdict := oracleVerdict{Position: a.position}
+	for _, v := range a.voters {
+		if a.votes[v] != a.votes[a.voters[first]] {
+			verdict.Differing = append(verdict.Differing, v)
+		}
+	}
+	o.verdicts = append(o.verdicts, verdict)
+	o.audit = nil
+	return true
+}
+
+// digest computes the digest from all there is.
+func (o *oracle) digest() uint64 {
+	sum := hashClock(uint64(o.clock))
+	for key, v := range o.variables {
+		sum += hashVariable(xxh3.HashString(key), []byte(v.value), v.version)
+	}
+	for id, s := range o.sessions {
+		sum += hashSession(id, uint64(s.renewed), s.floor)
+		for seq, r := range s.results {
+			sum += hashResult(id, seq, &r)
+		}
+	}
+	if o.audit != nil {
+		var a audit
+		a.begin(o.audit.position, o.audit.voters)
+		for i := range a.votes {
+			a.votes[i].digest, a.votes[i].cast = o.audit.votes[a.votes[i].voter], false
+			_, a.votes[i].cast = o.audit.votes[a.votes[i].voter]
+		}
+		a.rehash()
+		sum += a.hash
+	}
+	return sum
+}
+
+// clone returns a copy that stays as it is.
+func (o *oracle) clone() *oracle {
+	c := *o
+	c.variables = maps.Clone(o.variables)
+	c.sessions = make(map[uint64]*oracleSession)
+	for id, s := range o.sessions {
+		c.sessions[id] = &oracleSession{renewed: s.renewed, floor: s.floor, results: maps.Clone(s.results)}
+	}
+	if o.audit != nil {
+		a := *o.audit
+		a.votes = maps.Clone(a.votes)
+		c.audit = &a
+	}
+	c.verdicts = slices.Clone(o.verdicts)
+	return &c
+}
+
+func distinct(list []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(list)))
+}

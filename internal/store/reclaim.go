@@ -1,0 +1,86 @@
+package store
+
+// Bounds of the work that one message's reclaiming does.
+const (
+	reclaimPerMessage = 256     // beside twice its commands, so that reclaiming keeps ahead
+	maxDeferredReaps  = 1 << 16 // removable tombstones above which reap waits for readers
+)
+
+// reclaim gives back some of what no snapshot needs any more. It runs after a
+// message of count commands was published: what it removes from the map is
+// absent at the published position.
+func (t *variables) reclaim(count int) {
+	budget := 2*count + reclaimPerMessage
+	t.trim(budget)
+	t.reap(budget)
+}
+
+// snapshotClosed begins a pass over all entries with older versions.
+func (t *variables) snapshotClosed() {
+	t.trimLeft = t.chained.len()
+}
+
+// trim drops versions that no open snapshot sees.
+func (t *variables) trim(budget int) {
+	for ; t.trimLeft > 0 && budget > 0; budget-- {
+		t.trimLeft--
+		e := t.chained.front()
+		t.chained.pop()
+		if t.trimEntry(e) {
+			e.chained = false
+		} else {
+			t.chained.push(e)
+		}
+	}
+}
+
+// trimEntry drops the versions of an entry that no open snapshot sees, and
+// reports whether none of the older ones is left. A snapshot that stands at a
+// version while it is unlinked goes on from it all the same.
+func (t *variables) trimEntry(e *entry) bool {
+	newest := e.current.Load()
+	for newer := newest; ; {
+		old := newer.prev.Load()
+		if old == nil {
+			return newest.prev.Load() == nil
+		}
+		if t.opened.sees(old.position, newer.position) {
+			newer = old
+		} else {
+			newer.prev.Store(old.prev.Load())
+		}
+	}
+}
+
+// reap removes entries of deleted variables from the map.
+func (t *variables) reap(budget int) {
+	if t.tombstones.len() == 0 || !t.removable(t.tombstones.front()) {
+		return
+	}
+	if !t.removal.TryLock() {
+		// A reader is in readExact, for an instant. The next message does it.
+		if t.tombstones.len() < maxDeferredReaps {
+			return
+		}
+		t.removal.Lock()
+	}
+	defer t.removal.Unlock()
+	for ; budget > 0 && t.tombstones.len() > 0; budget-- {
+		dead := t.tombstones.front()
+		if !t.removable(dead) {
+			return
+		}
+		t.tombstones.pop()
+		if dead.entry.current.Load() != dead.version {
+			continue
+		}
+		t.entries.Delete(dead.entry.key)
+		t.slots.remove(dead.entry.slot, dead.entry)
+	}
+}
+
+// removable reports whether every open snapshot sees the deletion. Tombstones
+// queue in the order of their positions, so if not, none behind it is either.
+func (t *variables) removable(dead tombstone) bool {
+	return !t.opened.any() || t.opened.oldest() >= dead.version.position
+}

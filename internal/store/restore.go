@@ -1,0 +1,189 @@
+package store
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// ErrFormat means that what was given as a snapshot is not one, or not whole,
+// or of a format version that this release does not know.
+var ErrFormat = errors.New("store: not a snapshot of this format")
+
+// ErrLimits means that a snapshot comes from a store with other limits. All
+// replicas of a group must have the same.
+var ErrLimits = errors.New("store: the snapshot's limits differ from this node's")
+
+// A Restorer builds a store from the chunks of a snapshot.
+type Restorer struct {
+	store    *Store
+	position uint64
+	sessions []*session
+	began    bool // the header has been read
+	ended    bool // the trailer has been read
+	err      error
+}
+
+// Restore begins to restore a snapshot of a store with these limits, which must
+// be valid.
+func Restore(limits Limits) *Restorer {
+	return &Restorer{store: New(limits)}
+}
+
+// Chunk takes the next chunk, in the order in which [Snapshot.Next] made them.
+// It keeps nothing of b. After an error, which is ErrFormat, ErrLimits or
+// ErrDigest, the restorer is of no more use.
+func (r *Restorer) Chunk(b []byte) error {
+	d := decoder{b: b}
+	for r.err == nil && len(d.b) > 0 {
+		r.err = r.record(&d)
+	}
+	return r.err
+}
+
+// Finish returns the store at the snapshot's position, or what is wrong with
+// it. The restorer is of no use afterwards.
+func (r *Restorer) Finish() (*Store, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	if !r.ended {
+		return nil, fmt.Errorf("%w: it ends before its trailer", ErrFormat)
+	}
+	// Sessions came in no order; they expire in that of their renewals.
+	slices.SortFunc(r.sessions, func(a, b *session) int {
+		return cmp.Or(cmp.Compare(a.renewed, b.renewed), cmp.Compare(a.id, b.id))
+	})
+	for _, s := range r.sessions {
+		r.store.sessions.link(s)
+	}
+	r.store.applied.Store(r.position)
+	r.err = errors.New("store: Finish was called before")
+	return r.store, nil
+}
+
+// record takes one record.
+func (r *Restorer) record(d *decoder) error {
+	kind := d.uint8()
+	if r.ended || r.began == (kind == recordHeader) {
+		return fmt.Errorf("%w: record of kind %d out of place", ErrFormat, kind)
+	}
+	switch kind {
+	case recordHeader:
+		r.began = true
+		return r.header(d)
+	case recordSession:
+		return r.session(d)
+	case recordVariable:
+		return r.variable(d)
+	case recordTrailer:
+		r.ended = true
+		return r.trailer(d)
+	default:
+		return fmt.Errorf("%w: record of unknown kind %d", ErrFormat, kind)
+	}
+}
+
+func (r *Restorer) header(d *decoder) error {
+	if version := d.uint8(); version != formatVersion {
+		return fmt.Errorf("%w: version %d, want %d", ErrFormat, version, formatVersion)
+	}
+	var theirs [len(limitNames)]uint64
+	for i := range theirs {
+		theirs[i] = d.uvarint()
+	}
+	for i, ours := range r.store.limits.numbers() {
+		if !d.bad && theirs[i] != ours {
+			return fmt.Errorf("%w: %s is %d there and %d here", ErrLimits, limitNames[i], theirs[i], ours)
+		}
+	}
+	r.position = d.uvarint()
+	r.store.sessions.clock = d.uvarint()
+	if !r.audit(d) || d.bad {
+		return fmt.Errorf("%w: malformed header", ErrFormat)
+	}
+	return nil
+}
+
+// audit takes the audit under way and reports whether there can be such a one.
+func (r *Restorer) audit(d *decoder) bool {
+	a := audit{position: d.uvarint()}
+	if a.position == 0 {
+		return true
+	}
+	a.votes = make([]vote, d.count(2))
+	names := make([]string, len(a.votes))
+	for i := range a.votes {
+		v := &a.votes[i]
+		v.voter = string(d.bytes())
+		names[i] = v.voter
+		switch d.uint8() {
+		case 0:
+			a.missing++
+		case 1:
+			v.cast, v.digest = true, d.uint64()
+		default:
+			return false
+		}
+	}
+	a.rehash()
+	r.store.audit = a
+	return a.position <= r.position && a.missing > 0 && validVoters(names)
+}
+
+// leastResultBytes is the length of the shortest encoded result.
+const leastResultBytes = 5
+
+func (r *Restorer) session(d *decoder) error {
+	s := &session{id: d.uvarint(), renewed: d.uvarint(), floor: d.uvarint()}
+	t := r.store.sessions
+	limits := &r.store.limits
+	if d.bad || s.id == 0 || s.id > r.position || s.floor == 0 || t.byID[s.id] != nil ||
+		s.renewed > t.clock || t.clock-s.renewed >= limits.ttlMillis() || len(t.byID) >= limits.MaxSessions {
+		return fmt.Errorf("%w: impossible session %d", ErrFormat, s.id)
+	}
+	seq := s.floor
+	for i := range d.count(leastResultBytes) {
+		distance := d.uvarint()
+		result := wire.Result{Status: wire.Status(d.uint8()), Position: d.uvarint(), Version: d.uvarint(), Number: d.varint()}
+		repeated, wrapped := distance == 0 && i > 0, seq+distance < seq
+		seq += distance
+		if d.bad || repeated || wrapped || seq-s.floor >= uint64(limits.MaxSessionResults) ||
+			result.Position == 0 || result.Position > r.position {
+			return fmt.Errorf("%w: impossible result in session %d", ErrFormat, s.id)
+		}
+		t.record(s, seq, result)
+	}
+	if d.bad {
+		return fmt.Errorf("%w: malformed session %d", ErrFormat, s.id)
+	}
+	t.insert(s)
+	r.sessions = append(r.sessions, s)
+	return nil
+}
+
+func (r *Restorer) variable(d *decoder) error {
+	key, position, value := string(d.bytes()), d.uvarint(), d.bytes()
+	if d.bad || position == 0 || position > r.position || r.store.limits.checkVariable(key, value) != wire.StatusOK {
+		return fmt.Errorf("%w: impossible variable %.40q", ErrFormat, key)
+	}
+	if e, _ := r.store.variables.find(key); e != nil {
+		return fmt.Errorf("%w: variable %.40q twice", ErrFormat, key)
+	}
+	r.store.variables.set(nil, key, value, position)
+	return nil
+}
+
+func (r *Restorer) trailer(d *decoder) error {
+	digest := d.uint64()
+	if d.bad {
+		return fmt.Errorf("%w: malformed trailer", ErrFormat)
+	}
+	if digest != hashTrailer(r.store.Digest(), r.position) {
+		return ErrDigest
+	}
+	return nil
+}

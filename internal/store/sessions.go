@@ -1,0 +1,165 @@
+package store
+
+import (
+	"sync"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// A session is what the group remembers of a client: which of its writes have
+// been executed, with which result.
+type session struct {
+	id      uint64 // the position that opened it
+	renewed uint64 // the clock at its last command
+	floor   uint64 // lowest sequence that may still be executed; never falls
+	results resultLog
+
+	base uint64 // hash of id, renewed and floor, as it is in the digest
+	sum  uint64 // sum of the hashes of the results
+
+	slot         uint32
+	preserved    uint64 // number of the newest snapshot that does not need its present state
+	older, newer *session
+}
+
+// sessions is the table of sessions and the group's clock, which decides when
+// they expire.
+type sessions struct {
+	// mu guards the table, the sessions in it, and the session part of every
+	// open snapshot. The owner, the only one to change the first two, takes it
+	// only while a snapshot is open.
+	mu sync.Mutex
+
+	byID           map[uint64]*session
+	slots          slots[session]
+	oldest, newest *session // by renewed: all have the same TTL, so the oldest expires first
+	clock          uint64   // milliseconds of ordered ticks
+	sum            uint64   // of the hashes of all sessions
+	spare          sparePages
+	opened         *openSnapshots
+}
+
+func newSessions(opened *openSnapshots) *sessions {
+	return &sessions{byID: make(map[uint64]*session), opened: opened}
+}
+
+// open adds a session with this id.
+func (t *sessions) open(id uint64) {
+	// No snapshot that is open now has seen it.
+	s := &session{id: id, renewed: t.clock, floor: 1, preserved: t.opened.taken}
+	t.insert(s)
+	t.link(s)
+}
+
+// insert puts a session into the table, but for its place in the list.
+func (t *sessions) insert(s *session) {
+	t.rebase(s)
+	t.byID[s.id] = s
+	s.slot = t.slots.add(s)
+}
+
+// admit renews a session and raises its floor, if it rises.
+func (t *sessions) admit(s *session, floor uint64) {
+	t.preserve(s)
+	renewed, raised := s.renewed != t.clock, floor > s.floor
+	if renewed {
+		s.renewed = t.clock
+		t.unlink(s)
+		t.link(s)
+	}
+	if raised {
+		dropped := s.results.drop(s.id, s.floor, floor, &t.spare)
+		s.sum -= dropped
+		t.sum -= dropped
+		s.floor = floor
+	}
+	if renewed || raised {
+		t.rebase(s)
+	}
+}
+
+// record keeps the result of write seq. The session must have been admitted.
+func (t *sessions) record(s *session, seq uint64, r wire.Result) {
+	s.results.put(seq, r, &t.spare)
+	h := hashResult(s.id, seq, &r)
+	s.sum += h
+	t.sum += h
+}
+
+// remove takes a session out of the table.
+func (t *sessions) remove(s *session) {
+	t.preserve(s)
+	t.sum -= s.base + s.sum
+	s.results.release(&t.spare)
+	delete(t.byID, s.id)
+	t.slots.remove(s.slot, s)
+	t.unlink(s)
+}
+
+// tick advances the clock and removes the sessions whose last renewal is ttl
+// milliseconds or more ago.
+func (t *sessions) tick(millis, ttl uint64) {
+	t.clock += millis
+	for t.oldest != nil && t.clock-t.oldest.renewed >= ttl {
+		t.remove(t.oldest)
+	}
+}
+
+// rebase brings the sum up to date with id, renewed and floor.
+func (t *sessions) rebase(s *session) {
+	base := hashSession(s.id, s.renewed, s.floor)
+	t.sum += base - s.base
+	s.base = base
+}
+
+// digest computes the session's part of the digest afresh.
+func (s *session) digest() uint64 {
+	sum := hashSession(s.id, s.renewed, s.floor)
+	for seq, r := range s.results.all() {
+		sum += hashResult(s.id, seq, r)
+	}
+	return sum
+}
+
+// preserve must be called before a session changes: it saves its present state
+// for the open snapshots that need it.
+func (t *sessions) preserve(s *session) {
+	if s.preserved == t.opened.taken {
+		return
+	}
+	var image *session
+	for _, snapshot := range t.opened.list {
+		if snapshot.number > s.preserved && snapshot.needsLocked(s) {
+			if image == nil {
+				image = &session{id: s.id, renewed: s.renewed, floor: s.floor, results: s.results.clone()}
+			}
+			snapshot.saved = append(snapshot.saved, image)
+		}
+	}
+	s.preserved = t.opened.taken
+}
+
+// link makes s the last renewed.
+func (t *sessions) link(s *session) {
+	s.older, s.newer = t.newest, nil
+	if t.newest != nil {
+		t.newest.newer = s
+	} else {
+		t.oldest = s
+	}
+	t.newest = s
+}
+
+func (t *sessions) unlink(s *session) {
+	if s.older != nil {
+		s.older.newer = s.newer
+	} else {
+		t.oldest = s.newer
+	}
+	if s.newer != nil {
+		s.newer.older = s.older
+	} else {
+		t.newest = s.older
+	}
+	s.older, s.newer = nil, nil
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/puzpuzpuz/xsync/v4"
+)
+
+// variables is the table of all variables. One owner writes; anyone reads
+// beside it (see read.go).
+type variables struct {
+	entries *xsync.Map[string, *entry]
+	slots   slots[entry]
+	opened  *openSnapshots
+	sum     uint64 // of the hashes of all that exist
+
+	// removal is held while entries leave the map. See readExact.
+	removal    sync.Mutex
+	tombstones fifo[tombstone] // deleted variables that are still in the map, by position
+	chained    fifo[*entry]    // entries with older versions
+	trimLeft   int             // so many of chained are to be looked at
+}
+
+// A tombstone is a deleted variable that is still in the map.
+type tombstone struct {
+	entry   *entry
+	version *version // the deletion; if it is not current, the variable was written again
+}
+
+func newVariables(opened *openSnapshots) *variables {
+	return &variables{entries: xsync.NewMap[string, *entry](), opened: opened}
+}
+
+// find returns the entry of key, nil if there is none, and the version that
+// exists now, nil if the variable does not exist.
+func (t *variables) find(key string) (*entry, *version) {
+	e, ok := t.entries.Load(key)
+	if !ok {
+		return nil, nil
+	}
+	v := e.current.Load()
+	if v.value == nil {
+		return e, nil
+	}
+	return e, v
+}
+
+// set writes a copy of value to key, whose entry find returned.
+func (t *variables) set(e *entry, key string, value []byte, position uint64) {
+	if e != nil {
+		t.replace(e, e.newVersion(value, position))
+		return
+	}
+	e = newEntry(strings.Clone(key)) // the key aliases the message
+	v := e.newVersion(value, position)
+	t.sum += v.hash
+	e.current.Store(v)
+	e.slot = t.slots.add(e)
+	t.entries.Store(e.key, e)
+}
+
+// remove deletes a variable that exists. Its entry stays until reap.
+func (t *variables) remove(e *entry, position uint64) {
+	v := &version{position: position}
+	t.replace(e, v)
+	t.tombstones.push(tombstone{entry: e, version: v})
+}
+
+// replace makes v the current version, and keeps the one before behind it only
+// if an open snapshot sees it.
+func (t *variables) replace(e *entry, v *version) {
+	old := e.current.Load()
+	t.sum += v.hash - old.hash
+	if t.opened.any() {
+		if t.opened.sees(old.position, v.position) {
+			v.prev.Store(old)
+		} else {
+			v.prev.Store(old.prev.Load())
+		}
+		if !e.chained && v.prev.Load() != nil {
+			e.chained = true
+			t.chained.push(e)
+		}
+	}
+	e.current.Store(v)
+}
