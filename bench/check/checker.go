@@ -1,0 +1,117 @@
+package check
+
+import (
+	"github.com/seed-8247e700/dsm/internal/history"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// Options says what a Checker may take for granted.
+type Options struct {
+	// Origin is the position after which the streams are checked. The
+	// variables with Prefix are absent there. 0: from the beginning.
+	Origin uint64
+
+	// Shared says that clients which are not ours write too, to keys without
+	// Prefix.
+	Shared bool
+
+	// Prefix is what the keys of our clients begin with.
+	Prefix string
+}
+
+// Checker makes all checks. It must be used by one goroutine at a time.
+type Checker struct {
+	total       *TotalOrder
+	agreement   *Agreement
+	session     *SessionOrder
+	reads       *Reads
+	strong      *StrongReads
+	convergence *Convergence
+}
+
+// New returns a Checker.
+func New(o Options) *Checker {
+	c := &Checker{
+		agreement:   NewAgreement(o.Shared, o.Prefix, o.Origin),
+		session:     NewSessionOrder(),
+		reads:       NewReads(o.Prefix, o.Origin),
+		strong:      NewStrongReads(),
+		convergence: NewConvergence(),
+	}
+	c.total = NewTotalOrder(o.Origin, c.order)
+	return c
+}
+
+// Session tells of a session of one of our clients, before its first write.
+func (c *Checker) Session(id uint64) { c.agreement.Session(id) }
+
+// JoinStream tells of a stream before its first delivery.
+func (c *Checker) JoinStream(name string) { c.total.Join(name) }
+
+// Deliver takes the next delivery of a stream. What d points to must not
+// change afterwards.
+func (c *Checker) Deliver(stream string, d *wire.Delivery) { c.total.Deliver(stream, d) }
+
+// EndStream tells that a stream ended because its node left or died.
+func (c *Checker) EndStream(stream string) { c.total.End(stream) }
+
+// LoseStream tells that a stream ended although its node lives, so that the
+// run cannot be checked.
+func (c *Checker) LoseStream(stream, why string) { c.total.Lose(stream, why) }
+
+// Complete takes an operation of a client. Operations come in the order in
+// which they ended.
+func (c *Checker) Complete(o *history.Op) {
+	c.agreement.Complete(o)
+	c.session.Complete(o)
+	c.reads.Complete(o)
+	c.strong.Complete(o)
+}
+
+// Advance tells that operations to come began at or after start and report
+// positions of at least floor.
+func (c *Checker) Advance(start int64, floor uint64) {
+	c.strong.Advance(start)
+	c.reads.Advance(floor)
+}
+
+// Digest takes a node's digest of its state at a position.
+func (c *Checker) Digest(node string, position, digest uint64) {
+	c.convergence.Digest(node, position, digest)
+}
+
+// MissDigest tells that the digest of a live node could not be had.
+func (c *Checker) MissDigest(node, why string) { c.convergence.Miss(node, why) }
+
+// Position is the last position of the order.
+func (c *Checker) Position() uint64 { return c.total.Position() }
+
+// Lowest is the last position that every live node has delivered.
+func (c *Checker) Lowest() uint64 { return c.total.Lowest() }
+
+// Finish ends the checks and returns what each found.
+func (c *Checker) Finish() []Result {
+	return []Result{
+		c.total.Finish(), c.agreement.Finish(), c.session.Finish(),
+		c.reads.Finish(), c.strong.Finish(), c.convergence.Finish(),
+	}
+}
+
+// order takes apart a message that became part of the order.
+func (c *Checker) order(d *wire.Delivery) {
+	rest := d.Payload
+	for i := range d.Count {
+		cmd, after, err := wire.DecodeCommand(rest)
+		if err != nil {
+			c.total.violate("command %d of %s cannot be decoded: %v", i, describe(d), err)
+			return
+		}
+		rest = after
+		e := Entry{Position: d.First + uint64(i), Command: cmd, OK: i/8 < len(d.Effects) && d.Effect(i)}
+		c.reads.Order(&e)
+		c.agreement.Order(&e)
+	}
+	if len(rest) > 0 {
+		c.total.violate("%s has %d bytes too many", describe(d), len(rest))
+	}
+}

@@ -1,0 +1,60 @@
+package check
+
+import (
+	"encoding/binary"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/seed-8247e700/dsm/internal/history"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// Entry is one command of the order, as the checks see it. It is valid during
+// a call only: Command aliases the message.
+type Entry struct {
+	Position uint64
+	Command  wire.Command
+	OK       bool // it took effect
+
+	// Sum is what a counter holds after an add that took effect. Reads works
+	// it out for the checks behind it.
+	Sum int64
+}
+
+// isWrite reports whether op changes a variable for a session.
+func isWrite(op wire.Op) bool {
+	switch op {
+	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet:
+		return true
+	default:
+		return false
+	}
+}
+
+// wireOps has the operation that carries out each kind of write.
+var wireOps = map[history.Kind]wire.Op{
+	history.Set:           wire.OpSet,
+	history.Delete:        wire.OpDelete,
+	history.Add:           wire.OpAdd,
+	history.CompareAndSet: wire.OpCompareAndSet,
+}
+
+// contentOfCommand is a hash of all that a write asks for.
+func contentOfCommand(c *wire.Command) uint64 {
+	return contentHash(c.Op, c.Key, c.Value, c.Expect, c.Delta)
+}
+
+// contentOfOp is the hash that the command of o must have.
+func contentOfOp(o *history.Op) uint64 {
+	return contentHash(wireOps[o.Kind], o.Key, o.Value, o.Expect, o.Delta)
+}
+
+func contentHash(op wire.Op, key string, value []byte, expect uint64, delta int64) uint64 {
+	var b [33]byte
+	b[0] = byte(op)
+	binary.LittleEndian.PutUint64(b[1:], xxh3.HashString(key))
+	binary.LittleEndian.PutUint64(b[9:], xxh3.Hash(value))
+	binary.LittleEndian.PutUint64(b[17:], expect)
+	binary.LittleEndian.PutUint64(b[25:], uint64(delta))
+	return xxh3.Hash(b[:])
+}

@@ -1,0 +1,174 @@
+package check
+
+import (
+	"container/heap"
+	"fmt"
+	"strings"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/seed-8247e700/dsm/internal/history"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// maxPositions bounds for how many positions back versions are kept.
+const maxPositions = 1 << 21
+
+// Reads checks that each read returned the last write to its variable at or
+// before the position it reports. It carries the order out again, on hashes,
+// and so finds as well conditional writes that took effect, or were refused,
+// when they should not have been, and counters that miss an addend.
+type Reads struct {
+	tally
+	prefix    string // of the keys that are looked at
+	variables map[string]*variable
+	position  uint64 // up to which the order is carried out
+	floor     uint64 // no read to come reports less
+	early     claims // that report a position to which the order has not come
+}
+
+// claim is what a client was told about a variable.
+type claim struct {
+	op       history.Op
+	hash     uint64 // of the value read
+	absent   bool
+	position uint64 // to look at
+}
+
+// NewReads returns the check of the order after position origin. Variables
+// without the prefix are not looked at.
+func NewReads(prefix string, origin uint64) *Reads {
+	return &Reads{prefix: prefix, variables: make(map[string]*variable), position: origin}
+}
+
+// Order takes the next command of the order, and fills in the sum of an add.
+func (r *Reads) Order(e *Entry) {
+	// Those early were waiting for the position before this one.
+	r.settleEarly(e.Position - 1)
+	r.position = e.Position
+	if !e.OK || !isWrite(e.Command.Op) || !strings.HasPrefix(e.Command.Key, r.prefix) {
+		return
+	}
+	v := r.variables[e.Command.Key]
+	if v == nil {
+		v = &variable{}
+		// The key aliases the message, which must not stay for its sake.
+		r.variables[strings.Clone(e.Command.Key)] = v
+	}
+	v.prune(r.keepFrom())
+	_, sum, problem := v.apply(e)
+	e.Sum = sum
+	if e.Command.Op == wire.OpCompareAndSet || e.Command.Op == wire.OpAdd {
+		r.events++
+	}
+	if problem != "" {
+		r.violate("%s %q of session %d, seq %d, at position %d %s",
+			history.OpName(e.Command.Op), e.Command.Key, e.Command.Session, e.Command.Seq, e.Position, problem)
+	}
+}
+
+func (r *Reads) keepFrom() uint64 {
+	if r.position > maxPositions {
+		return max(r.floor, r.position-maxPositions)
+	}
+	return r.floor
+}
+
+// Advance tells that no read to come reports a position below floor.
+func (r *Reads) Advance(floor uint64) { r.floor = max(r.floor, floor) }
+
+// Complete takes an operation. Operations may come in any order.
+func (r *Reads) Complete(o *history.Op) {
+	c := claim{op: *o, position: o.Position}
+	switch {
+	case o.Position == 0:
+		return
+	case o.Kind.IsRead() && o.Status == history.OK:
+		c.absent, c.hash = o.Value == nil, xxh3.Hash(o.Value)
+	case o.Status == history.Fail && (o.Because == history.Conflict || o.Because == history.NotFound):
+		c.position-- // what it was refused for is what was there before it
+	default:
+		return
+	}
+	r.events++
+	if c.position > r.position {
+		waits := c // c itself stays off the heap
+		heap.Push(&r.early, &waits)
+		return
+	}
+	r.settle(&c)
+}
+
+// settleEarly checks what waited for a position that is now reached.
+func (r *Reads) settleEarly(position uint64) {
+	for len(r.early) > 0 && r.early[0].position <= position {
+		r.settle(heap.Pop(&r.early).(*claim))
+	}
+}
+
+func (r *Reads) settle(c *claim) {
+	want := version{absent: true}
+	if v := r.variables[c.op.Key]; v != nil {
+		known := false
+		if want, known = v.at(c.position); !known {
+			r.miss("%s: versions that old are not kept any more", opText(&c.op))
+			return
+		}
+	}
+	switch {
+	case c.op.Because == history.Conflict && c.op.Status == history.Fail:
+		if want.shown() == c.op.Expect {
+			r.violate("%s was refused although the version was %d as expected", opText(&c.op), c.op.Expect)
+		}
+	case c.op.Because == history.NotFound && c.op.Status == history.Fail:
+		if !want.absent {
+			r.violate("%s found nothing, but there was %s", opText(&c.op), want.text())
+		}
+	case c.absent != want.absent, !c.absent && (c.hash != want.hash || c.op.Version != want.position):
+		r.violate("%s returned %s, but the last write at or before that position is %s",
+			opText(&c.op), valueText(c.op.Value), want.text())
+	case c.absent && c.op.Version != 0:
+		r.violate("%s returned nothing, with a version", opText(&c.op))
+	}
+}
+
+func (v version) text() string {
+	switch {
+	case v.absent && v.position == 0:
+		return "none"
+	case v.absent:
+		return fmt.Sprintf("a delete at position %d (session %d, seq %d)", v.position, v.session, v.seq)
+	default:
+		return fmt.Sprintf("version %d (session %d, seq %d, hash of the value %016x)", v.position, v.session, v.seq, v.hash)
+	}
+}
+
+// Finish tells of reads of positions that the order never reached.
+func (r *Reads) Finish() Result {
+	r.settleEarly(r.position)
+	for _, c := range r.early {
+		r.miss("%s: the order is known only up to position %d", opText(&c.op), r.position)
+	}
+	return r.result("reads",
+		"the last write at or before the position told; conditional writes, counters",
+		"versions whole, values hashed; from the oldest operation in flight on, the last of each variable for ever")
+}
+
+// claims is a heap, the lowest position first.
+type claims []*claim
+
+func (c claims) Len() int           { return len(c) }
+func (c claims) Less(i, j int) bool { return c[i].position < c[j].position }
+func (c claims) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
+
+// Push adds a *claim.
+func (c *claims) Push(x any) { *c = append(*c, x.(*claim)) }
+
+// Pop takes the last.
+func (c *claims) Pop() any {
+	last := len(*c) - 1
+	x := (*c)[last]
+	(*c)[last] = nil
+	*c = (*c)[:last]
+	return x
+}

@@ -1,0 +1,137 @@
+package check
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// version is what a variable held from a position on.
+type version struct {
+	position uint64
+	hash     uint64 // of the value
+	session  uint64 // that wrote it
+	seq      uint64
+	absent   bool
+}
+
+// variable is one variable with the versions that can still be read.
+type variable struct {
+	versions []version
+	pruned   bool // older versions were forgotten
+	numeric  bool // the present value is the decimal text of number
+	number   int64
+}
+
+// at returns the version at a position, false if it is not known any more.
+// Before its first version a variable is absent.
+func (v *variable) at(position uint64) (version, bool) {
+	for i := len(v.versions) - 1; i >= 0; i-- {
+		if v.versions[i].position <= position {
+			return v.versions[i], true
+		}
+		if len(v.versions)-i > scanVersions {
+			return v.search(position)
+		}
+	}
+	return version{absent: true}, !v.pruned
+}
+
+// scanVersions is how many versions are looked at one by one before a search.
+// Nearly all reads are of one of the newest.
+const scanVersions = 8
+
+func (v *variable) search(position uint64) (version, bool) {
+	low, high := 0, len(v.versions)
+	for low < high {
+		if mid := (low + high) / 2; v.versions[mid].position <= position {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	if low == 0 {
+		return version{absent: true}, !v.pruned
+	}
+	return v.versions[low-1], true
+}
+
+// present is the newest version.
+func (v *variable) present() version {
+	if len(v.versions) == 0 {
+		return version{absent: true}
+	}
+	return v.versions[len(v.versions)-1]
+}
+
+// prune forgets versions that were overwritten at or before floor.
+func (v *variable) prune(floor uint64) {
+	n := 0
+	for n+1 < len(v.versions) && v.versions[n+1].position <= floor {
+		n++
+	}
+	if n > 0 {
+		v.versions, v.pruned = v.versions[n:], true
+	}
+}
+
+// apply carries out e, which took effect, and returns the new version and, for
+// an add, the sum. An empty problem says that it could take effect.
+func (v *variable) apply(e *Entry) (next version, sum int64, problem string) {
+	c := &e.Command
+	old := v.present()
+	next = version{position: e.Position, session: c.Session, seq: c.Seq}
+	switch c.Op {
+	case wire.OpCompareAndSet:
+		if c.Expect != old.shown() {
+			problem = "took effect although the version was " + strconv.FormatUint(old.shown(), 10)
+		}
+		fallthrough
+	case wire.OpSet:
+		next.hash = xxh3.Hash(c.Value)
+		v.number, v.numeric = parseNumber(c.Value)
+	case wire.OpDelete:
+		next.absent = true
+		v.numeric = false
+		if old.absent {
+			problem = "took effect although there was no such variable"
+		}
+	case wire.OpAdd:
+		switch {
+		case old.absent:
+			sum = c.Delta
+		case !v.numeric:
+			problem = "took effect although the value was no number"
+		case c.Delta > 0 && v.number > math.MaxInt64-c.Delta, c.Delta < 0 && v.number < math.MinInt64-c.Delta:
+			problem = "took effect although the sum is no int64"
+		default:
+			sum = v.number + c.Delta
+		}
+		var text [20]byte
+		next.hash = xxh3.Hash(strconv.AppendInt(text[:0], sum, 10))
+		v.number, v.numeric = sum, true
+	}
+	v.versions = append(v.versions, next)
+	return next, sum, problem
+}
+
+// shown is the version number that a client sees: 0 means absent.
+func (v version) shown() uint64 {
+	if v.absent {
+		return 0
+	}
+	return v.position
+}
+
+// parseNumber reads a counter's value.
+func parseNumber(value []byte) (int64, bool) {
+	if len(value) == 0 || len(value) > 20 || !bytes.ContainsRune([]byte("-0123456789"), rune(value[0])) {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	return n, err == nil
+}

@@ -1,0 +1,140 @@
+package history
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// opNames has the operations as a delivery log names them.
+var opNames = map[wire.Op]string{
+	wire.OpSet:           "set",
+	wire.OpDelete:        "del",
+	wire.OpAdd:           "add",
+	wire.OpCompareAndSet: "cas",
+	wire.OpOpenSession:   "open",
+	wire.OpRenewSession:  "renew",
+	wire.OpCloseSession:  "close",
+	wire.OpBarrier:       "barrier",
+	wire.OpTick:          "tick",
+	wire.OpAudit:         "audit",
+	wire.OpAuditVote:     "vote",
+}
+
+// OpName is op's name in a delivery log.
+func OpName(op wire.Op) string {
+	if name, ok := opNames[op]; ok {
+		return name
+	}
+	return "op" + strconv.Itoa(int(op))
+}
+
+// Entry is one command as a node delivered it.
+type Entry struct {
+	Position uint64 `json:"pos"`
+	View     uint64 `json:"view"`   // where it was delivered
+	Sender   string `json:"sender"` // id#incarnation
+	Seq      uint64 `json:"seq"`    // of the message that carried it, in (view, sender)
+	Op       string `json:"op"`
+	Key      string `json:"key"`
+	Value    []byte `json:"value"` // nil: none
+	Session  uint64 `json:"session"`
+	SSeq     uint64 `json:"sseq"` // number of the write in its session
+	Expect   uint64 `json:"expect"`
+	OK       bool   `json:"ok"` // it took effect
+}
+
+// UnmarshalJSON reads an object as a DeliveryLog writes it.
+func (e *Entry) UnmarshalJSON(b []byte) error {
+	type plain Entry
+	in := struct {
+		*plain
+		Key    text `json:"key"`
+		Sender text `json:"sender"`
+	}{plain: (*plain)(e)}
+	if err := json.Unmarshal(b, &in); err != nil {
+		return fmt.Errorf("history: a delivery cannot be read: %w", err)
+	}
+	e.Key, e.Sender = string(in.Key), string(in.Sender)
+	return nil
+}
+
+// DeliveryLog writes what one node delivers.
+type DeliveryLog struct {
+	lines  lineWriter
+	common []byte // the fields that the commands of a message share
+}
+
+// NewDeliveryLog returns a DeliveryLog that writes to w, which stays the
+// caller's to close.
+func NewDeliveryLog(w io.Writer) *DeliveryLog {
+	return &DeliveryLog{lines: lineWriter{dst: w}}
+}
+
+// Deliver adds the commands of d, and keeps nothing of it. A delivery that
+// cannot be decoded is an error that wraps [wire.ErrMalformed], and nothing of
+// it is written. After an error of the writer nothing more is written, and the
+// same error is returned again.
+func (l *DeliveryLog) Deliver(d *wire.Delivery) error {
+	if len(d.Effects) != (d.Count+7)/8 {
+		return fmt.Errorf("history: effects of the message at position %d: %w", d.First, wire.ErrMalformed)
+	}
+	l.common = append(l.common[:0], `,"view":`...)
+	l.common = strconv.AppendUint(l.common, d.View, 10)
+	l.common = append(l.common, `,"sender":`...)
+	l.common = appendText(l.common, d.Sender+"#"+strconv.FormatUint(d.Incarnation, 10))
+	l.common = append(l.common, `,"seq":`...)
+	l.common = strconv.AppendUint(l.common, d.Seq, 10)
+
+	out, rest := l.lines.buf, d.Payload
+	for i := range d.Count {
+		cmd, after, err := wire.DecodeCommand(rest)
+		if err != nil {
+			return fmt.Errorf("history: command %d of the message at position %d: %w", i, d.First, err)
+		}
+		out = l.appendCommand(out, d.First+uint64(i), &cmd, d.Effect(i))
+		rest = after
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("history: %d bytes after the message at position %d: %w", len(rest), d.First, wire.ErrMalformed)
+	}
+	return l.lines.end(out)
+}
+
+// Close writes what is held back. It does not close what it writes to.
+func (l *DeliveryLog) Close() error { return l.lines.flush() }
+
+func (l *DeliveryLog) appendCommand(dst []byte, position uint64, cmd *wire.Command, effect bool) []byte {
+	dst = append(dst, `{"pos":`...)
+	dst = strconv.AppendUint(dst, position, 10)
+	dst = append(dst, l.common...)
+	dst = append(dst, `,"op":"`...)
+	dst = append(dst, OpName(cmd.Op)...)
+	dst = append(dst, `","key":`...)
+	dst = appendText(dst, cmd.Key)
+	dst = append(dst, `,"value":`...)
+	switch cmd.Op {
+	case wire.OpAdd, wire.OpTick:
+		dst = appendNumber(dst, cmd.Delta)
+	case wire.OpSet, wire.OpCompareAndSet, wire.OpAudit, wire.OpAuditVote:
+		// An empty value is a value, and not null, however it was decoded.
+		if cmd.Value == nil {
+			cmd.Value = []byte{}
+		}
+		dst = appendBase64(dst, cmd.Value)
+	default:
+		dst = append(dst, "null"...)
+	}
+	dst = append(dst, `,"session":`...)
+	dst = strconv.AppendUint(dst, cmd.Session, 10)
+	dst = append(dst, `,"sseq":`...)
+	dst = strconv.AppendUint(dst, cmd.Seq, 10)
+	dst = append(dst, `,"expect":`...)
+	dst = strconv.AppendUint(dst, cmd.Expect, 10)
+	dst = append(dst, `,"ok":`...)
+	dst = strconv.AppendBool(dst, effect)
+	return append(dst, '}', '\n')
+}

@@ -1,0 +1,144 @@
+package history
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// Kind says what an operation of a client does. Its text is what the history
+// shows.
+type Kind string
+
+// The kinds of operations.
+const (
+	Get           Kind = "get"
+	GetStrong     Kind = "getstrong"
+	Set           Kind = "set"
+	Delete        Kind = "del"
+	Add           Kind = "add"
+	CompareAndSet Kind = "cas"
+)
+
+// IsRead reports whether k leaves the memory as it is.
+func (k Kind) IsRead() bool { return k == Get || k == GetStrong }
+
+// Status is what a client knows about the outcome of an operation.
+type Status string
+
+// The outcomes.
+const (
+	OK      Status = "ok"      // it was done
+	Fail    Status = "fail"    // it certainly has no effect: a conflict, an absent variable, a refusal
+	Unknown Status = "unknown" // it may take effect, or have taken effect, once or never
+)
+
+// Op is one operation of a client, complete.
+type Op struct {
+	Client   int    `json:"client"`
+	Session  uint64 `json:"session"`
+	Kind     Kind   `json:"op"`
+	Key      string `json:"key"`
+	Value    []byte `json:"value"`    // read or written; nil: absent, or none
+	Version  uint64 `json:"version"`  // of the value read, or given to the write; 0 if none or unknown
+	Position uint64 `json:"position"` // 0 if unknown
+	Node     string `json:"node"`     // that answered; empty if unknown
+	Start    int64  `json:"start"`    // nanoseconds on the clock of the run
+	End      int64  `json:"end"`
+	Status   Status `json:"status"`
+	Expect   uint64 `json:"expect"` // cas: the version expected
+
+	// What follows is for checks in the same process and is not written.
+
+	Seq   uint64 `json:"-"` // number of the write in its session
+	Delta int64  `json:"-"` // add; written as the value
+	Sum   int64  `json:"-"` // add: the sum told
+
+	// Because says why a write with status Fail was refused.
+	Because Refusal `json:"-"`
+}
+
+// Refusal is a reason for which a write has no effect.
+type Refusal uint8
+
+// The reasons that the order itself proves or refutes, and all others.
+const (
+	Refused    Refusal = iota // the node or the group would not do it
+	Conflict                  // cas: the version was another
+	NotFound                  // del: there was no such variable
+	NotInteger                // add: the value is no number, or the sum is none
+)
+
+// Append appends o as a line of the history.
+func (o *Op) Append(dst []byte) []byte {
+	dst = append(dst, `{"client":`...)
+	dst = strconv.AppendInt(dst, int64(o.Client), 10)
+	dst = append(dst, `,"session":`...)
+	dst = strconv.AppendUint(dst, o.Session, 10)
+	dst = append(dst, `,"op":"`...)
+	dst = append(dst, o.Kind...)
+	dst = append(dst, `","key":`...)
+	dst = appendText(dst, o.Key)
+	dst = append(dst, `,"value":`...)
+	if o.Kind == Add {
+		dst = appendNumber(dst, o.Delta)
+	} else {
+		dst = appendBase64(dst, o.Value)
+	}
+	dst = append(dst, `,"version":`...)
+	dst = strconv.AppendUint(dst, o.Version, 10)
+	dst = append(dst, `,"position":`...)
+	dst = strconv.AppendUint(dst, o.Position, 10)
+	dst = append(dst, `,"node":`...)
+	dst = appendText(dst, o.Node)
+	dst = append(dst, `,"start":`...)
+	dst = strconv.AppendInt(dst, o.Start, 10)
+	dst = append(dst, `,"end":`...)
+	dst = strconv.AppendInt(dst, o.End, 10)
+	dst = append(dst, `,"status":"`...)
+	dst = append(dst, o.Status...)
+	dst = append(dst, `","expect":`...)
+	dst = strconv.AppendUint(dst, o.Expect, 10)
+	return append(dst, '}', '\n')
+}
+
+// UnmarshalJSON reads an object as Append writes it.
+func (o *Op) UnmarshalJSON(b []byte) error {
+	type plain Op
+	in := struct {
+		*plain
+		Key  text `json:"key"`
+		Node text `json:"node"`
+	}{plain: (*plain)(o)}
+	if err := json.Unmarshal(b, &in); err != nil {
+		return fmt.Errorf("history: an operation cannot be read: %w", err)
+	}
+	o.Key, o.Node = string(in.Key), string(in.Node)
+	if o.Kind != Add {
+		return nil
+	}
+	delta, err := strconv.ParseInt(string(o.Value), 10, 64)
+	if err != nil {
+		return fmt.Errorf("history: the delta of an add cannot be read: %w", err)
+	}
+	o.Delta, o.Value = delta, nil
+	return nil
+}
+
+// Writer writes a history.
+type Writer struct{ lines lineWriter }
+
+// NewWriter returns a Writer to w, which stays the caller's to close.
+func NewWriter(w io.Writer) *Writer {
+	return &Writer{lines: lineWriter{dst: w}}
+}
+
+// Write adds o. After an error it writes nothing more and returns the same
+// error again.
+func (w *Writer) Write(o *Op) error {
+	return w.lines.end(o.Append(w.lines.buf))
+}
+
+// Close writes what is held back. It does not close what it writes to.
+func (w *Writer) Close() error { return w.lines.flush() }
