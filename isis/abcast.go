@@ -2,6 +2,7 @@ package isis
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
 )
@@ -12,7 +13,9 @@ func (n *Node) stepView(from MemberID, m *Message) error {
 		if planted.On(planted.FutureDropped) {
 			return nil
 		}
-		if !n.provesCommit(m.View) {
+		if entered, err := n.speaksIn(from, m); err != nil {
+			return err
+		} else if !entered {
 			return n.keep(from, m)
 		}
 	}
@@ -37,7 +40,7 @@ func (n *Node) stepView(from MemberID, m *Message) error {
 
 // start sends what waits, as far as the window has room.
 func (n *Node) start() {
-	for n.unfinished < n.cfg.Window {
+	for n.unfinished < n.cfg.Window && len(n.senders[n.self].undelivered()) < n.cfg.MaxUndelivered {
 		b := n.pending.take()
 		if b.count == 0 {
 			return
@@ -85,10 +88,10 @@ func (n *Node) propose(rank int, from MemberID, m *Message) error {
 // answers come in sequence.
 func (n *Node) proposal(rank int, from MemberID, m *Message) error {
 	e := n.senders[n.self].find(m.Seq)
-	if e == nil || e.final || m.Seq != n.answered[rank]+1 {
-		return n.violation(from, m, fmt.Sprintf("out of sequence after %d", n.answered[rank]))
+	if e == nil || e.final || m.Seq != n.answered[rank]+1 || m.Priority <= n.proposed[rank] {
+		return n.violation(from, m, fmt.Sprintf("out of sequence after %d, or not above the proposal before it", n.answered[rank]))
 	}
-	n.answered[rank] = m.Seq
+	n.answered[rank], n.proposed[rank] = m.Seq, m.Priority
 	e.highest = max(e.highest, m.Priority)
 	e.missing--
 	if e.missing == 0 {
@@ -105,11 +108,13 @@ func (n *Node) decide(e *entry) {
 	n.broadcast(Message{Kind: KindFinal, View: n.view.ID, Seq: e.seq, Priority: e.priority})
 }
 
+// final takes a FINAL, which is to be acknowledged at once to members that may
+// wait for it: those with messages held back.
 func (n *Node) final(rank int, from MemberID, m *Message) error {
 	s := &n.senders[rank]
 	e := s.find(m.Seq)
-	if e == nil || m.Seq != s.final+1 || m.Priority < e.priority {
-		return n.violation(from, m, fmt.Sprintf("out of sequence after %d, or below the own proposal", s.final))
+	if e == nil || m.Seq != s.final+1 || m.Priority < e.priority || m.Priority <= s.highest {
+		return n.violation(from, m, fmt.Sprintf("out of sequence after %d, or below the own proposal or the final before it", s.final))
 	}
 	n.finalize(e, m.Priority)
 	n.stability.received(rank, m.Seq)
@@ -126,7 +131,7 @@ func (n *Node) final(rank int, from MemberID, m *Message) error {
 func (n *Node) finalize(e *entry, priority uint64) {
 	e.priority = priority
 	e.final = true
-	n.senders[e.sender].final = e.seq
+	n.senders[e.sender].final, n.senders[e.sender].highest = e.seq, priority
 	if !planted.On(planted.ClockBehind) {
 		n.clock = max(n.clock, priority)
 	}
@@ -138,7 +143,7 @@ func (n *Node) ack(rank int, from MemberID, m *Message) error {
 		return n.violation(from, m, "counters of another number of members")
 	}
 	if !n.stability.acknowledged(rank, m.Acks) {
-		return n.violation(from, m, "a counter went back")
+		return n.violation(from, m, "a counter went back, or is beyond what was sent")
 	}
 	return nil
 }
@@ -209,7 +214,16 @@ func (n *Node) writesTo(member MemberID, among int) bool {
 
 func (n *Node) tell(rank int) {
 	n.stability.told(rank)
-	n.send(n.view.Members[rank], Message{Kind: KindAck, View: n.view.ID, Acks: n.stability.held[n.self]})
+	acks := n.stability.held[n.self]
+	if planted.On(planted.AckAcrossGap) {
+		acks = slices.Clone(acks)
+		for sender := range acks {
+			if sender != rank {
+				acks[sender] = max(acks[sender], n.senders[sender].latest)
+			}
+		}
+	}
+	n.send(n.view.Members[rank], Message{Kind: KindAck, View: n.view.ID, Acks: acks})
 }
 
 // AcksWait tells that an acknowledgement waits for company. The owner calls

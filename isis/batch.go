@@ -52,8 +52,10 @@ func (b *batches) take() batch {
 	} else {
 		t, b.open = b.open, batch{}
 	}
-	b.bytes -= len(t.payload)
-	b.pending -= int(t.count)
-	b.size = len(t.payload)
+	if t.count > 0 {
+		b.bytes -= len(t.payload)
+		b.pending -= int(t.count)
+		b.size = len(t.payload)
+	}
 	return t
 }

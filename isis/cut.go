@@ -115,6 +115,19 @@ func (c *Cut) without(s *FlushState) *Cut {
 	return lean
 }
 
+// joins tells whether a state at that position can be extended by the cut: it
+// is the base, or between two messages, or the end.
+func (c *Cut) joins(position uint64) bool {
+	at := c.Base
+	for i := range c.Entries {
+		if at >= position {
+			break
+		}
+		at += uint64(c.Entries[i].Count)
+	}
+	return at == position
+}
+
 // orderOfIDs returns, by rank, the place of each member's id among the ids.
 // Incarnations decide between equal ids, which no registry gives out.
 func orderOfIDs(members []MemberID) []uint32 {

@@ -26,7 +26,13 @@ type flush struct {
 // the view until a view commits. A joiner takes it as the notice that a cut
 // will come. It tells whether the attempt was taken.
 func (n *Node) Wedge(a Attempt) bool {
-	if n.phase == Excluded || a.View.ID <= n.Attempt() || a.View.ID <= n.view.ID || a.View.Rank(n.cfg.Self) < 0 {
+	if n.phase == Excluded || a.View.Rank(n.cfg.Self) < 0 {
+		return false
+	}
+	if !planted.On(planted.WedgeWithoutBase) {
+		n.provesCommit(a.View.Prev) // only a committed view is the base of an attempt
+	}
+	if a.View.ID <= n.Attempt() || a.View.ID <= n.view.ID {
 		return false
 	}
 	if n.phase == Observing {
@@ -111,8 +117,8 @@ func (n *Node) stepFlush(from MemberID, m *Message) error {
 		}
 		return n.takeCut(from, m)
 	default:
-		if n.flush.acks == nil || n.flush.attempt.View.Rank(from) < 0 {
-			return n.violation(from, m, "not to the leader")
+		if n.flush.acks == nil || n.flush.cut == nil || n.flush.attempt.View.Rank(from) < 0 {
+			return n.violation(from, m, "not to the leader, or before there is a cut")
 		}
 		n.countAck(from)
 		return nil
@@ -127,8 +133,8 @@ func (n *Node) collect(rank int, s *FlushState) error {
 		return nil
 	}
 	f.states[rank] = s
-	f.missing--
-	if f.missing > 0 {
+	if f.missing > 1 {
+		f.missing--
 		return nil
 	}
 	var states []*FlushState
@@ -138,9 +144,14 @@ func (n *Node) collect(rank int, s *FlushState) error {
 		}
 	}
 	cut, err := computeCut(states, n.view.Members)
+	if err == nil && !cut.joins(n.position) {
+		err = fmt.Errorf("%w: the leader's position %d is not between two messages of the cut from %d", ErrProtocol, n.position, cut.Base)
+	}
 	if err != nil {
+		f.states[rank] = nil
 		return err
 	}
+	f.missing = 0
 	for _, m := range f.attempt.View.Members {
 		if m == n.cfg.Self {
 			continue
@@ -152,7 +163,8 @@ func (n *Node) collect(rank int, s *FlushState) error {
 		n.send(m, Message{Kind: KindCut, View: f.attempt.View.ID, Cut: theirs})
 	}
 	f.cut = cut
-	return n.storeCut()
+	n.storeCut()
+	return nil
 }
 
 // takeCut completes a received cut with the payloads held here, and stores it.
@@ -182,29 +194,24 @@ func (n *Node) takeCut(from MemberID, m *Message) error {
 		}
 		position += uint64(e.Count)
 	}
+	if n.phase == Wedged && !cut.joins(n.position) {
+		return n.violation(from, m, fmt.Sprintf("position %d is not between two messages of the cut from %d", n.position, cut.Base))
+	}
 	n.flush.cut = cut
-	return n.storeCut()
+	n.storeCut()
+	return nil
 }
 
 // storeCut acknowledges the cut once everything up to it is here. A survivor
-// always holds what precedes it; a joiner may have to hear more from its donor.
-func (n *Node) storeCut() error {
+// always holds what precedes it; a joiner may have to hear more from its donor,
+// and never comes to where the cut joins its state if the attempt is over.
+func (n *Node) storeCut() {
 	f := &n.flush
-	if f.cut == nil || f.acked || n.position < f.cut.Base {
-		return nil
+	if f.cut == nil || f.acked || !f.cut.joins(n.position) {
+		return
 	}
 	if n.phase == Observing && n.cfg.Agreed && f.attempt.View.Rank(n.donor) < 0 {
-		return nil // what it followed may not be what the survivors agreed on
-	}
-	position := f.cut.Base
-	for _, e := range f.cut.Entries {
-		if position >= n.position {
-			break
-		}
-		position += uint64(e.Count)
-	}
-	if position != n.position {
-		return fmt.Errorf("%w: position %d is not between two messages of the cut from %d", ErrProtocol, n.position, f.cut.Base)
+		return // what it followed may not be what the survivors agreed on
 	}
 	f.acked = true
 	if f.attempt.Leader == n.cfg.Self {
@@ -212,7 +219,6 @@ func (n *Node) storeCut() error {
 	} else {
 		n.send(f.attempt.Leader, Message{Kind: KindCutAck, View: f.attempt.View.ID})
 	}
-	return nil
 }
 
 // countAck counts a member's acknowledgement of the cut. With the last one the

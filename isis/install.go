@@ -2,6 +2,7 @@ package isis
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
 )
@@ -56,12 +57,16 @@ func (n *Node) Commit(v View) error {
 	if v.Rank(n.cfg.Self) < 0 {
 		if n.view.ID != 0 {
 			n.phase = Excluded
+			n.future = nil
 		}
 		return nil
 	}
-	if v.Prev == 0 && n.phase == Observing {
+	if v.Prev == 0 && n.phase == Observing && n.position == 0 {
 		n.enter(v)
 		return nil
+	}
+	if a := &n.flush.attempt.View; a.ID == v.ID && (a.Prev != v.Prev || !slices.Equal(a.Members, v.Members)) {
+		return fmt.Errorf("%w: view %d was committed with other members than it was flushed for", ErrMissedView, v.ID)
 	}
 	if !n.provesCommit(v.ID) {
 		return fmt.Errorf("%w: view %d after %d", ErrMissedView, v.ID, n.view.ID)
@@ -69,15 +74,22 @@ func (n *Node) Commit(v View) error {
 	return nil
 }
 
+// speaksIn takes a message of a view as the proof that it is committed, since
+// its members speak in it only after its commit. It tells whether this member is
+// in that view now.
+func (n *Node) speaksIn(from MemberID, m *Message) (bool, error) {
+	if n.flush.acked && m.View == n.Attempt() && n.flush.attempt.View.Rank(from) < 0 {
+		return false, n.violation(from, m, "no member of the view")
+	}
+	return n.provesCommit(m.View), nil
+}
+
 // provesCommit enters the attempt's view if id is that of the attempt whose cut
-// is acknowledged here: whoever speaks in a view has seen its commit. It tells
+// is acknowledged here, id being known to be a committed view's. It tells
 // whether the node is in view id now.
 func (n *Node) provesCommit(id uint64) bool {
-	if id == n.view.ID {
-		return true
-	}
-	if id != n.Attempt() || !n.flush.acked {
-		return false
+	if !n.flush.acked || id != n.Attempt() {
+		return id != 0 && id == n.view.ID
 	}
 	n.deliverCut()
 	n.clock = max(n.clock, n.flush.cut.Clock)
@@ -117,6 +129,7 @@ func (n *Node) enter(v View) {
 	n.senders = make([]sender, size)
 	n.stability = newStability(n.self, size)
 	n.answered = make([]uint64, size)
+	n.proposed = make([]uint64, size)
 	n.queue.clear()
 	n.unstable = nil
 	n.nextSeq = 1

@@ -3,6 +3,7 @@ package isis
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrProtocol is wrapped by every error of Step: the message breaks the
@@ -36,8 +37,14 @@ type Config struct {
 	// Default 64 MiB.
 	MaxPendingBytes int
 
+	// MaxUndelivered bounds the own messages that are sent and not delivered
+	// yet, final or not, and with them every member's hold-back queue. Above it
+	// commands wait, as they do when the window is full. Default 8 * Window.
+	MaxUndelivered int
+
 	// MaxFuture bounds the messages kept for a view or an attempt that has not
-	// reached this member yet. Default 65536.
+	// reached this member yet. A view that waits for this member to enter it
+	// brings no more of each sender than a COMMIT and its window. Default 4096.
 	MaxFuture int
 }
 
@@ -46,7 +53,8 @@ func (c *Config) setDefaults() {
 	setDefault(&c.MaxBatchCommands, 8192)
 	setDefault(&c.MaxBatchBytes, 1<<20)
 	setDefault(&c.MaxPendingBytes, 64<<20)
-	setDefault(&c.MaxFuture, 65536)
+	setDefault(&c.MaxUndelivered, 8*c.Window)
+	setDefault(&c.MaxFuture, 4096)
 }
 
 func setDefault(v *int, d int) {
@@ -89,6 +97,7 @@ type Node struct {
 	nextSeq    uint64
 	unfinished int      // own messages that await PROPOSALs
 	answered   []uint64 // by rank: seq of the last own message it has answered
+	proposed   []uint64 // by rank: its last proposal for an own message
 	unstable   []*entry // agreed delivery: delivered, not known to be held by all
 	free       []*entry
 
@@ -154,9 +163,14 @@ func (n *Node) Position() uint64 { return n.position }
 // Pending is the number of commands submitted that no message carries yet.
 func (n *Node) Pending() int { return n.pending.pending }
 
-// Idle tells that nothing submitted here waits or is under way.
+// Idle tells that nothing submitted here waits or is under way: if the node left
+// now, every member would deliver all that it submitted, in the order that it
+// has seen.
 func (n *Node) Idle() bool {
-	return n.pending.pending == 0 && (n.phase == Observing || len(n.senders[n.self].undelivered()) == 0)
+	if n.pending.pending > 0 || n.phase != Observing && len(n.senders[n.self].undelivered()) > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(n.unstable, func(e *entry) bool { return int(e.sender) == n.self })
 }
 
 // HeldBack is the number of messages in the hold-back queue.
@@ -175,9 +189,9 @@ func (n *Node) Rank() int {
 
 // Unanswered appends to dst the members that owe a PROPOSAL for this node's
 // oldest unfinished message, and returns its sequence number, 0 if there is
-// none.
+// none. While the view is being flushed nobody owes an answer.
 func (n *Node) Unanswered(dst []MemberID) (uint64, []MemberID) {
-	if n.unfinished == 0 {
+	if n.phase != Normal || n.unfinished == 0 {
 		return 0, dst
 	}
 	oldest := n.nextSeq - uint64(n.unfinished)
@@ -196,14 +210,17 @@ func (n *Node) Submit(command []byte) bool { return n.pending.add(command) }
 
 // Step takes a message from another member. An error wraps ErrProtocol.
 func (n *Node) Step(from MemberID, m *Message) error {
+	if n.phase == Excluded {
+		return nil
+	}
 	switch m.Kind {
 	case KindPropose, KindProposal, KindFinal, KindAck:
 		return n.stepView(from, m)
 	case KindFlushState, KindCut, KindCutAck:
 		return n.stepFlush(from, m)
 	case KindCommit:
-		n.provesCommit(m.View)
-		return nil
+		_, err := n.speaksIn(from, m)
+		return err
 	default:
 		return n.violation(from, m, "unknown kind")
 	}

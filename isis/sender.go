@@ -4,10 +4,11 @@ package isis
 // sender's priorities rise with its sequence numbers, so its messages arrive,
 // become final and are delivered in sequence: a FIFO holds those in between.
 type sender struct {
-	fifo   []*entry // proposed and not delivered, by seq; live from at on
-	at     int
-	latest uint64 // seq of the last PROPOSE
-	final  uint64 // seq up to which every FINAL is held here
+	fifo    []*entry // proposed and not delivered, by seq; live from at on
+	at      int
+	latest  uint64 // seq of the last PROPOSE
+	final   uint64 // seq up to which every FINAL is held here
+	highest uint64 // priority of the last FINAL
 }
 
 func (s *sender) push(e *entry) {

@@ -42,12 +42,16 @@ func (s *stability) received(from int, seq uint64) {
 }
 
 // acknowledged takes a member's counters. It returns false, and takes nothing,
-// when one goes back, which a FIFO link cannot bring about.
+// when one goes back or confirms more of this member's FINALs than there are,
+// which no FIFO link can bring about.
 func (s *stability) acknowledged(member int, acks []uint64) bool {
 	for sender, seq := range acks {
 		if seq < s.held[member][sender] {
 			return false
 		}
+	}
+	if acks[s.self] > s.held[s.self][s.self] {
+		return false
 	}
 	for sender, seq := range acks {
 		if seq > s.held[member][sender] {
