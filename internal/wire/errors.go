@@ -22,4 +22,8 @@ var (
 	// ErrNotSent is wrapped by a Conn's error when the request certainly did
 	// not reach the node, so that it was not executed and never will be.
 	ErrNotSent = errors.New("wire: request was not sent")
+
+	// ErrNodeClosed is wrapped by the error with which an embedded node refuses
+	// to be connected to after it was closed. It will not be back.
+	ErrNodeClosed = errors.New("wire: the node is closed")
 )

@@ -56,7 +56,7 @@ type Info struct {
 	Incarnation   uint64
 	MaxKeyBytes   uint32
 	MaxValueBytes uint32
-	MaxInFlight   uint32        // requests in flight per connection
+	MaxInFlight   uint32        // requests in flight per connection, 0 for an embedded node: no limit
 	SessionTTL    time.Duration // renew well within it
 }
 
@@ -128,6 +128,11 @@ type Delivery struct {
 // request certainly did not reach the node, the context's error when it ended
 // first, anything else when the connection broke. Everything the node has to
 // say, errors too, is in the Reply's Status.
+//
+// A Conn belongs to the group and generation of its Info: when the node is in
+// others it answers StatusGeneration, never with their state. A call whose
+// context has no deadline is bounded by the Conn itself, which then answers
+// StatusTimeout. Write keeps nothing of cmd once it has returned.
 type Conn interface {
 	// Get reads key at or after position.
 	Get(ctx context.Context, key string, position uint64, strong bool) (Reply, error)

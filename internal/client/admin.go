@@ -1,0 +1,44 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// Status asks the node for its status, a JSON object.
+func (c *Conn) Status(ctx context.Context) (json.RawMessage, error) {
+	reply, err := c.ask(ctx, "status", wire.Request{Kind: wire.RequestStatus})
+	return json.RawMessage(reply.Data), err
+}
+
+// Audit orders an audit, and returns its position and the digest of the node's
+// state there.
+func (c *Conn) Audit(ctx context.Context) (position, digest uint64, err error) {
+	reply, err := c.ask(ctx, "audit", wire.Request{Kind: wire.RequestDigest})
+	return reply.Position, reply.Version, err
+}
+
+// Digest returns the digest of the node's state at the audit that was ordered
+// at position, which the node keeps for the latest audits only.
+func (c *Conn) Digest(ctx context.Context, position uint64) (digest uint64, err error) {
+	reply, err := c.ask(ctx, "digest", wire.Request{Kind: wire.RequestDigest, Position: position})
+	return reply.Version, err
+}
+
+// Barrier orders a no-op and returns its position. All that was acknowledged
+// before the call is at or before it.
+func (c *Conn) Barrier(ctx context.Context) (position uint64, err error) {
+	reply, err := c.ask(ctx, "barrier", wire.Request{Kind: wire.RequestBarrier})
+	return reply.Position, err
+}
+
+// ask makes a round trip and turns a status other than OK into an error.
+func (c *Conn) ask(ctx context.Context, what string, r wire.Request) (wire.Reply, error) {
+	reply, err := c.roundTrip(ctx, &r)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return reply, statusError(what, reply)
+}

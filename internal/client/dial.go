@@ -1,0 +1,144 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// Defaults of Options.
+const (
+	DefaultTimeout      = 30 * time.Second
+	DefaultPingInterval = 2 * time.Second
+)
+
+// Options say how to dial. The zero value is ready for use.
+type Options struct {
+	// Group and Generation are those the caller is bound to; a node in others
+	// refuses with wire.StatusGeneration. 0 and 0: any.
+	Group, Generation uint64
+
+	// Timeout is how long a node works on a request whose context has no
+	// deadline. Default 30 s.
+	Timeout time.Duration
+
+	// MaxInFlight bounds the requests in flight on the connection, if it is
+	// lower than the node's own bound. 0: the node's.
+	MaxInFlight int
+
+	// PingInterval is how long a node may be silent while requests are in
+	// flight before it is pinged, and again until the connection counts as
+	// broken. Default 2 s.
+	PingInterval time.Duration
+
+	// DialContext opens the connection, net.Dialer's by default.
+	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// withDefaults returns o with the defaults in place of zero fields.
+func (o Options) withDefaults() Options {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.PingInterval <= 0 {
+		o.PingInterval = DefaultPingInterval
+	}
+	if o.DialContext == nil {
+		o.DialContext = new(net.Dialer).DialContext
+	}
+	return o
+}
+
+// RefusedError says that a node answered the handshake with a refusal. Nothing
+// was executed. With wire.StatusVersion it wraps wire.ErrVersion.
+type RefusedError struct {
+	Addr    string
+	Status  wire.Status
+	Message string // the node's, for people
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("client: %s refuses the connection: %s (status %d)", e.Addr, e.Message, e.Status)
+}
+
+func (e *RefusedError) Unwrap() error {
+	if e.Status == wire.StatusVersion {
+		return wire.ErrVersion
+	}
+	return nil
+}
+
+// Dial connects to the node at addr and shakes hands, both within ctx. The
+// error is a *RefusedError when the node refuses, wraps wire.ErrMagic when what
+// listens there speaks something else, and is the network's otherwise.
+func Dial(ctx context.Context, addr string, o Options) (*Conn, error) {
+	o = o.withDefaults()
+	nc, info, err := connect(ctx, addr, o)
+	if err != nil {
+		return nil, err
+	}
+	return newConn(nc, info, o), nil
+}
+
+// connect dials and shakes hands as a client.
+func connect(ctx context.Context, addr string, o Options) (net.Conn, wire.Info, error) {
+	nc, err := o.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, wire.Info{}, fmt.Errorf("client: connecting to %s: %w", addr, err)
+	}
+	reply, err := shakeHands(ctx, nc, o)
+	if err == nil && reply.Status != wire.StatusOK {
+		err = &RefusedError{Addr: addr, Status: reply.Status, Message: reply.Message}
+	} else if err != nil {
+		err = fmt.Errorf("client: handshake with %s: %w", addr, err)
+	}
+	if err != nil {
+		return nil, wire.Info{}, errors.Join(err, nc.Close())
+	}
+	return nc, reply.Info, nil
+}
+
+// shakeHands sends a Hello and reads the reply, within ctx.
+func shakeHands(ctx context.Context, nc net.Conn, o Options) (wire.HelloReply, error) {
+	// The end of the context makes reads and writes fail at once.
+	var interrupted error
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		interrupted = nc.SetDeadline(time.Unix(1, 0))
+		close(stopped)
+	})
+	reply, err := exchangeHellos(nc, o)
+	if !stop() {
+		<-stopped
+		return wire.HelloReply{}, errors.Join(context.Cause(ctx), interrupted)
+	}
+	return reply, err
+}
+
+// exchangeHellos is the handshake itself.
+func exchangeHellos(nc net.Conn, o Options) (wire.HelloReply, error) {
+	err := wire.WriteHello(nc, wire.Hello{
+		Role:       wire.RoleClient,
+		MinVersion: wire.MinVersion,
+		MaxVersion: wire.MaxVersion,
+		Group:      o.Group,
+		Generation: o.Generation,
+	})
+	if err != nil {
+		return wire.HelloReply{}, err
+	}
+	reply, err := wire.ReadHelloReply(nc)
+	if err != nil {
+		return wire.HelloReply{}, err
+	}
+	if reply.Status == wire.StatusOK {
+		if _, err := wire.Negotiate(reply.Version, reply.Version); err != nil {
+			return wire.HelloReply{}, err
+		}
+	}
+	return reply, nil
+}

@@ -1,0 +1,94 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// maxViewBytes bounds a registry's answer.
+const maxViewBytes = 1 << 20
+
+// ErrNoServers says that the registry knows no member of the group now.
+var ErrNoServers = errors.New("client: the registry knows no members: start a server, or wait until one has joined")
+
+// View is the group as its registry tells it to anyone who asks.
+type View struct {
+	Group      uint64 `json:"group,string"`
+	Generation uint64 `json:"generation,string"`
+	View       struct {
+		ID      uint64   `json:"id,string"`
+		Members []Member `json:"members"`
+	} `json:"view"`
+}
+
+// Member is a member of a View.
+type Member struct {
+	ID          string `json:"id"`
+	Incarnation uint64 `json:"incarnation,string"`
+	PeerAddr    string `json:"peer_addr"`
+	ClientAddr  string `json:"client_addr"`
+}
+
+// Discover asks the registry at addr for the current view, by a plain GET.
+func Discover(ctx context.Context, addr string, o Options) (View, error) {
+	view, err := discover(ctx, addr, o.withDefaults())
+	if err != nil {
+		return View{}, fmt.Errorf("client: asking the registry at %s for the view: %w", addr, err)
+	}
+	return view, nil
+}
+
+func discover(ctx context.Context, addr string, o Options) (View, error) {
+	// A view is asked for rarely, so no connection is kept, and no proxy is
+	// asked for what stands beside us.
+	client := http.Client{Transport: &http.Transport{DialContext: o.DialContext, DisableKeepAlives: true}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/v1/view", nil)
+	if err != nil {
+		return View{}, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return View{}, err
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxViewBytes+1))
+	if err = errors.Join(err, response.Body.Close()); err != nil {
+		return View{}, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return View{}, fmt.Errorf("it answers %s", response.Status)
+	}
+	if len(body) > maxViewBytes {
+		return View{}, fmt.Errorf("it answers with more than %d bytes", maxViewBytes)
+	}
+	var view View
+	if err := json.Unmarshal(body, &view); err != nil {
+		return View{}, fmt.Errorf("its answer is no view: %w", err)
+	}
+	return view, nil
+}
+
+// Find returns the addresses of the servers that the name stands for: those
+// that it lists, or the members that its registry tells.
+func (d DSN) Find(ctx context.Context, o Options) ([]string, error) {
+	if d.Registry == "" {
+		return d.Servers, nil
+	}
+	view, err := Discover(ctx, d.Registry, o)
+	if err != nil {
+		return nil, err
+	}
+	var servers []string
+	for _, m := range view.View.Members {
+		if m.ClientAddr != "" {
+			servers = append(servers, m.ClientAddr)
+		}
+	}
+	if len(servers) == 0 {
+		return nil, ErrNoServers
+	}
+	return servers, nil
+}

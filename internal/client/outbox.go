@@ -1,0 +1,128 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+const (
+	// inlineFlushBytes is the most that a caller writes by itself. A larger
+	// batch may have to wait for the network, which a caller, whose context may
+	// end, must not.
+	inlineFlushBytes = 64 << 10
+
+	// keepOutboxBytes is the largest buffer that is kept for the next batch.
+	keepOutboxBytes = 256 << 10
+)
+
+// outbox collects requests until one caller, or a goroutine, writes them.
+type outbox struct {
+	frames   []byte
+	spare    []byte // the buffer of a batch that has been written
+	batch    uint64 // batches taken out so far; frames will be batch + 1
+	begun    uint64 // the last batch of which a byte may have been sent
+	flushing bool   // someone is writing and will take frames too
+}
+
+// enqueueLocked appends r to the outbox and reports whether the caller has to
+// flush. call is nil when nobody waits for the reply.
+func (c *Conn) enqueueLocked(r *wire.Request, call *call) (flush bool) {
+	c.out.frames = wire.AppendRequest(c.out.frames, r)
+	if call != nil {
+		call.batch = c.out.batch + 1
+	}
+	c.watchdog.startLocked(c)
+	flush = !c.out.flushing
+	c.out.flushing = true
+	return flush
+}
+
+// flush writes batches until the outbox is empty. Who is not patient leaves a
+// large batch, or one that gets stuck, to a goroutine.
+func (c *Conn) flush(patient bool) {
+	for {
+		batch := c.takeBatch()
+		if batch == nil {
+			return
+		}
+		if !patient && len(batch) > inlineFlushBytes {
+			c.flushRest(batch, 0)
+			return
+		}
+		n, err := c.nc.Write(batch)
+		if err == nil {
+			c.batchWritten(batch)
+			continue
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			c.writeFailed(err)
+			return
+		}
+		c.flushRest(batch, n)
+		return
+	}
+}
+
+// flushRest goes on with a batch, of which n bytes have been written, in a
+// goroutine that may wait for the network.
+func (c *Conn) flushRest(batch []byte, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		// Close may have waited for the goroutines already.
+		c.out.flushing = false
+		return
+	}
+	c.workers.Go(func() {
+		for n < len(batch) {
+			// The watchdog has set a deadline in the past to get a caller out.
+			if err := c.nc.SetWriteDeadline(time.Time{}); err != nil {
+				c.writeFailed(err)
+				return
+			}
+			written, err := c.nc.Write(batch[n:])
+			n += written
+			if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+				c.writeFailed(err)
+				return
+			}
+		}
+		c.batchWritten(batch)
+		c.flush(true)
+	})
+}
+
+// takeBatch takes all requests out of the outbox. It returns nil, and ends the
+// flush, when there are none or the connection has failed.
+func (c *Conn) takeBatch() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.out.frames) == 0 || c.err != nil {
+		c.out.flushing = false
+		return nil
+	}
+	batch := c.out.frames
+	c.out.frames, c.out.spare = c.out.spare[:0], nil
+	c.out.batch++
+	c.out.begun = c.out.batch
+	return batch
+}
+
+// batchWritten keeps the buffer of a batch for another one.
+func (c *Conn) batchWritten(batch []byte) {
+	if cap(batch) > keepOutboxBytes {
+		return
+	}
+	c.mu.Lock()
+	c.out.spare = batch[:0]
+	c.mu.Unlock()
+}
+
+// writeFailed ends the connection because a write failed.
+func (c *Conn) writeFailed(err error) {
+	c.failFromWithin(fmt.Errorf("client: writing to node %s: %w", c.info.NodeID, err))
+}

@@ -1,0 +1,92 @@
+package client
+
+import (
+	"errors"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// ticksPerPing is how often within a ping interval the watchdog looks.
+const ticksPerPing = 8
+
+// errSilent is why calls fail when a node says nothing.
+var errSilent = errors.New("client: the node does not answer")
+
+// watchdog looks after a connection while requests are in flight. A node that
+// is silent for a ping interval is pinged; after another one the connection is
+// given up, so that its calls can go elsewhere. It also frees callers that are
+// stuck in a write.
+type watchdog struct {
+	timer   *time.Timer
+	running bool
+	silent  int    // ticks since anything was heard
+	pinged  bool   // since anything was heard
+	writing uint64 // the batch that was being written at the last tick
+}
+
+// startLocked starts the watchdog unless it runs.
+func (w *watchdog) startLocked(c *Conn) {
+	if w.running {
+		return
+	}
+	w.running, w.silent, w.pinged = true, 0, false
+	if w.timer == nil {
+		w.timer = time.AfterFunc(c.tick, c.watch)
+	} else {
+		w.timer.Reset(c.tick)
+	}
+}
+
+// heard notes that something has arrived.
+func (w *watchdog) heard() {
+	w.silent, w.pinged = 0, false
+}
+
+// stop ends the watchdog for good.
+func (w *watchdog) stop() {
+	w.running = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+// watch is one tick.
+func (c *Conn) watch() {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	w := &c.watchdog
+	if c.slots.taken == 0 && !c.out.flushing {
+		w.running = false
+		c.mu.Unlock()
+		return
+	}
+	stuck := c.out.flushing && w.writing == c.out.begun
+	w.writing = c.out.begun
+	w.silent++
+	if w.silent >= 2*ticksPerPing && w.pinged {
+		c.mu.Unlock()
+		c.failFromWithin(errSilent)
+		return
+	}
+	flush := false
+	if w.silent >= ticksPerPing && !w.pinged {
+		w.pinged = true
+		flush = c.enqueueLocked(&wire.Request{ID: c.slots.take(nil), Kind: wire.RequestPing, Timeout: c.timeout}, nil)
+	}
+	w.timer.Reset(c.tick)
+	c.mu.Unlock()
+	if stuck {
+		// Whoever writes leaves the rest to a goroutine, which clears this.
+		if err := c.nc.SetWriteDeadline(time.Unix(1, 0)); err != nil {
+			c.writeFailed(err)
+			return
+		}
+	}
+	if flush {
+		c.flush(false)
+	}
+}
