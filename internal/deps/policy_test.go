@@ -58,13 +58,21 @@ var policy = map[string]rule{
 		ours:    []string{"internal/planted", "internal/session", "internal/wire"},
 		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
 	},
-	"internal/transport": {std: whole, ours: []string{"internal/planted", "internal/wire", "isis"}},
+	"internal/nbio":             {std: whole},
+	"internal/transport/stream": {std: whole},
+	"internal/transport": {
+		std:  whole,
+		ours: []string{"internal/nbio", "internal/planted", "internal/transport/stream", "internal/wire", "isis"},
+	},
 
 	// The registry.
 	"registry": {
-		std:     whole,
-		ours:    []string{"internal/planted", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect"},
-		outside: []string{"connectrpc.com/connect", "go.etcd.io/bbolt", "google.golang.org/protobuf"},
+		std:  whole,
+		ours: []string{"internal/planted", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect"},
+		outside: []string{
+			"connectrpc.com/connect", "github.com/zeebo/xxh3", "go.etcd.io/bbolt", "golang.org/x/net/netutil",
+			"google.golang.org/protobuf",
+		},
 	},
 	"registry/registrypb":                   {std: whole, outside: []string{"google.golang.org/protobuf"}},
 	"registry/registrypb/registrypbconnect": {std: whole, ours: []string{"registry/registrypb"}, outside: []string{"connectrpc.com/connect"}},
@@ -73,8 +81,8 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/planted", "internal/session", "internal/store", "internal/transport", "internal/wire", "isis",
-			"registry", "registry/registrypb", "registry/registrypb/registrypbconnect",
+			"internal/nbio", "internal/planted", "internal/session", "internal/store", "internal/transport",
+			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect", "golang.org/x/sys/unix"},
 	},
@@ -83,9 +91,14 @@ var policy = map[string]rule{
 		std:  whole,
 		ours: []string{"internal/history", "internal/planted", "internal/session", "internal/store", "internal/wire", "isis", "registry/membership"},
 	},
+	"bench/check": {
+		std:     whole,
+		ours:    []string{"internal/history", "internal/planted", "internal/wire"},
+		outside: []string{"github.com/zeebo/xxh3"},
+	},
 	"bench": {
 		std:  whole,
-		ours: []string{"driver", "internal/history", "internal/planted", "internal/wire", "registry", "server"},
+		ours: []string{"bench/check", "driver", "internal/history", "internal/planted", "internal/wire", "registry", "server"},
 		outside: []string{
 			"github.com/HdrHistogram/hdrhistogram-go", "github.com/olekukonko/tablewriter",
 			"github.com/schollz/progressbar/v3", "github.com/zeebo/xxh3", "golang.org/x/term",
