@@ -1,0 +1,146 @@
+package transport
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// Network is all links of one node. New makes one.
+type Network struct {
+	cfg      Config
+	start    time.Time // what the links' times count from
+	ctx      context.Context
+	cancel   context.CancelFunc
+	epochs   atomic.Uint64 // the last epoch that a stream began with
+	attempts atomic.Uint64 // the number of the last dial
+	running  sync.WaitGroup
+
+	// links is replaced, never changed, so that Send needs no lock.
+	links atomic.Pointer[map[isis.MemberID]*link]
+
+	dirty []*link // has something new since the last Flush; belongs to the caller of Send and Flush
+
+	mu     sync.Mutex // guards what follows, and the replacement of links
+	view   uint64
+	closed bool
+}
+
+// New returns a Network without peers. Close it when done.
+func New(cfg Config) (*Network, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	n := &Network{cfg: cfg, start: time.Now()}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.links.Store(&map[isis.MemberID]*link{})
+	n.running.Go(n.ping)
+	return n, nil
+}
+
+// SetPeers says which nodes to be linked with: the other members, and joiners.
+// Links to others are dropped, with what they kept. A link that is dead begins
+// anew if view is later than the one in which it died. A call with an earlier
+// view than the last one does nothing.
+func (n *Network) SetPeers(view uint64, peers []Peer) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed || view < n.view {
+		return
+	}
+	n.view = view
+	old := *n.links.Load()
+	next := make(map[isis.MemberID]*link, len(peers))
+	for _, p := range peers {
+		if p.MemberID == n.cfg.Self || next[p.MemberID] != nil {
+			continue
+		}
+		l := old[p.MemberID]
+		if l == nil {
+			l = newLink(n, p.MemberID)
+		}
+		next[p.MemberID] = l
+		l.enter(view, p.Addr)
+	}
+	n.links.Store(&next)
+	for id, l := range old {
+		if next[id] == nil {
+			l.close()
+		}
+	}
+	// Links dial only once they can be found.
+	for id, l := range next {
+		if old[id] == nil && l.dials {
+			n.running.Go(l.dial)
+		}
+	}
+}
+
+// Send adds a message to what goes to a peer. It never waits. The message may be
+// reused after the call, its payload too. What is sent to a node that is no peer,
+// or whose link is dead, is dropped. One goroutine at a time calls Send and
+// Flush.
+func (n *Network) Send(to isis.MemberID, m *isis.Message) {
+	l := (*n.links.Load())[to]
+	if l == nil {
+		return
+	}
+	l.send(m)
+	if !l.dirty {
+		l.dirty = true
+		n.dirty = append(n.dirty, l)
+	}
+}
+
+// Flush writes what was sent, with one write for each peer. It never waits:
+// what a connection does not take at once is written by a goroutine, and what
+// has no connection goes out with the next.
+func (n *Network) Flush() {
+	for i, l := range n.dirty {
+		l.dirty = false
+		l.flush()
+		n.dirty[i] = nil
+	}
+	n.dirty = n.dirty[:0]
+}
+
+// Close ends all links and returns once everything has stopped: Receive is not
+// called any more. It must not be called from within Receive.
+func (n *Network) Close() {
+	n.mu.Lock()
+	n.closed = true
+	links := maps.Clone(*n.links.Load())
+	n.links.Store(&map[isis.MemberID]*link{})
+	n.mu.Unlock()
+	for _, l := range links {
+		l.close()
+	}
+	n.cancel()
+	n.running.Wait()
+}
+
+// ping looks after every link once per PingInterval.
+func (n *Network) ping() {
+	ticker := time.NewTicker(n.cfg.PingInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for _, l := range *n.links.Load() {
+			l.tick()
+		}
+	}
+}
+
+// clock is the time since the Network began, and never 0.
+func (n *Network) clock() time.Duration {
+	return max(time.Since(n.start), 1)
+}
