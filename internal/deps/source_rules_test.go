@@ -47,7 +47,7 @@ func TestRulesCanFail(t *testing.T) {
 	}
 }
 
-func TestPlantedOnly(t *testing.T) {
+func TestBuildTagIsSeen(t *testing.T) {
 	for _, tc := range []struct {
 		head string
 		want bool
