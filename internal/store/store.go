@@ -14,7 +14,7 @@ type Store struct {
 	// with the digest of the state before it. OnVerdict, if set, is called
 	// once all voters of the audit at position have voted, with those whose
 	// digest differs from the majority's, if any. Both are set before the first
-	// ApplyMessage; they must not call the store and must not block.
+	// ApplyMessage; they must not block, nor call what is for the owner.
 	OnAudit   func(position, digest uint64, voters []string)
 	OnVerdict func(position uint64, differing []string)
 
