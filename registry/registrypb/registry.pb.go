@@ -23,6 +23,79 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Refusal_Reason int32
+
+const (
+	Refusal_REASON_UNSPECIFIED      Refusal_Reason = 0
+	Refusal_REASON_INVALID          Refusal_Reason = 1 // malformed: the message names the field
+	Refusal_REASON_ID_IN_USE        Refusal_Reason = 2 // the id belongs to a node that is still heard
+	Refusal_REASON_OTHER_GROUP      Refusal_Reason = 3
+	Refusal_REASON_OTHER_GENERATION Refusal_Reason = 4
+	Refusal_REASON_LAST_MEMBER      Refusal_Reason = 5 // the last member leaves by force only
+	Refusal_REASON_MIN_MEMBERS      Refusal_Reason = 6 // leaving would bring the group below its minimum size
+	Refusal_REASON_NEEDS_FORCE      Refusal_Reason = 7
+	Refusal_REASON_UNKNOWN_NODE     Refusal_Reason = 8  // no member and no joiner
+	Refusal_REASON_FULL             Refusal_Reason = 9  // the group has as many nodes as it can have
+	Refusal_REASON_DEGRADED         Refusal_Reason = 10 // the registry cannot save its state
+)
+
+// Enum value maps for Refusal_Reason.
+var (
+	Refusal_Reason_name = map[int32]string{
+		0:  "REASON_UNSPECIFIED",
+		1:  "REASON_INVALID",
+		2:  "REASON_ID_IN_USE",
+		3:  "REASON_OTHER_GROUP",
+		4:  "REASON_OTHER_GENERATION",
+		5:  "REASON_LAST_MEMBER",
+		6:  "REASON_MIN_MEMBERS",
+		7:  "REASON_NEEDS_FORCE",
+		8:  "REASON_UNKNOWN_NODE",
+		9:  "REASON_FULL",
+		10: "REASON_DEGRADED",
+	}
+	Refusal_Reason_value = map[string]int32{
+		"REASON_UNSPECIFIED":      0,
+		"REASON_INVALID":          1,
+		"REASON_ID_IN_USE":        2,
+		"REASON_OTHER_GROUP":      3,
+		"REASON_OTHER_GENERATION": 4,
+		"REASON_LAST_MEMBER":      5,
+		"REASON_MIN_MEMBERS":      6,
+		"REASON_NEEDS_FORCE":      7,
+		"REASON_UNKNOWN_NODE":     8,
+		"REASON_FULL":             9,
+		"REASON_DEGRADED":         10,
+	}
+)
+
+func (x Refusal_Reason) Enum() *Refusal_Reason {
+	p := new(Refusal_Reason)
+	*p = x
+	return p
+}
+
+func (x Refusal_Reason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Refusal_Reason) Descriptor() protoreflect.EnumDescriptor {
+	return file_registry_proto_enumTypes[0].Descriptor()
+}
+
+func (Refusal_Reason) Type() protoreflect.EnumType {
+	return &file_registry_proto_enumTypes[0]
+}
+
+func (x Refusal_Reason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Refusal_Reason.Descriptor instead.
+func (Refusal_Reason) EnumDescriptor() ([]byte, []int) {
+	return file_registry_proto_rawDescGZIP(), []int{16, 0}
+}
+
 // Settings of the group, kept by the registry.
 type Settings struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
@@ -431,6 +504,7 @@ type RegisterRequest struct {
 	Group         uint64                 `protobuf:"varint,4,opt,name=group,proto3" json:"group,omitempty"`                             // 0: any
 	ProvedDead    uint64                 `protobuf:"varint,5,opt,name=proved_dead,json=provedDead,proto3" json:"proved_dead,omitempty"` // incarnation of this id that is proved dead by the identity lock; 0: none
 	FeatureLevel  uint32                 `protobuf:"varint,6,opt,name=feature_level,json=featureLevel,proto3" json:"feature_level,omitempty"`
+	Nonce         uint64                 `protobuf:"varint,7,opt,name=nonce,proto3" json:"nonce,omitempty"` // random, for a Register repeated after a lost answer: it gets the same incarnation; 0: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -503,6 +577,13 @@ func (x *RegisterRequest) GetProvedDead() uint64 {
 func (x *RegisterRequest) GetFeatureLevel() uint32 {
 	if x != nil {
 		return x.FeatureLevel
+	}
+	return 0
+}
+
+func (x *RegisterRequest) GetNonce() uint64 {
+	if x != nil {
+		return x.Nonce
 	}
 	return 0
 }
@@ -618,11 +699,11 @@ type HeartbeatRequest struct {
 	Group         uint64                 `protobuf:"varint,3,opt,name=group,proto3" json:"group,omitempty"`
 	Generation    uint64                 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
 	View          uint64                 `protobuf:"varint,5,opt,name=view,proto3" json:"view,omitempty"`           // view the node is in, 0: none
-	Wedged        uint64                 `protobuf:"varint,6,opt,name=wedged,proto3" json:"wedged,omitempty"`       // attempt it is wedged for, 0: none
+	Wedged        uint64                 `protobuf:"varint,6,opt,name=wedged,proto3" json:"wedged,omitempty"`       // attempt it is wedged for (a joiner: attempt it takes part in), 0: none
 	Installed     uint64                 `protobuf:"varint,7,opt,name=installed,proto3" json:"installed,omitempty"` // attempt that this node led and that every member acknowledged, 0: none
 	Ready         bool                   `protobuf:"varint,8,opt,name=ready,proto3" json:"ready,omitempty"`         // a joiner: state is loaded and close to the head
 	Observed      uint64                 `protobuf:"varint,9,opt,name=observed,proto3" json:"observed,omitempty"`   // a joiner: incarnation of the member it observes
-	Peers         []*Peer                `protobuf:"bytes,10,rep,name=peers,proto3" json:"peers,omitempty"`         // every peer of the view (a joiner: every member with a proved link)
+	Peers         []*Peer                `protobuf:"bytes,10,rep,name=peers,proto3" json:"peers,omitempty"`         // every peer of the view (a joiner: every member, and every other joiner, with a proved link)
 	Position      uint64                 `protobuf:"varint,11,opt,name=position,proto3" json:"position,omitempty"`
 	Clients       uint32                 `protobuf:"varint,12,opt,name=clients,proto3" json:"clients,omitempty"`
 	Queue         uint32                 `protobuf:"varint,13,opt,name=queue,proto3" json:"queue,omitempty"`
@@ -825,6 +906,8 @@ type LeaveRequest struct {
 	Incarnation   uint64                 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
 	Force         bool                   `protobuf:"varint,3,opt,name=force,proto3" json:"force,omitempty"` // also if it is the last member: the group's state is given up
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Group         uint64                 `protobuf:"varint,5,opt,name=group,proto3" json:"group,omitempty"`           // 0: any
+	Generation    uint64                 `protobuf:"varint,6,opt,name=generation,proto3" json:"generation,omitempty"` // 0: any
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -885,6 +968,20 @@ func (x *LeaveRequest) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *LeaveRequest) GetGroup() uint64 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *LeaveRequest) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
 }
 
 type LeaveResponse struct {
@@ -1067,7 +1164,8 @@ type StatusResponse struct {
 	Attempt       *Attempt               `protobuf:"bytes,4,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	Settings      *Settings              `protobuf:"bytes,5,opt,name=settings,proto3" json:"settings,omitempty"`
 	Nodes         []*NodeStatus          `protobuf:"bytes,6,rep,name=nodes,proto3" json:"nodes,omitempty"`
-	Durable       bool                   `protobuf:"varint,7,opt,name=durable,proto3" json:"durable,omitempty"`
+	Durable       bool                   `protobuf:"varint,7,opt,name=durable,proto3" json:"durable,omitempty"` // false: views are kept in memory only
+	Problem       string                 `protobuf:"bytes,8,opt,name=problem,proto3" json:"problem,omitempty"`  // not empty: the registry cannot save its state and refuses every change
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1151,6 +1249,127 @@ func (x *StatusResponse) GetDurable() bool {
 	return false
 }
 
+func (x *StatusResponse) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+// CurrentView is what a plain GET of /v1/view answers, as JSON.
+type CurrentView struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         uint64                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
+	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
+	View          *View                  `protobuf:"bytes,3,opt,name=view,proto3" json:"view,omitempty"` // absent: the group has no view yet
+	Settings      *Settings              `protobuf:"bytes,4,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CurrentView) Reset() {
+	*x = CurrentView{}
+	mi := &file_registry_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CurrentView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CurrentView) ProtoMessage() {}
+
+func (x *CurrentView) ProtoReflect() protoreflect.Message {
+	mi := &file_registry_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CurrentView.ProtoReflect.Descriptor instead.
+func (*CurrentView) Descriptor() ([]byte, []int) {
+	return file_registry_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CurrentView) GetGroup() uint64 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *CurrentView) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+func (x *CurrentView) GetView() *View {
+	if x != nil {
+		return x.View
+	}
+	return nil
+}
+
+func (x *CurrentView) GetSettings() *Settings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// Refusal is the detail of an error, for programs; the error's message is for people.
+type Refusal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        Refusal_Reason         `protobuf:"varint,1,opt,name=reason,proto3,enum=dsm.registry.v1.Refusal_Reason" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_registry_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_registry_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_registry_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Refusal) GetReason() Refusal_Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return Refusal_REASON_UNSPECIFIED
+}
+
 type NewGenerationRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Force         bool                   `protobuf:"varint,1,opt,name=force,proto3" json:"force,omitempty"`
@@ -1160,7 +1379,7 @@ type NewGenerationRequest struct {
 
 func (x *NewGenerationRequest) Reset() {
 	*x = NewGenerationRequest{}
-	mi := &file_registry_proto_msgTypes[15]
+	mi := &file_registry_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1391,7 @@ func (x *NewGenerationRequest) String() string {
 func (*NewGenerationRequest) ProtoMessage() {}
 
 func (x *NewGenerationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_registry_proto_msgTypes[15]
+	mi := &file_registry_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1404,7 @@ func (x *NewGenerationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewGenerationRequest.ProtoReflect.Descriptor instead.
 func (*NewGenerationRequest) Descriptor() ([]byte, []int) {
-	return file_registry_proto_rawDescGZIP(), []int{15}
+	return file_registry_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *NewGenerationRequest) GetForce() bool {
@@ -1204,7 +1423,7 @@ type NewGenerationResponse struct {
 
 func (x *NewGenerationResponse) Reset() {
 	*x = NewGenerationResponse{}
-	mi := &file_registry_proto_msgTypes[16]
+	mi := &file_registry_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1435,7 @@ func (x *NewGenerationResponse) String() string {
 func (*NewGenerationResponse) ProtoMessage() {}
 
 func (x *NewGenerationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_registry_proto_msgTypes[16]
+	mi := &file_registry_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1448,7 @@ func (x *NewGenerationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewGenerationResponse.ProtoReflect.Descriptor instead.
 func (*NewGenerationResponse) Descriptor() ([]byte, []int) {
-	return file_registry_proto_rawDescGZIP(), []int{16}
+	return file_registry_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NewGenerationResponse) GetGeneration() uint64 {
@@ -1279,7 +1498,7 @@ const file_registry_proto_rawDesc = "" +
 	"\bexcluded\x18\x06 \x01(\bR\bexcluded\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x125\n" +
 	"\bsettings\x18\b \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\x121\n" +
-	"\ajoining\x18\t \x03(\v2\x17.dsm.registry.v1.MemberR\ajoining\"\xbb\x01\n" +
+	"\ajoining\x18\t \x03(\v2\x17.dsm.registry.v1.MemberR\ajoining\"\xd1\x01\n" +
 	"\x0fRegisterRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tpeer_addr\x18\x02 \x01(\tR\bpeerAddr\x12\x1f\n" +
@@ -1288,7 +1507,8 @@ const file_registry_proto_rawDesc = "" +
 	"\x05group\x18\x04 \x01(\x04R\x05group\x12\x1f\n" +
 	"\vproved_dead\x18\x05 \x01(\x04R\n" +
 	"provedDead\x12#\n" +
-	"\rfeature_level\x18\x06 \x01(\rR\ffeatureLevel\"n\n" +
+	"\rfeature_level\x18\x06 \x01(\rR\ffeatureLevel\x12\x14\n" +
+	"\x05nonce\x18\a \x01(\x04R\x05nonce\"n\n" +
 	"\x10RegisterResponse\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x128\n" +
 	"\tdirective\x18\x02 \x01(\v2\x1a.dsm.registry.v1.DirectiveR\tdirective\"E\n" +
@@ -1318,12 +1538,16 @@ const file_registry_proto_rawDesc = "" +
 	"\x05group\x18\x03 \x01(\x04R\x05group\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x04 \x01(\x04R\n" +
-	"generation\"n\n" +
+	"generation\"\xa4\x01\n" +
 	"\fLeaveRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +
 	"\x05force\x18\x03 \x01(\bR\x05force\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x0f\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05group\x18\x05 \x01(\x04R\x05group\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x06 \x01(\x04R\n" +
+	"generation\"\x0f\n" +
 	"\rLeaveResponse\"\x0f\n" +
 	"\rStatusRequest\"\xe9\x01\n" +
 	"\n" +
@@ -1335,7 +1559,7 @@ const file_registry_proto_rawDesc = "" +
 	"\tsilent_ms\x18\x05 \x01(\x03R\bsilentMs\x12\x18\n" +
 	"\aclients\x18\x06 \x01(\rR\aclients\x12\x14\n" +
 	"\x05queue\x18\a \x01(\rR\x05queue\x12\x14\n" +
-	"\x05state\x18\b \x01(\tR\x05state\"\xa9\x02\n" +
+	"\x05state\x18\b \x01(\tR\x05state\"\xc3\x02\n" +
 	"\x0eStatusResponse\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x04R\x05group\x12\x1e\n" +
 	"\n" +
@@ -1345,7 +1569,30 @@ const file_registry_proto_rawDesc = "" +
 	"\aattempt\x18\x04 \x01(\v2\x18.dsm.registry.v1.AttemptR\aattempt\x125\n" +
 	"\bsettings\x18\x05 \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\x121\n" +
 	"\x05nodes\x18\x06 \x03(\v2\x1b.dsm.registry.v1.NodeStatusR\x05nodes\x12\x18\n" +
-	"\adurable\x18\a \x01(\bR\adurable\",\n" +
+	"\adurable\x18\a \x01(\bR\adurable\x12\x18\n" +
+	"\aproblem\x18\b \x01(\tR\aproblem\"\xa5\x01\n" +
+	"\vCurrentView\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\x04R\x05group\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x02 \x01(\x04R\n" +
+	"generation\x12)\n" +
+	"\x04view\x18\x03 \x01(\v2\x15.dsm.registry.v1.ViewR\x04view\x125\n" +
+	"\bsettings\x18\x04 \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\"\xcb\x02\n" +
+	"\aRefusal\x127\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x1f.dsm.registry.v1.Refusal.ReasonR\x06reason\"\x86\x02\n" +
+	"\x06Reason\x12\x16\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eREASON_INVALID\x10\x01\x12\x14\n" +
+	"\x10REASON_ID_IN_USE\x10\x02\x12\x16\n" +
+	"\x12REASON_OTHER_GROUP\x10\x03\x12\x1b\n" +
+	"\x17REASON_OTHER_GENERATION\x10\x04\x12\x16\n" +
+	"\x12REASON_LAST_MEMBER\x10\x05\x12\x16\n" +
+	"\x12REASON_MIN_MEMBERS\x10\x06\x12\x16\n" +
+	"\x12REASON_NEEDS_FORCE\x10\a\x12\x17\n" +
+	"\x13REASON_UNKNOWN_NODE\x10\b\x12\x0f\n" +
+	"\vREASON_FULL\x10\t\x12\x13\n" +
+	"\x0fREASON_DEGRADED\x10\n" +
+	"\",\n" +
 	"\x14NewGenerationRequest\x12\x14\n" +
 	"\x05force\x18\x01 \x01(\bR\x05force\"7\n" +
 	"\x15NewGenerationResponse\x12\x1e\n" +
@@ -1372,57 +1619,64 @@ func file_registry_proto_rawDescGZIP() []byte {
 	return file_registry_proto_rawDescData
 }
 
-var file_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_registry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_registry_proto_goTypes = []any{
-	(*Settings)(nil),              // 0: dsm.registry.v1.Settings
-	(*Member)(nil),                // 1: dsm.registry.v1.Member
-	(*View)(nil),                  // 2: dsm.registry.v1.View
-	(*Attempt)(nil),               // 3: dsm.registry.v1.Attempt
-	(*Directive)(nil),             // 4: dsm.registry.v1.Directive
-	(*RegisterRequest)(nil),       // 5: dsm.registry.v1.RegisterRequest
-	(*RegisterResponse)(nil),      // 6: dsm.registry.v1.RegisterResponse
-	(*Peer)(nil),                  // 7: dsm.registry.v1.Peer
-	(*HeartbeatRequest)(nil),      // 8: dsm.registry.v1.HeartbeatRequest
-	(*WatchRequest)(nil),          // 9: dsm.registry.v1.WatchRequest
-	(*LeaveRequest)(nil),          // 10: dsm.registry.v1.LeaveRequest
-	(*LeaveResponse)(nil),         // 11: dsm.registry.v1.LeaveResponse
-	(*StatusRequest)(nil),         // 12: dsm.registry.v1.StatusRequest
-	(*NodeStatus)(nil),            // 13: dsm.registry.v1.NodeStatus
-	(*StatusResponse)(nil),        // 14: dsm.registry.v1.StatusResponse
-	(*NewGenerationRequest)(nil),  // 15: dsm.registry.v1.NewGenerationRequest
-	(*NewGenerationResponse)(nil), // 16: dsm.registry.v1.NewGenerationResponse
+	(Refusal_Reason)(0),           // 0: dsm.registry.v1.Refusal.Reason
+	(*Settings)(nil),              // 1: dsm.registry.v1.Settings
+	(*Member)(nil),                // 2: dsm.registry.v1.Member
+	(*View)(nil),                  // 3: dsm.registry.v1.View
+	(*Attempt)(nil),               // 4: dsm.registry.v1.Attempt
+	(*Directive)(nil),             // 5: dsm.registry.v1.Directive
+	(*RegisterRequest)(nil),       // 6: dsm.registry.v1.RegisterRequest
+	(*RegisterResponse)(nil),      // 7: dsm.registry.v1.RegisterResponse
+	(*Peer)(nil),                  // 8: dsm.registry.v1.Peer
+	(*HeartbeatRequest)(nil),      // 9: dsm.registry.v1.HeartbeatRequest
+	(*WatchRequest)(nil),          // 10: dsm.registry.v1.WatchRequest
+	(*LeaveRequest)(nil),          // 11: dsm.registry.v1.LeaveRequest
+	(*LeaveResponse)(nil),         // 12: dsm.registry.v1.LeaveResponse
+	(*StatusRequest)(nil),         // 13: dsm.registry.v1.StatusRequest
+	(*NodeStatus)(nil),            // 14: dsm.registry.v1.NodeStatus
+	(*StatusResponse)(nil),        // 15: dsm.registry.v1.StatusResponse
+	(*CurrentView)(nil),           // 16: dsm.registry.v1.CurrentView
+	(*Refusal)(nil),               // 17: dsm.registry.v1.Refusal
+	(*NewGenerationRequest)(nil),  // 18: dsm.registry.v1.NewGenerationRequest
+	(*NewGenerationResponse)(nil), // 19: dsm.registry.v1.NewGenerationResponse
 }
 var file_registry_proto_depIdxs = []int32{
-	1,  // 0: dsm.registry.v1.View.members:type_name -> dsm.registry.v1.Member
-	2,  // 1: dsm.registry.v1.Attempt.view:type_name -> dsm.registry.v1.View
-	2,  // 2: dsm.registry.v1.Directive.views:type_name -> dsm.registry.v1.View
-	3,  // 3: dsm.registry.v1.Directive.attempt:type_name -> dsm.registry.v1.Attempt
-	0,  // 4: dsm.registry.v1.Directive.settings:type_name -> dsm.registry.v1.Settings
-	1,  // 5: dsm.registry.v1.Directive.joining:type_name -> dsm.registry.v1.Member
-	4,  // 6: dsm.registry.v1.RegisterResponse.directive:type_name -> dsm.registry.v1.Directive
-	7,  // 7: dsm.registry.v1.HeartbeatRequest.peers:type_name -> dsm.registry.v1.Peer
-	1,  // 8: dsm.registry.v1.NodeStatus.member:type_name -> dsm.registry.v1.Member
-	2,  // 9: dsm.registry.v1.StatusResponse.view:type_name -> dsm.registry.v1.View
-	3,  // 10: dsm.registry.v1.StatusResponse.attempt:type_name -> dsm.registry.v1.Attempt
-	0,  // 11: dsm.registry.v1.StatusResponse.settings:type_name -> dsm.registry.v1.Settings
-	13, // 12: dsm.registry.v1.StatusResponse.nodes:type_name -> dsm.registry.v1.NodeStatus
-	5,  // 13: dsm.registry.v1.Registry.Register:input_type -> dsm.registry.v1.RegisterRequest
-	8,  // 14: dsm.registry.v1.Registry.Heartbeat:input_type -> dsm.registry.v1.HeartbeatRequest
-	9,  // 15: dsm.registry.v1.Registry.Watch:input_type -> dsm.registry.v1.WatchRequest
-	10, // 16: dsm.registry.v1.Registry.Leave:input_type -> dsm.registry.v1.LeaveRequest
-	12, // 17: dsm.registry.v1.Registry.Status:input_type -> dsm.registry.v1.StatusRequest
-	15, // 18: dsm.registry.v1.Registry.NewGeneration:input_type -> dsm.registry.v1.NewGenerationRequest
-	6,  // 19: dsm.registry.v1.Registry.Register:output_type -> dsm.registry.v1.RegisterResponse
-	4,  // 20: dsm.registry.v1.Registry.Heartbeat:output_type -> dsm.registry.v1.Directive
-	4,  // 21: dsm.registry.v1.Registry.Watch:output_type -> dsm.registry.v1.Directive
-	11, // 22: dsm.registry.v1.Registry.Leave:output_type -> dsm.registry.v1.LeaveResponse
-	14, // 23: dsm.registry.v1.Registry.Status:output_type -> dsm.registry.v1.StatusResponse
-	16, // 24: dsm.registry.v1.Registry.NewGeneration:output_type -> dsm.registry.v1.NewGenerationResponse
-	19, // [19:25] is the sub-list for method output_type
-	13, // [13:19] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	2,  // 0: dsm.registry.v1.View.members:type_name -> dsm.registry.v1.Member
+	3,  // 1: dsm.registry.v1.Attempt.view:type_name -> dsm.registry.v1.View
+	3,  // 2: dsm.registry.v1.Directive.views:type_name -> dsm.registry.v1.View
+	4,  // 3: dsm.registry.v1.Directive.attempt:type_name -> dsm.registry.v1.Attempt
+	1,  // 4: dsm.registry.v1.Directive.settings:type_name -> dsm.registry.v1.Settings
+	2,  // 5: dsm.registry.v1.Directive.joining:type_name -> dsm.registry.v1.Member
+	5,  // 6: dsm.registry.v1.RegisterResponse.directive:type_name -> dsm.registry.v1.Directive
+	8,  // 7: dsm.registry.v1.HeartbeatRequest.peers:type_name -> dsm.registry.v1.Peer
+	2,  // 8: dsm.registry.v1.NodeStatus.member:type_name -> dsm.registry.v1.Member
+	3,  // 9: dsm.registry.v1.StatusResponse.view:type_name -> dsm.registry.v1.View
+	4,  // 10: dsm.registry.v1.StatusResponse.attempt:type_name -> dsm.registry.v1.Attempt
+	1,  // 11: dsm.registry.v1.StatusResponse.settings:type_name -> dsm.registry.v1.Settings
+	14, // 12: dsm.registry.v1.StatusResponse.nodes:type_name -> dsm.registry.v1.NodeStatus
+	3,  // 13: dsm.registry.v1.CurrentView.view:type_name -> dsm.registry.v1.View
+	1,  // 14: dsm.registry.v1.CurrentView.settings:type_name -> dsm.registry.v1.Settings
+	0,  // 15: dsm.registry.v1.Refusal.reason:type_name -> dsm.registry.v1.Refusal.Reason
+	6,  // 16: dsm.registry.v1.Registry.Register:input_type -> dsm.registry.v1.RegisterRequest
+	9,  // 17: dsm.registry.v1.Registry.Heartbeat:input_type -> dsm.registry.v1.HeartbeatRequest
+	10, // 18: dsm.registry.v1.Registry.Watch:input_type -> dsm.registry.v1.WatchRequest
+	11, // 19: dsm.registry.v1.Registry.Leave:input_type -> dsm.registry.v1.LeaveRequest
+	13, // 20: dsm.registry.v1.Registry.Status:input_type -> dsm.registry.v1.StatusRequest
+	18, // 21: dsm.registry.v1.Registry.NewGeneration:input_type -> dsm.registry.v1.NewGenerationRequest
+	7,  // 22: dsm.registry.v1.Registry.Register:output_type -> dsm.registry.v1.RegisterResponse
+	5,  // 23: dsm.registry.v1.Registry.Heartbeat:output_type -> dsm.registry.v1.Directive
+	5,  // 24: dsm.registry.v1.Registry.Watch:output_type -> dsm.registry.v1.Directive
+	12, // 25: dsm.registry.v1.Registry.Leave:output_type -> dsm.registry.v1.LeaveResponse
+	15, // 26: dsm.registry.v1.Registry.Status:output_type -> dsm.registry.v1.StatusResponse
+	19, // 27: dsm.registry.v1.Registry.NewGeneration:output_type -> dsm.registry.v1.NewGenerationResponse
+	22, // [22:28] is the sub-list for method output_type
+	16, // [16:22] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_registry_proto_init() }
@@ -1435,13 +1689,14 @@ func file_registry_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_registry_proto_rawDesc), len(file_registry_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   17,
+			NumEnums:      1,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_registry_proto_goTypes,
 		DependencyIndexes: file_registry_proto_depIdxs,
+		EnumInfos:         file_registry_proto_enumTypes,
 		MessageInfos:      file_registry_proto_msgTypes,
 	}.Build()
 	File_registry_proto = out.File

@@ -1,0 +1,154 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/registrypb/registrypbconnect"
+)
+
+// Times of a client.
+const (
+	dialTimeout = 2 * time.Second
+	callTimeout = 5 * time.Second // of a call whose context has no deadline
+	firstPause  = 20 * time.Millisecond
+	maxPause    = time.Second
+)
+
+// Client is what a node, or an operator's tool, uses to talk to a registry.
+// Its methods may be called by many goroutines at once. They return the
+// package's sentinel errors, wrapped with what to do.
+type Client struct {
+	addr string
+	http *http.Client
+	api  registrypbconnect.RegistryClient
+}
+
+// Dial returns a client of the registry at host:port. It opens no connection
+// yet. Connections are plain HTTP/1.1, so that a request that gets no answer
+// costs its own connection and the next one gets a fresh one.
+func Dial(addr string) (*Client, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || host == "" {
+		return nil, &refusedError{kind: ErrInvalid, text: fmt.Sprintf("%v: the registry's address is %q; it must be host:port", ErrInvalid, addr)}
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return nil, &refusedError{kind: ErrInvalid, text: fmt.Sprintf("%v: the registry's address %q has the port %q; it must be 1 to 65535", ErrInvalid, addr, port)}
+	}
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	client := &http.Client{Transport: &http.Transport{
+		DialContext:         dialer.DialContext,
+		MaxIdleConnsPerHost: 4,
+		IdleConnTimeout:     idleTimeout / 2, // the client gives up an idle connection first
+	}}
+	return &Client{
+		addr: addr,
+		http: client,
+		api:  registrypbconnect.NewRegistryClient(client, "http://"+addr, connect.WithReadMaxBytes(maxReplyBytes)),
+	}, nil
+}
+
+// maxReplyBytes bounds a directive: maxHistory views of a full group at worst.
+const maxReplyBytes = 32 << 20
+
+// Close releases idle connections. Calls under way are not affected.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Register announces a node and returns its incarnation. While the registry
+// cannot be reached it tries again, until the context ends; a repeated request
+// carries the same nonce, so that one node never gets two incarnations.
+func (c *Client) Register(ctx context.Context, req *registrypb.RegisterRequest) (*registrypb.RegisterResponse, error) {
+	req = proto.CloneOf(req)
+	for req.GetNonce() == 0 {
+		req.Nonce = rand.Uint64()
+	}
+	pause := newPause()
+	for {
+		reply, err := call(ctx, c, c.api.Register, req)
+		if !errors.Is(err, ErrUnreachable) {
+			return reply, err
+		}
+		if pause.wait(ctx) != nil {
+			return nil, err
+		}
+	}
+}
+
+// Heartbeat tells how the node is and returns what it must know.
+func (c *Client) Heartbeat(ctx context.Context, req *registrypb.HeartbeatRequest) (*registrypb.Directive, error) {
+	return call(ctx, c, c.api.Heartbeat, req)
+}
+
+// Leave asks for a view without the node. A directive tells when it is done;
+// until then the node may ask again, and after a restart of the registry must.
+func (c *Client) Leave(ctx context.Context, req *registrypb.LeaveRequest) error {
+	_, err := call(ctx, c, c.api.Leave, req)
+	return err
+}
+
+// Status returns the committed view, the attempt and every node known.
+func (c *Client) Status(ctx context.Context) (*registrypb.StatusResponse, error) {
+	return call(ctx, c, c.api.Status, &registrypb.StatusRequest{})
+}
+
+// NewGeneration gives up the group's state. It returns the new generation.
+func (c *Client) NewGeneration(ctx context.Context, force bool) (uint64, error) {
+	reply, err := call(ctx, c, c.api.NewGeneration, &registrypb.NewGenerationRequest{Force: force})
+	return reply.GetGeneration(), err
+}
+
+// call makes one request and translates its error.
+func call[Req, Resp any](ctx context.Context, c *Client, method func(context.Context, *connect.Request[Req]) (*connect.Response[Resp], error), req *Req) (*Resp, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+	}
+	reply, err := method(ctx, connect.NewRequest(req))
+	if err != nil {
+		return nil, c.explain(ctx, err)
+	}
+	return reply.Msg, nil
+}
+
+// explain turns an error of a call into one of the package's own.
+func (c *Client) explain(ctx context.Context, err error) error {
+	if refusal := fromWire(err); refusal != nil {
+		return refusal
+	}
+	if connect.CodeOf(err) == connect.CodeUnimplemented || connect.CodeOf(err) == connect.CodeInternal {
+		return fmt.Errorf("%w: what answers at %s is no registry of this kind: %w; check the address", ErrUnreachable, c.addr, err)
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: no answer from %s: %w; check that it runs and that the address is right", ErrUnreachable, c.addr, ctx.Err())
+	}
+	return fmt.Errorf("%w: %s: %w; check that it runs and that the address is right", ErrUnreachable, c.addr, err)
+}
+
+// pause waits between tries, twice as long each time, with jitter, so that the
+// nodes of a group do not come back all at once.
+type pause struct{ next time.Duration }
+
+func newPause() *pause { return &pause{next: firstPause} }
+
+func (p *pause) wait(ctx context.Context) error {
+	timer := time.NewTimer(p.next/2 + rand.N(p.next))
+	defer timer.Stop()
+	p.next = min(p.next*2, maxPause)
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,111 @@
+package registry
+
+import (
+	"time"
+
+	"github.com/seed-8247e700/dsm/registry/membership"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+func memberProto(m membership.Member) *registrypb.Member {
+	return &registrypb.Member{Id: m.ID, Incarnation: m.Incarnation, PeerAddr: m.PeerAddr, ClientAddr: m.ClientAddr}
+}
+
+func membersProto(members []membership.Member) []*registrypb.Member {
+	out := make([]*registrypb.Member, len(members))
+	for i, m := range members {
+		out[i] = memberProto(m)
+	}
+	return out
+}
+
+// viewProto returns nil for a view without members, which is none.
+func viewProto(v membership.View) *registrypb.View {
+	if len(v.Members) == 0 {
+		return nil
+	}
+	return &registrypb.View{Id: v.ID, Prev: v.Prev, FeatureLevel: v.FeatureLevel, Members: membersProto(v.Members)}
+}
+
+func attemptProto(a *membership.Attempt) *registrypb.Attempt {
+	if a == nil {
+		return nil
+	}
+	return &registrypb.Attempt{View: viewProto(a.View), Leader: a.Leader}
+}
+
+func settingsProto(s Settings) *registrypb.Settings {
+	return &registrypb.Settings{
+		AgreedDelivery:   s.Delivery == Agreed,
+		MinMembers:       uint32(s.MinMembers),
+		DetectionMs:      s.Detection.Milliseconds(),
+		HeartbeatMs:      s.Heartbeat.Milliseconds(),
+		AttemptTimeoutMs: s.AttemptTimeout.Milliseconds(),
+		SessionTtlMs:     s.SessionTTL.Milliseconds(),
+		TickMs:           s.Tick.Milliseconds(),
+		AuditMs:          s.Audit.Milliseconds(),
+	}
+}
+
+func directiveProto(d membership.Directive) *registrypb.Directive {
+	out := &registrypb.Directive{
+		Group:      d.Group,
+		Generation: d.Generation,
+		Revision:   d.Revision,
+		Attempt:    attemptProto(d.Attempt),
+		Excluded:   d.Excluded,
+		Reason:     d.Reason,
+		Settings:   settingsProto(d.Settings),
+		Joining:    membersProto(d.Joining),
+	}
+	for _, v := range d.Views {
+		out.Views = append(out.Views, viewProto(v))
+	}
+	return out
+}
+
+func statusProto(s membership.Status) *registrypb.StatusResponse {
+	out := &registrypb.StatusResponse{
+		Group:      s.Group,
+		Generation: s.Generation,
+		View:       viewProto(s.View),
+		Attempt:    attemptProto(s.Attempt),
+		Settings:   settingsProto(s.Settings),
+	}
+	for _, n := range s.Nodes {
+		out.Nodes = append(out.Nodes, &registrypb.NodeStatus{
+			Member:   memberProto(n.Member),
+			InView:   n.Rank >= 0,
+			Rank:     int32(n.Rank),
+			Position: n.Position,
+			SilentMs: n.Silent.Milliseconds(),
+			Clients:  n.Clients,
+			Queue:    n.Queue,
+			State:    n.State,
+		})
+	}
+	return out
+}
+
+// reportOf reads a heartbeat. Silence is bounded, so that no sum of times can
+// overflow.
+func reportOf(r *registrypb.HeartbeatRequest) membership.Report {
+	out := membership.Report{
+		View:      r.GetView(),
+		Wedged:    r.GetWedged(),
+		Installed: r.GetInstalled(),
+		Ready:     r.GetReady(),
+		Observed:  r.GetObserved(),
+		Position:  r.GetPosition(),
+		Clients:   r.GetClients(),
+		Queue:     r.GetQueue(),
+	}
+	for _, p := range r.GetPeers() {
+		silentMS := min(max(p.GetSilentMs(), 0), (24 * time.Hour).Milliseconds())
+		out.Peers = append(out.Peers, membership.Peer{
+			Incarnation: p.GetIncarnation(),
+			Silent:      time.Duration(silentMS) * time.Millisecond,
+		})
+	}
+	return out
+}

@@ -1,0 +1,102 @@
+package registry
+
+import (
+	"errors"
+
+	"connectrpc.com/connect"
+
+	"github.com/seed-8247e700/dsm/registry/membership"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+// What a registry refuses. It is certain that nothing was changed.
+var (
+	ErrInvalid         = membership.ErrInvalid         // malformed; the text names the field
+	ErrIDInUse         = membership.ErrIDInUse         // the id belongs to a node that is still heard
+	ErrOtherGroup      = membership.ErrOtherGroup      // the node belongs to another group
+	ErrOtherGeneration = membership.ErrOtherGeneration // the node's generation was given up
+	ErrLastMember      = membership.ErrLastMember      // the last member leaves by force only
+	ErrMinMembers      = membership.ErrMinMembers      // leaving would go below the minimum size
+	ErrNeedsForce      = membership.ErrNeedsForce      // the command destroys state
+	ErrUnknownNode     = membership.ErrUnknownNode     // no member and no joiner (any more)
+	ErrFull            = membership.ErrFull            // the group has as many nodes as it can
+)
+
+var (
+	// ErrDegraded: the registry could not save its state and refuses changes
+	// until it is restarted. Whether a change that was just under way has been
+	// saved is unknown, but nobody was told of it.
+	ErrDegraded = errors.New("registry cannot save its state")
+	// ErrUnreachable: no registry answered. Whether the request had an effect is
+	// unknown; all requests may be repeated.
+	ErrUnreachable = errors.New("registry unreachable")
+	// ErrClosed: the registry was closed.
+	ErrClosed = errors.New("registry closed")
+)
+
+// refusals pairs what Go programs see with what crosses the wire.
+var refusals = []struct {
+	err    error
+	reason registrypb.Refusal_Reason
+	code   connect.Code
+}{
+	{ErrInvalid, registrypb.Refusal_REASON_INVALID, connect.CodeInvalidArgument},
+	{ErrIDInUse, registrypb.Refusal_REASON_ID_IN_USE, connect.CodeAlreadyExists},
+	{ErrOtherGroup, registrypb.Refusal_REASON_OTHER_GROUP, connect.CodeFailedPrecondition},
+	{ErrOtherGeneration, registrypb.Refusal_REASON_OTHER_GENERATION, connect.CodeFailedPrecondition},
+	{ErrLastMember, registrypb.Refusal_REASON_LAST_MEMBER, connect.CodeFailedPrecondition},
+	{ErrMinMembers, registrypb.Refusal_REASON_MIN_MEMBERS, connect.CodeFailedPrecondition},
+	{ErrNeedsForce, registrypb.Refusal_REASON_NEEDS_FORCE, connect.CodeFailedPrecondition},
+	{ErrUnknownNode, registrypb.Refusal_REASON_UNKNOWN_NODE, connect.CodeNotFound},
+	{ErrFull, registrypb.Refusal_REASON_FULL, connect.CodeResourceExhausted},
+	{ErrDegraded, registrypb.Refusal_REASON_DEGRADED, connect.CodeUnavailable},
+}
+
+// toWire turns a refusal into an error of the API.
+func toWire(err error) error {
+	for _, r := range refusals {
+		if !errors.Is(err, r.err) {
+			continue
+		}
+		out := connect.NewError(r.code, err)
+		if detail, detailErr := connect.NewErrorDetail(&registrypb.Refusal{Reason: r.reason}); detailErr == nil {
+			out.AddDetail(detail)
+		}
+		return out
+	}
+	if errors.Is(err, ErrClosed) {
+		return connect.NewError(connect.CodeUnavailable, err)
+	}
+	return connect.NewError(connect.CodeInternal, err)
+}
+
+// refusedError is a refusal as a client sees it: the registry's own words, and
+// the sentinel they stand for.
+type refusedError struct {
+	kind error
+	text string
+}
+
+func (e *refusedError) Error() string { return e.text }
+func (e *refusedError) Unwrap() error { return e.kind }
+
+// fromWire recognises a refusal; nil if the error is something else.
+func fromWire(err error) error {
+	var wire *connect.Error
+	if !errors.As(err, &wire) {
+		return nil
+	}
+	for _, detail := range wire.Details() {
+		value, valueErr := detail.Value()
+		refusal, ok := value.(*registrypb.Refusal)
+		if valueErr != nil || !ok {
+			continue
+		}
+		for _, r := range refusals {
+			if r.reason == refusal.GetReason() {
+				return &refusedError{kind: r.err, text: wire.Message()}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package membership
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// propose starts an attempt at the plan. failed is the leader of an attempt
+// that ran out of time, to be followed by the next in rank; 0: none.
+func (g *Group) propose(next plan, failed uint64) {
+	members := next.members()
+	a := &Attempt{
+		View: View{
+			ID:           g.state.NextView,
+			Prev:         next.base.ID,
+			FeatureLevel: featureLevel(members),
+			Members:      members,
+		},
+		Leader: g.chooseLeader(next, failed),
+	}
+	for _, m := range next.base.Members {
+		g.nodes[m.Incarnation].exclusion = next.excluded[m.Incarnation]
+	}
+	g.state.NextView++
+	g.state.Attempt = a
+	g.deadline = g.now + g.state.Settings.AttemptTimeout
+	g.changed()
+	leader := next.base.Members[next.base.rank(a.Leader)]
+	g.event(Event{Kind: EventAttempt, View: a.View, Leader: leader, Reason: describe(next)})
+}
+
+// chooseLeader returns the survivor to lead. A leader that did not fail leads
+// on in an attempt that replaces its own; otherwise the most senior leads.
+func (g *Group) chooseLeader(next plan, failed uint64) uint64 {
+	if failed != 0 {
+		start := next.base.rank(failed)
+		for i := 1; i <= len(next.base.Members); i++ {
+			m := next.base.Members[(start+i)%len(next.base.Members)]
+			if slices.Contains(next.survivors, m) {
+				return m.Incarnation
+			}
+		}
+	}
+	if a := g.state.Attempt; a != nil && slices.ContainsFunc(next.survivors, func(m Member) bool { return m.Incarnation == a.Leader }) {
+		return a.Leader
+	}
+	return next.survivors[0].Incarnation
+}
+
+// watchAttempt replaces the attempt when it has lost a member or its time is
+// up. It never just ends it: members have wedged, and only a commit frees them.
+func (g *Group) watchAttempt() {
+	a := g.state.Attempt
+	survivors, joiners := g.parts(a)
+	lost := len(g.suspects(survivors)) > 0 ||
+		slices.ContainsFunc(joiners, func(m Member) bool { return g.nodes[m.Incarnation] == nil })
+	late := g.now >= g.deadline
+	if !lost && !late {
+		return
+	}
+	var failed uint64
+	if late {
+		g.deadline = g.now + g.state.Settings.AttemptTimeout
+		if g.hearsNobody() && !lost {
+			return
+		}
+		g.blame(a, survivors, joiners)
+		failed = a.Leader
+	}
+	if next, ok := g.plan(); ok {
+		g.propose(next, failed)
+	}
+}
+
+// parts splits the members of an attempt.
+func (g *Group) parts(a *Attempt) (survivors, joiners []Member) {
+	base := g.committed()
+	for _, m := range a.View.Members {
+		if base.Has(m.Incarnation) {
+			survivors = append(survivors, m)
+		} else {
+			joiners = append(joiners, m)
+		}
+	}
+	return survivors, joiners
+}
+
+// blame marks who let an attempt run out of time: those that did not answer,
+// or the joiners, if every member answered and it was still not installed.
+func (g *Group) blame(a *Attempt, survivors, joiners []Member) {
+	silent := func(m Member) bool {
+		n := g.nodes[m.Incarnation]
+		return n == nil || !n.wedgedFor(a.View.ID)
+	}
+	allAnswered := !slices.ContainsFunc(a.View.Members, silent)
+	for _, m := range survivors {
+		if silent(m) {
+			g.nodes[m.Incarnation].unanswered = a.View.ID
+		}
+	}
+	for _, m := range joiners {
+		if allAnswered || silent(m) {
+			g.penalise(m.ID)
+		}
+	}
+	g.event(Event{Kind: EventAttemptFailed, View: a.View, Reason: "its time was up"})
+}
+
+// commit makes an attempt's view, or a first view, the committed one.
+func (g *Group) commit(view View) {
+	old := g.committed()
+	kept := g.state.Views[max(0, len(g.state.Views)+1-maxHistory):]
+	g.state.Views = append(slices.Clone(kept), view)
+	g.state.Attempt = nil
+	g.state.ProvedDead = slices.DeleteFunc(slices.Clone(g.state.ProvedDead), func(dead uint64) bool { return !view.Has(dead) })
+	g.state.MinReached = g.state.MinReached || len(view.Members) >= g.state.Settings.MinMembers
+	g.gathering = false
+	g.changed()
+	g.event(Event{Kind: EventCommit, View: view})
+	for _, m := range old.Members {
+		if !view.Has(m.Incarnation) {
+			g.depart(m, cmp.Or(g.nodes[m.Incarnation].exclusion, "the view was changed without it"))
+		}
+	}
+	for _, m := range view.Members {
+		n := g.nodes[m.Incarnation]
+		n.unanswered, n.exclusion = 0, ""
+		delete(g.penalties, m.ID)
+		if n.leaving && !n.forced && len(view.Members) == 1 {
+			n.leaving = false
+			g.event(Event{Kind: EventLeaveRefused, Node: m, Reason: "it is the last member now"})
+		}
+	}
+}
+
+func featureLevel(members []Member) uint32 {
+	level := members[0].FeatureLevel
+	for _, m := range members {
+		level = min(level, m.FeatureLevel)
+	}
+	return level
+}
+
+// penalty is how long a node that failed to join stays away from attempts.
+type penalty struct {
+	failures int
+	until    time.Duration
+}
+
+// penalise makes an id wait, twice as long with every failure in a row. It is
+// counted by id, since a node that fails often registers anew each time.
+func (g *Group) penalise(id string) {
+	if len(g.penalties) >= maxPenalties {
+		for other, p := range g.penalties {
+			if p.until <= g.now {
+				delete(g.penalties, other)
+			}
+		}
+	}
+	p := g.penalties[id]
+	if p.failures == 0 && len(g.penalties) >= maxPenalties {
+		return
+	}
+	p.failures = min(p.failures+1, maxJoinFailures)
+	p.until = g.now + min(g.state.Settings.Heartbeat<<p.failures, maxJoinPause)
+	g.penalties[id] = p
+}

@@ -1,0 +1,131 @@
+package membership
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// suspects returns which of the members, all of the committed view, the group
+// must go on without, and why. The caller keeps to the rules of size.
+func (g *Group) suspects(members []Member) map[uint64]string {
+	out := make(map[uint64]string)
+	for _, m := range members {
+		if g.provedDead(m.Incarnation) {
+			out[m.Incarnation] = "its identity lock proves it dead"
+		}
+	}
+	if g.now-g.since < g.state.Settings.Detection || g.hearsNobody() {
+		return out
+	}
+	heard := g.heardTimes()
+	for _, m := range members {
+		silent := g.now - heard[m.Incarnation]
+		if _, ok := out[m.Incarnation]; !ok && silent >= g.state.Settings.Detection {
+			out[m.Incarnation] = fmt.Sprintf("neither the registry nor any member has heard it for %v", silent.Round(time.Millisecond))
+		}
+	}
+	g.suspectCutLinks(members, out)
+	return out
+}
+
+func (g *Group) provedDead(incarnation uint64) bool {
+	return slices.Contains(g.state.ProvedDead, incarnation)
+}
+
+// hearsNobody tells whether the registry has heard no member for the
+// detection time. Then it is more likely that the registry is cut off.
+func (g *Group) hearsNobody() bool {
+	return !slices.ContainsFunc(g.committed().Members, func(m Member) bool {
+		return !g.provedDead(m.Incarnation) && g.silence(g.nodes[m.Incarnation]) < g.state.Settings.Detection
+	})
+}
+
+// heardTimes returns when each member was last heard, by the registry or by
+// another member that told so.
+func (g *Group) heardTimes() map[uint64]time.Duration {
+	view := g.committed()
+	heard := make(map[uint64]time.Duration, len(view.Members))
+	for _, m := range view.Members {
+		heard[m.Incarnation] = max(g.nodes[m.Incarnation].heard, g.since)
+	}
+	for _, m := range view.Members {
+		n := g.nodes[m.Incarnation]
+		for _, p := range n.report.Peers {
+			if at, ok := heard[p.Incarnation]; ok && p.Incarnation != m.Incarnation {
+				heard[p.Incarnation] = max(at, n.reportAt-p.Silent)
+			}
+		}
+	}
+	return heard
+}
+
+// link is an unordered pair of ranks, the senior first.
+type link struct{ senior, junior int }
+
+// suspectCutLinks adds to out, until no link between the others is cut, the
+// member with the most cut links; between equals one that the registry itself
+// does not hear, then the junior one.
+func (g *Group) suspectCutLinks(members []Member, out map[uint64]string) {
+	links := g.cutLinks(members, out)
+	for len(links) > 0 {
+		cuts := make([]int, len(members))
+		for l := range links {
+			cuts[l.senior]++
+			cuts[l.junior]++
+		}
+		victim := 0
+		for rank := range members {
+			more := cuts[rank] - cuts[victim]
+			if more > 0 || more == 0 && (g.unheard(members[rank]) || !g.unheard(members[victim])) {
+				victim = rank
+			}
+		}
+		out[members[victim].Incarnation] = fmt.Sprintf("links to other members cut: %d", cuts[victim])
+		for l := range links {
+			if l.senior == victim || l.junior == victim {
+				delete(links, l)
+			}
+		}
+	}
+}
+
+func (g *Group) unheard(m Member) bool {
+	return g.silence(g.nodes[m.Incarnation]) >= g.state.Settings.Detection
+}
+
+// cutLinks returns the links between members that are not in out, of which
+// either end has reported silence for the detection time.
+func (g *Group) cutLinks(members []Member, out map[uint64]string) map[link]struct{} {
+	rank := make(map[uint64]int, len(members))
+	for i, m := range members {
+		if _, gone := out[m.Incarnation]; !gone && !g.inDoubt(g.nodes[m.Incarnation]) {
+			rank[m.Incarnation] = i
+		}
+	}
+	links := make(map[link]struct{})
+	for _, m := range members {
+		mine, ok := rank[m.Incarnation]
+		if !ok {
+			continue
+		}
+		// A report counts as it was sent. To add the time since would turn a
+		// short silence into a long one whenever a heartbeat is late, and cut a
+		// link that is back but not reported yet.
+		for _, p := range g.nodes[m.Incarnation].report.Peers {
+			theirs, ok := rank[p.Incarnation]
+			if ok && theirs != mine && p.Silent >= g.state.Settings.Detection {
+				links[link{min(mine, theirs), max(mine, theirs)}] = struct{}{}
+			}
+		}
+	}
+	return links
+}
+
+// inDoubt tells whether a node has missed heartbeats, but not yet for the
+// detection time. A member that crashed is for a moment just one end of a cut
+// link; judging the link then could cost the healthy end its place.
+func (g *Group) inDoubt(n *node) bool {
+	silence := g.silence(n)
+	return silence > 2*g.state.Settings.Heartbeat && silence < g.state.Settings.Detection
+}

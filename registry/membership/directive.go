@@ -1,0 +1,93 @@
+package membership
+
+import "slices"
+
+// Directive is all that a node must know, complete each time.
+type Directive struct {
+	Group      uint64
+	Generation uint64
+	Revision   uint64
+	Views      []View   // committed views after the node's own, oldest first; the newest alone for a node in none
+	Attempt    *Attempt // the attempt under way, if the node is a member of it
+	Excluded   bool     // no member and no joiner (any more)
+	Reason     string   // why it is excluded, or what a joiner waits for
+	Settings   Settings
+	Joining    []Member
+}
+
+// Directive returns what to tell a node that is in the given view (0: none).
+// It refuses those of another group or generation. It panics while state is
+// unsaved, because a node must never know more than a restarted registry.
+func (g *Group) Directive(from From, view uint64) (Directive, error) {
+	if g.unsaved {
+		panic("membership: Directive called before the state was saved")
+	}
+	if err := g.admit(from); err != nil {
+		return Directive{}, err
+	}
+	d := Directive{
+		Group:      g.state.Group,
+		Generation: g.state.Generation,
+		Revision:   g.Revision(),
+		Views:      g.viewsAfter(view),
+		Settings:   g.state.Settings,
+	}
+	for _, n := range g.joiners() {
+		d.Joining = append(d.Joining, n.member)
+	}
+	n := g.known(from)
+	if n == nil {
+		d.Excluded = true
+		d.Reason = g.departed.reasons[from.Incarnation]
+		if d.Reason == "" {
+			d.Reason = "the registry does not know this incarnation; it forgets joiners when it is restarted"
+		}
+		return d, nil
+	}
+	if a := g.state.Attempt; a != nil && a.View.Has(from.Incarnation) {
+		d.Attempt = a
+	}
+	if base := g.committed(); !base.Has(from.Incarnation) {
+		d.Reason = g.waitsFor(n, base)
+	}
+	return d, nil
+}
+
+// waitsFor says, for people, why a joiner is not in the view yet.
+func (g *Group) waitsFor(n *node, base View) string {
+	if len(base.Members) > 0 && g.hearsNobody() {
+		return "waits for the members of the last view (" + names(base.Members) + "), of which none is heard: " +
+			"start them again on their hosts with their identity directories, or let an operator begin a new generation"
+	}
+	return g.obstacle(n, g.survivors(base))
+}
+
+// ViewOf returns the view that the node was last heard to be in, 0 for none.
+func (g *Group) ViewOf(from From) uint64 {
+	if n := g.known(from); n != nil {
+		return n.report.View
+	}
+	return 0
+}
+
+// viewsAfter returns the committed views after the given one.
+func (g *Group) viewsAfter(view uint64) []View {
+	views := g.state.Views
+	if len(views) == 0 {
+		return nil
+	}
+	if view == 0 {
+		return views[len(views)-1:]
+	}
+	i := slices.IndexFunc(views, func(v View) bool { return v.ID > view })
+	if i < 0 {
+		return nil
+	}
+	return views[i:]
+}
+
+// survivors returns the members that are not known to be dead.
+func (g *Group) survivors(view View) []Member {
+	dead := g.suspects(view.Members)
+	return slices.DeleteFunc(slices.Clone(view.Members), func(m Member) bool { _, ok := dead[m.Incarnation]; return ok })
+}

@@ -1,0 +1,41 @@
+package membership
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What a group refuses. A refusal is certain: nothing was changed.
+var (
+	// ErrInvalid: the request is malformed; its text names the field.
+	ErrInvalid = errors.New("invalid request")
+	// ErrIDInUse: the id belongs to a node that is still heard.
+	ErrIDInUse = errors.New("id in use")
+	// ErrOtherGroup: the node belongs to another group.
+	ErrOtherGroup = errors.New("other group")
+	// ErrOtherGeneration: the node belongs to a generation whose state is gone.
+	ErrOtherGeneration = errors.New("other generation")
+	// ErrLastMember: the last member leaves by force only.
+	ErrLastMember = errors.New("last member")
+	// ErrMinMembers: the group would become smaller than its minimum size.
+	ErrMinMembers = errors.New("minimum size")
+	// ErrNeedsForce: the command destroys state and was not forced.
+	ErrNeedsForce = errors.New("needs force")
+	// ErrUnknownNode: the incarnation is no member and no joiner (any more).
+	ErrUnknownNode = errors.New("unknown node")
+	// ErrFull: the group has MaxNodes nodes.
+	ErrFull = errors.New("group is full")
+)
+
+// refusal is a sentinel together with a text for people.
+type refusal struct {
+	kind error
+	text string
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.kind }
+
+func refuse(kind error, format string, args ...any) error {
+	return &refusal{kind: kind, text: fmt.Sprintf("%v: %s", kind, fmt.Sprintf(format, args...))}
+}

@@ -1,0 +1,71 @@
+package membership
+
+import (
+	"slices"
+	"time"
+)
+
+// NewGeneration gives up the group's state by an operator's decision. The
+// joiners that are alive become the first view of the new generation; if there
+// are none, the next node to register does. It returns the new generation.
+func (g *Group) NewGeneration(now time.Duration, force bool) (uint64, error) {
+	g.advance(now)
+	if view, ok := g.state.Committed(); ok && !force {
+		heard := 0
+		for _, m := range view.Members {
+			if g.heard(g.nodes[m.Incarnation]) {
+				heard++
+			}
+		}
+		return 0, refuse(ErrNeedsForce, "a new generation discards all data of the group. Of its %d members (%s) %d are heard now; "+
+			"one that is alive but cut off could go on serving its own clients. Stop them all, then repeat this by force",
+			len(view.Members), names(view.Members), heard)
+	}
+	g.newGeneration("an operator's decision")
+	g.decide()
+	return g.state.Generation, nil
+}
+
+// totalLoss tells whether every member of the committed view is proved dead.
+// Then nobody holds the group's state any more.
+func (g *Group) totalLoss() bool {
+	view, ok := g.state.Committed()
+	return ok && !slices.ContainsFunc(view.Members, func(m Member) bool { return !g.provedDead(m.Incarnation) })
+}
+
+// newGeneration begins anew, without a view. The members of the old one are
+// forgotten: their heartbeats are refused as those of another generation.
+// Joiners stay, but what they reported was about the old state.
+func (g *Group) newGeneration(reason string) {
+	old := g.committed()
+	for _, m := range old.Members {
+		delete(g.nodes, m.Incarnation)
+	}
+	for _, n := range g.nodes {
+		n.report, n.reportAt = Report{}, 0
+	}
+	g.state.Generation++
+	g.state.Views = nil
+	g.state.Attempt = nil
+	g.state.ProvedDead = nil
+	g.state.MinReached = false
+	clear(g.penalties)
+	g.gathering = false
+	g.changed()
+	g.event(Event{Kind: EventNewGeneration, View: old, Generation: g.state.Generation, Reason: reason})
+}
+
+// firstView commits the first view of a generation, of all joiners that are
+// alive. It needs no attempt: there is no state to carry over.
+func (g *Group) firstView() {
+	var members []Member
+	for _, n := range g.joiners() {
+		members = append(members, n.member)
+	}
+	if len(members) == 0 {
+		return
+	}
+	view := View{ID: g.state.NextView, FeatureLevel: featureLevel(members), Members: members}
+	g.state.NextView++
+	g.commit(view)
+}

@@ -1,0 +1,70 @@
+package membership
+
+import "time"
+
+// Heartbeat takes what a node tells. A heartbeat of an incarnation that is no
+// member and no joiner is no error: the directive that answers it says that
+// the node is excluded. One of another group or generation is refused.
+func (g *Group) Heartbeat(now time.Duration, from From, report Report) error {
+	g.advance(now)
+	if err := g.admit(from); err != nil {
+		return err
+	}
+	n := g.known(from)
+	if n == nil {
+		g.decide()
+		return nil
+	}
+	if g.committed().Has(from.Incarnation) {
+		if g.now-g.heardAny >= g.state.Settings.Detection {
+			// The first member heard after a long silence of all: the silence of
+			// the others may have been the registry's own.
+			g.since = g.now
+		}
+		g.heardAny = g.now
+	}
+	n.heard = g.now
+	if from.Generation != g.state.Generation {
+		// It has not been told yet that a new generation has begun; what it
+		// reports is about the old one.
+		g.decide()
+		return nil
+	}
+	n.report, n.reportAt = report, g.now
+	if n.unanswered != 0 && n.wedgedFor(n.unanswered) {
+		n.unanswered = 0
+	}
+	if a := g.state.Attempt; a != nil && a.Leader == from.Incarnation && a.View.ID == report.Installed {
+		g.commit(a.View)
+	}
+	g.decide()
+	return nil
+}
+
+// known returns the node that sends, nil if it is no member and no joiner.
+func (g *Group) known(from From) *node {
+	n := g.nodes[from.Incarnation]
+	if n == nil || n.member.ID != from.ID {
+		return nil
+	}
+	return n
+}
+
+// admit refuses those that belong elsewhere. Incarnations are never used
+// twice in a group, so one that is known is welcome even while it believes in
+// an older generation: it is about to be told of the new one.
+func (g *Group) admit(from From) error {
+	if from.Group != g.state.Group {
+		return g.refuseGroup(from.ID, from.Group)
+	}
+	if g.known(from) != nil || g.departed.has(from.Incarnation) || from.Generation == g.state.Generation {
+		return nil
+	}
+	return refuse(ErrOtherGeneration, "%s#%d belongs to generation %d of the group, whose state was given up; this is generation %d: start the node anew to join it, empty",
+		from.ID, from.Incarnation, from.Generation, g.state.Generation)
+}
+
+func (g *Group) refuseGroup(id string, group uint64) error {
+	return refuse(ErrOtherGroup, "%s belongs to group %x, this registry keeps group %x; point the node to its own registry, or give it a new identity directory to join this group",
+		id, group, g.state.Group)
+}

@@ -1,0 +1,104 @@
+package membership
+
+import "time"
+
+const reasonLeft = "left"
+
+// Leave asks for a view without the node, and returns at once; a directive
+// tells the node when it is done. It may be repeated. The last member is
+// refused with ErrLastMember unless force is set; then the group's state is
+// given up, and a new generation begins with the next node.
+func (g *Group) Leave(now time.Duration, from From, force bool, reason string) error {
+	g.advance(now)
+	if from.Group != 0 && from.Group != g.state.Group {
+		return g.refuseGroup(from.ID, from.Group)
+	}
+	n := g.known(from)
+	if n == nil {
+		if g.departed.has(from.Incarnation) {
+			return nil
+		}
+		return refuse(ErrUnknownNode, "%s#%d is no member and no joiner of the group", from.ID, from.Incarnation)
+	}
+	if len(reason) > maxReasonBytes {
+		reason = reason[:maxReasonBytes]
+	}
+	if !g.committed().Has(from.Incarnation) {
+		g.depart(n.member, reasonLeft)
+		g.decide()
+		return nil
+	}
+	if err := g.mayLeave(n, force); err != nil {
+		return err
+	}
+	if len(g.committed().Members) == 1 {
+		g.newGeneration("the last member " + n.member.String() + " was made to leave")
+		g.departed.add(from.Incarnation, reasonLeft)
+	} else {
+		n.forced = n.forced || force
+		if !n.leaving {
+			n.leaving = true
+			g.event(Event{Kind: EventLeave, Node: n.member, Reason: reason})
+		}
+	}
+	g.decide()
+	return nil
+}
+
+// mayLeave refuses a leave that would take the last member, or too many.
+func (g *Group) mayLeave(n *node, force bool) error {
+	if force {
+		return nil
+	}
+	staying := 0
+	for _, m := range g.committed().Members {
+		if other := g.nodes[m.Incarnation]; other != n && !other.leaving && g.heard(other) {
+			staying++
+		}
+	}
+	if staying == 0 {
+		return refuse(ErrLastMember, "without %s the group's state is gone; start another node first, or leave by force", n.member)
+	}
+	if !g.leaveAllowed(staying) {
+		return refuse(ErrMinMembers, "without %s the group would have %d members, and its minimum is %d; start another node first, or leave by force",
+			n.member, staying, g.state.Settings.MinMembers)
+	}
+	return nil
+}
+
+func (g *Group) leaveAllowed(size int) bool {
+	return !g.state.MinReached || size >= g.state.Settings.MinMembers
+}
+
+// departed remembers why nodes are gone, the latest maxDeparted of them.
+type departed struct {
+	reasons map[uint64]string
+	order   []uint64
+}
+
+func (d *departed) has(incarnation uint64) bool {
+	_, ok := d.reasons[incarnation]
+	return ok
+}
+
+func (d *departed) add(incarnation uint64, reason string) {
+	if d.reasons == nil {
+		d.reasons = make(map[uint64]string)
+	}
+	if !d.has(incarnation) {
+		d.order = append(d.order, incarnation)
+	}
+	d.reasons[incarnation] = reason
+	if len(d.order) > maxDeparted {
+		delete(d.reasons, d.order[0])
+		d.order = d.order[1:]
+	}
+}
+
+// depart forgets a member or joiner and remembers why.
+func (g *Group) depart(m Member, reason string) {
+	delete(g.nodes, m.Incarnation)
+	g.departed.add(m.Incarnation, reason)
+	g.changes++
+	g.event(Event{Kind: EventDepart, Node: m, Reason: reason})
+}

@@ -1,0 +1,139 @@
+package membership
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Registration announces a node.
+type Registration struct {
+	ID           string
+	PeerAddr     string
+	ClientAddr   string
+	Group        uint64 // 0: any
+	ProvedDead   uint64 // incarnation of this id that is proved dead; 0: none
+	FeatureLevel uint32
+	Nonce        uint64 // random, the same in a repeated registration; 0: none
+}
+
+func (r Registration) validate() error {
+	if err := ValidateID(r.ID); err != nil {
+		return err
+	}
+	if err := validateAddr("the peer address", r.PeerAddr); err != nil {
+		return err
+	}
+	return validateAddr("the client address", r.ClientAddr)
+}
+
+// Register gives a node its incarnation. The first node of a generation is its
+// first view at once; every other one becomes a joiner. An id that is still
+// heard is refused with ErrIDInUse, unless its holder is proved dead.
+func (g *Group) Register(now time.Duration, r Registration) (uint64, error) {
+	g.advance(now)
+	if err := r.validate(); err != nil {
+		return 0, err
+	}
+	if r.Group != 0 && r.Group != g.state.Group {
+		return 0, g.refuseGroup(r.ID, r.Group)
+	}
+	holders := g.holders(r.ID)
+	for _, n := range holders {
+		if r.Nonce != 0 && n.member.Nonce == r.Nonce {
+			n.heard = g.now
+			return n.member.Incarnation, nil
+		}
+	}
+	for _, n := range holders {
+		if n.member.Incarnation != r.ProvedDead && g.heard(n) {
+			return 0, refuse(ErrIDInUse, "%s is alive at %s; choose another id, or stop that node and wait %v",
+				n.member, n.member.PeerAddr, g.state.Settings.Detection)
+		}
+	}
+	if len(g.nodes) >= MaxNodes {
+		return 0, refuse(ErrFull, "it has %d nodes, members and joiners, and cannot have more", len(g.nodes))
+	}
+	m := Member{
+		ID:           r.ID,
+		Incarnation:  g.state.NextIncarnation,
+		PeerAddr:     r.PeerAddr,
+		ClientAddr:   r.ClientAddr,
+		FeatureLevel: r.FeatureLevel,
+		Nonce:        r.Nonce,
+	}
+	g.state.NextIncarnation++
+	g.changed()
+	for _, n := range holders {
+		g.supersede(n, m, r.ProvedDead)
+	}
+	g.nodes[m.Incarnation] = &node{member: m, heard: g.now}
+	g.event(Event{Kind: EventRegister, Node: m})
+	g.decide()
+	return m.Incarnation, nil
+}
+
+// holders returns the nodes with this id: a member, a joiner, or both.
+func (g *Group) holders(id string) []*node {
+	var out []*node
+	for _, m := range g.committed().Members {
+		if m.ID == id {
+			out = append(out, g.nodes[m.Incarnation])
+		}
+	}
+	for _, n := range g.joiners() {
+		if n.member.ID == id {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// heard tells whether the registry or a member has heard the node within the
+// detection time.
+func (g *Group) heard(n *node) bool {
+	at := max(n.heard, g.since)
+	if t, ok := g.heardTimes()[n.member.Incarnation]; ok {
+		at = t
+	}
+	return g.now-at < g.state.Settings.Detection && !g.provedDead(n.member.Incarnation)
+}
+
+// supersede makes way for a newcomer with the same id. A joiner goes; a member
+// that is proved dead is remembered as such, one that is only silent stays
+// until the failure detection excludes it.
+func (g *Group) supersede(old *node, by Member, proof uint64) {
+	inc := old.member.Incarnation
+	if !g.committed().Has(inc) {
+		g.depart(old.member, fmt.Sprintf("it was silent, or is proved dead, and %s has taken its id", by))
+		return
+	}
+	if inc == proof && !g.provedDead(inc) {
+		g.state.ProvedDead = append(slices.Clone(g.state.ProvedDead), inc)
+		g.event(Event{Kind: EventProvedDead, Node: old.member, Reason: "its identity lock was free for " + by.String()})
+	}
+}
+
+// dropJoiners forgets joiners that are silent, and those whose predecessor of
+// the same id turns out to be alive in the view.
+func (g *Group) dropJoiners() {
+	for _, n := range g.joiners() {
+		if silent := g.silence(n); silent >= g.state.Settings.Detection {
+			g.depart(n.member, fmt.Sprintf("the registry has not heard it for %v", silent))
+			continue
+		}
+		for _, h := range g.holders(n.member.ID) {
+			if h != n && g.heard(h) && g.stays(h.member.Incarnation) {
+				g.depart(n.member, fmt.Sprintf("id in use: %s is heard again", h.member))
+			}
+		}
+	}
+}
+
+// stays tells whether a member of the committed view is to be in the next.
+func (g *Group) stays(incarnation uint64) bool {
+	if g.state.Attempt != nil {
+		return g.state.Attempt.View.Has(incarnation)
+	}
+	return g.committed().Has(incarnation)
+}

@@ -1,0 +1,150 @@
+package membership
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+)
+
+// TestScripts runs the stories in testdata. Nodes behave by themselves; the
+// commands say what happens to them:
+//
+//	start [min=N] [delivery=agreed]   a registry without nodes
+//	register ID [proof=INC] [loading] [group=N] [nonce=N]
+//	run DURATION
+//	kill ID, mute ID, deaf ID, stall ID, loading ID; heal ID undoes all but kill
+//	cut A B / mend A B                the link between two nodes
+//	leave ID [force]
+//	away / restart                    of the registry
+//	new-generation [force]
+//	claim ID INSTALLED                a heartbeat that claims an attempt installed
+//	directive ID, status
+func TestScripts(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		var s *sim
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			if d.Cmd == "start" {
+				s = startScript(t, d)
+				return ""
+			}
+			s.out.Reset()
+			if err := s.command(t, d); err != nil {
+				fmt.Fprintf(&s.out, "error: %v\n", err)
+			}
+			return s.out.String()
+		})
+	})
+}
+
+func startScript(t *testing.T, d *datadriven.TestData) *sim {
+	var settings Settings
+	d.MaybeScanArgs(t, "min", &settings.MinMembers)
+	var delivery string
+	d.MaybeScanArgs(t, "delivery", &delivery)
+	settings.Delivery = Delivery(delivery)
+	return newSim(settings)
+}
+
+func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
+	first := ""
+	if len(d.CmdArgs) > 0 {
+		first = d.CmdArgs[0].Key
+	}
+	switch d.Cmd {
+	case "register":
+		r := Registration{ID: first}
+		d.MaybeScanArgs(t, "proof", &r.ProvedDead)
+		d.MaybeScanArgs(t, "group", &r.Group)
+		d.MaybeScanArgs(t, "nonce", &r.Nonce)
+		n, err := s.register(r)
+		if err == nil {
+			n.loading = d.HasArg("loading")
+			fmt.Fprintf(&s.out, "%s is incarnation %d\n", n.id, n.inc)
+		}
+		return err
+	case "run":
+		duration, err := time.ParseDuration(first)
+		s.run(duration)
+		return err
+	case "cut", "mend":
+		second := d.CmdArgs[1].Key
+		s.cuts[[2]string{first, second}] = d.Cmd == "cut"
+		s.cuts[[2]string{second, first}] = d.Cmd == "cut"
+	case "leave":
+		err := s.g.Leave(s.now, s.node(first).from(), d.HasArg("force"), "asked to")
+		s.settle()
+		return err
+	case "away":
+		s.quiet = true
+	case "restart":
+		s.quiet = false
+		s.restart()
+	case "new-generation":
+		_, err := s.g.NewGeneration(s.now, d.HasArg("force"))
+		s.settle()
+		return err
+	case "claim":
+		installed, err := strconv.ParseUint(d.CmdArgs[1].Key, 10, 64)
+		n := s.node(first)
+		s.beat(n, Report{View: n.view, Wedged: n.wedged, Installed: installed})
+		return err
+	case "directive":
+		s.printDirective(s.node(first))
+	case "status":
+		s.printStatus()
+	default:
+		return s.fault(t, d.Cmd, s.node(first))
+	}
+	return nil
+}
+
+func (s *sim) fault(t *testing.T, fault string, n *simNode) error {
+	switch fault {
+	case "kill":
+		n.dead = true
+	case "mute":
+		n.mute = true
+	case "deaf":
+		n.deaf = true
+	case "stall":
+		n.stalled = true
+	case "heal":
+		n.mute, n.deaf, n.stalled, n.loading = false, false, false, false
+	default:
+		t.Fatalf("unknown command %q", fault)
+	}
+	return nil
+}
+
+func (s *sim) printDirective(n *simNode) {
+	d, err := s.g.Directive(n.from(), n.view)
+	if err != nil {
+		fmt.Fprintf(&s.out, "refused: %v\n", err)
+		return
+	}
+	for _, v := range d.Views {
+		fmt.Fprintf(&s.out, "view %d after %d: %s\n", v.ID, v.Prev, names(v.Members))
+	}
+	if d.Attempt != nil {
+		fmt.Fprintf(&s.out, "attempt %d after %d: %s, leader %d\n", d.Attempt.View.ID, d.Attempt.View.Prev, names(d.Attempt.View.Members), d.Attempt.Leader)
+	}
+	if len(d.Joining) > 0 {
+		fmt.Fprintf(&s.out, "joining: %s\n", names(d.Joining))
+	}
+	if d.Excluded {
+		s.out.WriteString("excluded\n")
+	}
+	if d.Reason != "" {
+		fmt.Fprintf(&s.out, "reason: %s\n", d.Reason)
+	}
+}
+
+func (s *sim) printStatus() {
+	fmt.Fprintln(&s.out, s.members())
+	for _, n := range s.g.Status(s.now).Nodes {
+		fmt.Fprintf(&s.out, "%s rank %d %s\n", n.Member, n.Rank, n.State)
+	}
+}

@@ -1,0 +1,281 @@
+package membership
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// sim is a group together with nodes that behave as nodes should, except where
+// a test says otherwise. Its steps are so short that nothing depends on them.
+type sim struct {
+	g     *Group
+	saved State
+	now   time.Duration
+	pace  time.Duration // of the steps of run
+	nodes []*simNode // every run of every node, in order of registration
+	cuts  map[[2]string]bool
+	told  uint64 // revision that was pushed
+	out   strings.Builder
+	quiet bool // registry is away
+
+	watch func(*simNode, Directive) // sees every directive before its node
+
+	// crash makes the registry crash instead of saving, and start again from
+	// what was saved before.
+	crash bool
+}
+
+type simNode struct {
+	id       string
+	inc      uint64
+	group    uint64
+	gen      uint64
+	view     uint64
+	wedged   uint64
+	install  uint64
+	latest   Directive
+	heard    map[uint64]time.Duration
+	nextBeat time.Duration
+
+	dead     bool
+	mute     bool // the registry does not hear it, nor does it hear the registry
+	deaf     bool // hears no peer
+	stalled  bool // answers no attempt
+	loading  bool // not ready
+	excluded bool
+	refused  bool
+}
+
+var errCrashed = errors.New("the registry crashed")
+
+
+func newSim(settings Settings) *sim {
+	s := &sim{cuts: make(map[[2]string]bool), pace: 5 * time.Millisecond}
+	s.saved = NewState(1, settings.Over(DefaultSettings()))
+	s.g = New(s.saved, s.now)
+	s.settle()
+	return s
+}
+
+// settle saves and prints what has happened. It is false if the registry
+// crashed before it could save, so that nobody gets an answer.
+func (s *sim) settle() bool {
+	if state, ok := s.g.Unsaved(); ok {
+		if s.crash {
+			s.crash = false
+			s.restart()
+			return false
+		}
+		s.saved = state
+		s.g.Saved()
+	}
+	for _, e := range s.g.TakeEvents() {
+		s.print(e)
+	}
+	return true
+}
+
+func (s *sim) print(e Event) {
+	fmt.Fprintf(&s.out, "%v %s:", s.now, e.Kind)
+	if e.Node.ID != "" {
+		fmt.Fprintf(&s.out, " %s", e.Node)
+	}
+	if e.View.ID != 0 {
+		fmt.Fprintf(&s.out, " %d after %d: %s", e.View.ID, e.View.Prev, names(e.View.Members))
+	}
+	if e.Leader.ID != "" {
+		fmt.Fprintf(&s.out, ", led by %s", e.Leader)
+	}
+	if e.Reason != "" {
+		fmt.Fprintf(&s.out, " (%s)", e.Reason)
+	}
+	s.out.WriteByte('\n')
+}
+
+// restart is a new registry process on the saved state.
+func (s *sim) restart() {
+	s.g = New(s.saved, s.now)
+	s.told = 0
+	s.settle()
+}
+
+func (s *sim) register(r Registration) (*simNode, error) {
+	if r.PeerAddr == "" {
+		r.PeerAddr, r.ClientAddr = r.ID+":7000", r.ID+":7000"
+	}
+	inc, err := s.g.Register(s.now, r)
+	if !s.settle() {
+		return nil, errCrashed
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range s.nodes {
+		if n.inc == inc {
+			return n, nil
+		}
+	}
+	n := &simNode{id: r.ID, inc: inc, group: s.saved.Group, gen: s.saved.Generation, heard: make(map[uint64]time.Duration), nextBeat: s.now}
+	s.nodes = append(s.nodes, n)
+	s.tell(n)
+	return n, nil
+}
+
+// node returns the latest run of a node.
+func (s *sim) node(id string) *simNode {
+	for _, n := range slices.Backward(s.nodes) {
+		if n.id == id {
+			return n
+		}
+	}
+	return nil
+}
+
+func (s *sim) run(d time.Duration) {
+	for end := s.now + d; s.now < end; {
+		s.now += s.pace
+		s.step()
+	}
+}
+
+func (s *sim) step() {
+	for _, n := range s.nodes {
+		for _, o := range s.nodes {
+			if n != o && !n.dead && !o.dead && !n.deaf && !s.cuts[[2]string{n.id, o.id}] {
+				n.heard[o.inc] = s.now
+			}
+		}
+	}
+	if s.quiet {
+		return
+	}
+	s.g.Tick(s.now)
+	s.settle()
+	for _, n := range s.nodes {
+		if n.reaches() && s.now >= n.nextBeat {
+			s.beat(n, s.report(n))
+		}
+	}
+	if r := s.g.Revision(); r != s.told {
+		s.told = r
+		for _, n := range s.nodes {
+			if n.reaches() {
+				s.tell(n)
+			}
+		}
+	}
+}
+
+func (n *simNode) reaches() bool { return !n.dead && !n.mute && !n.excluded && !n.refused }
+
+func (n *simNode) from() From {
+	return From{ID: n.id, Incarnation: n.inc, Group: n.group, Generation: n.gen}
+}
+
+func (s *sim) beat(n *simNode, r Report) {
+	n.nextBeat = s.now + s.saved.Settings.Heartbeat
+	err := s.g.Heartbeat(s.now, n.from(), r)
+	if !s.settle() {
+		return
+	}
+	if err != nil {
+		n.refused = true
+		fmt.Fprintf(&s.out, "%v %s#%d refused: %v\n", s.now, n.id, n.inc, err)
+		return
+	}
+	s.tell(n)
+}
+
+// report is what a node sees, told from the newest directive it has.
+func (s *sim) report(n *simNode) Report {
+	r := Report{View: n.view, Wedged: n.wedged, Installed: n.install}
+	var peers []Member
+	for _, v := range n.latest.Views {
+		peers = v.Members
+	}
+	joiner := n.view == 0
+	if joiner {
+		r.Ready = !n.loading
+		peers = slices.Concat(peers, n.latest.Joining)
+		if len(peers) > 0 {
+			r.Observed = peers[0].Incarnation
+		}
+	}
+	for _, m := range peers {
+		at, ok := n.heard[m.Incarnation]
+		if m.Incarnation != n.inc && (ok || !joiner) {
+			r.Peers = append(r.Peers, Peer{Incarnation: m.Incarnation, Silent: s.now - at})
+		}
+	}
+	return r
+}
+
+// tell gives a node its directive, and the node obeys.
+func (s *sim) tell(n *simNode) {
+	d, err := s.g.Directive(n.from(), n.view)
+	if err != nil {
+		n.refused = true
+		fmt.Fprintf(&s.out, "%v %s#%d refused: %v\n", s.now, n.id, n.inc, err)
+		return
+	}
+	if s.watch != nil {
+		s.watch(n, d)
+	}
+	if len(d.Views) == 0 {
+		d.Views = n.latest.Views
+	}
+	n.latest, n.gen = d, d.Generation
+	if d.Excluded {
+		n.excluded = true
+		fmt.Fprintf(&s.out, "%v %s#%d told: excluded (%s)\n", s.now, n.id, n.inc, d.Reason)
+		return
+	}
+	for _, v := range d.Views {
+		if v.Has(n.inc) && v.ID > n.view {
+			n.view = v.ID
+			for _, m := range v.Members {
+				n.heard[m.Incarnation] = max(n.heard[m.Incarnation], s.now)
+			}
+		}
+	}
+	s.takePart(n)
+}
+
+// takePart wedges a node for the attempt and, if it leads, finds out whether
+// every member has taken part.
+func (s *sim) takePart(n *simNode) {
+	a := n.latest.Attempt
+	if a == nil || n.stalled || a.View.ID <= n.view {
+		return
+	}
+	if n.wedged < a.View.ID {
+		n.wedged = a.View.ID
+		n.nextBeat = s.now
+		for _, o := range s.nodes {
+			if o != n && o.latest.Attempt != nil && o.latest.Attempt.View.ID == a.View.ID && o.latest.Attempt.Leader == o.inc {
+				s.takePart(o)
+			}
+		}
+	}
+	if a.Leader != n.inc {
+		return
+	}
+	all := !slices.ContainsFunc(a.View.Members, func(m Member) bool {
+		i := slices.IndexFunc(s.nodes, func(o *simNode) bool { return o.inc == m.Incarnation })
+		o := s.nodes[i]
+		return o.dead || o.wedged != a.View.ID || s.cuts[[2]string{n.id, o.id}] || s.cuts[[2]string{o.id, n.id}]
+	})
+	if all && n.install < a.View.ID {
+		n.install = a.View.ID
+		n.nextBeat = s.now
+	}
+}
+
+// members names the committed view.
+func (s *sim) members() string {
+	v, _ := s.saved.Committed()
+	return fmt.Sprintf("generation %d, view %d after %d: %s", s.saved.Generation, v.ID, v.Prev, names(v.Members))
+}

@@ -1,0 +1,99 @@
+package membership
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Member is one run of one node.
+type Member struct {
+	ID           string // the node's name, for life
+	Incarnation  uint64 // from one counter for the whole group, never used twice
+	PeerAddr     string
+	ClientAddr   string
+	FeatureLevel uint32 // the highest protocol feature level it speaks
+	Nonce        uint64 // of its registration, so that a repeated one is recognised; 0: none
+}
+
+// String returns the member's id and incarnation, as in "n1#3".
+func (m Member) String() string {
+	return m.ID + "#" + strconv.FormatUint(m.Incarnation, 10)
+}
+
+// View is a list of members by rank, the longest a member first.
+type View struct {
+	ID           uint64 // rises with every attempt; one that fails leaves a gap
+	Prev         uint64 // the view before it, 0 for a generation's first
+	FeatureLevel uint32 // the highest that every member speaks
+	Members      []Member
+}
+
+// Has tells whether the incarnation is a member of the view.
+func (v View) Has(incarnation uint64) bool {
+	return v.rank(incarnation) >= 0
+}
+
+func (v View) rank(incarnation uint64) int {
+	return slices.IndexFunc(v.Members, func(m Member) bool { return m.Incarnation == incarnation })
+}
+
+// Attempt is a view change under way. View.ID is the attempt's own id and
+// View.Prev the committed view it starts from.
+type Attempt struct {
+	View   View
+	Leader uint64 // incarnation of a survivor
+}
+
+// State is what a group must not forget. A State that was handed out is never
+// changed afterwards.
+type State struct {
+	Group           uint64
+	Generation      uint64 // from 1
+	Boot            uint64 // starts of the registry, so that revisions rise over them
+	Settings        Settings
+	NextView        uint64 // one counter for the views of all generations
+	NextIncarnation uint64
+	Views           []View   // of this generation, oldest first, at most maxHistory; the last is the committed one
+	Attempt         *Attempt // nil: none under way
+	ProvedDead      []uint64 // members of the committed view that an identity lock proved dead
+	MinReached      bool     // the generation has had a view of Settings.MinMembers
+}
+
+// NewState returns the state of a group that has had no node yet.
+func NewState(group uint64, settings Settings) State {
+	return State{Group: group, Generation: 1, Settings: settings, NextView: 1, NextIncarnation: 1}
+}
+
+// Committed returns the committed view, false if the generation has none yet.
+func (s State) Committed() (View, bool) {
+	if len(s.Views) == 0 {
+		return View{}, false
+	}
+	return s.Views[len(s.Views)-1], true
+}
+
+// WithSettings returns the state under other settings. The delivery level of
+// a group that has a view cannot change: its members would disagree about when
+// a message may be delivered.
+func (s State) WithSettings(settings Settings) (State, error) {
+	view, ok := s.Committed()
+	if ok && settings.Delivery != s.Settings.Delivery {
+		return s, refuse(ErrInvalid, "the group delivers %s and has a view (%s): its delivery level is fixed; use another data directory for a group that delivers %s",
+			s.Settings.Delivery, names(view.Members), settings.Delivery)
+	}
+	if settings.MinMembers != s.Settings.MinMembers {
+		s.MinReached = ok && len(view.Members) >= settings.MinMembers
+	}
+	s.Settings = settings
+	return s, nil
+}
+
+// names lists members for people.
+func names(members []Member) string {
+	out := make([]string, len(members))
+	for i, m := range members {
+		out[i] = m.String()
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,194 @@
+package registry
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/seed-8247e700/dsm/registry/membership"
+)
+
+// Registry is a running registry. Its methods may be called by any goroutine.
+type Registry struct {
+	log      *slog.Logger
+	clock    Clock
+	store    store
+	durable  bool
+	listener net.Listener
+	server   *http.Server
+
+	// mu guards the group, the watchers and problem. It is held while state is
+	// saved, so that everybody sees either none or all of a change.
+	mu       sync.Mutex
+	group    *membership.Group
+	watchers map[uint64]*watcher
+	problem  error // why changes are refused; nil: all is well
+	told     uint64
+
+	stopping  chan struct{} // closed when Close begins
+	closeOnce sync.Once
+	closeErr  error
+	loops     sync.WaitGroup
+	done      chan struct{} // closed when the API is no longer served
+	err       error         // why; read after done
+}
+
+// shutdownTimeout bounds how long Close waits for requests under way.
+const shutdownTimeout = 2 * time.Second
+
+// Start runs a registry and returns once it serves. The context bounds the
+// start only; Close ends the registry.
+func Start(ctx context.Context, cfg Config) (*Registry, error) {
+	cfg = cfg.withDefaults()
+	r := &Registry{
+		log:      cfg.Logger,
+		clock:    cfg.Clock,
+		durable:  cfg.DataDir != "",
+		watchers: make(map[uint64]*watcher),
+		stopping: make(chan struct{}),
+		done:     make(chan struct{}),
+	}
+	if err := r.open(cfg); err != nil {
+		return nil, err
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("registry: %w; choose another address to listen on", err), r.store.close())
+	}
+	r.listener = listener
+	r.server = r.newServer()
+	if !r.durable {
+		r.log.Warn("views are kept in memory only: if the registry stops, the group's members go on with a frozen view and cannot return; give a data directory to keep them")
+	}
+	status := r.group.Status(r.clock.Now())
+	r.log.Info("registry started", "addr", r.Addr(), "group", groupName(status.Group),
+		"generation", status.Generation, "view", status.View.ID, "dir", cfg.DataDir)
+	interval := max(status.Settings.Heartbeat/4, time.Millisecond)
+	r.loops.Go(func() { r.tick(interval) })
+	r.loops.Go(r.serve)
+	return r, nil
+}
+
+// open loads or begins the group and saves that it was started.
+func (r *Registry) open(cfg Config) error {
+	var state membership.State
+	found := false
+	r.store = memoryStore{}
+	if r.durable {
+		bolt, err := openBolt(cfg.DataDir)
+		if err != nil {
+			return err
+		}
+		if state, found, err = bolt.load(); err != nil {
+			return errors.Join(err, bolt.close())
+		}
+		r.store = bolt
+	}
+	if !found {
+		state = membership.NewState(randomID(), DefaultSettings())
+	}
+	settings, err := cfg.settingsFor(state.Settings)
+	if err == nil {
+		if found && settings != state.Settings {
+			r.log.Info("settings of the group changed", "from", state.Settings, "to", settings)
+		}
+		state, err = state.WithSettings(settings)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("registry: %w", err), r.store.close())
+	}
+	r.group = membership.New(state, r.clock.Now())
+	first, _ := r.group.Unsaved()
+	if err := r.store.save(first); err != nil {
+		return errors.Join(fmt.Errorf("registry: save the state in %s: %w", cfg.DataDir, err), r.store.close())
+	}
+	r.group.Saved()
+	return nil
+}
+
+// randomID returns a random number other than 0.
+func randomID() uint64 {
+	var b [8]byte
+	for {
+		// Read never fails; it ends the program if there is no randomness.
+		_, _ = rand.Read(b[:])
+		if id := binary.LittleEndian.Uint64(b[:]); id != 0 {
+			return id
+		}
+	}
+}
+
+func groupName(group uint64) string { return fmt.Sprintf("%x", group) }
+
+// Addr returns the address that the registry listens on.
+func (r *Registry) Addr() string { return r.listener.Addr().String() }
+
+// Done is closed when the registry no longer serves; Err tells why.
+func (r *Registry) Done() <-chan struct{} { return r.done }
+
+// Err returns why the registry stopped: nil while it runs, ErrClosed after
+// Close, anything else if its listener failed.
+func (r *Registry) Err() error {
+	select {
+	case <-r.done:
+		return r.err
+	default:
+		return nil
+	}
+}
+
+// Close ends the registry: watches end, requests under way are answered, the
+// file is released. The group's nodes go on with their view.
+func (r *Registry) Close() error {
+	r.closeOnce.Do(func() {
+		close(r.stopping)
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+		defer cancel()
+		if err := r.server.Shutdown(ctx); err != nil {
+			r.closeErr = errors.Join(r.closeErr, r.server.Close())
+		}
+		r.loops.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.problem == nil {
+			r.problem = ErrClosed
+		}
+		r.closeErr = errors.Join(r.closeErr, r.store.close())
+		r.log.Info("registry stopped", "addr", r.Addr())
+	})
+	return r.closeErr
+}
+
+// serve answers requests until Close.
+func (r *Registry) serve() {
+	defer close(r.done)
+	r.err = r.server.Serve(newLimitListener(r.listener))
+	if errors.Is(r.err, http.ErrServerClosed) {
+		r.err = ErrClosed
+		return
+	}
+	r.log.Error("registry no longer serves", "addr", r.Addr(), "err", r.err)
+}
+
+// tick lets time pass for the group.
+func (r *Registry) tick(interval time.Duration) {
+	ticks, stop := r.clock.Ticker(interval)
+	defer stop()
+	for {
+		select {
+		case <-r.stopping:
+			return
+		case <-ticks:
+			// A failure to save is logged where it happens, once.
+			_ = r.step(func(now time.Duration) error { r.group.Tick(now); return nil })
+		}
+	}
+}

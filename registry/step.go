@@ -1,0 +1,85 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/seed-8247e700/dsm/registry/membership"
+)
+
+// step changes the group, saves what must be saved, and tells whom it
+// concerns. An error other than ErrDegraded is the change's own refusal.
+func (r *Registry) step(change func(now time.Duration) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stepLocked(change)
+}
+
+func (r *Registry) stepLocked(change func(now time.Duration) error) error {
+	if r.problem != nil {
+		return r.problem
+	}
+	refusal := change(r.clock.Now())
+	if err := r.saveLocked(); err != nil {
+		return err
+	}
+	for _, e := range r.group.TakeEvents() {
+		r.logEvent(e)
+	}
+	if revision := r.group.Revision(); revision != r.told {
+		r.told = revision
+		for _, w := range r.watchers {
+			w.wake()
+		}
+	}
+	return refusal
+}
+
+// saveLocked brings the group's state into the store. If that fails the group
+// has gone further than the store, perhaps, so nothing is told and nothing is
+// changed any more; a restart goes on from what the store has.
+func (r *Registry) saveLocked() error {
+	state, unsaved := r.group.Unsaved()
+	if !unsaved {
+		return nil
+	}
+	if err := r.store.save(state); err != nil {
+		r.problem = fmt.Errorf("%w: %w; every change is refused: make room or repair the disk, then restart the registry", ErrDegraded, err)
+		r.log.Error("the state could not be saved; every change is refused until a restart", "err", err)
+		for _, w := range r.watchers {
+			w.wake()
+		}
+		return r.problem
+	}
+	r.group.Saved()
+	return nil
+}
+
+func (r *Registry) logEvent(e membership.Event) {
+	level := slog.LevelInfo
+	var attrs []any
+	if e.Node.ID != "" {
+		attrs = append(attrs, "node", e.Node.String(), "peer_addr", e.Node.PeerAddr)
+	}
+	if len(e.View.Members) > 0 {
+		attrs = append(attrs, "view", e.View.ID, "prev", e.View.Prev, "members", fmt.Sprint(e.View.Members))
+	}
+	if e.Leader.ID != "" {
+		attrs = append(attrs, "leader", e.Leader.String())
+	}
+	if e.Reason != "" {
+		attrs = append(attrs, "reason", e.Reason)
+	}
+	switch e.Kind {
+	case membership.EventNewGeneration:
+		level = slog.LevelError
+		attrs = append(attrs, "generation", e.Generation)
+	case membership.EventAttemptFailed, membership.EventProvedDead, membership.EventLeaveRefused:
+		level = slog.LevelWarn
+	case membership.EventRegister, membership.EventAttempt, membership.EventCommit,
+		membership.EventDepart, membership.EventLeave:
+	}
+	r.log.Log(context.Background(), level, string(e.Kind), attrs...)
+}

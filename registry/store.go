@@ -1,0 +1,96 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/seed-8247e700/dsm/registry/membership"
+)
+
+// store keeps a group's durable state. save returns once the state will
+// survive a loss of power; after an error it is unknown which state is kept.
+type store interface {
+	save(membership.State) error
+	close() error
+}
+
+// memoryStore keeps nothing: the state is lost with the process.
+type memoryStore struct{}
+
+func (memoryStore) save(membership.State) error { return nil }
+func (memoryStore) close() error                { return nil }
+
+const (
+	storeFile   = "registry.db"
+	lockTimeout = time.Second
+)
+
+var (
+	storeBucket = []byte("registry")
+	storeKey    = []byte("state")
+)
+
+// boltStore keeps the state in a bbolt file, as one record that every save
+// replaces in a transaction of its own.
+type boltStore struct {
+	db *bbolt.DB
+}
+
+// openBolt opens or creates the file in dir and locks it.
+func openBolt(dir string) (*boltStore, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("registry: create the data directory: %w", err)
+	}
+	path := filepath.Join(dir, storeFile)
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
+	if errors.Is(err, bbolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("registry: another registry uses %s: stop it, or choose another data directory", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("registry: open %s: %w; if the file is damaged, restore it from a copy, or remove it to begin a new group", path, err)
+	}
+	return &boltStore{db: db}, nil
+}
+
+// load returns the state kept, and false if the file is new.
+func (s *boltStore) load() (state membership.State, ok bool, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket(storeBucket)
+		if bucket == nil {
+			return nil
+		}
+		record := bucket.Get(storeKey)
+		if record == nil {
+			return nil
+		}
+		state, err = decodeState(record)
+		ok = err == nil
+		return err
+	})
+	if err != nil {
+		return membership.State{}, false, fmt.Errorf("registry: %s: %w", s.db.Path(), err)
+	}
+	return state, ok, nil
+}
+
+func (s *boltStore) save(state membership.State) error {
+	record, err := encodeState(state)
+	if err != nil {
+		return err
+	}
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		bucket, err := tx.CreateBucketIfNotExists(storeBucket)
+		if err != nil {
+			return err
+		}
+		return bucket.Put(storeKey, record)
+	})
+}
+
+func (s *boltStore) close() error { return s.db.Close() }
