@@ -38,13 +38,16 @@ func (n *Node) stepView(from MemberID, m *Message) error {
 	}
 }
 
-// start sends what waits, as far as the window has room.
-func (n *Node) start() {
+// start sends what waits, as far as the window has room. It tells whether it
+// has sent anything.
+func (n *Node) start() bool {
+	sent := false
 	for n.unfinished < n.cfg.Window && len(n.senders[n.self].undelivered()) < n.cfg.MaxUndelivered {
 		b := n.pending.take()
 		if b.count == 0 {
-			return
+			break
 		}
+		sent = true
 		n.clock++
 		e := n.entry()
 		*e = entry{
@@ -64,6 +67,7 @@ func (n *Node) start() {
 			n.decide(e)
 		}
 	}
+	return sent
 }
 
 // propose answers a PROPOSE with this member's own proposal.
@@ -132,9 +136,10 @@ func (n *Node) finalize(e *entry, priority uint64) {
 	e.priority = priority
 	e.final = true
 	n.senders[e.sender].final, n.senders[e.sender].highest = e.seq, priority
-	if !planted.On(planted.ClockBehind) {
-		n.clock = max(n.clock, priority)
+	if planted.On(planted.ClockBehind) {
+		n.clock = priority
 	}
+	n.clock = max(n.clock, priority)
 	n.queue.raise(e)
 }
 

@@ -36,6 +36,9 @@ func (n *Node) Wedge(a Attempt) bool {
 		return false
 	}
 	if n.phase == Observing {
+		if a.Leader == n.cfg.Self {
+			return false // no joiner leads: this is a member of the base view, and has not heard so
+		}
 		n.flush = flush{attempt: a}
 		n.replayFlush()
 		return true

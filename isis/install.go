@@ -30,13 +30,16 @@ func (n *Node) keep(from MemberID, m *Message) error {
 // replayFlush takes the messages kept for the attempt that has just begun.
 func (n *Node) replayFlush() { n.replay(n.Attempt()) }
 
+// replay takes the messages kept for a view or an attempt that has just begun,
+// and drops those of what is over. A node in no view may yet turn out to be a
+// member of the attempt's base.
 func (n *Node) replay(view uint64) {
 	future := n.future
 	n.future = nil
 	for i := range future {
 		k := &future[i]
 		switch {
-		case k.msg.View > view:
+		case k.msg.View > view || n.phase == Observing && k.msg.View == n.flush.attempt.View.Prev:
 			n.future = append(n.future, *k)
 		case k.msg.View == view:
 			if err := n.Step(k.from, &k.msg); err != nil {

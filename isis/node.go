@@ -226,12 +226,14 @@ func (n *Node) Step(from MemberID, m *Message) error {
 	}
 }
 
-// Ready ends a turn: it starts messages, delivers, acknowledges, and returns
+// Ready ends a turn: it delivers, starts messages, acknowledges, and returns
 // what the owner has to do. The result is valid until the next call of Ready.
 func (n *Node) Ready() *Ready {
 	if n.phase == Normal {
-		n.start()
 		n.deliver()
+		for n.start() { // what is delivered makes room, and a lone member delivers what it starts
+			n.deliver()
+		}
 		n.acknowledge()
 	}
 	n.out, n.spare = n.spare, n.out

@@ -37,3 +37,8 @@ func (n *Node) Observed(view, first uint64, count uint32) (bool, error) {
 	n.storeCut()
 	return true, nil
 }
+
+// CutAcknowledged tells that the node has acknowledged the cut of the attempt
+// under way, which may commit at any moment. A joiner holds all it needs then,
+// and had better not load a state anew.
+func (n *Node) CutAcknowledged() bool { return n.flush.acked }

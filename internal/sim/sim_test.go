@@ -1,0 +1,69 @@
+package sim_test
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/sim"
+)
+
+var (
+	seeds = flag.Uint64("seeds", 3000, "number of schedules to run for each delivery level")
+	from  = flag.Uint64("from", 1, "first seed")
+	seed  = flag.Uint64("seed", 0, "run this one schedule, and print what happens in it")
+)
+
+// TestSafe and TestAgreed run random schedules. A failure names its seed:
+//
+//	go test ./internal/sim -run TestSafe -seed N
+func TestSafe(t *testing.T) { runSeeds(t, sim.Options{}) }
+
+func TestAgreed(t *testing.T) { runSeeds(t, sim.Options{Agreed: true}) }
+
+func runSeeds(t *testing.T, options sim.Options) {
+	if *seed != 0 {
+		options.Trace = os.Stdout
+		if r := sim.Run(*seed, options); r.Violation != "" {
+			t.Errorf("seed %d: %s", *seed, r.Violation)
+		}
+		return
+	}
+	var total sim.Counts
+	failures := 0
+	for s := *from; s < *from+*seeds; s++ {
+		r := sim.Run(s, options)
+		total.Add(r.Counts)
+		if r.Violation != "" {
+			t.Errorf("seed %d: %s\nto see it: go test ./internal/sim -run %s -seed %d", s, r.Violation, t.Name(), s)
+			if failures++; failures == 3 {
+				break
+			}
+		}
+	}
+	t.Logf("%+v", total)
+	if *seeds < 1000 || t.Failed() {
+		return
+	}
+	for name, n := range map[string]uint64{
+		"crashes": total.Crashes, "exclusions": total.Exclusions, "joins": total.Joins, "reloads": total.Reloads,
+		"leaves": total.Leaves, "restarts": total.Restarts, "joiners that started over": total.Missed,
+	} {
+		if n == 0 {
+			t.Errorf("the schedules had no %s", name)
+		}
+	}
+}
+
+// TestReplay holds that a seed decides everything.
+func TestReplay(t *testing.T) {
+	for s := uint64(1); s <= 20; s++ {
+		var first, second strings.Builder
+		a := sim.Run(s, sim.Options{Trace: &first})
+		b := sim.Run(s, sim.Options{Trace: &second})
+		if a != b || first.String() != second.String() {
+			t.Fatalf("seed %d: two runs differ", s)
+		}
+	}
+}
