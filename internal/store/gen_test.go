@@ -105,7 +105,7 @@ func (s *script) write(t *rapid.T) wire.Command {
 	last := s.seqs[c.Session]
 	switch rapid.IntRange(0, 9).Draw(t, "sequence") {
 	case 0: // a repeat, or a late one
-		c.Seq = uint64(rapid.Uint64Range(0, last).Draw(t, "seq"))
+		c.Seq = rapid.Uint64Range(0, last).Draw(t, "seq")
 	case 1: // far ahead
 		c.Seq = last + rapid.Uint64Range(1, 60).Draw(t, "seq")
 	default:

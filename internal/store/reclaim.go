@@ -3,7 +3,7 @@ package store
 // Bounds of the work that one message's reclaiming does.
 const (
 	reclaimPerMessage = 256     // beside twice its commands, so that reclaiming keeps ahead
-	maxDeferredReaps  = 1 << 16 // removable tombstones above which reap waits for readers
+	maxDeferredReaps  = 1 << 12 // removable tombstones above which reap waits for readers
 )
 
 // reclaim gives back some of what no snapshot needs any more. It runs after a
