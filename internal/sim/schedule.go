@@ -15,6 +15,7 @@ type traits struct {
 	slowLinks                  float64 // chance that a link is slow
 	endTurn                    float64 // chance that a turn ends after a step
 	loss, double               float64 // of words to and from the registry
+	impatience                 float64 // chance that an attempt gives way to the next
 	suspicion                  float64 // chance that an attempt passes over a living member
 	reload                     float64 // chance that a joiner loads a state though it has one
 	oversight                  float64 // chance that an attempt includes a dead one
@@ -43,15 +44,16 @@ const (
 
 func drawTraits(rng *rand.Rand, o Options) traits {
 	t := traits{
-		members: 2 + rng.IntN(4), steps: 100 + rng.IntN(400),
+		members: 2 + rng.IntN(4), steps: 200 + rng.IntN(800),
 		window: 1 + rng.IntN(3), batch: 1 + rng.IntN(3),
 		slowLinks: [...]float64{0, 0.3, 0.6}[rng.IntN(3)],
 		endTurn:   [...]float64{1, 0.8, 0.4}[rng.IntN(3)],
 		loss:      rng.Float64() * 0.4, double: rng.Float64() * 0.4,
-		suspicion: [...]float64{0, 0.1, 0.3}[rng.IntN(3)],
-		reload:    [...]float64{0, 0.1, 0.5}[rng.IntN(3)],
-		oversight: rng.Float64() * 0.3,
-		weights:   [actions]int{400, 60, 30, 20, 100, 80, 8, 4, 4, 20, 40, 1, 2},
+		impatience: [...]float64{0.05, 0.2, 0.5}[rng.IntN(3)],
+		suspicion:  [...]float64{0, 0.1, 0.3}[rng.IntN(3)],
+		reload:     [...]float64{0, 0.1, 0.5}[rng.IntN(3)],
+		oversight:  rng.Float64() * 0.3,
+		weights:    [actions]int{400, 60, 30, 20, 100, 60, 10, 3, 4, 20, 40, 1, 2},
 	}
 	switch rng.IntN(20) {
 	case 0:
@@ -124,6 +126,9 @@ func (w *world) act(a action) {
 	case actReport:
 		w.report()
 	case actPropose:
+		if w.registry.attempt != nil && !w.chance(w.traits.impatience) {
+			return
+		}
 		w.registry.propose(w, func(n *node) bool {
 			if n.alive {
 				return w.chance(w.traits.suspicion)
@@ -183,8 +188,8 @@ func (w *world) deliverAny() {
 // direct sends a directive or lets one arrive, which may be an old one.
 func (w *world) direct() {
 	r := &w.registry
-	if len(r.directives) == 0 || w.chance(0.5) {
-		if n := w.pick(func(*node) bool { return true }); n != nil {
+	if len(r.directives) == 0 || w.chance(0.3) {
+		if n := w.pick(func(n *node) bool { return !w.upToDate(n) }); n != nil {
 			d := directive{to: n, views: r.views, attempt: r.attempt}
 			switch w.rng.IntN(4) {
 			case 0:
@@ -207,11 +212,24 @@ func (w *world) direct() {
 	}
 }
 
+// upToDate tells whether the registry has nothing new to tell a node. It tells
+// such a node all the same now and then.
+func (w *world) upToDate(n *node) bool {
+	a := w.registry.attempt
+	return n.view == w.registry.last().ID && (a == nil || a.View.ID == n.core.Attempt() || a.View.Rank(n.id) < 0) && w.chance(0.95)
+}
+
+// hasNews tells whether a node has something to report. Others report now and
+// then.
+func (w *world) hasNews(n *node) bool {
+	return n.core.Installed() != 0 || n.leaving || n.donor != nil || w.chance(0.05)
+}
+
 // report sends a report or lets one arrive.
 func (w *world) report() {
 	r := &w.registry
-	if len(r.reports) == 0 || w.chance(0.5) {
-		if n := w.pick(func(*node) bool { return true }); n != nil {
+	if len(r.reports) == 0 || w.chance(0.3) {
+		if n := w.pick(w.hasNews); n != nil {
 			r.hear(n)
 		}
 		return

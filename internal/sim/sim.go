@@ -20,7 +20,7 @@ type Options struct {
 	Members int
 
 	// Steps is the number of random steps before faults stop. Default: the seed
-	// decides, 100 to 500.
+	// decides, 200 to 1000.
 	Steps int
 
 	// Trace receives one line for each event. Default: none.
