@@ -1,0 +1,277 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/nbio"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// maxUnread bounds the replies that wait for a client that does not read. A
+// client has at most MaxInFlight requests under way, so only large values get
+// near it.
+const maxUnread = 256 << 20
+
+// clientConn serves one client connection. One goroutine reads its requests and
+// answers reads in place; replies to writes come from the protocol loop.
+type clientConn struct {
+	r        *replica
+	conn     net.Conn
+	frames   *wire.FrameReader
+	inFlight atomic.Int64
+	touched  bool // belongs to the owner of the replica's turn
+
+	// Requests of this burst that the protocol loop has to see.
+	writes []clientWrite
+
+	mu     sync.Mutex // guards what follows
+	out    *nbio.Writer
+	stream *feed // after RequestSubscribe all output goes through it
+	err    error
+}
+
+type clientWrite struct {
+	id  uint64
+	raw []byte // in the reader's buffer, until the next read
+}
+
+func newClientConn(r *replica, conn net.Conn) *clientConn {
+	limit := r.cfg.MaxValueBytes + 1024 + 256
+	return &clientConn{
+		r:      r,
+		conn:   conn,
+		frames: wire.NewFrameReader(conn, uint32(limit)),
+		out:    nbio.NewWriter(conn, maxUnread),
+	}
+}
+
+// serve reads requests until the connection breaks.
+func (c *clientConn) serve() {
+	err := c.readRequests()
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+		c.r.log.Debug("client connection ends", "remote", c.conn.RemoteAddr().String(), "err", err)
+	}
+	c.close()
+}
+
+func (c *clientConn) readRequests() error {
+	for {
+		kind, body, err := c.frames.Next()
+		if err != nil {
+			return err
+		}
+		if kind != wire.FrameRequest {
+			return fmt.Errorf("%w: frame of kind %d from a client", wire.ErrMalformed, kind)
+		}
+		req, err := wire.DecodeRequest(body)
+		if err != nil {
+			return err
+		}
+		if c.inFlight.Add(1) > int64(c.r.cfg.MaxInFlight) {
+			return fmt.Errorf("server: more than %d requests in flight on one connection", c.r.cfg.MaxInFlight)
+		}
+		c.take(&req)
+		if !c.frames.Buffered() {
+			c.submitWrites()
+			c.flushReplies()
+		}
+	}
+}
+
+// take answers a request in place if it can, and hands it on if not. The
+// request's bytes are in the reader's buffer.
+func (c *clientConn) take(req *wire.Request) {
+	if !c.r.serving.Load() {
+		c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
+		return
+	}
+	switch req.Kind {
+	case wire.RequestGet:
+		if s := c.r.state.Load(); s.Applied() >= req.Position {
+			reply := getReply(s.Get(req.Key))
+			reply.ID = req.ID
+			c.reply(&reply)
+			return
+		}
+		p := c.parked(req)
+		c.post(req.ID, func() { c.r.park(p) })
+	case wire.RequestWrite:
+		if c.r.leaving.Load() {
+			c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
+			return
+		}
+		c.writes = append(c.writes, clientWrite{id: req.ID, raw: req.RawCommand})
+		return
+	case wire.RequestPing:
+		c.reply(&wire.Reply{ID: req.ID, Position: c.r.state.Load().Applied()})
+	default:
+		c.takeRare(req)
+	}
+}
+
+// takeRare takes the requests whose answer needs the protocol loop.
+func (c *clientConn) takeRare(req *wire.Request) {
+	id, position := req.ID, req.Position
+	switch req.Kind {
+	case wire.RequestGetStrong:
+		p := c.parked(req)
+		c.post(id, func() { c.r.readStrong(p) })
+	case wire.RequestBarrier:
+		c.post(id, func() {
+			c.r.awaitBarrier(func(result wire.Result) { c.r.answer(waiter{conn: c, id: id}, result) })
+		})
+	case wire.RequestStatus:
+		c.post(id, func() {
+			c.reply(&wire.Reply{ID: id, Position: c.r.core.Position(), Data: c.r.statusJSON()})
+			c.r.touch(c)
+		})
+	case wire.RequestDigest:
+		c.post(id, func() {
+			c.r.digest(position, func(reply wire.Reply) {
+				reply.ID = id
+				c.reply(&reply)
+				c.r.touch(c)
+			})
+		})
+	case wire.RequestSubscribe:
+		c.post(id, func() { c.subscribe(id) })
+	default:
+		c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest})
+	}
+}
+
+// parked copies a read out of the reader's buffer.
+func (c *clientConn) parked(req *wire.Request) parkedRead {
+	id := req.ID
+	p := parkedRead{
+		position: req.Position,
+		key:      string([]byte(req.Key)),
+		conn:     c,
+		done: func(reply wire.Reply) {
+			reply.ID = id
+			c.reply(&reply)
+		},
+	}
+	if req.Timeout > 0 {
+		p.deadline = time.Now().Add(req.Timeout)
+	}
+	return p
+}
+
+func (c *clientConn) post(id uint64, fn func()) {
+	if !c.r.post(fn) {
+		c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable})
+	}
+}
+
+// submitWrites hands the burst's writes to the protocol loop at once, so that
+// they go into one message.
+func (c *clientConn) submitWrites() {
+	if len(c.writes) == 0 {
+		return
+	}
+	r := c.r
+	taken := 0
+	for taken < len(c.writes) {
+		r.mu.Lock()
+		if !r.admitLocked() {
+			r.mu.Unlock()
+			break
+		}
+		for taken < len(c.writes) && r.admitted <= r.limit {
+			w := &c.writes[taken]
+			r.admitted += len(w.raw)
+			r.in.addCommand(w.raw, waiter{conn: c, id: w.id})
+			taken++
+		}
+		if r.enterLocked() {
+			r.turns()
+		}
+	}
+	for _, w := range c.writes[taken:] {
+		c.reply(&wire.Reply{ID: w.id, Status: wire.StatusUnavailable})
+	}
+	clear(c.writes)
+	c.writes = c.writes[:0]
+}
+
+// reply queues a reply for the next flush.
+func (c *clientConn) reply(reply *wire.Reply) {
+	c.inFlight.Add(-1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	if c.stream != nil {
+		c.stream.addFrame(func(dst []byte) []byte { return wire.AppendReply(dst, reply) })
+		c.stream.publish()
+		return
+	}
+	if err := c.out.Keep(wire.AppendReply(c.out.Buffer(), reply)); err != nil {
+		c.failLocked(err)
+	}
+}
+
+// flush ends a turn in which the connection was touched. Owner of the turn only.
+func (c *clientConn) flush() {
+	c.touched = false
+	c.flushReplies()
+}
+
+// flushReplies writes the replies queued, as far as the socket takes them.
+func (c *clientConn) flushReplies() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil || c.stream != nil {
+		return
+	}
+	if err := c.out.Flush(); err != nil {
+		c.failLocked(err)
+	}
+}
+
+// goAway tells the client that no new requests are welcome here.
+func (c *clientConn) goAway(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil || c.stream != nil {
+		return
+	}
+	err := c.out.Keep(wire.AppendGoAway(c.out.Buffer(), reason))
+	if err == nil {
+		err = c.out.Flush()
+	}
+	if err != nil {
+		c.failLocked(err)
+	}
+}
+
+// failLocked gives the connection up. Its reader notices and closes it.
+func (c *clientConn) failLocked(err error) {
+	c.err = err
+	if err := c.conn.SetDeadline(time.Unix(1, 0)); err != nil {
+		c.r.log.Debug("client connection ends", "err", err)
+	}
+}
+
+func (c *clientConn) close() {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = net.ErrClosed
+	}
+	stream := c.stream
+	c.mu.Unlock()
+	if stream != nil {
+		stream.close(net.ErrClosed)
+	}
+	if err := c.out.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		c.r.log.Debug("client connection closes", "err", err)
+	}
+}

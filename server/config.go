@@ -1,0 +1,164 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// Config sets up a node. ID and Registry are required; zero values of the rest
+// stand for the defaults.
+type Config struct {
+	// ID names the node for life: 1 to 64 letters, digits, dots, dashes and
+	// underscores. No two nodes of a group may have the same.
+	ID string
+
+	// Registry is the registry's address, host:port.
+	Registry string
+
+	// Listen is the address for peers and clients alike. Default
+	// "127.0.0.1:0", a port of the kernel's choice.
+	Listen string
+
+	// Advertise is the address, host:port, that peers and clients dial. Default:
+	// the listener's own.
+	Advertise string
+
+	// DataDir is the identity directory. It holds the node's last incarnation
+	// and a lock that proves, when the node is started again, that the earlier
+	// one is dead. It holds no variables. Default "": no identity is kept, and a
+	// node that died is replaced only once the group has noticed its silence.
+	DataDir string
+
+	// Logger takes what the node has to say. Default: slog.Default().
+	Logger *slog.Logger
+
+	// OnDeliver is called for every message in the order of delivery, from the
+	// protocol loop: it must not block. The Delivery is reused after the call;
+	// its Payload and Effects may be kept, and must not be changed.
+	OnDeliver func(*wire.Delivery)
+
+	// OnSnapshot is called, like OnDeliver, when the node has loaded the group's
+	// state at a position: the next delivery follows it. A node that had to load
+	// again skips positions.
+	OnSnapshot func(position uint64)
+
+	// MaxValueBytes bounds a value. It must be the same on all nodes of a group.
+	// Default 1 MiB, at most 16 MiB.
+	MaxValueBytes int
+
+	// MaxConns bounds client connections. Default 16384.
+	MaxConns int
+
+	// MaxInFlight bounds the requests in flight on a client connection. Default
+	// 16384.
+	MaxInFlight int
+
+	// MaxAdmittedBytes bounds the commands that were taken from clients and are
+	// not delivered yet. Beyond it the node reads no more from its clients.
+	// Default 64 MiB.
+	MaxAdmittedBytes int
+
+	// MaxLagBytes bounds what waits for a reader of the node's deliveries, a
+	// joiner among them, before it is cut off. Default 256 MiB.
+	MaxLagBytes int
+
+	// LeaveTimeout bounds how long Close waits for a clean leave. Default 5 s.
+	LeaveTimeout time.Duration
+
+	// Window is the number of own messages that may be under way, and
+	// MaxBatchBytes bounds one message. Defaults 2 and 1 MiB.
+	Window        int
+	MaxBatchBytes int
+}
+
+// Errors of Start, Leave and Err.
+var (
+	// ErrConfig is wrapped by errors that a change of the Config mends. Nothing
+	// was started.
+	ErrConfig = errors.New("server: configuration")
+
+	// ErrIdentityInUse says that another process holds the identity directory.
+	// Nothing was started.
+	ErrIdentityInUse = errors.New("server: identity directory in use")
+
+	// ErrClosed says that the node was closed.
+	ErrClosed = errors.New("server: node closed")
+
+	// ErrLastMember says that the node is the only member and would take the
+	// group's variables with it. It goes on serving.
+	ErrLastMember = errors.New("server: last member of the group")
+)
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.Listen, "127.0.0.1:0")
+	setDefault(&c.MaxValueBytes, 1<<20)
+	setDefault(&c.MaxConns, 16384)
+	setDefault(&c.MaxInFlight, 16384)
+	setDefault(&c.MaxAdmittedBytes, 64<<20)
+	setDefault(&c.MaxLagBytes, 256<<20)
+	setDefault(&c.LeaveTimeout, 5*time.Second)
+	setDefault(&c.Window, 2)
+	setDefault(&c.MaxBatchBytes, 1<<20)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+func (c *Config) validate() error {
+	if c.ID == "" || len(c.ID) > 64 || strings.Trim(c.ID, idCharacters) != "" {
+		return fmt.Errorf("%w: ID %q must be 1 to 64 letters, digits, dots, dashes and underscores", ErrConfig, c.ID)
+	}
+	if err := checkAddress("Registry", c.Registry); err != nil {
+		return err
+	}
+	if err := checkAddress("Listen", c.Listen); err != nil {
+		return err
+	}
+	if c.Advertise != "" {
+		if err := checkAddress("Advertise", c.Advertise); err != nil {
+			return err
+		}
+	}
+	bounds := []struct {
+		name     string
+		v, limit int
+	}{
+		{"MaxValueBytes", c.MaxValueBytes, 16 << 20},
+		{"MaxConns", c.MaxConns, 1 << 20},
+		{"MaxInFlight", c.MaxInFlight, 1 << 20},
+		{"MaxAdmittedBytes", c.MaxAdmittedBytes, math.MaxInt},
+		{"MaxLagBytes", c.MaxLagBytes, math.MaxInt},
+		{"Window", c.Window, 1024},
+		{"MaxBatchBytes", c.MaxBatchBytes, 16 << 20},
+	}
+	for _, b := range bounds {
+		if b.v < 1 || b.v > b.limit {
+			return fmt.Errorf("%w: %s %d must be from 1 to %d", ErrConfig, b.name, b.v, b.limit)
+		}
+	}
+	return nil
+}
+
+const idCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+func checkAddress(field, addr string) error {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
+		return fmt.Errorf("%w: %s %q is no host:port, such as 127.0.0.1:7000", ErrConfig, field, addr)
+	}
+	return nil
+}

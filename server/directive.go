@@ -1,0 +1,143 @@
+package server
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/transport"
+	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+// directiveState is what the registry has told. It belongs to the owner of the
+// turn.
+type directiveState struct {
+	latest    *registrypb.Directive
+	committed *registrypb.View              // the newest committed view
+	members   map[uint64]*registrypb.Member // by incarnation: all that were named
+	successor *registrypb.Directive         // the first of a generation that this incarnation may go on in
+}
+
+// directed takes what the registry tells: every committed view in order, then
+// the attempt under way. Owner only.
+func (r *replica) directed(d *registrypb.Directive) {
+	if r.failed != nil {
+		return
+	}
+	if d.GetGroup() != r.group || d.GetGeneration() != r.generation {
+		r.log.Warn("the group has begun a new generation: the variables are gone", "generation", d.GetGeneration())
+		if d.GetGroup() == r.group && !d.GetExcluded() {
+			r.directive.successor = d
+		}
+		r.fail(errGeneration)
+		return
+	}
+	state := &r.directive
+	if state.latest != nil && d.GetRevision() < state.latest.GetRevision() {
+		return
+	}
+	state.latest = d
+	if d.GetExcluded() {
+		r.excluded(d.GetReason())
+		return
+	}
+	for _, v := range d.GetViews() {
+		r.remember(v.GetMembers())
+		if state.committed == nil || v.GetId() > state.committed.GetId() {
+			state.committed = v
+		}
+		if err := r.core.Commit(toView(v)); err != nil {
+			r.excluded(err.Error())
+			return
+		}
+	}
+	r.remember(d.GetJoining())
+	if a := d.GetAttempt(); a != nil {
+		r.remember(a.GetView().GetMembers())
+		r.core.Wedge(isis.Attempt{View: toView(a.GetView()), Leader: r.member(a.GetLeader())})
+	}
+	r.linkPeers()
+}
+
+func (r *replica) excluded(reason string) {
+	if r.leaving.Load() {
+		r.fail(errLeft)
+		return
+	}
+	r.log.Warn("excluded from the group, coming back as a new incarnation", "reason", reason)
+	r.fail(errExcluded)
+}
+
+func (r *replica) remember(members []*registrypb.Member) {
+	for _, m := range members {
+		r.directive.members[m.GetIncarnation()] = m
+	}
+}
+
+func (r *replica) member(incarnation uint64) isis.MemberID {
+	return isis.MemberID{ID: r.directive.members[incarnation].GetId(), Incarnation: incarnation}
+}
+
+// linkPeers keeps links with the members of the view this node is in, of the
+// newest one, of the attempt under way, and with those that want to join.
+func (r *replica) linkPeers() {
+	wanted := map[uint64]bool{}
+	for _, m := range r.core.View().Members {
+		wanted[m.Incarnation] = true
+	}
+	for _, list := range [][]*registrypb.Member{
+		r.directive.committed.GetMembers(),
+		r.directive.latest.GetAttempt().GetView().GetMembers(),
+		r.directive.latest.GetJoining(),
+	} {
+		for _, m := range list {
+			wanted[m.GetIncarnation()] = true
+		}
+	}
+	delete(wanted, r.self.Incarnation)
+	peers := make([]transport.Peer, 0, len(wanted))
+	for incarnation := range wanted {
+		m := r.directive.members[incarnation]
+		peers = append(peers, transport.Peer{MemberID: r.member(incarnation), Addr: m.GetPeerAddr()})
+	}
+	slices.SortFunc(peers, func(a, b transport.Peer) int { return cmp.Compare(a.Incarnation, b.Incarnation) })
+	for incarnation := range r.directive.members {
+		if !wanted[incarnation] && incarnation != r.self.Incarnation {
+			delete(r.directive.members, incarnation)
+		}
+	}
+	r.net.SetPeers(r.core.View().ID, peers)
+}
+
+// entered notes that the node is in a new view. Owner only.
+func (r *replica) entered(v isis.View) {
+	r.log.Info("entered view", "view", v.ID, "members", memberNames(v.Members), "rank", r.core.Rank(), "position", r.core.Position())
+	for _, f := range r.feeds {
+		if f.joiner != 0 && slices.ContainsFunc(v.Members, func(m isis.MemberID) bool { return m.Incarnation == f.joiner }) {
+			f.close(errAnotherView)
+		}
+	}
+	r.beat.entered = time.Now()
+	r.clock.enter(v.Rank(r.self) == 0)
+	r.linkPeers()
+	if !r.serving.Swap(true) {
+		close(r.joined)
+	}
+}
+
+func memberNames(members []isis.MemberID) []string {
+	names := make([]string, len(members))
+	for i, m := range members {
+		names[i] = memberName(m)
+	}
+	return names
+}
+
+func toView(v *registrypb.View) isis.View {
+	members := make([]isis.MemberID, len(v.GetMembers()))
+	for i, m := range v.GetMembers() {
+		members[i] = isis.MemberID{ID: m.GetId(), Incarnation: m.GetIncarnation()}
+	}
+	return isis.View{ID: v.GetId(), Prev: v.GetPrev(), Members: members}
+}

@@ -1,0 +1,33 @@
+// Package server runs the nodes of a group, and its registry.
+//
+//	reg, err := server.StartRegistry(ctx, server.RegistryConfig{Listen: ":6001", DataDir: "/var/lib/dsm"})
+//	node, err := server.Start(ctx, server.Config{ID: "n1", Registry: "127.0.0.1:6001", Listen: ":7000"})
+//	db := driver.OpenDB(node) // reads straight from this process's replica
+//	...
+//	err = node.Close()        // leaves the group
+//
+// # One owner at a time
+//
+// A node's protocol state (the isis core, the applying side of the store, who
+// waits for what) has one owner at a time and no lock inside. Whoever brings
+// work (a link with messages, a client connection with a burst of requests, an
+// embedded caller, a timer, the registry's word) puts it into the inbox; if
+// nobody owns the state, he becomes the owner and takes turns on his own
+// goroutine until the inbox is empty. A quiet node thus answers without waking
+// another goroutine, and a busy one gathers batches by itself.
+//
+// A turn takes all that is in the inbox, steps the core, sends what it has made
+// ready (one write per peer), applies the deliveries, answers their clients (one
+// write per connection). No write waits for the other side; what a socket does
+// not take at once a goroutine of its own carries on. Only the admission of
+// client commands waits, when too many are under way.
+//
+// Reads do not take turns: they look into the store on the goroutine that asks.
+//
+// # Incarnations
+//
+// A Node outlives its incarnations. Each is a replica, from its registration
+// with the registry until it is excluded, leaves, or its generation ends; then
+// the node registers anew and joins like any other: it observes a member, which
+// sends a snapshot and its deliveries, until a view change takes it in.
+package server

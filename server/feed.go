@@ -1,0 +1,104 @@
+package server
+
+import (
+	"net"
+	"sync"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// feed carries the node's deliveries to one reader on a connection: a joiner,
+// or a client that subscribed. The protocol loop adds to it and never waits; a
+// goroutine writes. A reader that falls too far behind is cut off.
+type feed struct {
+	max    int
+	joiner uint64 // incarnation of the joiner it is for, 0: a client's
+
+	mu     sync.Mutex // guards what follows
+	more   sync.Cond  // something was published, or the feed closed
+	buf    []byte     // added and not written yet
+	lagged bool
+	err    error
+}
+
+func newFeed(maxBytes int) *feed {
+	f := &feed{max: maxBytes}
+	f.more.L = &f.mu
+	return f
+}
+
+// add appends a delivery.
+func (f *feed) add(d *wire.Delivery) {
+	f.addFrame(func(dst []byte) []byte { return wire.AppendDelivery(dst, d) })
+}
+
+func (f *feed) addFrame(appendTo func([]byte) []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil || f.lagged {
+		return
+	}
+	if len(f.buf) > f.max {
+		f.lagged = true
+		f.buf = nil
+		return
+	}
+	f.buf = appendTo(f.buf)
+}
+
+// publish wakes the writer.
+func (f *feed) publish() {
+	f.more.Signal()
+}
+
+// close ends the feed; what has been added before still goes out.
+func (f *feed) close(err error) {
+	f.mu.Lock()
+	if f.err == nil {
+		f.err = err
+	}
+	f.mu.Unlock()
+	f.more.Broadcast()
+}
+
+func (f *feed) closed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err != nil || f.lagged
+}
+
+// take waits for what was added since, and returns it. spare is reused.
+func (f *feed) take(spare []byte) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.buf) == 0 && f.err == nil && !f.lagged {
+		f.more.Wait()
+	}
+	if f.lagged {
+		return nil, errLagged
+	}
+	if len(f.buf) == 0 {
+		return nil, f.err
+	}
+	b := f.buf
+	if cap(spare) > 4<<20 {
+		spare = nil
+	}
+	f.buf = spare[:0]
+	return b, nil
+}
+
+// pump writes the feed to conn until it ends, and returns why it did.
+func (f *feed) pump(conn net.Conn) error {
+	var b []byte
+	for {
+		var err error
+		if b, err = f.take(b); err != nil {
+			return err
+		}
+		if _, err := conn.Write(b); err != nil {
+			f.close(err)
+			return err
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+// heartbeat is what the protocol loop tells the registry. The loop makes each
+// one itself, so that a loop that is stuck is silent; a goroutine sends them.
+// The fields belong to the owner of the turn.
+type heartbeat struct {
+	interval time.Duration
+	last     time.Time
+	told     beatNews
+	outgoing chan *registrypb.HeartbeatRequest // the newest only
+
+	oldest   uint64 // own message that awaited PROPOSALs at the last look
+	since    time.Time
+	awaiting []isis.MemberID
+	entered  time.Time // the view
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// beatNews is what the registry should hear of at once.
+type beatNews struct {
+	view, wedged, installed uint64
+	ready                   bool
+	links                   int
+}
+
+func (r *replica) beatNews() beatNews {
+	news := beatNews{
+		view: r.core.View().ID, wedged: r.core.Attempt(), installed: r.core.Installed(),
+		ready: r.observer.ready,
+	}
+	if r.core.Phase() == isis.Observing {
+		for _, p := range r.net.Peers() {
+			if p.Connected {
+				news.links++
+			}
+		}
+	}
+	return news
+}
+
+// beatIfNews sends a heartbeat ahead of time when something has changed that
+// the registry waits for.
+func (r *replica) beatIfNews() {
+	if news := r.beatNews(); news != r.beat.told {
+		r.sendBeat(time.Now())
+	}
+}
+
+// sendBeat hands a heartbeat to the goroutine that sends, in place of one that
+// it has not taken yet.
+func (r *replica) sendBeat(now time.Time) {
+	b := &r.beat
+	b.last, b.told = now, r.beatNews()
+	req := &registrypb.HeartbeatRequest{
+		Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
+		View: b.told.view, Wedged: b.told.wedged, Installed: b.told.installed,
+		Ready: b.told.ready, Observed: r.observer.donor.Incarnation,
+		Peers: r.peersHeard(now), Position: r.core.Position(),
+		Clients: uint32(r.clients.len()), Queue: uint32(r.core.Pending() + r.core.HeldBack()),
+	}
+	select {
+	case <-b.outgoing:
+	default:
+	}
+	b.outgoing <- req
+}
+
+// peersHeard tells since when each peer is silent: nothing came from it, or it
+// owes an answer to a PROPOSE. A node that observes lists proved links only, a
+// member all other members, whose silence counts from the view's beginning.
+func (r *replica) peersHeard(now time.Time) []*registrypb.Peer {
+	b := &r.beat
+	var oldest uint64
+	oldest, b.awaiting = r.core.Unanswered(b.awaiting[:0])
+	if oldest != b.oldest {
+		b.oldest, b.since = oldest, now
+	}
+	statuses := r.net.Peers()
+	peers := make([]*registrypb.Peer, 0, len(statuses))
+	view := r.core.View()
+	for _, p := range statuses {
+		if r.core.Phase() == isis.Observing && !p.Connected || view.ID != 0 && view.Rank(p.MemberID) < 0 {
+			continue
+		}
+		silent := now.Sub(later(p.LastHeard, b.entered))
+		for _, m := range b.awaiting {
+			if m == p.MemberID {
+				silent = max(silent, now.Sub(b.since))
+			}
+		}
+		peers = append(peers, &registrypb.Peer{Incarnation: p.Incarnation, SilentMs: max(silent, 0).Milliseconds()})
+	}
+	return peers
+}
+
+// pulse drives what depends on time, in the protocol loop.
+func (r *replica) pulse(ctx context.Context) {
+	const joining, serving = 10 * time.Millisecond, 50 * time.Millisecond
+	timer := time.NewTimer(joining)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		r.post(func() {
+			now := time.Now()
+			r.expireReads(now)
+			r.orderTime(now)
+			if now.Sub(r.beat.last) >= r.beat.interval {
+				r.sendBeat(now)
+			}
+		})
+		if r.serving.Load() {
+			timer.Reset(min(serving, r.beat.interval))
+		} else {
+			timer.Reset(joining)
+		}
+	}
+}
+
+// sendHeartbeats sends what the loop hands over, and takes the answers to it.
+func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
+	away := false
+	for {
+		var req *registrypb.HeartbeatRequest
+		select {
+		case <-ctx.Done():
+			return
+		case req = <-r.beat.outgoing:
+		}
+		callCtx, cancel := context.WithTimeout(ctx, r.detection())
+		d, err := client.Heartbeat(callCtx, req)
+		cancel()
+		switch {
+		case err == nil:
+			if away {
+				r.log.Info("the registry is back")
+			}
+			away = false
+			r.post(func() { r.directed(d) })
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, registry.ErrOtherGeneration):
+			r.post(func() { r.fail(errGeneration) })
+		case !away:
+			away = true
+			r.log.Warn("the registry does not answer: the view is frozen, reads and writes go on", "err", err)
+		}
+	}
+}
+
+// registryClient is what a node needs of the registry.
+type registryClient interface {
+	Register(context.Context, *registrypb.RegisterRequest) (*registrypb.RegisterResponse, error)
+	Heartbeat(context.Context, *registrypb.HeartbeatRequest) (*registrypb.Directive, error)
+	Watch(context.Context, *registrypb.WatchRequest, func(*registrypb.Directive)) error
+	Leave(context.Context, *registrypb.LeaveRequest) error
+	Close()
+}
+
+// watch takes the directives that the registry pushes.
+func (r *replica) watch(ctx context.Context, client registryClient) {
+	req := &registrypb.WatchRequest{
+		Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
+	}
+	err := client.Watch(ctx, req, func(d *registrypb.Directive) { r.post(func() { r.directed(d) }) })
+	if err != nil && ctx.Err() == nil {
+		r.log.Warn("the registry pushes no more: its answers to heartbeats must do", "err", err)
+	}
+}

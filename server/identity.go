@@ -1,0 +1,115 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// identity is what a node knows of its earlier run. The lock on its directory
+// is held for as long as the node runs, so whoever holds it next has proof that
+// the incarnation recorded is dead.
+type identity struct {
+	dir  string // "": nothing is kept
+	lock *os.File
+	last identityRecord
+}
+
+// identityRecord is the content of identity.json.
+type identityRecord struct {
+	ID          string `json:"id"`
+	Group       uint64 `json:"group,string"`
+	Incarnation uint64 `json:"incarnation,string"`
+}
+
+// openIdentity takes the lock of the directory and reads what it records.
+func openIdentity(dir, id string) (*identity, error) {
+	if dir == "" {
+		return &identity{last: identityRecord{ID: id}}, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("%w: DataDir: %w", ErrConfig, err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("%w: DataDir: %w", ErrConfig, err)
+	}
+	if err := lockFile(lock); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %s is held by a process that runs: stop it, or give this node a directory and an id of its own (%w)", ErrIdentityInUse, dir, err), lock.Close())
+	}
+	ident := &identity{dir: dir, lock: lock, last: identityRecord{ID: id}}
+	if err := ident.load(id); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return ident, nil
+}
+
+func (i *identity) load(id string) error {
+	path := filepath.Join(i.dir, "identity.json")
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w: DataDir: %w", ErrConfig, err)
+	}
+	var rec identityRecord
+	if err := json.Unmarshal(b, &rec); err != nil {
+		return fmt.Errorf("%w: DataDir: %s is damaged (%w): remove it if no earlier run of this node is alive", ErrConfig, path, err)
+	}
+	if rec.ID != id {
+		return fmt.Errorf("%w: DataDir: %s belongs to node %q, not %q: give each node a directory of its own", ErrConfig, i.dir, rec.ID, id)
+	}
+	i.last = rec
+	return nil
+}
+
+// record notes the incarnation that this process runs as, on disk before the
+// node acts under it.
+func (i *identity) record(group, incarnation uint64) error {
+	i.last.Group, i.last.Incarnation = group, incarnation
+	if i.dir == "" {
+		return nil
+	}
+	b, err := json.Marshal(i.last)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(i.dir, "identity.json")
+	if err := writeSynced(path+".new", b); err != nil {
+		return fmt.Errorf("server: identity: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("server: identity: %w", err)
+	}
+	return syncDir(i.dir)
+}
+
+func writeSynced(path string, b []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(b); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("server: identity: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// close gives up the lock.
+func (i *identity) close() error {
+	if i.lock == nil {
+		return nil
+	}
+	return i.lock.Close()
+}

@@ -1,0 +1,111 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// localConn is a connection within the process: reads look into the replica,
+// writes take the protocol's turn on the caller's goroutine.
+type localConn struct {
+	r *replica
+}
+
+var errLocalClosed = errors.New("server: the embedded node has stopped")
+
+// Get reads at or after position, as wire.Conn says.
+func (c localConn) Get(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
+	if !c.r.serving.Load() {
+		return wire.Reply{Status: wire.StatusUnavailable}, nil
+	}
+	if !strong {
+		if s := c.r.state.Load(); s.Applied() >= position {
+			return getReply(s.Get(key)), nil
+		}
+	}
+	return c.getLater(ctx, key, position, strong)
+}
+
+func (c localConn) getLater(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
+	answer := make(chan wire.Reply, 1)
+	p := parkedRead{position: position, key: key, done: func(reply wire.Reply) { answer <- reply }}
+	if deadline, ok := ctx.Deadline(); ok {
+		p.deadline = deadline
+	}
+	posted := c.r.post(func() {
+		if strong {
+			c.r.readStrong(p)
+		} else {
+			c.r.park(p)
+		}
+	})
+	if !posted {
+		return wire.Reply{Status: wire.StatusUnavailable}, nil
+	}
+	select {
+	case reply := <-answer:
+		return reply, nil
+	case <-ctx.Done():
+		return wire.Reply{}, ctx.Err()
+	}
+}
+
+// call is a write under way. Calls are reused, so that a write costs no
+// garbage of its own; one whose caller gave up is not.
+type call struct {
+	done   chan wire.Result
+	finish func(wire.Result)
+	raw    []byte
+}
+
+var calls = sync.Pool{New: func() any {
+	c := &call{done: make(chan wire.Result, 1)}
+	c.finish = func(result wire.Result) { c.done <- result }
+	return c
+}}
+
+// Write orders a command and waits for its delivery at this node.
+func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.Reply, error) {
+	if !c.r.serving.Load() || c.r.leaving.Load() {
+		return wire.Reply{Status: wire.StatusUnavailable}, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)
+	}
+	w := calls.Get().(*call)
+	w.raw = cmd.Append(w.raw[:0])
+	if !c.r.submit(w.raw, waiter{call: w.finish}) {
+		calls.Put(w)
+		return wire.Reply{Status: wire.StatusUnavailable}, nil
+	}
+	select {
+	case result := <-w.done:
+		calls.Put(w)
+		return wire.Reply{
+			Status: result.Status, Position: result.Position,
+			Version: result.Version, Number: result.Number,
+		}, nil
+	case <-ctx.Done():
+		return wire.Reply{}, ctx.Err()
+	}
+}
+
+// Ping tells whether the replica still runs.
+func (c localConn) Ping(context.Context) error {
+	select {
+	case <-c.r.ended:
+		return errLocalClosed
+	default:
+		return nil
+	}
+}
+
+// Info tells what a handshake would.
+func (c localConn) Info() wire.Info { return c.r.info() }
+
+// Close does nothing: the node goes on.
+func (c localConn) Close() error { return nil }

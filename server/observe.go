@@ -1,0 +1,215 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// maxObserveFrame bounds a frame from a donor: the longest message, with its
+// bitmap and head, or a snapshot's chunk with a value of the greatest size.
+const maxObserveFrame = 64 << 20
+
+// observer is a joiner's side of observing: it loads a member's state and then
+// follows its deliveries, until the node is in a view. The fields belong to the
+// owner of the turn.
+type observer struct {
+	donor isis.MemberID
+	head  uint64 // where the donor was when the snapshot was complete
+	ready bool   // the state is loaded and close to the head
+}
+
+// observe loads and follows until the replica is in a view or has ended.
+func (r *replica) observe(ctx context.Context) {
+	const least, most = 20 * time.Millisecond, time.Second
+	for wait, try := least, 0; ; try++ {
+		donor, addr, ok := r.pickDonor(try)
+		if ok {
+			err := r.follow(ctx, donor, addr)
+			if r.serving.Load() || ctx.Err() != nil {
+				return
+			}
+			r.log.Info("observing a member ended, trying again", "donor", donor.ID, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.joined:
+			return
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, most)
+	}
+}
+
+// pickDonor chooses a member of the committed view, another at each try.
+func (r *replica) pickDonor(try int) (donor isis.MemberID, addr string, ok bool) {
+	r.do(func() {
+		members := r.directive.committed.GetMembers()
+		if len(members) == 0 || r.core.Phase() != isis.Observing || r.core.CutAcknowledged() {
+			return
+		}
+		// The junior members first: the senior ones lead and tick.
+		m := members[len(members)-1-try%len(members)]
+		donor, addr, ok = isis.MemberID{ID: m.GetId(), Incarnation: m.GetIncarnation()}, m.GetPeerAddr(), true
+	})
+	return donor, addr, ok
+}
+
+// follow dials a donor, loads its state and applies its deliveries.
+func (r *replica) follow(ctx context.Context, donor isis.MemberID, addr string) error {
+	var dialer net.Dialer
+	dialCtx, cancel := context.WithTimeout(ctx, r.detection())
+	defer cancel()
+	conn, err := dialer.DialContext(dialCtx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { r.closeConn(conn) })()
+	defer r.closeConn(conn)
+	if err := r.greetDonor(conn); err != nil {
+		return err
+	}
+	frames := wire.NewFrameReader(conn, maxObserveFrame)
+	s, head, err := r.load(frames)
+	if err != nil {
+		return err
+	}
+	taken := false
+	if !r.do(func() { taken = r.startFollowing(s, head, donor) }) || !taken {
+		return errors.New("server: the state came too late to be of use")
+	}
+	return r.followDeliveries(frames)
+}
+
+func (r *replica) closeConn(conn net.Conn) {
+	if err := conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		r.log.Debug("closing a connection", "err", err)
+	}
+}
+
+func (r *replica) greetDonor(conn net.Conn) error {
+	if err := conn.SetDeadline(time.Now().Add(r.detection())); err != nil {
+		return err
+	}
+	hello := wire.Hello{
+		Role: wire.RoleObserve, MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion,
+		Group: r.group, Generation: r.generation,
+		Extra: binary.AppendUvarint(nil, r.self.Incarnation),
+	}
+	if err := wire.WriteHello(conn, hello); err != nil {
+		return err
+	}
+	reply, err := wire.ReadHelloReply(conn)
+	if err != nil {
+		return err
+	}
+	if reply.Status != wire.StatusOK {
+		return fmt.Errorf("server: the donor refuses: %s", reply.Message)
+	}
+	return conn.SetDeadline(time.Time{})
+}
+
+// load reads the snapshot.
+func (r *replica) load(frames *wire.FrameReader) (*store.Store, uint64, error) {
+	restorer := store.Restore(r.limits())
+	for {
+		kind, body, err := frames.Next()
+		if err != nil {
+			return nil, 0, err
+		}
+		switch kind {
+		case frameChunk:
+			if err := restorer.Chunk(body); err != nil {
+				return nil, 0, err
+			}
+		case frameLoaded:
+			head, n := binary.Uvarint(body)
+			if n <= 0 {
+				return nil, 0, wire.ErrMalformed
+			}
+			s, err := restorer.Finish()
+			return s, head, err
+		default:
+			return nil, 0, fmt.Errorf("%w: frame of kind %d in a snapshot", wire.ErrMalformed, kind)
+		}
+	}
+}
+
+// startFollowing takes the state loaded as the replica's, unless the node holds
+// all it needs already. Owner only.
+func (r *replica) startFollowing(s *store.Store, head uint64, donor isis.MemberID) bool {
+	if r.core.Phase() != isis.Observing || r.core.CutAcknowledged() {
+		return false
+	}
+	r.core.Observe(s.Applied(), donor)
+	r.adopt(s)
+	r.observer.donor, r.observer.head = donor, head
+	r.observer.ready = s.Applied() >= head
+	if r.cfg.OnSnapshot != nil {
+		r.cfg.OnSnapshot(s.Applied())
+	}
+	return true
+}
+
+// followDeliveries applies what the donor delivers, a burst a turn.
+func (r *replica) followDeliveries(frames *wire.FrameReader) error {
+	var burst []wire.Delivery
+	for {
+		kind, body, err := frames.Next()
+		if err != nil {
+			return err
+		}
+		if kind != wire.FrameDelivery {
+			return fmt.Errorf("%w: frame of kind %d from a donor", wire.ErrMalformed, kind)
+		}
+		d, err := wire.DecodeDelivery(body)
+		if err != nil {
+			return err
+		}
+		d.Payload = append([]byte(nil), d.Payload...)
+		d.Sender = strings.Clone(d.Sender)
+		burst = append(burst, d)
+		if frames.Buffered() {
+			continue
+		}
+		var stepErr error
+		if !r.do(func() { stepErr = r.observed(burst) }) {
+			return r.reason
+		}
+		if stepErr != nil {
+			return stepErr
+		}
+		burst = burst[:0]
+	}
+}
+
+// observed applies deliveries of the donor. Owner only.
+func (r *replica) observed(burst []wire.Delivery) error {
+	for i := range burst {
+		d := &burst[i]
+		follows, err := r.core.Observed(d.View, d.First, uint32(d.Count))
+		if follows {
+			r.apply(&isis.Delivery{
+				View: d.View, Sender: isis.MemberID{ID: d.Sender, Incarnation: d.Incarnation},
+				Seq: d.Seq, First: d.First, Count: uint32(d.Count), Payload: d.Payload,
+			})
+		}
+		if err != nil {
+			return err
+		}
+		if !follows {
+			return errAnotherView
+		}
+	}
+	r.observer.ready = r.core.Position() >= r.observer.head
+	return nil
+}

@@ -1,0 +1,136 @@
+package server
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// ordinalClock times what the view's first member puts into the order: ticks,
+// by which sessions expire, and audits. It belongs to the owner of the turn.
+type ordinalClock struct {
+	first    bool // this member is the view's first
+	ticked   time.Time
+	audited  time.Time
+	tick     time.Duration
+	audit    time.Duration
+	ordering bool // a tick is on its way: the next waits for it
+}
+
+func (c *ordinalClock) enter(first bool) {
+	if first && !c.first {
+		now := time.Now()
+		c.ticked, c.audited = now, now
+	}
+	c.first = first
+}
+
+// orderTime puts into the order what is due. A tick counts for one interval at
+// most, however late it comes, so that a stall of the group expires nobody.
+func (r *replica) orderTime(now time.Time) {
+	c := &r.clock
+	if !c.first || r.core.Phase() != isis.Normal {
+		return
+	}
+	if since := now.Sub(c.ticked); since >= c.tick && !c.ordering {
+		c.ticked, c.ordering = now, true
+		r.orderOwn(&wire.Command{Op: wire.OpTick, Delta: min(since, c.tick).Milliseconds()}, func(wire.Result) { c.ordering = false })
+	}
+	if now.Sub(c.audited) >= c.audit {
+		c.audited = now
+		r.orderAudit(func(wire.Result) {})
+	}
+}
+
+// maxAudits is how many audits' digests a replica remembers.
+const maxAudits = 64
+
+// audits remembers this replica's digests at the latest audits. It belongs to
+// the owner of the turn.
+type audits struct {
+	recent  []auditDigest
+	waiting []auditWaiter
+}
+
+type auditDigest struct{ position, digest uint64 }
+
+type auditWaiter struct {
+	position uint64
+	done     func(wire.Reply)
+}
+
+// orderAudit has all members of the view compare their digests.
+func (r *replica) orderAudit(done func(wire.Result)) {
+	voters := wire.AppendStrings(nil, memberNames(r.core.View().Members))
+	r.orderOwn(&wire.Command{Op: wire.OpAudit, Value: voters}, done)
+}
+
+// onAudit notes this replica's digest at an audit and votes with it. It is
+// called while a message is applied, so the vote waits for the next turn.
+func (r *replica) onAudit(position, digest uint64, voters []string) {
+	a := &r.audits
+	a.recent = append(a.recent, auditDigest{position, digest})
+	if len(a.recent) > maxAudits {
+		a.recent = slices.Delete(a.recent, 0, len(a.recent)-maxAudits)
+	}
+	for _, w := range a.waiting {
+		if w.position == position {
+			w.done(wire.Reply{Position: position, Version: digest})
+		}
+	}
+	a.waiting = slices.DeleteFunc(a.waiting, func(w auditWaiter) bool { return w.position <= position })
+	name := memberName(r.self)
+	if !slices.Contains(voters, name) {
+		return
+	}
+	vote := wire.Command{
+		Op: wire.OpAuditVote, Key: name, Expect: position,
+		Value: binary.LittleEndian.AppendUint64(nil, digest),
+	}
+	r.post(func() { r.orderOwn(&vote, nil) })
+}
+
+// onVerdict is called on every member at the same place of the order.
+func (r *replica) onVerdict(position uint64, differing []string) {
+	if len(differing) == 0 {
+		return
+	}
+	r.log.Error("an audit found replicas that differ", "position", position, "members", differing)
+	if slices.Contains(differing, memberName(r.self)) {
+		r.fail(errDiverged)
+	}
+}
+
+// digest answers with this replica's digest at the audit ordered at position,
+// or, when that is 0, at a new one. Owner only.
+func (r *replica) digest(position uint64, done func(wire.Reply)) {
+	if position == 0 {
+		r.orderAudit(func(result wire.Result) {
+			if result.Status != wire.StatusOK {
+				done(wire.Reply{Status: result.Status})
+				return
+			}
+			r.digest(result.Position, done)
+		})
+		return
+	}
+	for _, a := range r.audits.recent {
+		if a.position == position {
+			done(wire.Reply{Position: position, Version: a.digest})
+			return
+		}
+	}
+	if position <= r.state.Load().Applied() || len(r.audits.waiting) >= maxAudits {
+		done(wire.Reply{Status: wire.StatusNotFound, Position: position, Data: fmt.Appendf(nil, "no audit at position %d is remembered here", position)})
+		return
+	}
+	r.audits.waiting = append(r.audits.waiting, auditWaiter{position, done})
+}
+
+func memberName(m isis.MemberID) string {
+	return fmt.Sprintf("%s#%d", m.ID, m.Incarnation)
+}

@@ -1,0 +1,33 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/seed-8247e700/dsm/registry"
+)
+
+// RegistryConfig sets up a registry.
+type RegistryConfig struct {
+	// Listen is the address of the registry's API. Default "127.0.0.1:0".
+	Listen string
+
+	// DataDir is where views are kept, so that a restart goes on from them.
+	// Default "": in memory only.
+	DataDir string
+
+	// Settings of the group. Zero values keep what is stored, or the defaults.
+	Settings registry.Settings
+
+	// Logger takes what the registry has to say. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+// StartRegistry starts the registry of one group in this process. Close stops
+// it; the group's view is frozen then.
+func StartRegistry(ctx context.Context, cfg RegistryConfig) (*registry.Registry, error) {
+	setDefault(&cfg.Listen, "127.0.0.1:0")
+	return registry.Start(ctx, registry.Config{
+		Listen: cfg.Listen, DataDir: cfg.DataDir, Settings: cfg.Settings, Logger: cfg.Logger,
+	})
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// Status is what a node knows of itself and its view.
+type Status struct {
+	ID          string         `json:"id"`
+	Incarnation uint64         `json:"incarnation,string"`
+	Group       uint64         `json:"group,string"`
+	Generation  uint64         `json:"generation,string"`
+	Phase       string         `json:"phase"` // observing, normal, wedged, excluded, stopped
+	Delivery    string         `json:"delivery"`
+	View        uint64         `json:"view,string"`
+	Rank        int            `json:"rank"` // -1: no member
+	Members     []MemberStatus `json:"members"`
+	Position    uint64         `json:"position,string"`
+	Clients     int            `json:"clients"`
+	Queue       int            `json:"queue"` // commands that wait, and messages held back
+}
+
+// MemberStatus is a member of the view, by rank.
+type MemberStatus struct {
+	ID          string `json:"id"`
+	Incarnation uint64 `json:"incarnation,string"`
+	PeerAddr    string `json:"peer_addr"`
+	ClientAddr  string `json:"client_addr"`
+	Connected   bool   `json:"connected"` // this node's link to it
+}
+
+// status tells how the replica stands. Owner only.
+func (r *replica) status() Status {
+	s := Status{
+		ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
+		Phase: r.core.Phase().String(), Delivery: "safe", View: r.core.View().ID, Rank: r.core.Rank(),
+		Members: []MemberStatus{}, Position: r.core.Position(), Clients: r.clients.len(),
+		Queue: r.core.Pending() + r.core.HeldBack(),
+	}
+	if r.settings.GetAgreedDelivery() {
+		s.Delivery = "agreed"
+	}
+	connected := map[uint64]bool{r.self.Incarnation: true}
+	for _, p := range r.net.Peers() {
+		connected[p.Incarnation] = p.Connected
+	}
+	for _, m := range r.core.View().Members {
+		named := r.directive.members[m.Incarnation]
+		s.Members = append(s.Members, MemberStatus{
+			ID: m.ID, Incarnation: m.Incarnation, PeerAddr: named.GetPeerAddr(), ClientAddr: named.GetClientAddr(),
+			Connected: connected[m.Incarnation],
+		})
+	}
+	return s
+}
+
+func (r *replica) statusJSON() []byte {
+	b, err := json.Marshal(r.status())
+	if err != nil {
+		panic(err) // a struct of strings and numbers
+	}
+	return b
+}
+
+// info is what the handshake tells.
+func (r *replica) info() wire.Info {
+	return wire.Info{
+		Group: r.group, Generation: r.generation, NodeID: r.self.ID, Incarnation: r.self.Incarnation,
+		MaxKeyBytes: 1024, MaxValueBytes: uint32(r.cfg.MaxValueBytes), MaxInFlight: uint32(r.cfg.MaxInFlight),
+		SessionTTL: time.Duration(r.settings.GetSessionTtlMs()) * time.Millisecond,
+	}
+}
+
+// Status tells how the node stands.
+func (n *Node) Status() Status {
+	stopped := Status{ID: n.cfg.ID, Phase: "stopped", Rank: -1, Members: []MemberStatus{}}
+	r := n.current.Load()
+	if r == nil {
+		stopped.Phase = isis.Observing.String()
+		return stopped
+	}
+	s := stopped
+	if !r.do(func() { s = r.status() }) {
+		return stopped
+	}
+	return s
+}
