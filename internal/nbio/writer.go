@@ -17,7 +17,7 @@ const keptCapacity = 256 << 10
 
 // Writer is the output of a connection. One goroutine at a time, its owner,
 // calls Append, Buffer, Keep and Flush; Close and Buffered may be called by
-// any. No method but Close waits for anything.
+// any. No method but Close and Drain waits for anything.
 //
 // Bytes go out in the order in which they came in.
 type Writer struct {
