@@ -1,0 +1,169 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// Defaults, where neither a data source name nor a method says otherwise.
+const (
+	defaultTimeout     = client.DefaultTimeout
+	defaultDialTimeout = 3 * time.Second
+	defaultMaxOpen     = 4
+	defaultMaxIdle     = 4
+	defaultMaxIdleTime = 5 * time.Minute
+)
+
+// Connector makes connections. A server.Node is one: its connections read the
+// replica in the same process.
+type Connector interface {
+	Connect(ctx context.Context) (wire.Conn, error)
+}
+
+// DB is a handle on a group, for any number of goroutines. All of them together
+// are one session: each sees what any of them has seen. Make one, and keep it.
+type DB struct {
+	pool     *pool
+	main     *session
+	timeout  time.Duration
+	patience patience
+	keeper   keeper
+	retries  atomic.Uint64
+	closing  atomic.Bool
+}
+
+// Open returns a handle on the group that a data source name tells; the package
+// comment has its form. It connects to nothing: the first operation does, or
+// Ping.
+func Open(dsn string) (*DB, error) {
+	d, err := client.ParseDSN(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("driver: %w", err)
+	}
+	setDefault(&d.Timeout, defaultTimeout)
+	setDefault(&d.DialTimeout, defaultDialTimeout)
+	setDefault(&d.MaxOpenConns, defaultMaxOpen)
+	setDefault(&d.MaxIdleConns, defaultMaxIdle)
+	setDefault(&d.ConnMaxIdleTime, defaultMaxIdleTime)
+	source := &servers{
+		dsn: d,
+		options: client.Options{
+			Timeout:      d.Timeout,
+			MaxInFlight:  d.MaxInFlight,
+			PingInterval: d.PingInterval,
+		},
+		penalties: make(map[string]penalty),
+	}
+	return open(source, d.Timeout, limits{
+		maxOpen:     d.MaxOpenConns,
+		maxIdle:     d.MaxIdleConns,
+		maxLifetime: d.ConnMaxLifetime,
+		maxIdleTime: d.ConnMaxIdleTime,
+	}), nil
+}
+
+// OpenDB returns a handle on the group that a Connector connects to.
+func OpenDB(c Connector) *DB {
+	return open(single{connector: c}, defaultTimeout, limits{
+		maxOpen:     defaultMaxOpen,
+		maxIdle:     defaultMaxIdle,
+		maxIdleTime: defaultMaxIdleTime,
+	})
+}
+
+func open(source source, timeout time.Duration, l limits) *DB {
+	db := &DB{pool: newPool(source, l), timeout: timeout}
+	db.main = newSession(db)
+	db.keeper.ctx, db.keeper.cancel = context.WithCancel(context.Background())
+	db.keeper.sessions = make(map[*session]struct{})
+	db.patience.timeout, db.patience.parent = timeout, db.pool.ctx
+	return db
+}
+
+func setDefault[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// Get returns the value of a variable, or ErrNotFound. It is answered by the
+// replica that the handle is connected to, at or after all that the handle has
+// seen. With Strong it costs as much as a write.
+func (db *DB) Get(ctx context.Context, key string, options ...ReadOption) (Value, error) {
+	return db.main.get(ctx, key, options)
+}
+
+// Set gives a variable a value, a copy of the one passed, and returns its
+// version.
+func (db *DB) Set(ctx context.Context, key string, value []byte) (version uint64, err error) {
+	return db.main.set(ctx, key, value)
+}
+
+// Delete removes a variable and returns the position at which it went. It
+// returns ErrNotFound if there was none.
+func (db *DB) Delete(ctx context.Context, key string) (version uint64, err error) {
+	return db.main.delete(ctx, key)
+}
+
+// Add adds delta to a counter and returns the sum. A counter is a variable that
+// holds the decimal text of an int64; one that does not exist counts as 0. It
+// returns ErrNotInteger or ErrOverflow, and changes nothing, if it cannot.
+func (db *DB) Add(ctx context.Context, key string, delta int64) (sum int64, err error) {
+	return db.main.add(ctx, key, delta)
+}
+
+// CompareAndSet gives a variable a value, as Set does, if it still has the
+// version, 0 if it still does not exist. Otherwise it returns a *ConflictError.
+func (db *DB) CompareAndSet(ctx context.Context, key string, value []byte, version uint64) (newVersion uint64, err error) {
+	return db.main.compareAndSet(ctx, key, value, version)
+}
+
+// Ping makes sure that a server answers, and connects to one if need be.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.main.ping(ctx)
+}
+
+// SessionID returns the id of the handle's session in the group, and opens the
+// session if the handle has not written yet. The session is another one after
+// ErrSessionExpired and ErrGeneration.
+func (db *DB) SessionID(ctx context.Context) (uint64, error) {
+	return db.main.sessionID(ctx)
+}
+
+// Conn returns a session of its own, which has seen what the DB has seen until
+// now, and shares its connections.
+func (db *DB) Conn(ctx context.Context) (*Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, unavailable(err, nil)
+	}
+	if err := db.main.usable(); err != nil {
+		return nil, err
+	}
+	s := newSession(db)
+	seen := db.main.state.Load()
+	begun := &state{bound: seen.bound}
+	begun.raise(seen.position.Load())
+	s.state.Store(begun)
+	return &Conn{session: s}, nil
+}
+
+// Close ends the handle and all its Conns. Operations in flight return
+// ErrClosed, writes that were sent ErrOutcomeUnknown too. It tries for at most a
+// second to close the sessions in the group, which forgets them by itself later.
+func (db *DB) Close() error {
+	if db.closing.Swap(true) {
+		return db.pool.close()
+	}
+	sessions := db.keeper.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	forEach(sessions, renewalsAtATime, func(s *session) { s.end(ctx) })
+	cancel()
+	db.patience.stop()
+	return db.pool.close()
+}

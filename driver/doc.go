@@ -1,0 +1,56 @@
+// Package driver reads and writes the variables of a dsm group. It is what
+// applications import, in the manner of database/sql:
+//
+//	db, err := driver.Open("dsm://10.0.0.1:7000,10.0.0.2:7000")
+//	if err != nil { ... }
+//	defer db.Close()
+//
+//	version, err := db.Set(ctx, "greeting", []byte("hello"))
+//	value, err := db.Get(ctx, "greeting")
+//	n, err := db.Add(ctx, "visits", 1)
+//
+// An application that is itself a replica, by server.Start, reads its own memory:
+//
+//	db := driver.OpenDB(node)
+//
+// # Handles
+//
+// A [DB] is a handle for any number of goroutines, and a pool of a few
+// connections, each of which carries the requests of many goroutines at once. It
+// stays with one server while that is well, and moves to another when it is not.
+//
+// # What is guaranteed
+//
+// The group executes all writes in one order, the same on every replica. A
+// position in it is also the version of the variable written there. A DB with all
+// its goroutines is one session, a [Conn] is one of its own: the operations of a
+// session are seen in the order in which they were made, whichever servers they
+// went to. A Get returns the value at some position of the order, at or after all
+// that its session has seen before; with [Strong], at or after all that anybody
+// had been told before.
+//
+// # Contexts and failures
+//
+// Operations are tried again, on other servers too, until they are answered or
+// their context ends. A context without a deadline ends, for them, after the
+// option timeout. A write that is tried again takes effect once. What is certain
+// about an operation that fails is told by its error: see the variables.
+//
+// # Data source names
+//
+//	dsm://host:port,host:port/?option=value&option=value
+//	dsm+registry://host:port/?option=value
+//
+// The first lists servers, the second names a registry, which tells the servers,
+// whoever they are by then. The options, all durations as in 500ms or 30s:
+//
+//	timeout             for operations whose context has no deadline; default 30s
+//	dial_timeout        for connecting to one server; default 3s
+//	ping_interval       silence after which a server with requests in flight is
+//	                    pinged, and again until it is given up; default 2s
+//	max_in_flight       requests in flight on a connection; default the server's limit
+//	max_open_conns      connections; default 4
+//	max_idle_conns      connections kept that carry no request; default 4
+//	conn_max_lifetime   age at which a connection is replaced; default no limit
+//	conn_max_idle_time  time without a request after which one is closed; default 5m
+package driver

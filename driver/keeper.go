@@ -1,0 +1,105 @@
+package driver
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// keeper keeps the sessions of a handle alive: one goroutine, from the first
+// session on, renews those that have not written lately.
+type keeper struct {
+	ctx     context.Context // ends with the handle
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+
+	mu       sync.Mutex // guards all below
+	sessions map[*session]struct{}
+	running  bool
+	stopped  bool
+}
+
+// Renewals of many sessions go out together, but not all at once.
+const renewalsAtATime = 64
+
+// keep has a session of the given time to live kept alive, from now on until
+// drop.
+func (db *DB) keep(s *session, ttl time.Duration) {
+	k := &db.keeper
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if ttl <= 0 || k.stopped {
+		return
+	}
+	k.sessions[s] = struct{}{}
+	if !k.running {
+		k.running = true
+		// A session is looked at twice in a third of its time: whatever its last
+		// write was, it is renewed before the third is over.
+		k.workers.Go(func() { db.renewals(ttl / 6) })
+	}
+}
+
+// drop ends what keep began.
+func (k *keeper) drop(s *session) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.sessions, s)
+}
+
+// stop ends all renewals and returns the sessions that were kept.
+func (k *keeper) stop() []*session {
+	k.mu.Lock()
+	k.stopped = true
+	kept := k.listLocked()
+	k.mu.Unlock()
+	k.cancel()
+	k.workers.Wait()
+	return kept
+}
+
+func (k *keeper) listLocked() []*session {
+	list := make([]*session, 0, len(k.sessions))
+	for s := range k.sessions {
+		list = append(list, s)
+	}
+	return list
+}
+
+// renewals looks after all sessions every interval.
+func (db *DB) renewals(interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-db.keeper.ctx.Done():
+			return
+		}
+		db.keeper.mu.Lock()
+		list := db.keeper.listLocked()
+		db.keeper.mu.Unlock()
+		// What has not succeeded when the time is up is tried again.
+		ctx, cancel := context.WithTimeout(db.keeper.ctx, interval)
+		forEach(list, renewalsAtATime, func(s *session) { s.renew(ctx) })
+		cancel()
+	}
+}
+
+// forEach calls do for all sessions, so many at a time, and waits.
+func forEach(list []*session, atATime int, do func(*session)) {
+	var workers sync.WaitGroup
+	next := make(chan *session)
+	for range min(atATime, len(list)) {
+		workers.Go(func() {
+			for s := range next {
+				do(s)
+			}
+		})
+	}
+	for _, s := range list {
+		next <- s
+	}
+	close(next)
+	workers.Wait()
+}

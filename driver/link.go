@@ -1,0 +1,96 @@
+package driver
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// binding is the group and generation that a handle is bound to. Handles compare
+// the pointers: a group that is left and found again is another binding.
+type binding struct {
+	group      uint64
+	generation uint64
+}
+
+// link is a connection in a pool.
+type link struct {
+	conn    wire.Conn
+	info    wire.Info
+	server  string // its address, "" when the Connector knows no address
+	bound   *binding
+	limit   int64 // requests in flight, 0: no limit
+	created time.Time
+
+	inFlight  atomic.Int64
+	retired   atomic.Bool  // no new requests
+	idleSince atomic.Int64 // Unix time in ns; kept only while idle connections are given up
+	close     sync.Once
+	closed    chan struct{} // closed by close
+	err       error         // of closing
+}
+
+// newLink wraps a connection that has just been made.
+func newLink(conn wire.Conn, server string, bound *binding) *link {
+	info := conn.Info()
+	now := time.Now()
+	l := &link{
+		conn:    conn,
+		info:    info,
+		server:  server,
+		bound:   bound,
+		limit:   int64(info.MaxInFlight),
+		created: now,
+		closed:  make(chan struct{}),
+	}
+	l.idleSince.Store(now.UnixNano())
+	return l
+}
+
+// begin counts a request in, unless the link is at its limit or retired. Without
+// a limit, an embedded node's, there is nothing to count for: its readers would
+// only fight for the counter.
+func (l *link) begin() bool {
+	if l.limit == 0 {
+		return !l.retired.Load()
+	}
+	n := l.inFlight.Add(1)
+	if n > l.limit || l.retired.Load() {
+		l.end()
+		return false
+	}
+	return true
+}
+
+// end counts a request out. The last one closes a retired link.
+func (l *link) end() {
+	if l.limit == 0 {
+		return
+	}
+	if l.inFlight.Add(-1) == 0 && l.retired.Load() {
+		l.shut()
+	}
+}
+
+// retire lets no new requests in and closes the link once it has none. It
+// reports false if that was done before.
+func (l *link) retire() bool {
+	if l.retired.Swap(true) {
+		return false
+	}
+	if l.inFlight.Load() == 0 {
+		l.shut()
+	}
+	return true
+}
+
+// shut closes the connection, once.
+func (l *link) shut() error {
+	l.close.Do(func() {
+		l.err = l.conn.Close()
+		close(l.closed)
+	})
+	return l.err
+}

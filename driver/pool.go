@@ -1,0 +1,350 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// pool holds the connections of a handle, all to one server while that is well.
+//
+// The usual way to a connection takes no lock: the first link that is below its
+// limit. Another connection is opened only when all are at their limits; when no
+// more may be opened, callers wait, first come first served.
+type pool struct {
+	source   source
+	ctx      context.Context // ends with the pool
+	cancel   context.CancelFunc
+	workers  sync.WaitGroup
+	links    atomic.Pointer[[]*link] // not retired; written under mu
+	waiting  atomic.Int64            // len(waiters)
+	failOver atomic.Uint64
+	maxIdle  atomic.Int64 // limits.maxIdle, to be read without mu
+
+	mu         sync.Mutex // guards all below
+	waiters    []*waiter  // first come first
+	draining   []*link    // retired, not closed yet
+	bound      *binding   // of the links
+	server     string     // of the latest link
+	connecting bool
+	closed     bool
+	lastErr    error // of connecting, until it succeeds
+	limits     limits
+	sweeper    *time.Timer
+	waits      uint64
+	waited     time.Duration
+}
+
+// limits are a pool's settings.
+type limits struct {
+	maxOpen     int // 0: no limit
+	maxIdle     int
+	maxLifetime time.Duration // 0: no limit
+	maxIdleTime time.Duration // 0: no limit
+}
+
+// waiter is a caller that waits for a connection.
+type waiter struct {
+	got chan grant // gets one
+}
+
+// grant is what a waiter waits for: a link, begun, or why there will be none.
+type grant struct {
+	link *link
+	err  error
+}
+
+func newPool(source source, l limits) *pool {
+	p := &pool{source: source, limits: l}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.links.Store(new([]*link))
+	p.maxIdle.Store(int64(l.maxIdle))
+	return p
+}
+
+// pick returns a link, begun, if one is free and nobody waits.
+func (p *pool) pick() *link {
+	if p.waiting.Load() != 0 {
+		return nil
+	}
+	for _, l := range *p.links.Load() {
+		if l.begin() {
+			return l
+		}
+	}
+	return nil
+}
+
+// get returns a link, begun. It waits until one is free, within ctx.
+func (p *pool) get(ctx context.Context) (*link, error) {
+	if l := p.pick(); l != nil {
+		return l, nil
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	w := &waiter{got: make(chan grant, 1)}
+	p.waiters = append(p.waiters, w)
+	p.waiting.Add(1)
+	// Whoever ends a request looks for waiters afterwards, so either it has
+	// seen this one, or its place is seen here.
+	p.serveLocked()
+	var began time.Time
+	if len(w.got) == 0 && p.fullLocked() {
+		p.waits++
+		began = time.Now()
+	}
+	p.mu.Unlock()
+
+	select {
+	case g := <-w.got:
+		p.waitEnded(began)
+		return g.link, g.err
+	case <-ctx.Done():
+		p.waitEnded(began)
+		return nil, p.leave(w, ctx.Err())
+	}
+}
+
+// connected reports whether there is a connection to be used.
+func (p *pool) connected() bool { return len(*p.links.Load()) > 0 }
+
+// waitEnded counts the time of a wait, if there was one.
+func (p *pool) waitEnded(began time.Time) {
+	if began.IsZero() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waited += time.Since(began)
+}
+
+// leave takes a waiter out of the queue and returns cause, with why there was
+// no connection. A link that it was given in the meantime goes to the next.
+func (p *pool) leave(w *waiter, cause error) error {
+	p.mu.Lock()
+	i := slices.Index(p.waiters, w)
+	if i >= 0 {
+		p.waiters = slices.Delete(p.waiters, i, i+1)
+		p.waiting.Add(-1)
+	}
+	if p.lastErr != nil {
+		cause = fmt.Errorf("%w (%w)", cause, p.lastErr)
+	}
+	p.mu.Unlock()
+	if i < 0 {
+		if g := <-w.got; g.link != nil {
+			p.put(g.link)
+		}
+	}
+	return cause
+}
+
+// put gives a link back.
+func (p *pool) put(l *link) {
+	if l.limit == 0 {
+		return
+	}
+	idle := l.inFlight.Load() == 1
+	if idle {
+		l.idleSince.Store(now())
+	}
+	l.end()
+	if p.waiting.Load() != 0 {
+		p.mu.Lock()
+		p.serveLocked()
+		p.mu.Unlock()
+	} else if idle && int64(len(*p.links.Load())) > p.maxIdle.Load() {
+		p.sweep()
+	}
+}
+
+// fullLocked reports whether callers have to wait for other callers' requests.
+func (p *pool) fullLocked() bool {
+	open := len(*p.links.Load())
+	return open > 0 && p.limits.maxOpen > 0 && open >= p.limits.maxOpen
+}
+
+// serveLocked gives links to waiters, and opens a connection if that is not
+// enough.
+func (p *pool) serveLocked() {
+	for _, l := range *p.links.Load() {
+		for len(p.waiters) > 0 && l.begin() {
+			p.grantLocked(grant{link: l})
+		}
+	}
+	if len(p.waiters) == 0 || p.connecting || p.closed || p.fullLocked() {
+		return
+	}
+	p.connecting = true
+	p.workers.Go(p.connect)
+}
+
+// grantLocked gives the first waiter what it waits for.
+func (p *pool) grantLocked(g grant) {
+	p.waiters[0].got <- g
+	p.waiters = slices.Delete(p.waiters, 0, 1)
+	p.waiting.Add(-1)
+}
+
+// connect opens one connection for those who wait. It goes on until it
+// succeeds, nobody waits any more, or trying again would not help.
+func (p *pool) connect() {
+	for failures := 1; ; failures++ {
+		p.mu.Lock()
+		if len(p.waiters) == 0 || p.closed || p.fullLocked() {
+			p.connecting = false
+			p.mu.Unlock()
+			return
+		}
+		bound, only := p.bound, ""
+		if len(*p.links.Load()) > 0 {
+			only = p.server
+		}
+		p.mu.Unlock()
+
+		conn, server, err := p.source.connect(p.ctx, bound, only)
+		if p.settle(conn, server, err) {
+			return
+		}
+		_ = sleep(p.ctx, backoff(failures)) // the next round sees that the pool is closed
+	}
+}
+
+// settle takes the outcome of connecting, and reports whether it is final.
+func (p *pool) settle(conn wire.Conn, server string, err error) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.lastErr = err
+		if !permanent(err) || p.closed || len(*p.links.Load()) > 0 {
+			return false
+		}
+		for len(p.waiters) > 0 {
+			p.grantLocked(grant{err: permanentError(err)})
+		}
+		p.connecting = false
+		return true
+	}
+	p.connecting = false
+	if p.closed {
+		_ = conn.Close() // nobody is left to be told
+		return true
+	}
+	p.lastErr = nil
+	p.adoptLocked(conn, server)
+	p.serveLocked()
+	return true
+}
+
+// permanentError is what an operation returns when no server can be spoken to.
+func permanentError(err error) error {
+	switch {
+	case errors.Is(err, wire.ErrNodeClosed):
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	case errors.Is(err, wire.ErrVersion):
+		return fmt.Errorf("%w: %w", ErrVersion, err)
+	default:
+		return fmt.Errorf("%w: %w", ErrProtocol, err)
+	}
+}
+
+// adoptLocked takes a new connection in. Links that belong to something else
+// are given up.
+func (p *pool) adoptLocked(conn wire.Conn, server string) {
+	info := conn.Info()
+	if p.bound == nil || p.bound.group != info.Group || p.bound.generation != info.Generation {
+		p.bound = &binding{group: info.Group, generation: info.Generation}
+		p.retireLocked(func(*link) bool { return true })
+	}
+	if p.server != "" && p.server != server {
+		p.failOver.Add(1)
+		p.retireLocked(func(*link) bool { return true })
+	}
+	p.server = server
+	l := newLink(conn, server, p.bound)
+	links := append(slices.Clone(*p.links.Load()), l)
+	p.links.Store(&links)
+	p.sweepLaterLocked()
+	if r, ok := conn.(interface{ Retired() <-chan struct{} }); ok {
+		p.workers.Go(func() {
+			select {
+			case <-r.Retired():
+				p.fail(l)
+			case <-l.closed:
+			}
+		})
+	}
+}
+
+// fail gives up the link and all others to its server, which did not do well.
+// Requests in flight on them may still be answered.
+func (p *pool) fail(l *link) {
+	if l.retired.Load() {
+		return
+	}
+	p.source.failed(l.server)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.retireLocked(func(other *link) bool { return other == l || (l.server != "" && other.server == l.server) })
+	p.serveLocked()
+}
+
+// retireLocked takes links out of the pool. Each is closed when its last
+// request has ended.
+func (p *pool) retireLocked(which func(*link) bool) {
+	links := slices.Clone(*p.links.Load())
+	var gone []*link
+	links = slices.DeleteFunc(links, func(l *link) bool {
+		if !which(l) {
+			return false
+		}
+		gone = append(gone, l)
+		return true
+	})
+	p.links.Store(&links)
+	p.draining = slices.DeleteFunc(p.draining, (*link).isClosed)
+	for _, l := range gone {
+		l.retire()
+		if !l.isClosed() {
+			p.draining = append(p.draining, l)
+		}
+	}
+}
+
+// close closes all connections, those with requests in flight too, and tells
+// those who wait.
+func (p *pool) close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		p.workers.Wait()
+		return nil
+	}
+	p.closed = true
+	p.cancel()
+	if p.sweeper != nil {
+		p.sweeper.Stop()
+	}
+	for len(p.waiters) > 0 {
+		p.grantLocked(grant{err: ErrClosed})
+	}
+	p.retireLocked(func(*link) bool { return true })
+	draining := p.draining
+	p.draining = nil
+	p.mu.Unlock()
+	var errs []error
+	for _, l := range draining {
+		errs = append(errs, l.shut())
+	}
+	p.workers.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,245 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// source is where a pool gets its connections from.
+type source interface {
+	// connect returns a connection and the address of its server, "" if there
+	// is no such thing. With only set it tries no other server. bound, if not
+	// nil, is what the handle is bound to; the connection may be bound to
+	// something else if there is nothing better.
+	connect(ctx context.Context, bound *binding, only string) (wire.Conn, string, error)
+	// failed tells that the server does not do well.
+	failed(server string)
+}
+
+// single is the source of a handle that was opened with a Connector.
+type single struct{ connector Connector }
+
+func (s single) connect(ctx context.Context, bound *binding, _ string) (wire.Conn, string, error) {
+	conn, err := s.connector.Connect(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if compare(bound, conn.Info()) == relationOlder {
+		return nil, "", errors.Join(errOlder, conn.Close())
+	}
+	return conn, "", nil
+}
+
+func (single) failed(string) {}
+
+// relation says how a server's group and generation compare with a handle's.
+type relation int
+
+const (
+	relationSame  relation = iota
+	relationNewer          // the group has begun anew
+	relationOlder          // the server belongs to a state that is gone
+	relationOther          // another group
+)
+
+var errOlder = errors.New("driver: the server belongs to a generation of the group that is gone")
+
+// compare compares a server with what a handle is bound to, nil if to nothing.
+func compare(bound *binding, info wire.Info) relation {
+	switch {
+	case bound == nil || (bound.group == info.Group && bound.generation == info.Generation):
+		return relationSame
+	case bound.group != info.Group:
+		return relationOther
+	case bound.generation < info.Generation:
+		return relationNewer
+	default:
+		return relationOlder
+	}
+}
+
+// Bounds of how long a server that failed is tried only after all others.
+const (
+	firstPenalty = 100 * time.Millisecond
+	lastPenalty  = 10 * time.Second
+)
+
+// penalty is what is remembered of a server that failed lately.
+type penalty struct {
+	failures int
+	until    time.Time
+}
+
+// servers is the source of a handle that was opened with a data source name.
+// It stays with one server while that is well.
+type servers struct {
+	dsn     client.DSN
+	options client.Options
+
+	mu        sync.Mutex // guards all below
+	known     []string   // the list as it was found last
+	current   string     // the server the handle stays with, "" for none
+	penalties map[string]penalty
+}
+
+func (s *servers) connect(ctx context.Context, bound *binding, only string) (wire.Conn, string, error) {
+	candidates := []string{only}
+	if only == "" {
+		var err error
+		if candidates, err = s.candidates(ctx); err != nil {
+			return nil, "", err
+		}
+	}
+	var failures []error
+	var other *client.Conn // of another group, taken if there is nothing better
+	otherServer := ""
+	for _, server := range candidates {
+		conn, err := s.dial(ctx, server, bound)
+		if err != nil {
+			if only == "" {
+				s.failed(server)
+			}
+			failures = append(failures, err)
+			continue
+		}
+		relation := compare(bound, conn.Info())
+		switch {
+		case relation == relationSame || relation == relationNewer:
+			s.chosen(server)
+			if other != nil {
+				_ = other.Close() // it was not needed
+			}
+			return conn, server, nil
+		case relation == relationOther && other == nil && only == "":
+			other, otherServer = conn, server
+		default:
+			s.failed(server)
+			failures = append(failures, errors.Join(fmt.Errorf("driver: server %s: %w", server, errOlder), conn.Close()))
+		}
+	}
+	if other != nil {
+		s.chosen(otherServer)
+		return other, otherServer, nil
+	}
+	return nil, "", errors.Join(failures...)
+}
+
+// dial connects to one server. A server that refuses because the handle is
+// bound to something else is asked once more, for what it is itself.
+func (s *servers) dial(ctx context.Context, server string, bound *binding) (*client.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.dsn.DialTimeout)
+	defer cancel()
+	options := s.options
+	if bound != nil {
+		options.Group, options.Generation = bound.group, bound.generation
+	}
+	conn, err := client.Dial(ctx, server, options)
+	var refused *client.RefusedError
+	if errors.As(err, &refused) && refused.Status == wire.StatusGeneration {
+		return client.Dial(ctx, server, s.options)
+	}
+	return conn, err
+}
+
+// candidates lists all servers: first the one the handle stays with, then
+// those that did not fail lately, by chance, so that handles spread over the
+// group, then the others, the one that failed the longest ago first.
+func (s *servers) candidates(ctx context.Context) ([]string, error) {
+	found, err := s.find(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil && len(s.known) == 0 {
+		return nil, err
+	}
+	if err == nil {
+		// While the registry is away, the servers known last are tried.
+		s.known = slices.Clone(found)
+	}
+	list := slices.Clone(s.known)
+	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	now := time.Now()
+	slices.SortStableFunc(list, func(a, b string) int {
+		if a == s.current {
+			return -1
+		}
+		if b == s.current {
+			return 1
+		}
+		return s.dueLocked(a, now).Compare(s.dueLocked(b, now))
+	})
+	return list, nil
+}
+
+// find looks the servers up, which for a list of them costs nothing.
+func (s *servers) find(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.dsn.DialTimeout)
+	defer cancel()
+	return s.dsn.Find(ctx, s.options)
+}
+
+// dueLocked is when a server's penalty ends, the zero time if it has none.
+func (s *servers) dueLocked(server string, now time.Time) time.Time {
+	if p := s.penalties[server]; p.until.After(now) {
+		return p.until
+	}
+	return time.Time{}
+}
+
+// chosen notes that the handle stays with a server, which is well.
+func (s *servers) chosen(server string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = server
+}
+
+// failed gives the server a penalty, twice as long as the last one if that did
+// not end long ago.
+func (s *servers) failed(server string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == server {
+		s.current = ""
+	}
+	now := time.Now()
+	p := s.penalties[server]
+	if now.After(p.until.Add(lastPenalty)) {
+		p.failures = 0
+	}
+	d := min(firstPenalty<<min(p.failures, 10), lastPenalty)
+	p.failures++
+	p.until = now.Add(d/2 + rand.N(d))
+	if len(s.penalties) >= 2*len(s.known)+16 {
+		// Members come and go; what is remembered of them must not pile up.
+		clear(s.penalties)
+	}
+	s.penalties[server] = p
+}
+
+// permanent reports whether trying again would not help: nothing that was tried
+// speaks our protocol, in a version of ours.
+func permanent(err error) bool {
+	var joined interface{ Unwrap() []error }
+	if err == nil {
+		return false
+	}
+	if errors.Is(err, wire.ErrNodeClosed) {
+		return true
+	}
+	if !errors.As(err, &joined) {
+		return errors.Is(err, wire.ErrVersion) || errors.Is(err, wire.ErrMagic)
+	}
+	for _, e := range joined.Unwrap() {
+		if !errors.Is(e, wire.ErrVersion) && !errors.Is(e, wire.ErrMagic) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,58 @@
+package driver
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// OpTrace tells how an operation was done. It is for benchmarks and checkers,
+// which compare positions in the group's total order.
+type OpTrace struct {
+	// Position is the place in the total order that the operation reflects: for
+	// a write its own, which a CompareAndSet that failed and a Delete that found
+	// nothing have too. 0 if nothing answered.
+	Position uint64
+
+	// Node is the id of the node that answered, "" if none did.
+	Node string
+
+	// Session and Seq name a write within the group: its session's id, and its
+	// number there. Both are 0 for a read, and if the session was not opened.
+	Session uint64
+	Seq     uint64
+
+	// Attempts is how often the operation was tried.
+	Attempts int
+}
+
+// traceKey is the key of an OpTrace in a context.
+type traceKey struct{}
+
+// tracing is set by the first use of WithTrace: until then operations need not
+// look into their contexts.
+var tracing atomic.Bool
+
+// WithTrace returns a context which makes the operation that gets it fill in
+// trace before it returns. It must not be shared by operations that run at the
+// same time.
+func WithTrace(ctx context.Context, trace *OpTrace) context.Context {
+	tracing.Store(true)
+	return context.WithValue(ctx, traceKey{}, trace)
+}
+
+// traceOf returns the trace that a context asks for, nil if none.
+func traceOf(ctx context.Context) *OpTrace {
+	if !tracing.Load() {
+		return nil
+	}
+	trace, _ := ctx.Value(traceKey{}).(*OpTrace)
+	return trace
+}
+
+// fill tells how the operation was done. reply is zero if nothing answered.
+func (t *OpTrace) fill(op *operation, position uint64) {
+	*t = OpTrace{Position: position, Node: op.answered.NodeID, Attempts: op.attempts}
+	if op.writer != nil {
+		t.Session, t.Seq = op.writer.id, op.command.Seq
+	}
+}
