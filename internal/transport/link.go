@@ -82,7 +82,7 @@ func newLink(n *Network, peer isis.MemberID) *link {
 func (l *link) enter(view uint64, addr string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	moved := l.addr != addr
+	moved := l.addr != addr && l.addr != "" // a new link does not pause yet
 	l.addr, l.view = addr, view
 	revived := l.dead != nil && view > l.deadView
 	if revived {

@@ -1,0 +1,182 @@
+package transport
+
+import (
+	"bytes"
+	"math"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/seed-8247e700/dsm/internal/transport/stream"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+func genPayload() *rapid.Generator[[]byte] { return rapid.SliceOfN(rapid.Byte(), 0, 40) }
+
+func genEntries() *rapid.Generator[[]isis.Entry] {
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) isis.Entry {
+		e := isis.Entry{
+			Sender:   rapid.Uint32().Draw(t, "sender"),
+			Seq:      rapid.Uint64().Draw(t, "seq"),
+			Priority: rapid.Uint64().Draw(t, "priority"),
+			Final:    rapid.Bool().Draw(t, "final"),
+			Count:    rapid.Uint32().Draw(t, "count"),
+			Held:     rapid.Bool().Draw(t, "held"),
+		}
+		if !e.Held {
+			e.Payload = genPayload().Draw(t, "payload")
+		}
+		return e
+	}), 0, 5)
+}
+
+func genMessage() *rapid.Generator[isis.Message] {
+	return rapid.Custom(func(t *rapid.T) isis.Message {
+		u64 := func(name string) uint64 { return rapid.Uint64().Draw(t, name) }
+		m := isis.Message{Kind: isis.Kind(rapid.IntRange(1, 8).Draw(t, "kind")), View: u64("view")}
+		switch m.Kind {
+		case isis.KindPropose:
+			m.Seq, m.Priority = u64("seq"), u64("priority")
+			m.Count, m.Payload = rapid.Uint32().Draw(t, "count"), genPayload().Draw(t, "payload")
+		case isis.KindProposal, isis.KindFinal:
+			m.Seq, m.Priority = u64("seq"), u64("priority")
+		case isis.KindAck:
+			m.Acks = rapid.SliceOfN(rapid.Uint64(), 0, 9).Draw(t, "acks")
+		case isis.KindFlushState:
+			m.State = &isis.FlushState{Position: u64("position"), Clock: u64("clock"), Entries: genEntries().Draw(t, "entries")}
+		case isis.KindCut:
+			m.Cut = &isis.Cut{Base: u64("base"), Clock: u64("clock"), Entries: genEntries().Draw(t, "entries")}
+			m.Cut.Members = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) isis.MemberID {
+				return isis.MemberID{ID: rapid.String().Draw(t, "id"), Incarnation: rapid.Uint64().Draw(t, "incarnation")}
+			}), 0, 4).Draw(t, "members")
+		}
+		return m
+	})
+}
+
+func TestMessageInverse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := genMessage().Draw(t, "message")
+		b := AppendMessage([]byte("before"), &m)[len("before"):]
+		if len(b) > sizeBound(&m) {
+			t.Fatalf("%d bytes, bound %d", len(b), sizeBound(&m))
+		}
+		got, err := DecodeMessage(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(m, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+		for i := range b {
+			// Only a payload at the very end can be shorter and make sense.
+			if _, err := DecodeMessage(b[:i]); err == nil && (m.Kind != isis.KindPropose || i < len(b)-len(m.Payload)) {
+				t.Fatalf("%d of %d bytes were taken for a message", i, len(b))
+			}
+		}
+	})
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	long := bytes.Repeat([]byte{0xff}, 11)
+	for name, b := range map[string][]byte{
+		"nothing":                 nil,
+		"kind 0":                  {0, 1},
+		"kind 9":                  {9, 1},
+		"no view":                 {8},
+		"something behind":        {8, 1, 0},
+		"a number in long form":   {8, 0x81, 0},
+		"a number above 64 bits":  append([]byte{8}, long...),
+		"more acks than bytes":    {4, 1, 3, 1, 1},
+		"acks without end":        append([]byte{4, 1}, long[:9]...),
+		"more entries than bytes": {5, 1, 0, 0, 2, 0, 0, 0, 1, 2},
+		"unknown flags":           {5, 1, 0, 0, 1, 0, 0, 0, 1, 4, 0},
+		"payload without end":     {5, 1, 0, 0, 1, 0, 0, 0, 1, 0, 9, 'x'},
+		"more members than bytes": {6, 1, 0, 0, 2, 1, 'a', 1},
+		"a rank above 32 bits":    {5, 1, 0, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0, 1, 2},
+	} {
+		if m, err := DecodeMessage(b); err == nil {
+			t.Errorf("%s: decoded as %+v", name, m)
+		}
+	}
+}
+
+func TestEncodePanicsOnWhatNobodyCouldDecode(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Fatal("it does not")
+		}
+	}()
+	AppendMessage(nil, &isis.Message{Kind: 9})
+}
+
+func FuzzDecodeMessage(f *testing.F) {
+	for _, m := range []isis.Message{
+		{Kind: isis.KindPropose, View: 1, Seq: 2, Priority: 3, Count: 4, Payload: []byte("payload")},
+		{Kind: isis.KindProposal, View: 1, Seq: 2, Priority: 300},
+		{Kind: isis.KindFinal, View: math.MaxUint64, Seq: 2, Priority: 3},
+		{Kind: isis.KindAck, View: 1, Acks: []uint64{1, 0, 1 << 40}},
+		{Kind: isis.KindFlushState, View: 9, State: &isis.FlushState{Position: 1, Clock: 2, Entries: []isis.Entry{
+			{Sender: 1, Seq: 2, Priority: 3, Final: true, Count: 4, Payload: []byte("payload")},
+		}}},
+		{Kind: isis.KindCut, View: 9, Cut: &isis.Cut{Base: 1, Clock: 2, Members: []isis.MemberID{{ID: "n1", Incarnation: 1}}, Entries: []isis.Entry{
+			{Sender: 1, Seq: 2, Priority: 3, Count: 4, Held: true}, {Payload: []byte("x"), Count: 1},
+		}}},
+		{Kind: isis.KindCutAck, View: 1},
+		{Kind: isis.KindCommit, View: 1},
+	} {
+		f.Add(AppendMessage(nil, &m))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := DecodeMessage(b)
+		if err != nil {
+			return
+		}
+		if again := AppendMessage(nil, &m); !bytes.Equal(again, b) {
+			t.Fatalf("%x became %+v and then %x", b, m, again)
+		}
+	})
+}
+
+func FuzzDecodeGreeting(f *testing.F) {
+	f.Add(appendGreeting(nil, greeting{
+		from: isis.MemberID{ID: "n2", Incarnation: 2}, to: isis.MemberID{ID: "n1", Incarnation: 1},
+		attempt: 3, claim: stream.Claim{Epoch: 4, PeerEpoch: 5, Received: 6},
+	}))
+	f.Add(appendGreeting(nil, greeting{claim: stream.Claim{Dead: true}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		g, err := decodeGreeting(b)
+		if err != nil {
+			return
+		}
+		// A later release may have appended something.
+		if again := appendGreeting(nil, g); !bytes.HasPrefix(b, again) {
+			t.Fatalf("%x became %+v and then %x", b, g, again)
+		}
+		if c, err := decodeClaim(appendClaim(nil, g.claim)); err != nil || c != g.claim {
+			t.Fatalf("claim %+v became %+v, %v", g.claim, c, err)
+		}
+	})
+}
+
+func TestCodecAllocatesNothing(t *testing.T) {
+	msgs := []isis.Message{
+		{Kind: isis.KindProposal, View: 1, Seq: 2, Priority: 3},
+		{Kind: isis.KindFinal, View: 1, Seq: 2, Priority: 3},
+		{Kind: isis.KindAck, View: 1, Acks: []uint64{1, 2, 3}},
+	}
+	buf, acks := make([]byte, 0, 100), make([]uint64, 0, 10)
+	var m isis.Message
+	if allocs := testing.AllocsPerRun(100, func() {
+		for i := range msgs {
+			buf = AppendMessage(buf[:0], &msgs[i])
+			if _, err := decodeMessage(buf, &m, acks); err != nil {
+				t.Error(err)
+			}
+		}
+	}); allocs != 0 {
+		t.Fatalf("%v allocations", allocs)
+	}
+}
