@@ -1,0 +1,344 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+func TestOperations(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		defer db.Close()
+		ctx := t.Context()
+
+		_, err := db.Get(ctx, "k")
+		wantErr(t, err, ErrNotFound)
+		v1, err := db.Set(ctx, "k", []byte("one"))
+		if err != nil || v1 == 0 {
+			t.Fatalf("Set: %d, %v", v1, err)
+		}
+		got, err := db.Get(ctx, "k")
+		if err != nil || string(got.Data) != "one" || got.Version != v1 {
+			t.Fatalf("Get: %q, %d, %v", got.Data, got.Version, err)
+		}
+		_, err = db.CompareAndSet(ctx, "k", []byte("two"), 0)
+		var conflict *ConflictError
+		if wantErr(t, err, ErrConflict); !errors.As(err, &conflict) || conflict.Version != v1 || conflict.Key != "k" {
+			t.Errorf("CompareAndSet: %+v", conflict)
+		}
+		v2, err := db.CompareAndSet(ctx, "k", []byte("two"), v1)
+		if err != nil || v2 <= v1 {
+			t.Errorf("CompareAndSet: %d, %v", v2, err)
+		}
+		if got, err = db.Get(ctx, "k", Strong); err != nil || string(got.Data) != "two" {
+			t.Errorf("strong Get: %q, %v", got.Data, err)
+		}
+		_, err = db.Add(ctx, "k", 1)
+		wantErr(t, err, ErrNotInteger)
+		if sum, err := db.Add(ctx, "n", -5); err != nil || sum != -5 {
+			t.Errorf("Add: %d, %v", sum, err)
+		}
+		if v, err := db.Delete(ctx, "k"); err != nil || v <= v2 {
+			t.Errorf("Delete: %d, %v", v, err)
+		}
+		_, err = db.Delete(ctx, "k")
+		wantErr(t, err, ErrNotFound)
+		if err := db.Ping(ctx); err != nil {
+			t.Error(err)
+		}
+		if s := db.Stats(); s.OpenConns != 1 || s.Idle != 1 || s.InUse != 0 || s.Retries != 0 || s.Server != "a:1" {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestBadArgumentsAreNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		c.group.maxValue = 10
+		db := c.open(t, "")
+		defer db.Close()
+		for _, key := range []string{"", "\x00k", strings.Repeat("k", 1025)} {
+			_, err := db.Get(t.Context(), key)
+			wantErr(t, err, ErrInvalidKey)
+			_, err = db.Set(t.Context(), key, nil)
+			wantErr(t, err, ErrInvalidKey)
+		}
+		if c.nodes["a:1"].dials != 0 {
+			t.Error("a connection was made")
+		}
+		_, err := db.Set(t.Context(), "k", make([]byte, 11))
+		wantErr(t, err, ErrTooLarge)
+		if _, err := db.Set(t.Context(), strings.Repeat("k", 1024), make([]byte, 10)); err != nil {
+			t.Error(err)
+		}
+		if n := c.group.count(wire.OpSet); n != 1 {
+			t.Errorf("%d sets", n)
+		}
+	})
+}
+
+// A write whose context ends in flight has an unknown outcome; the connection
+// serves others on, and the late reply is dropped.
+func TestCancelInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		defer db.Close()
+		if _, err := db.Set(t.Context(), "warm", nil); err != nil {
+			t.Fatal(err)
+		}
+		n := c.nodes["a:1"]
+		n.set(func(n *fakeNode) {
+			n.delay = func(r *wire.Request) time.Duration {
+				if r.Key == "slow" || r.Command.Key == "slow" {
+					return time.Second
+				}
+				return 0
+			}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := db.Set(ctx, "slow", []byte("x"))
+		wantErr(t, err, ErrOutcomeUnknown, context.DeadlineExceeded)
+		wantNot(t, err, ErrUnavailable)
+
+		ctx, cancel = context.WithCancel(t.Context())
+		time.AfterFunc(50*time.Millisecond, cancel)
+		_, err = db.Get(ctx, "slow")
+		wantErr(t, err, ErrUnavailable, context.Canceled)
+
+		<-time.After(2 * time.Second)
+		if got, err := db.Get(t.Context(), "warm"); err != nil {
+			t.Errorf("%q, %v", got.Data, err)
+		}
+		if n.dials != 1 {
+			t.Errorf("%d connections", n.dials)
+		}
+	})
+}
+
+// The time that a caller has is told to the node.
+func TestTimeoutIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "timeout=7s")
+		defer db.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, err := db.Get(ctx, "k")
+		wantErr(t, err, ErrNotFound)
+		_, err = db.Get(t.Context(), "k")
+		wantErr(t, err, ErrNotFound)
+		requests := c.nodes["a:1"].requests()
+		if len(requests) != 2 || requests[0].Timeout != 3*time.Second || requests[1].Timeout != 7*time.Second {
+			t.Errorf("%+v", requests)
+		}
+	})
+}
+
+// Nothing was sent, so it is certain that nothing was done.
+func TestUnavailable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(2)
+		for _, n := range c.nodes {
+			n.down = true
+		}
+		db := c.open(t, "timeout=4s")
+		defer db.Close()
+		// Without a deadline the handle's timeout counts, whether the context can
+		// end or not.
+		for _, ctx := range []context.Context{t.Context(), context.Background()} {
+			began := time.Now()
+			_, err := db.Set(ctx, "k", nil)
+			wantErr(t, err, ErrUnavailable, context.DeadlineExceeded)
+			wantNot(t, err, ErrOutcomeUnknown)
+			if took := time.Since(began); took < 4*time.Second || took > 4500*time.Millisecond {
+				t.Errorf("took %v", took)
+			}
+			if !strings.Contains(err.Error(), "connection refused") {
+				t.Errorf("%v does not say why", err)
+			}
+			_, err = db.Get(ctx, "k")
+			wantErr(t, err, ErrUnavailable, context.DeadlineExceeded)
+		}
+		dials := c.nodes["a:1"].dials
+		if dials < 8 || dials > 80 {
+			t.Errorf("%d attempts to connect in 16 s", dials)
+		}
+		done, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := db.Set(done, "k", nil)
+		wantErr(t, err, ErrUnavailable, context.Canceled)
+	})
+}
+
+// Whatever goes wrong with the first attempts, the write takes effect once.
+func TestEveryFaultIsRetried(t *testing.T) {
+	for name, f := range map[string]fault{
+		"break before": faultBreakBefore, "break after": faultBreakAfter, "unavailable": faultUnavailable,
+		"interrupted": faultInterrupted, "timeout": faultTimeout, "silence": faultSilence, "ignored": faultIgnore,
+		"garbage": faultGarbage,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newFakeCluster(3)
+				db := c.open(t, "")
+				defer db.Close()
+				if _, err := db.Add(t.Context(), "n", 1); err != nil {
+					t.Fatal(err)
+				}
+				left := 2 // requests that go wrong
+				for _, n := range c.nodes {
+					n.set(func(n *fakeNode) {
+						n.faults = func(r *wire.Request) fault {
+							c.group.mu.Lock()
+							defer c.group.mu.Unlock()
+							if r.Kind != wire.RequestPing && left > 0 {
+								left--
+								return f
+							}
+							if f == faultSilence || f == faultIgnore {
+								if r.Kind == wire.RequestPing {
+									return f
+								}
+							}
+							return faultNone
+						}
+					})
+				}
+				if sum, err := db.Add(t.Context(), "n", 1); err != nil || sum != 2 {
+					t.Errorf("%d, %v", sum, err)
+				}
+				if got, err := db.Get(t.Context(), "n", Strong); err != nil || string(got.Data) != "2" {
+					t.Errorf("%q, %v", got.Data, err)
+				}
+				if s := db.Stats(); s.Retries != 2 || s.FailOvers == 0 {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
+}
+
+// A write that may have been executed and meets its context's end is unknown,
+// also when the last attempts certainly were not.
+func TestOutcomeUnknownAfterRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		defer db.Close()
+		if err := db.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.SessionID(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		n := c.nodes["a:1"]
+		n.set(func(n *fakeNode) {
+			n.faults = func(*wire.Request) fault {
+				n.down = true
+				return faultBreakAfter
+			}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := db.Add(ctx, "n", 1)
+		wantErr(t, err, ErrOutcomeUnknown, context.DeadlineExceeded)
+		wantNot(t, err, ErrUnavailable)
+		n.set(func(n *fakeNode) { n.down, n.faults = false, nil })
+		if sum, err := db.Add(t.Context(), "n", 1); err != nil || sum != 2 {
+			t.Errorf("%d, %v", sum, err)
+		}
+		last := n.requests()
+		if cmd := last[len(last)-1].Command; cmd.Seq != 2 || cmd.Floor != 2 {
+			t.Errorf("the write after it has seq %d, floor %d", cmd.Seq, cmd.Floor)
+		}
+	})
+}
+
+func TestProtocolErrorsAreToldAtOnce(t *testing.T) {
+	for name, tc := range map[string]struct {
+		prepare func(*fakeNode)
+		want    error
+	}{
+		"another protocol": {func(n *fakeNode) { n.greets = "HTTP/1.1 400 Bad Request\r\n\r\n" }, ErrProtocol},
+		"another version":  {func(n *fakeNode) { n.refuse = wire.StatusVersion }, ErrVersion},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newFakeCluster(2)
+				for _, n := range c.nodes {
+					tc.prepare(n)
+				}
+				db := c.open(t, "")
+				defer db.Close()
+				began := time.Now()
+				_, err := db.Set(t.Context(), "k", nil)
+				wantErr(t, err, tc.want)
+				if time.Since(began) > time.Second {
+					t.Error("it took its time")
+				}
+			})
+		})
+	}
+}
+
+func TestClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := conn.Set(t.Context(), "k", nil); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Set(t.Context(), "k", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.nodes["a:1"].set(func(n *fakeNode) {
+			n.faults = func(r *wire.Request) fault {
+				if r.Command.Key == "hangs" {
+					return faultIgnore
+				}
+				return faultNone
+			}
+		})
+		ended := make(chan error)
+		go func() {
+			_, err := db.Set(context.Background(), "hangs", nil)
+			ended <- err
+		}()
+		synctest.Wait()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		wantErr(t, <-ended, ErrClosed, ErrOutcomeUnknown)
+		if n := c.group.count(wire.OpCloseSession); n != 2 {
+			t.Errorf("%d sessions were closed in the group", n)
+		}
+		for _, err := range []error{
+			second(db.Get(t.Context(), "k")), second(db.Set(t.Context(), "k", nil)), db.Ping(t.Context()),
+			second(db.SessionID(t.Context())), second(db.Conn(t.Context())), second(conn.Get(t.Context(), "k")),
+		} {
+			wantErr(t, err, ErrClosed)
+			wantNot(t, err, ErrOutcomeUnknown)
+		}
+		if err := errors.Join(db.Close(), conn.Close()); err != nil {
+			t.Errorf("closed again: %v", err)
+		}
+	})
+}
+
+func second[T any](_ T, err error) error { return err }

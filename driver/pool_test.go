@@ -1,0 +1,293 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+func timeAfterTTL() <-chan time.Time { return time.After(2 * time.Minute) }
+
+// slowly has the node take a second for every read.
+func slowly(n *fakeNode) {
+	n.delay = func(r *wire.Request) time.Duration {
+		if r.Kind == wire.RequestGet {
+			return time.Second
+		}
+		return 0
+	}
+}
+
+// Another connection is opened only when all are at their limits, and callers
+// wait, in order, only when no more may be opened.
+func TestPoolLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		n := c.nodes["a:1"]
+		slowly(n)
+		// One of the four requests that are allowed is kept for pings.
+		db := c.open(t, "max_in_flight=4&max_open_conns=2&max_idle_conns=2")
+		defer db.Close()
+		if err := db.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		var order []int
+		get := func(i int) {
+			all.Go(func() {
+				if _, err := db.Get(t.Context(), fmt.Sprint("k", i)); err == nil {
+					t.Error("a value")
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, i)
+			})
+			synctest.Wait()
+		}
+		for i := range 3 {
+			get(i)
+		}
+		if s := db.Stats(); s.OpenConns != 1 || s.InUse != 1 || s.WaitCount != 0 {
+			t.Errorf("with 3: %+v", s)
+		}
+		for i := 3; i < 6; i++ {
+			get(i)
+		}
+		if s := db.Stats(); s.OpenConns != 2 || s.InUse != 2 || s.WaitCount != 0 {
+			t.Errorf("with 6: %+v", s)
+		}
+		for i := 6; i < 12; i++ {
+			get(i)
+			<-time.After(time.Millisecond)
+		}
+		all.Wait()
+		s := db.Stats()
+		if s.OpenConns != 2 || s.Idle != 2 || s.WaitCount != 6 || s.WaitDuration < 5*time.Second || s.WaitDuration > 6*time.Second {
+			t.Errorf("at the end: %+v", s)
+		}
+		var asked []string
+		for _, r := range n.requests() {
+			if r.Kind == wire.RequestGet {
+				asked = append(asked, r.Key)
+			}
+		}
+		for i, want := range []string{"k6", "k7", "k8", "k9", "k10", "k11"} {
+			// Three places each come free at the same time.
+			if at := slices.Index(asked, want); at/3 != (6+i)/3 {
+				t.Errorf("%s was asked for as number %d: %v", want, at, asked)
+			}
+		}
+		if n.dials != 2 {
+			t.Errorf("%d connections were opened", n.dials)
+		}
+	})
+}
+
+// Who goes away while waiting leaves the place to the next.
+func TestPoolWaiterLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		slowly(c.nodes["a:1"])
+		db := c.open(t, "max_in_flight=2&max_open_conns=1")
+		defer db.Close()
+		var all sync.WaitGroup
+		get := func(timeout time.Duration, want error) {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
+				defer cancel()
+				_, err := db.Get(ctx, "k")
+				wantErr(t, err, want)
+			})
+			synctest.Wait()
+		}
+		get(time.Hour, ErrNotFound)
+		get(500*time.Millisecond, ErrUnavailable)
+		get(time.Second, ErrUnavailable)
+		get(time.Hour, ErrNotFound)
+		all.Wait()
+		if _, err := db.Get(t.Context(), "k"); err == nil {
+			t.Error("a value")
+		}
+	})
+}
+
+func TestPoolIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		n := c.nodes["a:1"]
+		slowly(n)
+		db := c.open(t, "max_in_flight=2&max_open_conns=5")
+		defer db.Close()
+		burst := func(size int) {
+			var all sync.WaitGroup
+			for range size {
+				all.Go(func() { _, _ = db.Get(t.Context(), "k") })
+			}
+			all.Wait()
+			synctest.Wait()
+		}
+		wantOpen := func(when string, open int) {
+			t.Helper()
+			if s := db.Stats(); s.OpenConns != open {
+				t.Errorf("%s: %+v, want %d open", when, s, open)
+			}
+			if n := n.connected(); n != open {
+				t.Errorf("%s: %d connections at the server, want %d", when, n, open)
+			}
+		}
+		burst(5)
+		wantOpen("after a burst of 5 with 4 kept idle", 4)
+		db.SetMaxIdleConns(1)
+		synctest.Wait()
+		wantOpen("with 1 kept idle", 1)
+		burst(3)
+		wantOpen("after a burst of 3", 1)
+		<-time.After(7 * time.Minute)
+		wantOpen("after the idle time", 0)
+		db.SetConnMaxIdleTime(0)
+		burst(1)
+		<-time.After(time.Hour)
+		wantOpen("without an idle time", 1)
+		db.SetConnMaxLifetime(time.Minute)
+		synctest.Wait()
+		wantOpen("with a lifetime", 0)
+		burst(1)
+		<-time.After(50 * time.Second)
+		wantOpen("before the lifetime ends", 1)
+		<-time.After(30 * time.Second)
+		wantOpen("after the lifetime", 0)
+		db.SetMaxOpenConns(2)
+		db.SetMaxIdleConns(9)
+		burst(9)
+		wantOpen("with 2 allowed", 2)
+	})
+}
+
+// connected returns how many connections have not been closed by the client.
+func (n *fakeNode) connected() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	open := 0
+	for conn, writing := range n.conns {
+		writing.Lock()
+		if _, err := conn.Write(nil); err == nil {
+			open++
+		}
+		writing.Unlock()
+	}
+	return open
+}
+
+// A handle stays with its server, and moves when that breaks or leaves.
+func TestFailOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(3)
+		db := c.open(t, "")
+		defer db.Close()
+		servers := make(map[string]bool)
+		for i := range 6 {
+			for range 10 {
+				if _, err := db.Add(t.Context(), "n", 1); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := db.Stats()
+			if s.FailOvers != uint64(i) || s.OpenConns != 1 {
+				t.Errorf("round %d: %+v", i, s)
+			}
+			servers[s.Server] = true
+			n := c.nodes[s.Server]
+			if i%2 == 0 {
+				n.goAway()
+				synctest.Wait()
+				if now := n.connected(); now != 0 {
+					t.Errorf("round %d: %d connections to a node that is leaving", i, now)
+				}
+				continue
+			}
+			n.set(func(n *fakeNode) { n.breakLocked() })
+			synctest.Wait()
+		}
+		if len(servers) < 2 {
+			t.Errorf("only %v", servers)
+		}
+		if got, err := db.Get(t.Context(), "n"); err != nil || string(got.Data) != "60" {
+			t.Errorf("%q, %v", got.Data, err)
+		}
+	})
+}
+
+// A node that is leaving still answers what is in flight.
+func TestGoAwayAnswersInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		n := c.nodes["a:1"]
+		slowly(n)
+		db := c.open(t, "")
+		defer db.Close()
+		ended := make(chan error)
+		go func() {
+			_, err := db.Get(t.Context(), "k")
+			ended <- err
+		}()
+		synctest.Wait()
+		n.goAway()
+		wantErr(t, <-ended, ErrNotFound)
+		if s := db.Stats(); s.Retries != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// A server that says nothing any more is given up, also while it holds the
+// connection open.
+func TestSilentServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(2)
+		db := c.open(t, "ping_interval=1s")
+		defer db.Close()
+		if _, err := db.Set(t.Context(), "k", nil); err != nil {
+			t.Fatal(err)
+		}
+		c.nodes[db.Stats().Server].set(func(n *fakeNode) {
+			n.faults = func(*wire.Request) fault { return faultIgnore }
+		})
+		began := time.Now()
+		if _, err := db.Get(t.Context(), "k"); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took < time.Second || took > 3*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// A slow answer is waited for as long as the node answers pings.
+func TestSlowIsNotSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(2)
+		for _, n := range c.nodes {
+			n.delay = func(r *wire.Request) time.Duration {
+				if r.Command.Op == wire.OpSet {
+					return 20 * time.Second
+				}
+				return 0
+			}
+		}
+		db := c.open(t, "ping_interval=1s")
+		defer db.Close()
+		if _, err := db.Set(t.Context(), "k", nil); err != nil {
+			t.Error(err)
+		}
+		if s := db.Stats(); s.Retries != 0 || s.FailOvers != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}

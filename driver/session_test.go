@@ -1,0 +1,280 @@
+package driver
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// Expiry is told once, to the write that meets it; it was not executed.
+func TestSessionExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		defer db.Close()
+		first, err := db.SessionID(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Add(t.Context(), "n", 1); err != nil {
+			t.Fatal(err)
+		}
+		c.group.expireAll()
+		if _, err := db.Get(t.Context(), "n"); err != nil {
+			t.Errorf("a read: %v", err)
+		}
+		_, err = db.Add(t.Context(), "n", 1)
+		wantErr(t, err, ErrSessionExpired)
+		wantNot(t, err, ErrOutcomeUnknown)
+		if sum, err := db.Add(t.Context(), "n", 1); err != nil || sum != 2 {
+			t.Errorf("%d, %v", sum, err)
+		}
+		if second, err := db.SessionID(t.Context()); err != nil || second <= first {
+			t.Errorf("session %d after %d, %v", second, first, err)
+		}
+	})
+}
+
+// If an earlier attempt may have been executed, nobody can tell any more.
+func TestSessionExpiredBetweenAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		defer db.Close()
+		if _, err := db.SessionID(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.nodes["a:1"].set(func(n *fakeNode) {
+			n.faults = func(*wire.Request) fault {
+				n.faults = func(*wire.Request) fault {
+					c.group.expireAll()
+					return faultNone
+				}
+				return faultBreakAfter
+			}
+		})
+		_, err := db.Add(t.Context(), "n", 1)
+		wantErr(t, err, ErrSessionExpired, ErrOutcomeUnknown)
+	})
+}
+
+// When the keeper finds out, the next write is told, and only that.
+func TestSessionExpiredUnnoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		defer db.Close()
+		if _, err := db.Set(t.Context(), "k", nil); err != nil {
+			t.Fatal(err)
+		}
+		c.group.expireAll()
+		<-time.After(time.Minute)
+		_, err := db.Set(t.Context(), "k", nil)
+		wantErr(t, err, ErrSessionExpired)
+		if _, err := db.Set(t.Context(), "k", nil); err != nil {
+			t.Error(err)
+		}
+		if n := c.group.count(wire.OpSet); n != 2 {
+			t.Errorf("%d sets", n)
+		}
+	})
+}
+
+// Sessions that do not write are renewed within a third of their time, those
+// that write are not.
+func TestKeeper(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		const sessions = 100
+		for range sessions {
+			conn, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Set(t.Context(), "k", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-time.After(21 * time.Second)
+		if n := c.group.count(wire.OpRenewSession); n != sessions {
+			t.Errorf("%d renewals after a third of the time", n)
+		}
+		<-time.After(60 * time.Second)
+		if n := c.group.count(wire.OpRenewSession); n < 4*sessions || n > 8*sessions {
+			t.Errorf("%d renewals after another whole time", n)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := len(c.group.sessions); n != 0 {
+			t.Errorf("%d sessions are left", n)
+		}
+	})
+}
+
+func TestKeeperLeavesWritersAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		defer db.Close()
+		for range 30 {
+			if _, err := db.Set(t.Context(), "k", nil); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(5 * time.Second)
+		}
+		if n := c.group.count(wire.OpRenewSession); n != 0 {
+			t.Errorf("%d renewals", n)
+		}
+	})
+}
+
+func TestConnClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		defer db.Close()
+		if _, err := db.Set(t.Context(), "k", nil); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Set(t.Context(), "k", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+		_, err = conn.Get(t.Context(), "k")
+		wantErr(t, err, ErrClosed)
+		if n := len(c.group.sessions); n != 1 {
+			t.Errorf("%d sessions are left", n)
+		}
+		if _, err := db.Get(t.Context(), "k"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// All goroutines of a handle are one session, which is opened once.
+func TestSessionIsOpenedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(2)
+		db := c.open(t, "")
+		defer db.Close()
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				if _, err := db.Add(t.Context(), "n", 1); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if n := c.group.count(wire.OpOpenSession); n != 1 {
+			t.Errorf("%d sessions", n)
+		}
+		for id, n := range c.group.executed {
+			if n != 1 {
+				t.Errorf("write %v was executed %d times", id, n)
+			}
+		}
+	})
+}
+
+// The caller who was opening the session went away; another one does it.
+func TestSessionOpenerGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		c.nodes["a:1"].delay = func(r *wire.Request) time.Duration { return time.Second }
+		db := c.open(t, "")
+		defer db.Close()
+		short, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		ended := make(chan error)
+		go func() {
+			_, err := db.Set(short, "k", nil)
+			ended <- err
+		}()
+		synctest.Wait()
+		if _, err := db.Set(t.Context(), "k", nil); err != nil {
+			t.Error(err)
+		}
+		err := <-ended
+		// The write itself was never sent.
+		wantErr(t, err, ErrUnavailable, context.DeadlineExceeded)
+		wantNot(t, err, ErrOutcomeUnknown)
+	})
+}
+
+// A Conn has seen what its DB had seen; then they part.
+func TestConnPosition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		c.nodes["a:1"].lag = 1 << 40
+		db := c.open(t, "")
+		defer db.Close()
+		v, err := db.Set(t.Context(), "k", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if got, err := conn.Get(t.Context(), "k"); err != nil || got.Version != v {
+			t.Errorf("%d, %v", got.Version, err)
+		}
+		if _, err := db.Set(t.Context(), "k", []byte("later")); err != nil {
+			t.Fatal(err)
+		}
+		// The replica is far behind, and the Conn has not seen the second write.
+		if got, err := conn.Get(t.Context(), "k"); err != nil || got.Version != v {
+			t.Errorf("%d, %v", got.Version, err)
+		}
+		if got, err := db.Get(t.Context(), "k"); err != nil || got.Version == v {
+			t.Errorf("%d, %v", got.Version, err)
+		}
+	})
+}
+
+func TestTrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		defer db.Close()
+		id, err := db.SessionID(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var trace OpTrace
+		ctx := WithTrace(t.Context(), &trace)
+		v, err := db.Set(ctx, "k", nil)
+		if want := (OpTrace{Position: v, Node: "node-a", Session: id, Seq: 1, Attempts: 1}); err != nil || trace != want {
+			t.Errorf("Set: %+v, want %+v, %v", trace, want, err)
+		}
+		_, err = db.CompareAndSet(ctx, "k", nil, 99)
+		wantErr(t, err, ErrConflict)
+		if want := (OpTrace{Position: v + 1, Node: "node-a", Session: id, Seq: 2, Attempts: 1}); trace != want {
+			t.Errorf("CompareAndSet: %+v, want %+v", trace, want)
+		}
+		_, err = db.Get(ctx, "absent")
+		wantErr(t, err, ErrNotFound)
+		if want := (OpTrace{Position: v + 1, Node: "node-a", Attempts: 1}); trace != want {
+			t.Errorf("Get: %+v, want %+v", trace, want)
+		}
+		_, err = db.Get(ctx, "")
+		wantErr(t, err, ErrInvalidKey)
+		if trace != (OpTrace{}) {
+			t.Errorf("nothing was done: %+v", trace)
+		}
+	})
+}
