@@ -25,7 +25,7 @@ func slowly(n *fakeNode) {
 }
 
 // Another connection is opened only when all are at their limits, and callers
-// wait, in order, only when no more may be opened.
+// wait only when no more may be opened.
 func TestPoolLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)
@@ -38,33 +38,27 @@ func TestPoolLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 		var all sync.WaitGroup
-		var mu sync.Mutex
-		var order []int
-		get := func(i int) {
+		get := func() {
 			all.Go(func() {
-				if _, err := db.Get(t.Context(), fmt.Sprint("k", i)); err == nil {
-					t.Error("a value")
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				order = append(order, i)
+				_, err := db.Get(t.Context(), "k")
+				wantErr(t, err, ErrNotFound)
 			})
 			synctest.Wait()
 		}
-		for i := range 3 {
-			get(i)
+		for range 3 {
+			get()
 		}
 		if s := db.Stats(); s.OpenConns != 1 || s.InUse != 1 || s.WaitCount != 0 {
 			t.Errorf("with 3: %+v", s)
 		}
-		for i := 3; i < 6; i++ {
-			get(i)
+		for range 3 {
+			get()
 		}
 		if s := db.Stats(); s.OpenConns != 2 || s.InUse != 2 || s.WaitCount != 0 {
 			t.Errorf("with 6: %+v", s)
 		}
-		for i := 6; i < 12; i++ {
-			get(i)
+		for range 6 {
+			get()
 			<-time.After(time.Millisecond)
 		}
 		all.Wait()
@@ -72,20 +66,38 @@ func TestPoolLimits(t *testing.T) {
 		if s.OpenConns != 2 || s.Idle != 2 || s.WaitCount != 6 || s.WaitDuration < 5*time.Second || s.WaitDuration > 6*time.Second {
 			t.Errorf("at the end: %+v", s)
 		}
-		var asked []string
-		for _, r := range n.requests() {
-			if r.Kind == wire.RequestGet {
-				asked = append(asked, r.Key)
-			}
-		}
-		for i, want := range []string{"k6", "k7", "k8", "k9", "k10", "k11"} {
-			// Three places each come free at the same time.
-			if at := slices.Index(asked, want); at/3 != (6+i)/3 {
-				t.Errorf("%s was asked for as number %d: %v", want, at, asked)
-			}
-		}
 		if n.dials != 2 {
 			t.Errorf("%d connections were opened", n.dials)
+		}
+	})
+}
+
+// Those who wait are served in the order in which they came.
+func TestPoolIsFair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		n := c.nodes["a:1"]
+		slowly(n)
+		db := c.open(t, "max_in_flight=2&max_open_conns=1")
+		defer db.Close()
+		var all sync.WaitGroup
+		var want []string
+		for i := range 20 {
+			key := fmt.Sprint("k", i)
+			want = append(want, key)
+			all.Go(func() {
+				_, err := db.Get(t.Context(), key)
+				wantErr(t, err, ErrNotFound)
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+		var asked []string
+		for _, r := range n.requests() {
+			asked = append(asked, r.Key)
+		}
+		if !slices.Equal(asked, want) {
+			t.Errorf("served %v", asked)
 		}
 	})
 }

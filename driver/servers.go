@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,8 +75,9 @@ const (
 
 // penalty is what is remembered of a server that failed lately.
 type penalty struct {
-	failures int
+	failures int // in a row
 	until    time.Time
+	serial   uint64 // of all failures, which tells what failed before what
 }
 
 // servers is the source of a handle that was opened with a data source name.
@@ -88,6 +90,7 @@ type servers struct {
 	known     []string   // the list as it was found last
 	current   string     // the server the handle stays with, "" for none
 	penalties map[string]penalty
+	failures  uint64 // of all servers
 }
 
 func (s *servers) connect(ctx context.Context, bound *binding, only string) (wire.Conn, string, error) {
@@ -173,7 +176,7 @@ func (s *servers) candidates(ctx context.Context) ([]string, error) {
 		if b == s.current {
 			return 1
 		}
-		return s.dueLocked(a, now).Compare(s.dueLocked(b, now))
+		return cmp.Compare(s.penaltyLocked(a, now), s.penaltyLocked(b, now))
 	})
 	return list, nil
 }
@@ -185,12 +188,13 @@ func (s *servers) find(ctx context.Context) ([]string, error) {
 	return s.dsn.Find(ctx, s.options)
 }
 
-// dueLocked is when a server's penalty ends, the zero time if it has none.
-func (s *servers) dueLocked(server string, now time.Time) time.Time {
+// penaltyLocked is the serial number of a server's last failure, as long as it
+// counts, and 0 afterwards.
+func (s *servers) penaltyLocked(server string, now time.Time) uint64 {
 	if p := s.penalties[server]; p.until.After(now) {
-		return p.until
+		return p.serial
 	}
-	return time.Time{}
+	return 0
 }
 
 // chosen notes that the handle stays with a server, which is well.
@@ -215,6 +219,8 @@ func (s *servers) failed(server string) {
 	}
 	d := min(firstPenalty<<min(p.failures, 10), lastPenalty)
 	p.failures++
+	s.failures++
+	p.serial = s.failures
 	p.until = now.Add(d/2 + rand.N(d))
 	if len(s.penalties) >= 2*len(s.known)+16 {
 		// Members come and go; what is remembered of them must not pile up.
