@@ -27,7 +27,8 @@ type Config struct {
 	Listen string
 
 	// Advertise is the address, host:port, that peers and clients dial. Default:
-	// the listener's own.
+	// the listener's own; of one on all interfaces, such as ":7000", the port on
+	// the address from which the registry is reached.
 	Advertise string
 
 	// DataDir is the identity directory. It holds the node's last incarnation

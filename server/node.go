@@ -62,7 +62,9 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, errors.Join(fmt.Errorf("%w: Listen: %w", ErrConfig, err), ident.close())
 	}
 	if cfg.Advertise == "" {
-		cfg.Advertise = listener.Addr().String()
+		if cfg.Advertise, err = advertised(listener.Addr(), cfg.Registry); err != nil {
+			return nil, errors.Join(err, listener.Close(), ident.close())
+		}
 	}
 	runCtx, cancel := context.WithCancel(context.Background())
 	n := &Node{
@@ -95,6 +97,9 @@ func (n *Node) ID() string { return n.cfg.ID }
 
 // Addr returns the address, host:port, that the node listens on.
 func (n *Node) Addr() string { return n.listener.Addr().String() }
+
+// Advertised returns the address, host:port, that peers and clients dial.
+func (n *Node) Advertised() string { return n.cfg.Advertise }
 
 // Done is closed when the node has stopped, by Close or by an error that it
 // could not get over; Err then tells which.
