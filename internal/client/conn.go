@@ -23,6 +23,7 @@ type Conn struct {
 	tick    time.Duration // of the watchdog
 	retired chan struct{} // closed once the connection takes no new requests
 	workers sync.WaitGroup
+	calls   sync.Pool // of *call
 
 	mu       sync.Mutex // guards all below
 	slots    slots
@@ -105,10 +106,10 @@ func (c *Conn) roundTrip(ctx context.Context, r *wire.Request) (wire.Reply, erro
 	if deadline, ok := ctx.Deadline(); ok {
 		r.Timeout = max(time.Until(deadline), 1)
 	}
-	call := newCall()
+	call := c.newCall()
 	flush, err := c.send(ctx, r, call)
 	if err != nil {
-		call.recycle()
+		c.recycle(call)
 		return wire.Reply{}, err
 	}
 	if flush {
@@ -121,7 +122,7 @@ func (c *Conn) roundTrip(ctx context.Context, r *wire.Request) (wire.Reply, erro
 
 // wait waits for the reply of call, which it recycles.
 func (c *Conn) wait(ctx context.Context, call *call) (wire.Reply, error) {
-	defer call.recycle()
+	defer c.recycle(call)
 	select {
 	case <-call.done:
 	case <-ctx.Done():

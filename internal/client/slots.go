@@ -2,7 +2,6 @@ package client
 
 import (
 	"slices"
-	"sync"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -24,15 +23,20 @@ type call struct {
 	done  chan struct{} // gets one token when reply or err is set
 }
 
-var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
+// newCall returns a call, one that was used before if there is any. Each
+// connection keeps its own, so that nothing is shared between them.
+func (c *Conn) newCall() *call {
+	if used, ok := c.calls.Get().(*call); ok {
+		return used
+	}
+	return &call{done: make(chan struct{}, 1)}
+}
 
-func newCall() *call { return calls.Get().(*call) }
-
-// recycle gives the call back. Its slot must not know it any more, and its
-// token must have been taken.
-func (c *call) recycle() {
-	c.reply, c.err = wire.Reply{}, nil
-	calls.Put(c)
+// recycle gives a call back. Its slot must not know it any more, and its token
+// must have been taken.
+func (c *Conn) recycle(used *call) {
+	used.reply, used.err = wire.Reply{}, nil
+	c.calls.Put(used)
 }
 
 // slot is a place for one request in flight.

@@ -1,0 +1,423 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+func TestRepliesInAnyOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{NodeID: "n1"}, Options{})
+		defer c.Close()
+		a, b := get(t.Context(), c, "a"), get(t.Context(), c, "b")
+		first, second := p.next(), p.next()
+		if first.Position != 7 || first.Timeout != DefaultTimeout {
+			t.Errorf("%+v", first)
+		}
+		p.reply(wire.Reply{ID: second.ID, Data: []byte(second.Key)})
+		p.reply(wire.Reply{ID: first.ID, Data: []byte(first.Key)})
+		for key, ended := range map[string]<-chan outcome{"a": a, "b": b} {
+			if o := <-ended; o.err != nil || string(o.reply.Data) != key {
+				t.Errorf("%s: %+v", key, o)
+			}
+		}
+	})
+}
+
+// Requests that come while another is being written go out in one write.
+func TestRequestsShareWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, counting := dialPeer(t, wire.Info{}, Options{})
+		defer c.Close()
+		const callers = 100
+		var all []<-chan outcome
+		for range callers {
+			all = append(all, get(t.Context(), c, "k"))
+		}
+		// The peer reads nothing yet, so the first write cannot end.
+		synctest.Wait()
+		for range callers {
+			r := p.next()
+			p.reply(wire.Reply{ID: r.ID})
+		}
+		for _, ended := range all {
+			if o := <-ended; o.err != nil {
+				t.Error(o.err)
+			}
+		}
+		if n := counting.writes.Load(); n > 2 {
+			t.Errorf("%d writes for %d requests", n, callers)
+		}
+	})
+}
+
+// A caller goes away; its request counts until the reply comes, which is dropped.
+func TestAbandonedRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{MaxInFlight: 2}, Options{})
+		defer c.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := get(ctx, c, "gone")
+		r := p.next()
+		cancel()
+		if o := <-gone; !errors.Is(o.err, context.Canceled) || errors.Is(o.err, wire.ErrNotSent) {
+			t.Errorf("%v", o.err)
+		}
+		waiting := get(t.Context(), c, "waiting")
+		short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if o := <-get(short, c, "short"); !errors.Is(o.err, wire.ErrNotSent) || !errors.Is(o.err, context.DeadlineExceeded) {
+			t.Errorf("without a slot: %v", o.err)
+		}
+		synctest.Wait()
+		p.reply(wire.Reply{ID: r.ID, Data: []byte("late")})
+		r = p.next()
+		p.reply(wire.Reply{ID: r.ID, Data: []byte(r.Key)})
+		if o := <-waiting; o.err != nil || string(o.reply.Data) != "waiting" {
+			t.Errorf("%+v", o)
+		}
+	})
+}
+
+func TestViolationsEndTheConnection(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"an unknown id":   wire.AppendReply(nil, &wire.Reply{ID: 99 << slotBits}),
+		"the id 0":        wire.AppendReply(nil, &wire.Reply{}),
+		"a delivery":      wire.AppendDelivery(nil, &wire.Delivery{}),
+		"a request":       wire.AppendRequest(nil, &wire.Request{Kind: wire.RequestPing}),
+		"a broken reply":  {2, 0, 0, 0, wire.FrameReply, 0x80},
+		"a huge frame":    {0, 0, 0, 0xff, wire.FrameReply},
+		"an empty frame":  {0, 0, 0, 0},
+		"another's bytes": []byte("HTTP/1.1 200 OK\r\n\r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, p, _ := dialPeer(t, wire.Info{NodeID: "n1"}, Options{})
+				defer c.Close()
+				ended := get(t.Context(), c, "k")
+				p.next()
+				p.send(b)
+				o := <-ended
+				if !errors.Is(o.err, wire.ErrMalformed) && !errors.Is(o.err, wire.ErrFrameTooLarge) {
+					t.Errorf("%v", o.err)
+				}
+				if errors.Is(o.err, wire.ErrNotSent) {
+					t.Errorf("it was sent: %v", o.err)
+				}
+				<-c.Retired()
+				if o := <-get(t.Context(), c, "k"); !errors.Is(o.err, wire.ErrNotSent) {
+					t.Errorf("afterwards: %v", o.err)
+				}
+			})
+		})
+	}
+}
+
+// What was still in the outbox when the connection broke was not sent.
+func TestNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{}, Options{})
+		defer c.Close()
+		inWrite := get(t.Context(), c, "in the write")
+		synctest.Wait()
+		behind := get(t.Context(), c, "behind it")
+		synctest.Wait()
+		p.conn.Close()
+		if o := <-inWrite; o.err == nil || errors.Is(o.err, wire.ErrNotSent) {
+			t.Errorf("in the write: %v", o.err)
+		}
+		if o := <-behind; !errors.Is(o.err, wire.ErrNotSent) {
+			t.Errorf("behind it: %v", o.err)
+		}
+	})
+}
+
+// The peer does not read. Callers whose contexts end are not held up by that for
+// long, although one of them was writing.
+func TestStuckWriterIsFreed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{}, Options{PingInterval: time.Minute})
+		defer c.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		writer, other := get(ctx, c, "writer"), get(ctx, c, "other")
+		synctest.Wait()
+		cancel()
+		began := time.Now()
+		for _, ended := range []<-chan outcome{writer, other} {
+			if o := <-ended; !errors.Is(o.err, context.Canceled) {
+				t.Errorf("%v", o.err)
+			}
+		}
+		if took := time.Since(began); took > 2*time.Minute/ticksPerPing+time.Second {
+			t.Errorf("after %v", took)
+		}
+		// The requests go out all the same, whole, and so do later ones.
+		later := get(t.Context(), c, "later")
+		for range 3 {
+			r := p.next()
+			p.reply(wire.Reply{ID: r.ID})
+		}
+		if o := <-later; o.err != nil {
+			t.Error(o.err)
+		}
+	})
+}
+
+// Large values go both ways, and their data is the caller's.
+func TestLargeValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{MaxValueBytes: 4 << 20}, Options{})
+		defer c.Close()
+		large := bytes.Repeat([]byte("large"), 800_000)
+		ended := make(chan outcome, 1)
+		go func() {
+			reply, err := c.Write(t.Context(), 0, wire.Command{Op: wire.OpSet, Session: 1, Seq: 1, Floor: 1, Key: "k", Value: large})
+			ended <- outcome{reply, err}
+		}()
+		r := p.next()
+		if !bytes.Equal(r.Command.Value, large) {
+			t.Error("the value arrives changed")
+		}
+		p.reply(wire.Reply{ID: r.ID, Data: large})
+		o := <-ended
+		if o.err != nil || !bytes.Equal(o.reply.Data, large) {
+			t.Errorf("%v", o.err)
+		}
+		// The next frame goes through the same buffer.
+		next := get(t.Context(), c, "k")
+		r = p.next()
+		p.reply(wire.Reply{ID: r.ID, Data: bytes.Repeat([]byte{'x'}, len(large))})
+		<-next
+		if !bytes.Equal(o.reply.Data, large) {
+			t.Error("the data of a reply changes later")
+		}
+	})
+}
+
+func TestGoAwayRetires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{NodeID: "n1"}, Options{})
+		defer c.Close()
+		inFlight := get(t.Context(), c, "k")
+		r := p.next()
+		p.send(wire.AppendGoAway(nil, "leaving"))
+		<-c.Retired()
+		if o := <-get(t.Context(), c, "k"); !errors.Is(o.err, wire.ErrNotSent) || !strings.Contains(o.err.Error(), "n1 is leaving") {
+			t.Errorf("%v", o.err)
+		}
+		p.reply(wire.Reply{ID: r.ID, Data: []byte("still")})
+		if o := <-inFlight; o.err != nil || string(o.reply.Data) != "still" {
+			t.Errorf("%+v", o)
+		}
+	})
+}
+
+func TestWatchdog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{MaxInFlight: 2}, Options{PingInterval: time.Second})
+		defer c.Close()
+		began := time.Now()
+		ended := get(t.Context(), c, "k")
+		p.next()
+		for range 5 {
+			ping := p.next()
+			if ping.Kind != wire.RequestPing {
+				t.Fatalf("%+v", ping)
+			}
+			p.reply(wire.Reply{ID: ping.ID})
+		}
+		if took := time.Since(began); took < 5*time.Second || took > 6*time.Second {
+			t.Errorf("5 pings took %v", took)
+		}
+		p.next()
+		if o := <-ended; !errors.Is(o.err, errSilent) {
+			t.Errorf("%v", o.err)
+		}
+	})
+}
+
+// While nothing is in flight a connection is left alone.
+func TestWatchdogRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, counting := dialPeer(t, wire.Info{}, Options{})
+		defer c.Close()
+		ended := get(t.Context(), c, "k")
+		r := p.next()
+		p.reply(wire.Reply{ID: r.ID})
+		<-ended
+		<-time.After(time.Hour)
+		if n := counting.writes.Load(); n != 1 {
+			t.Errorf("%d writes", n)
+		}
+		if o := c.watchdog; o.running {
+			t.Error("the watchdog still runs")
+		}
+	})
+}
+
+func TestClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{}, Options{})
+		ended := get(t.Context(), c, "k")
+		p.next()
+		for range 2 {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if o := <-ended; !errors.Is(o.err, errClosed) {
+			t.Errorf("%v", o.err)
+		}
+		if _, _, err := p.frames.Next(); !errors.Is(err, io.EOF) {
+			t.Errorf("the other side sees %v", err)
+		}
+	})
+}
+
+func TestDialRefused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		greet func(net.Conn) error
+		want  error
+	}{
+		"version": {func(c net.Conn) error {
+			return wire.WriteHelloReply(c, wire.HelloReply{Status: wire.StatusVersion, Message: "too old"})
+		}, wire.ErrVersion},
+		"version accepted that we do not speak": {func(c net.Conn) error {
+			return wire.WriteHelloReply(c, wire.HelloReply{Version: wire.MaxVersion + 1})
+		}, wire.ErrVersion},
+		"magic": {func(c net.Conn) error { _, err := c.Write([]byte("SSH-2.0-x\r\n")); return err }, wire.ErrMagic},
+		"truncated": {func(c net.Conn) error {
+			_, err := c.Write([]byte(wire.Magic + "\xff\x00"))
+			return errors.Join(err, c.Close())
+		}, io.ErrUnexpectedEOF},
+		"too large": {func(c net.Conn) error { _, err := c.Write([]byte(wire.Magic + "\xff\xff\xff\xff")); return err }, wire.ErrFrameTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dial := func(context.Context, string, string) (net.Conn, error) {
+					here, there := net.Pipe()
+					go func() {
+						if _, err := wire.ReadHello(there); err != nil {
+							t.Error(err)
+						}
+						// The dialler may hang up before it has read everything.
+						_ = tc.greet(there)
+					}()
+					return here, nil
+				}
+				if c, err := Dial(t.Context(), "peer:1", Options{DialContext: dial}); !errors.Is(err, tc.want) {
+					t.Errorf("%v, %v", c, err)
+				}
+			})
+		})
+	}
+}
+
+// A server that accepts and says nothing costs no more than the context.
+func TestDialWithinContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dial := func(context.Context, string, string) (net.Conn, error) {
+			here, there := net.Pipe()
+			go func() { _, _ = io.Copy(io.Discard, there) }()
+			return here, nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := Dial(ctx, "peer:1", Options{DialContext: dial}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		if _, err := Subscribe(ctx, "peer:1", Options{DialContext: dial}, 0); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestAdmin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{}, Options{})
+		defer c.Close()
+		go func() {
+			for range 5 {
+				r := p.next()
+				reply := wire.Reply{ID: r.ID, Position: 41, Version: 42, Data: []byte(`{"id":"n1"}`)}
+				if r.Kind == wire.RequestPing {
+					reply.Status = wire.StatusUnavailable
+				}
+				if r.Kind == wire.RequestDigest && r.Position == 9 {
+					reply.Version = 43
+				}
+				p.reply(reply)
+			}
+		}()
+		if s, err := c.Status(t.Context()); err != nil || string(s) != `{"id":"n1"}` {
+			t.Errorf("%s, %v", s, err)
+		}
+		if position, digest, err := c.Audit(t.Context()); err != nil || position != 41 || digest != 42 {
+			t.Errorf("%d, %d, %v", position, digest, err)
+		}
+		if digest, err := c.Digest(t.Context(), 9); err != nil || digest != 43 {
+			t.Errorf("%d, %v", digest, err)
+		}
+		if position, err := c.Barrier(t.Context()); err != nil || position != 41 {
+			t.Errorf("%d, %v", position, err)
+		}
+		if err := c.Ping(t.Context()); err == nil {
+			t.Error("a node that does not serve was pinged")
+		}
+	})
+}
+
+func TestSubscribe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		deliveries := []wire.Delivery{
+			{View: 1, Sender: "n1", First: 6, Count: 1, Payload: []byte{byte(wire.OpBarrier)}, Effects: []byte{1}},
+			{View: 1, Sender: "n2", First: 7, Count: 1, Payload: []byte{byte(wire.OpBarrier)}, Effects: []byte{0}},
+		}
+		dial := func(context.Context, string, string) (net.Conn, error) {
+			here, there := net.Pipe()
+			go func() {
+				_, err := wire.ReadHello(there)
+				err = errors.Join(err, wire.WriteHelloReply(there, wire.HelloReply{Version: 1}))
+				p := &peer{t: t, conn: there, frames: wire.NewFrameReader(there, 1000)}
+				r := p.next()
+				if err != nil || r.Kind != wire.RequestSubscribe || r.Position != 3 {
+					t.Errorf("%+v, %v", r, err)
+				}
+				p.reply(wire.Reply{ID: r.ID, Position: 5})
+				p.send(wire.AppendDelivery(nil, &deliveries[0]))
+				p.send(wire.AppendGoAway(nil, "leaving"))
+				p.send(wire.AppendDelivery(nil, &deliveries[1]))
+				p.reply(wire.Reply{Status: wire.StatusLagged})
+			}()
+			return here, nil
+		}
+		s, err := Subscribe(t.Context(), "peer:1", Options{DialContext: dial}, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Start() != 5 {
+			t.Errorf("the stream begins after %d", s.Start())
+		}
+		for _, want := range deliveries {
+			if d, err := s.Next(); err != nil || fmt.Sprint(d) != fmt.Sprint(want) {
+				t.Errorf("%+v, %v", d, err)
+			}
+		}
+		if _, err := s.Next(); !errors.Is(err, ErrLagged) {
+			t.Errorf("%v", err)
+		}
+		if err := errors.Join(s.Close(), s.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
