@@ -24,11 +24,11 @@ type Agreement struct {
 	shared   bool   // others write too, outside of prefix
 	prefix   string // of our keys
 	position uint64
-	sessions map[uint64]*seqSet // ours, and which of their writes are settled
+	sessions map[uint64]*seqSet // which writes of each are settled
 	ordered  map[writeID]found
 	told     map[writeID]told
-	writes   uint64 // in the order, of our sessions, with effect
-	foreign  uint64
+	writes   uint64 // in the order, of ours, with effect
+	foreign  uint64 // and of others
 }
 
 // writeID names a write, however often it was sent.
@@ -61,11 +61,14 @@ func NewAgreement(shared bool, prefix string, origin uint64) *Agreement {
 	}
 }
 
-// Session tells of a session of ours, before its first write.
-func (a *Agreement) Session(id uint64) {
-	if a.sessions[id] == nil {
-		a.sessions[id] = &seqSet{}
+// settledOf has the writes of a session for which nothing is left to wait.
+func (a *Agreement) settledOf(session uint64) *seqSet {
+	s := a.sessions[session]
+	if s == nil {
+		s = &seqSet{}
+		a.sessions[session] = s
 	}
+	return s
 }
 
 // Order takes the next command of the order.
@@ -75,12 +78,12 @@ func (a *Agreement) Order(e *Entry) {
 	if !isWrite(c.Op) {
 		return
 	}
-	a.events++
-	settled := a.sessions[c.Session]
-	if settled == nil {
-		a.orderForeign(e)
+	if a.shared && !strings.HasPrefix(c.Key, a.prefix) {
+		a.foreign++
 		return
 	}
+	a.events++
+	settled := a.settledOf(c.Session)
 	if e.OK {
 		a.writes++
 	}
@@ -119,14 +122,6 @@ func (a *Agreement) Order(e *Entry) {
 	a.ordered[id] = f
 }
 
-func (a *Agreement) orderForeign(e *Entry) {
-	if a.shared && !strings.HasPrefix(e.Command.Key, a.prefix) {
-		a.foreign++
-		return
-	}
-	a.violate("%s was never submitted: its session is not one of ours", entryText(e))
-}
-
 // Complete takes an operation. Operations may come in any order.
 func (a *Agreement) Complete(o *history.Op) {
 	if o.Kind.IsRead() {
@@ -139,8 +134,7 @@ func (a *Agreement) Complete(o *history.Op) {
 		}
 		return // it never became a command
 	}
-	a.Session(o.Session)
-	settled := a.sessions[o.Session]
+	settled := a.settledOf(o.Session)
 	if settled.has(o.Seq) {
 		a.violate("%s has the sequence number of another", opText(o))
 		return

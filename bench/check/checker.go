@@ -42,15 +42,16 @@ func New(o Options) *Checker {
 	return c
 }
 
-// Session tells of a session of one of our clients, before its first write.
-func (c *Checker) Session(id uint64) { c.agreement.Session(id) }
-
 // JoinStream tells of a stream before its first delivery.
 func (c *Checker) JoinStream(name string) { c.total.Join(name) }
 
 // Deliver takes the next delivery of a stream. What d points to must not
 // change afterwards.
 func (c *Checker) Deliver(stream string, d *wire.Delivery) { c.total.Deliver(stream, d) }
+
+// RestartStream tells that a node loaded a snapshot (again), so that the next
+// delivery of its stream may be any later one.
+func (c *Checker) RestartStream(stream string) { c.total.Restart(stream) }
 
 // EndStream tells that a stream ended because its node left or died.
 func (c *Checker) EndStream(stream string) { c.total.End(stream) }
@@ -89,10 +90,11 @@ func (c *Checker) Position() uint64 { return c.total.Position() }
 // Lowest is the last position that every live node has delivered.
 func (c *Checker) Lowest() uint64 { return c.total.Lowest() }
 
-// Finish ends the checks and returns what each found.
-func (c *Checker) Finish() []Result {
+// Finish ends the checks and returns what each found. Every live node must have
+// delivered the order up to end, the last position that anyone was told.
+func (c *Checker) Finish(end uint64) []Result {
 	return []Result{
-		c.total.Finish(), c.agreement.Finish(), c.session.Finish(),
+		c.total.Finish(end), c.agreement.Finish(), c.session.Finish(),
 		c.reads.Finish(), c.strong.Finish(), c.convergence.Finish(),
 	}
 }

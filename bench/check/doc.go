@@ -6,12 +6,11 @@
 // and the operations of clients in the order in which they ended:
 //
 //	c := check.New(check.Options{})
-//	c.Session(id)               // before the session's first write
 //	c.Deliver("n1", &delivery)  // in any order between streams
 //	c.Complete(&op)             // in the order of op.End
 //	c.Advance(minStart, floor)  // lets go of what no later event can need
 //	c.EndStream("n2")           // a node left or died: a prefix is enough
-//	results := c.Finish()
+//	results := c.Finish(end)    // the last position that anyone was told
 //
 // Six checks, each in a file of its own, share the work:
 //

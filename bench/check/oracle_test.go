@@ -240,7 +240,9 @@ func (o *oracle) reads() {
 			}
 		}
 	}
-	_, _ = o.value("", o.end)
+	for _, s := range o.order {
+		_, _ = o.value(s.cmd.Key, o.end) // finds adds to what is no number
+	}
 }
 
 func (o *oracle) strong() {

@@ -232,9 +232,6 @@ func commandsOf(d *wire.Delivery) []wire.Command {
 // says, each in its own order.
 func feed(r *testRun, pick picker) []Result {
 	c := New(Options{})
-	for _, id := range r.sessions {
-		c.Session(id)
-	}
 	for _, name := range r.names {
 		c.JoinStream(name)
 	}
@@ -282,5 +279,5 @@ func feed(r *testRun, pick picker) []Result {
 			c.Digest(name, 9, d)
 		}
 	}
-	return c.Finish()
+	return c.Finish(c.Position())
 }

@@ -249,6 +249,10 @@ func (t *TotalOrder) trim() {
 	t.base += drop
 }
 
+// Restart tells that a node loaded a snapshot (again), so that the next
+// delivery of its stream may be any later one.
+func (t *TotalOrder) Restart(name string) { t.stream(name).started = false }
+
 // End tells that a stream has ended for a good reason: its node left, or died.
 func (t *TotalOrder) End(name string) { t.stream(name).ended = true }
 
@@ -273,8 +277,9 @@ func (t *TotalOrder) Lowest() uint64 {
 	return max(lowest, 1) - 1
 }
 
-// Finish tells of live nodes that did not deliver all of the order.
-func (t *TotalOrder) Finish() Result {
+// Finish tells of live nodes that did not deliver the order up to a position,
+// at which the run ended. What came later need not have reached all.
+func (t *TotalOrder) Finish(end uint64) Result {
 	nodes := 0
 	for _, name := range t.names {
 		s := t.streams[name]
@@ -284,11 +289,14 @@ func (t *TotalOrder) Finish() Result {
 		switch {
 		case len(s.ahead) > 0:
 			t.violate("%s begins at position %d, but the order ends at %d", name, s.ahead[0].First, t.next-1)
-		case !s.ended && !s.started && t.next > t.origin+1:
-			t.miss("%s delivered nothing, of an order up to position %d", name, t.next-1)
-		case !s.ended && s.started && s.next < t.next:
-			t.miss("%s delivered only up to position %d, of %d", name, s.next-1, t.next-1)
+		case !s.ended && !s.started && end > t.origin:
+			t.miss("%s delivered nothing, of an order up to position %d", name, end)
+		case !s.ended && s.started && s.next <= end:
+			t.miss("%s delivered only up to position %d, of %d", name, s.next-1, end)
 		}
+	}
+	if t.next <= end {
+		t.miss("the order is known only up to position %d, of %d", t.next-1, end)
 	}
 	return t.result("total order",
 		fmt.Sprintf("%d commands, the same on %d nodes", t.next-1-t.origin, nodes),

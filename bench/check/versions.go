@@ -105,6 +105,7 @@ func (v *variable) apply(e *Entry) (next version, sum int64, problem string) {
 		case old.absent:
 			sum = c.Delta
 		case !v.numeric:
+			sum = c.Delta
 			problem = "took effect although the value was no number"
 		case c.Delta > 0 && v.number > math.MaxInt64-c.Delta, c.Delta < 0 && v.number < math.MinInt64-c.Delta:
 			problem = "took effect although the sum is no int64"

@@ -1,0 +1,212 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/client"
+)
+
+const (
+	// memberInterval is how often a follower looks for new members.
+	memberInterval = 500 * time.Millisecond
+
+	// leaveTimeout is how long a node whose deliveries ended may still be a
+	// member before they count as lost: well above the time in which a group
+	// notices a crash.
+	leaveTimeout = 20 * time.Second
+)
+
+// follower brings the deliveries of the members of a group, as they tell them
+// over their client ports, into feeds. Nodes may join and go.
+type follower struct {
+	feeds   *feeds
+	members *membership
+	notices io.Writer
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+
+	mu        sync.Mutex // guards what follows
+	following map[uint64]*followed
+}
+
+// followed is a member, by incarnation, whose deliveries are followed.
+type followed struct {
+	feed         *feed
+	subscription *client.Subscription
+}
+
+// follow subscribes to all members. The order is checked after the position
+// that it returns, from which on every stream is complete.
+func follow(ctx context.Context, addrs []string, s *feeds, notices io.Writer) (*follower, uint64, error) {
+	f := &follower{
+		feeds: s, members: &membership{addrs: addrs}, notices: notices,
+		following: make(map[uint64]*followed),
+	}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	members, err := f.members.members(ctx)
+	if err != nil {
+		return nil, 0, errors.Join(err, f.stop())
+	}
+	origin := uint64(0)
+	for _, m := range members {
+		start, err := f.subscribe(ctx, m)
+		if err != nil {
+			return nil, 0, errors.Join(err, f.stop())
+		}
+		origin = max(origin, start)
+	}
+	f.tasks.Go(f.lookForMembers)
+	return f, origin, nil
+}
+
+// subscribe begins to follow a member, and returns the position after which
+// its stream begins.
+func (f *follower) subscribe(ctx context.Context, m member) (uint64, error) {
+	s, err := client.Subscribe(ctx, m.ClientAddr, client.Options{}, 0)
+	if err != nil {
+		return 0, err
+	}
+	if info := s.Info(); info.Incarnation != m.Incarnation {
+		return 0, errors.Join(fmt.Errorf("%s is %s#%d by now, not %s", m.ClientAddr, info.NodeID, info.Incarnation, m.exact()), s.Close())
+	}
+	one := &followed{feed: f.feeds.join(m.ID, m.exact()), subscription: s}
+	f.mu.Lock()
+	f.following[m.Incarnation] = one
+	f.mu.Unlock()
+	f.tasks.Go(func() { f.read(one, m) })
+	return s.Start(), nil
+}
+
+// read takes a stream to its feed until it ends.
+func (f *follower) read(one *followed, m member) {
+	for {
+		d, err := one.subscription.Next()
+		if err != nil {
+			f.ended(one.feed, m, err)
+			return
+		}
+		// Both are overwritten by the next call of Next.
+		d.Payload, d.Effects = bytes.Clone(d.Payload), bytes.Clone(d.Effects)
+		if !one.feed.deliverOrWait(&d) {
+			return
+		}
+	}
+}
+
+// ended finds out whether a stream ended because its node left the group, or
+// although it did not.
+func (f *follower) ended(to *feed, m member, reason error) {
+	if errors.Is(reason, client.ErrLagged) {
+		to.tell(eventLost, reason.Error())
+		return
+	}
+	ctx, cancel := context.WithTimeout(f.ctx, leaveTimeout)
+	defer cancel()
+	tick := time.NewTicker(memberInterval)
+	defer tick.Stop()
+	for {
+		if members, err := f.members.members(ctx); err == nil && !contains(members, m.Incarnation) {
+			to.tell(eventEnd, "")
+			return
+		}
+		select {
+		case <-ctx.Done():
+			if f.ctx.Err() == nil {
+				to.tell(eventLost, fmt.Sprintf("%v, and the node is still a member", reason))
+			}
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func contains(members []member, incarnation uint64) bool {
+	for _, m := range members {
+		if m.Incarnation == incarnation {
+			return true
+		}
+	}
+	return false
+}
+
+// lookForMembers follows those who join.
+func (f *follower) lookForMembers() {
+	tick := time.NewTicker(memberInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-f.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		members, err := f.members.members(f.ctx)
+		if err != nil {
+			continue // asked again soon; the checks notice if it stays so
+		}
+		for _, m := range members {
+			if f.knows(m.Incarnation) || m.ClientAddr == "" {
+				continue
+			}
+			if _, err := f.subscribe(f.ctx, m); err != nil {
+				continue // it may not serve yet
+			}
+			fmt.Fprintf(f.notices, "dsmbench: following %s, which joined\n", m.exact())
+		}
+	}
+}
+
+func (f *follower) knows(incarnation uint64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.following[incarnation] != nil
+}
+
+// endpoints returns the members of now, by the names of their feeds, and those
+// whose deliveries could not be had.
+func (f *follower) endpoints(ctx context.Context) (nodes []endpoint, strangers []digest, err error) {
+	members, err := f.members.members(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range members {
+		if one := f.following[m.Incarnation]; one != nil {
+			nodes = append(nodes, endpoint{name: one.feed.name, addr: m.ClientAddr})
+		} else {
+			strangers = append(strangers, digest{node: m.exact(), err: errors.New("it does not tell its deliveries")})
+		}
+	}
+	return nodes, strangers, nil
+}
+
+// Digests orders an audit and asks every member.
+func (f *follower) Digests(ctx context.Context) ([]digest, error) {
+	nodes, strangers, err := f.endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(digestsOf(ctx, nodes), strangers...), nil
+}
+
+// stop ends all streams.
+func (f *follower) stop() error {
+	f.cancel()
+	f.feeds.close()
+	var errs []error
+	f.mu.Lock()
+	for _, one := range f.following {
+		errs = append(errs, one.subscription.Close())
+	}
+	f.mu.Unlock()
+	f.tasks.Wait()
+	return errors.Join(errs...)
+}

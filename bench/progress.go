@@ -1,0 +1,65 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// progressInterval is how often the bar moves.
+const progressInterval = 200 * time.Millisecond
+
+// progress is the bar on a terminal.
+type progress struct {
+	stop chan struct{}
+	done sync.WaitGroup
+	err  error
+}
+
+// showProgress draws a bar that moves with time, if the run has a terminal.
+// total counts the operations so far.
+func showProgress(env Env, cfg *Config, total *atomic.Int64) *progress {
+	p := &progress{stop: make(chan struct{})}
+	if !env.Progress {
+		return p
+	}
+	whole := cfg.Warmup + cfg.Duration
+	bar := progressbar.NewOptions64(whole.Milliseconds(),
+		progressbar.OptionSetWriter(env.Notices),
+		progressbar.OptionSetDescription("warming up"),
+		progressbar.OptionFullWidth(),
+		progressbar.OptionSetPredictTime(false),
+		progressbar.OptionClearOnFinish(),
+	)
+	begin := time.Now()
+	p.done.Go(func() {
+		tick := time.NewTicker(progressInterval)
+		defer tick.Stop()
+		for p.err == nil {
+			select {
+			case <-p.stop:
+				p.err = errors.Join(p.err, bar.Clear())
+				return
+			case <-tick.C:
+			}
+			elapsed := time.Since(begin)
+			if elapsed > cfg.Warmup {
+				n := float64(total.Load()) / (elapsed - cfg.Warmup).Seconds()
+				bar.Describe(fmt.Sprintf("%s ops/s", grouped(int64(n))))
+			}
+			// The bar must not end by itself before the last operation has.
+			p.err = bar.Set64(min(elapsed, whole-time.Millisecond).Milliseconds())
+		}
+	})
+	return p
+}
+
+// finish takes the bar away. A terminal that went away is no harm to a run.
+func (p *progress) finish() {
+	close(p.stop)
+	p.done.Wait()
+}

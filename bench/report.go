@@ -1,0 +1,155 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/seed-8247e700/dsm/bench/check"
+)
+
+// Report is what a run found.
+type Report struct {
+	SetUp       string         `json:"set_up"`
+	Seconds     float64        `json:"seconds"` // during which operations counted
+	Operations  []Row          `json:"operations"`
+	Histograms  []Histogram    `json:"histograms"`
+	Checks      []check.Result `json:"checks"`
+	Notes       []string       `json:"notes,omitempty"`
+	Errors      int64          `json:"errors"` // that clients saw, in the whole run
+	Interrupted bool           `json:"interrupted"`
+	Pass        bool           `json:"pass"`
+	Failures    []string       `json:"failures,omitempty"` // why not
+}
+
+// report makes the report, and writes the files that are written at the end.
+func (r *run) report(digests []digest) *Report {
+	for _, d := range digests {
+		if d.err != nil {
+			r.checker.MissDigest(d.node, d.err.Error())
+		} else {
+			r.checker.Digest(d.node, d.position, d.value)
+		}
+	}
+	rep := &Report{
+		SetUp: r.cfg.SetUp(), Seconds: r.seconds(), Operations: r.figures.rows(r.seconds()),
+		Histograms: r.figures.histograms(), Checks: r.checker.Finish(r.auditor.end),
+		Errors: r.figures.failed, Interrupted: r.interrupted,
+	}
+	r.note(rep)
+	r.judge(rep, errors.Join(r.auditor.err, r.files.close(), writePercentiles(r.cfg.HistFile, r.figures)))
+	return rep
+}
+
+// note tells what a reader of the figures must know.
+func (r *run) note(rep *Report) {
+	add := func(format string, args ...any) { rep.Notes = append(rep.Notes, fmt.Sprintf(format, args...)) }
+	if r.interrupted {
+		add("interrupted: the figures are of %s, the checks of all that happened", shortDuration(time.Duration(rep.Seconds*float64(time.Second))))
+	}
+	var held time.Duration
+	notBegun := int64(0)
+	for _, c := range r.clients {
+		held += c.logbook.close()
+		if r.cfg.Rate > 0 && r.prepared {
+			notBegun += c.notBegun(&r.plan, r.plan.end)
+		}
+	}
+	if held > 0 {
+		add("clients waited %s for the checks, %s each on average: without checks the group would be faster",
+			shortDuration(held), shortDuration(held/time.Duration(len(r.clients))))
+	}
+	if notBegun > 0 {
+		add("%d operations were due and not begun at the end: the group, or the clients, cannot keep up with the rate", notBegun)
+	}
+	if rep.Errors > 0 {
+		add("clients saw %d errors, such as:", rep.Errors)
+		for _, text := range r.figures.texts {
+			add("  %s", text)
+		}
+	}
+}
+
+// judge decides between PASS and FAIL. What was asked for and could not be
+// written is a failure too.
+func (r *run) judge(rep *Report, files error) {
+	for i := range rep.Checks {
+		if c := &rep.Checks[i]; !c.Pass() {
+			rep.Failures = append(rep.Failures, fmt.Sprintf("%s: %d violations, %d events could not be checked",
+				c.Name, c.Violations, c.Unchecked))
+		}
+	}
+	if !r.interrupted && rep.Operations[0].Op == rowAll && rep.Operations[0].Count == 0 {
+		rep.Failures = append(rep.Failures, "no operation was completed in the time that counts")
+	}
+	if files != nil {
+		rep.Failures = append(rep.Failures, files.Error())
+	}
+	rep.Pass = len(rep.Failures) == 0
+}
+
+// Histogram is the latencies of some operations.
+type Histogram struct {
+	Of      string   `json:"of"`
+	Count   int64    `json:"count"`
+	Buckets []Bucket `json:"buckets"`
+}
+
+// Bucket is the operations that took more than the bucket before, and at most
+// UpTo nanoseconds.
+type Bucket struct {
+	UpTo  int64 `json:"up_to_ns"`
+	Count int64 `json:"count"`
+}
+
+// histograms returns those of reads and writes, as far as there were any.
+func (f *figures) histograms() []Histogram {
+	var list []Histogram
+	for _, g := range []struct {
+		of   string
+		read bool
+	}{{"reads", true}, {"writes", false}} {
+		h, _ := f.merged(func(key cellKey) bool { return key.kind.IsRead() == g.read })
+		if h != nil {
+			list = append(list, Histogram{Of: g.of, Count: h.TotalCount(), Buckets: buckets(h)})
+		}
+	}
+	return list
+}
+
+// buckets sorts a histogram into steps of 1, 2, 5, 10 and so on, from the
+// first that is not empty to the last.
+func buckets(h *hdrhistogram.Histogram) []Bucket {
+	var list []Bucket
+	bars := h.Distribution()
+	step, i := newStepper(), 0
+	for left := h.TotalCount(); left > 0; {
+		b := Bucket{UpTo: step.next()}
+		for ; i < len(bars) && bars[i].To <= b.UpTo; i++ {
+			b.Count += bars[i].Count
+		}
+		left -= b.Count
+		if b.Count > 0 || len(list) > 0 {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// stepper counts 1, 2, 5, 10, 20, 50 ...
+type stepper struct {
+	decade int64
+	n      int
+}
+
+func newStepper() *stepper { return &stepper{decade: 1} }
+
+func (s *stepper) next() int64 {
+	v := s.decade * []int64{1, 2, 5}[s.n]
+	if s.n++; s.n == 3 {
+		s.n, s.decade = 0, s.decade*10
+	}
+	return v
+}

@@ -1,0 +1,256 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/seed-8247e700/dsm/bench/check"
+)
+
+const (
+	// graceTimeout is how long operations in flight at the end may take before
+	// their outcome counts as unknown.
+	graceTimeout = 10 * time.Second
+
+	// drainTimeout is how long nodes may take to deliver what clients were
+	// told, once nobody asks for more.
+	drainTimeout = 30 * time.Second
+
+	// sessionsAtATime is how many sessions are opened, or closed, at once.
+	sessionsAtATime = 64
+
+	// setUpTimeout bounds the start of a group and of the sessions.
+	setUpTimeout = 60 * time.Second
+)
+
+// Env is where a run happens.
+type Env struct {
+	// Notices takes progress and what the nodes have to say. Default: nowhere.
+	Notices io.Writer
+	// Progress draws a progress bar on Notices, which must be a terminal.
+	Progress bool
+}
+
+// Run makes a run. It ends early when the context does, and then still checks
+// and reports what there is. An error means that there is nothing to report;
+// one that wraps ErrConfig, that the Config or its files are wrong.
+func Run(ctx context.Context, cfg Config, env Env) (*Report, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if env.Notices == nil {
+		env.Notices = io.Discard
+	}
+	out, err := openFiles(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{cfg: cfg, env: env, clock: newClock(), feeds: &feeds{}, files: out}
+	report, err := r.onSystem(ctx, startSystem)
+	return report, errors.Join(err, out.close())
+}
+
+// startFunc starts the group that a Config asks for. The deliveries of its
+// nodes go to feeds.
+type startFunc func(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error)
+
+// run is a run under way.
+type run struct {
+	cfg     Config
+	env     Env
+	clock   clock
+	feeds   *feeds
+	files   *files
+	figures *figures
+	checker *check.Checker
+	auditor *auditor
+	clients []*worker
+	plan    schedule
+
+	prepared    bool // the variables are loaded: load may begin
+	interrupted bool
+}
+
+// onSystem starts the group, loads it, and stops it.
+func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, err error) {
+	setUp, cancel := context.WithTimeout(ctx, setUpTimeout)
+	defer cancel()
+	sys, options, err := start(setUp, &r.cfg, r.env, r.feeds)
+	if err != nil {
+		return nil, fmt.Errorf("bench: starting the group: %w", err)
+	}
+	defer func() {
+		switch stopErr := sys.Stop(); {
+		case stopErr == nil:
+		case report == nil:
+			err = errors.Join(err, stopErr)
+		default: // what was found stands all the same
+			report.Notes = append(report.Notes, fmt.Sprintf("stopping the group: %v", stopErr))
+		}
+	}()
+
+	r.figures = newFigures()
+	r.checker = check.New(options)
+	r.auditor = newAuditor(r.clock, r.feeds, r.checker, r.figures, r.files)
+	defer r.closeSessions()
+	if err := r.openSessions(setUp, sys, newKeyspace(&r.cfg, options.Prefix)); err != nil {
+		return nil, err
+	}
+	if err := r.load(ctx); err != nil {
+		return nil, err
+	}
+	return r.report(r.settle(sys)), nil
+}
+
+// openSessions opens the session of each client, some at a time.
+func (r *run) openSessions(ctx context.Context, sys system, keys *keyspace) error {
+	r.clients = make([]*worker, r.cfg.Clients)
+	errs := make([]error, r.cfg.Clients)
+	var group sync.WaitGroup
+	slots := make(chan struct{}, sessionsAtATime)
+	for i := range r.clients {
+		c := &worker{
+			id: i, clients: r.cfg.Clients, clock: r.clock,
+			logbook: r.auditor.addClient(r.cfg.Clients),
+			chooser: newGenerator(&r.cfg, keys, i),
+		}
+		r.clients[i] = c
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = c.open(ctx, sys)
+		})
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("bench: opening sessions: %w", firstOf(errs))
+	}
+	return nil
+}
+
+func firstOf(errs []error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *worker) open(ctx context.Context, sys system) error {
+	m, err := sys.Open(ctx, c.id)
+	if err != nil {
+		return err
+	}
+	c.memory = m
+	c.session, err = m.Session(ctx)
+	return err
+}
+
+// closeSessions closes them, some at a time. That one cannot be closed is no
+// harm: it expires.
+func (r *run) closeSessions() {
+	var group sync.WaitGroup
+	slots := make(chan struct{}, sessionsAtATime)
+	for _, c := range r.clients {
+		if c.memory == nil {
+			continue
+		}
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			if err := c.memory.Close(); err != nil {
+				fmt.Fprintf(r.env.Notices, "dsmbench: closing the session of client %d: %v\n", c.id, err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// load preloads the variables, then puts the group under load, while the
+// auditor reads along.
+func (r *run) load(ctx context.Context) error {
+	audit, stopAudit := context.WithCancel(context.Background())
+	var auditing sync.WaitGroup
+	auditing.Go(func() { r.auditor.run(audit) })
+	defer auditing.Wait()
+	defer stopAudit()
+
+	// Operations end with their own context, some time after the load.
+	ops, cancelOps := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelOps()
+	grace := context.AfterFunc(ctx, func() { time.AfterFunc(graceTimeout, cancelOps) })
+	defer grace()
+
+	fmt.Fprintf(r.env.Notices, "dsmbench: loading %s\n", count(r.cfg.Keys, "variable"))
+	errs := make([]error, len(r.clients))
+	r.everyClient(func(c *worker) { errs[c.id] = c.preload(ctx, r.cfg.Keys) })
+	if ctx.Err() != nil {
+		r.interrupted = true
+		return nil
+	}
+	if err := firstOf(errs); err != nil {
+		return err
+	}
+	r.prepared = true
+
+	begin := r.clock.now()
+	r.plan = schedule{
+		begin: begin,
+		count: begin + int64(r.cfg.Warmup),
+		end:   begin + int64(r.cfg.Warmup) + int64(r.cfg.Duration),
+		rate:  r.cfg.Rate,
+	}
+	late := time.AfterFunc(r.cfg.Warmup+r.cfg.Duration+graceTimeout, cancelOps)
+	defer late.Stop()
+	progress := showProgress(r.env, &r.cfg, &r.auditor.total)
+	r.everyClient(func(c *worker) {
+		if r.cfg.Rate > 0 {
+			c.openLoop(ops, ctx, &r.plan)
+		} else {
+			c.closedLoop(ops, ctx, &r.plan)
+		}
+	})
+	progress.finish()
+	if ctx.Err() != nil {
+		r.interrupted = true
+		r.plan.end = min(r.plan.end, r.clock.now())
+	}
+	return nil
+}
+
+func (r *run) everyClient(f func(*worker)) {
+	var group sync.WaitGroup
+	for _, c := range r.clients {
+		group.Go(func() { f(c) })
+	}
+	group.Wait()
+}
+
+// settle waits until the nodes have delivered everything, and compares their
+// states. The context of the run may have ended; this goes on.
+func (r *run) settle(sys system) []digest {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	r.auditor.drain(ctx, 0)
+	digests, err := sys.Digests(ctx)
+	if err != nil {
+		digests = []digest{{node: "the group", err: err}}
+	}
+	position := uint64(0)
+	for _, d := range digests {
+		position = max(position, d.position)
+	}
+	r.auditor.drain(ctx, position)
+	return digests
+}
+
+// seconds is how long operations counted.
+func (r *run) seconds() float64 {
+	return math.Max(0, time.Duration(r.plan.end-r.plan.count).Seconds())
+}

@@ -1,0 +1,44 @@
+package bench
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+)
+
+// SetUp is one line that states all that a run depends on.
+func (c *Config) SetUp() string {
+	var b strings.Builder
+	switch {
+	case c.Target != "":
+		fmt.Fprintf(&b, "group at %s", c.Target)
+	case c.Processes:
+		fmt.Fprintf(&b, "%s and a registry, each a process, %s delivery", count(c.Nodes, "node"), c.Delivery)
+	default:
+		fmt.Fprintf(&b, "%s and a registry in this process, %s delivery", count(c.Nodes, "node"), c.Delivery)
+	}
+	if c.Embedded {
+		fmt.Fprintf(&b, "; %s on embedded handles", count(c.Clients, "client"))
+	} else {
+		fmt.Fprintf(&b, "; %s over TCP, %s a node", count(c.Clients, "client"), count(c.Conns, "connection"))
+	}
+	if c.Rate > 0 {
+		fmt.Fprintf(&b, ", open loop at %g ops/s", c.Rate)
+	} else {
+		b.WriteString(", closed loop")
+	}
+	fmt.Fprintf(&b, "; %s writes (%s add, %s cas, %s del, the rest set), %s of the reads strong",
+		showShare(c.Writes), showShare(c.Adds), showShare(c.CAS), showShare(c.Dels), showShare(c.Strong))
+	fmt.Fprintf(&b, "; %s, %s, values of %d bytes", count(c.Keys, "key"), c.Dist, c.ValueBytes)
+	fmt.Fprintf(&b, "; %v after %v of warm-up; seed %d", c.Duration, c.Warmup, c.Seed)
+	fmt.Fprintf(&b, "; %s, %s/%s, GOMAXPROCS %d", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
+	return b.String()
+}
+
+// count is n with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,42 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-8247e700/dsm/bench/check"
+	"github.com/seed-8247e700/dsm/internal/client"
+)
+
+// target is a group that was running before, and has other clients too.
+type target struct {
+	handles
+	*follower
+}
+
+func startTarget(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
+	name, err := client.ParseDSN(cfg.Target)
+	if err != nil {
+		return nil, check.Options{}, fmt.Errorf("%w: --target: %w", ErrConfig, err)
+	}
+	addrs, err := name.Find(ctx, client.Options{})
+	if err != nil {
+		return nil, check.Options{}, fmt.Errorf("--target %s: %w", cfg.Target, err)
+	}
+	f, origin, err := follow(ctx, addrs, s, env.Notices)
+	if err != nil {
+		return nil, check.Options{}, fmt.Errorf("--target %s: %w", cfg.Target, err)
+	}
+	t := &target{follower: f}
+	if t.handles, err = openTargetHandles(ctx, cfg.Target, len(s.all()), cfg.Conns); err != nil {
+		return nil, check.Options{}, errors.Join(err, t.Stop())
+	}
+	// The time keeps two runs apart that have the same seed.
+	prefix := fmt.Sprintf("dsmbench-%x-%x/", time.Now().UnixNano(), cfg.Seed)
+	return t, check.Options{Origin: origin, Shared: true, Prefix: prefix}, nil
+}
+
+// Stop leaves the group as it is, but for the variables of the run.
+func (t *target) Stop() error { return errors.Join(t.handles.close(), t.follower.stop()) }

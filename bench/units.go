@@ -1,0 +1,45 @@
+package bench
+
+import (
+	"strconv"
+	"time"
+)
+
+// shortDuration is d with three digits and the unit that suits it.
+func shortDuration(d time.Duration) string {
+	switch {
+	case d < time.Microsecond:
+		return strconv.FormatInt(int64(d), 10) + " ns"
+	case d < time.Millisecond:
+		return threeDigits(float64(d)/float64(time.Microsecond)) + " us"
+	case d < time.Second:
+		return threeDigits(float64(d)/float64(time.Millisecond)) + " ms"
+	default:
+		return threeDigits(d.Seconds()) + " s"
+	}
+}
+
+// threeDigits is v, from 1 up, with at least three digits.
+func threeDigits(v float64) string {
+	switch {
+	case v < 9.995:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	case v < 99.95:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	default:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+}
+
+// grouped is n with its thousands apart.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	var out []byte
+	for i := range len(digits) {
+		if i > 0 && digits[i-1] != '-' && (len(digits)-i)%3 == 0 {
+			out = append(out, ',')
+		}
+		out = append(out, digits[i])
+	}
+	return string(out)
+}

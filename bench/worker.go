@@ -1,0 +1,131 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/history"
+)
+
+// schedule is when the phases of a run are, on its clock.
+type schedule struct {
+	begin int64 // of the warm-up
+	count int64 // from here on operations count
+	end   int64 // nothing begins any more
+	rate  float64
+}
+
+// worker is one client: a session at work.
+type worker struct {
+	id      int
+	clients int
+	session uint64
+	memory  memory
+	logbook *logbook
+	chooser *generator
+	clock   clock
+
+	request request
+	answer  answer
+	record  record
+	begun   int64 // operations of the schedule that were begun
+}
+
+// preload writes the client's share of the variables.
+func (c *worker) preload(ctx context.Context, keys int) error {
+	for key := c.id; key < keys; key += c.clients {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c.chooser.preload(&c.request, key)
+		c.do(ctx, c.clock.now(), false)
+		if c.answer.status != history.OK {
+			return fmt.Errorf("bench: preloading %q: %w", c.request.key, c.answer.err)
+		}
+	}
+	return nil
+}
+
+// closedLoop asks for the next thing when it has the answer to the last, until
+// the schedule's end or until stop ends. Operations are bound to ctx alone, so
+// that the last ones can finish.
+func (c *worker) closedLoop(ctx, stop context.Context, s *schedule) {
+	for stop.Err() == nil {
+		now := c.clock.now()
+		if now >= s.end {
+			return
+		}
+		c.chooser.next(&c.request)
+		c.do(ctx, now, now >= s.count)
+	}
+}
+
+// openLoop begins operations when the schedule says, or as soon after as it
+// can: with m clients at a rate of r, client i begins its n-th operation
+// (i + n*m) / r seconds after the beginning.
+func (c *worker) openLoop(ctx, stop context.Context, s *schedule) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		intended := c.intended(s)
+		if intended >= s.end || stop.Err() != nil {
+			return
+		}
+		now := c.clock.now()
+		if now >= s.end {
+			return // what is due is told as not begun
+		}
+		if wait := intended - now; wait > 0 {
+			timer.Reset(time.Duration(wait))
+			select {
+			case <-timer.C:
+			case <-stop.Done():
+				return
+			}
+		}
+		c.begun++
+		c.chooser.next(&c.request)
+		c.do(ctx, intended, intended >= s.count)
+	}
+}
+
+// intended is when the next operation should begin.
+func (c *worker) intended(s *schedule) int64 {
+	nth := float64(c.id) + float64(c.begun)*float64(c.clients)
+	return s.begin + int64(nth/s.rate*float64(time.Second))
+}
+
+// notBegun is how many operations were due before end and never begun.
+func (c *worker) notBegun(s *schedule, end int64) int64 {
+	n := int64(0)
+	for ; c.intended(s) < end; n++ {
+		c.begun++
+	}
+	return n
+}
+
+// do carries out the request, and notes it.
+func (c *worker) do(ctx context.Context, intended int64, counts bool) {
+	r, a := &c.request, &c.answer
+	*a = answer{}
+	start := c.logbook.begin()
+	c.memory.Do(ctx, r, a)
+	if a.session != 0 {
+		c.session = a.session // another one after the first has expired
+	}
+	c.record = record{
+		op: history.Op{
+			Client: c.id, Session: c.session, Kind: r.kind, Key: r.key, Value: r.value,
+			Version: a.version, Position: a.position, Node: a.node, Start: start,
+			Status: a.status, Expect: r.expect,
+			Seq: a.seq, Delta: r.delta, Sum: a.sum, Because: a.because,
+		},
+		intended: min(intended, start), err: a.err, counts: counts,
+	}
+	if r.kind.IsRead() {
+		c.record.op.Value = a.value
+	}
+	c.logbook.end(&c.record)
+	c.chooser.learn(r, a)
+}

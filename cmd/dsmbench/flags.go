@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/seed-8247e700/dsm/bench"
+)
+
+// Formats of the report.
+const (
+	outputTable = "table"
+	outputJSON  = "json"
+)
+
+// options is all that the command line says.
+type options struct {
+	cfg    bench.Config
+	output string
+}
+
+// addFlags defines the flags, with the defaults of the bench package.
+func (o *options) addFlags(f *pflag.FlagSet) {
+	o.cfg = bench.Defaults()
+	c := &o.cfg
+	f.SortFlags = false
+	f.IntVar(&c.Nodes, "nodes", c.Nodes, "`number` of nodes in the group that is started")
+	f.Var((*share)(&c.Writes), "writes", "`share` of the operations that write: 50% or 0.5")
+	f.DurationVar(&c.Duration, "duration", c.Duration, "`time` that counts")
+	f.DurationVar(&c.Warmup, "warmup", c.Warmup, "`time` before it that does not")
+	f.IntVar(&c.Clients, "clients", c.Clients, "`number` of clients, a session each, spread evenly over the nodes")
+	f.IntVar(&c.Conns, "conns", c.Conns, "`number` of connections to each node that its clients share")
+	f.IntVar(&c.Keys, "keys", c.Keys, "`number` of variables")
+	f.IntVar(&c.ValueBytes, "value-size", c.ValueBytes, "`bytes` of a value")
+	f.StringVar(&c.Dist, "dist", c.Dist, "how variables are chosen: `uniform|zipfian`")
+	f.Float64Var(&c.Rate, "rate", c.Rate, "open loop: operations a `second` by schedule, latency from when they should begin (0: closed loop)")
+	f.Var((*share)(&c.Strong), "strong", "`share` of the reads that are strong")
+	f.Var((*share)(&c.Adds), "adds", "`share` of the writes that add to counters")
+	f.Var((*share)(&c.CAS), "cas", "`share` of the writes that compare and set")
+	f.Var((*share)(&c.Dels), "dels", "`share` of the writes that delete")
+	f.StringVar(&c.Delivery, "delivery", c.Delivery, "`safe|agreed`: agreed acknowledges a write a round trip earlier, and what a node that is lost had told may differ from what the others go on with")
+	f.BoolVar(&c.Embedded, "embedded", c.Embedded, "clients use the handles of the nodes in this process, not TCP")
+	f.BoolVar(&c.Processes, "processes", c.Processes, "each node and the registry is a process of its own")
+	f.StringVar(&c.Target, "target", c.Target, "`DSN` of a running group, such as dsm://127.0.0.1:7000, to use instead of starting one")
+	f.Uint64Var(&c.Seed, "seed", 0, "`number` that all that is random comes from (0: from the clock)")
+	f.StringVarP(&o.output, "output", "o", outputTable, "report as `table|json`")
+	f.StringVar(&c.HistFile, "hist", "", "write HdrHistogram percentiles, in ms, to `FILE` for all operations and to FILE.get, FILE.set and so on for each")
+	f.StringVar(&c.HistoryFile, "history", "", "write what clients asked for and were told to `FILE`, a JSON object a line")
+	f.StringVar(&c.DeliveryLogDir, "delivery-log", "", "write what each node delivered to NODE.jsonl in `DIR`, a JSON object a line")
+}
+
+// check completes what the flags left open, and finds what contradicts.
+func (o *options) check(f *pflag.FlagSet) error {
+	if o.output != outputTable && o.output != outputJSON {
+		return fmt.Errorf("--output %s: must be table or json", o.output)
+	}
+	if f.Changed("target") && o.cfg.Target == "" {
+		return errors.New("--target is empty: give the DSN of a group, such as dsm://127.0.0.1:7000")
+	}
+	if o.cfg.Target != "" {
+		for _, name := range []string{"nodes", "delivery"} {
+			if f.Changed(name) {
+				return fmt.Errorf("--%s is the running group's own choice: leave it out with --target", name)
+			}
+		}
+	}
+	if o.cfg.Embedded && f.Changed("conns") {
+		return errors.New("--conns: embedded handles have no connections; leave it out with --embedded")
+	}
+	if o.cfg.Seed == 0 {
+		o.cfg.Seed = uint64(time.Now().UnixNano()) ^ uint64(os.Getpid())<<40
+	}
+	return o.cfg.Validate()
+}
+
+// share is a flag that reads 50% and 0.5 alike.
+type share float64
+
+// String shows the share as it may be written.
+func (s *share) String() string {
+	return strconv.FormatFloat(float64(*s)*100, 'f', -1, 64) + "%"
+}
+
+// Set reads it.
+func (s *share) Set(text string) error {
+	v, err := bench.ParseShare(text)
+	if err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), bench.ErrConfig.Error()+": "))
+	}
+	*s = share(v)
+	return nil
+}
+
+// Type names it in the help.
+func (s *share) Type() string { return "share" }

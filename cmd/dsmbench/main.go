@@ -1,0 +1,142 @@
+// Command dsmbench loads a group of dsm nodes and proves that what they did was
+// in order. See its --help, and package bench for how it works.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/seed-8247e700/dsm/bench"
+)
+
+// Exit statuses.
+const (
+	exitPass  = 0
+	exitFail  = 1 // the run failed, or could not be made
+	exitUsage = 2 // the command line is wrong
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the program at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// errUsage is wrapped by errors of the command line.
+var errUsage = errors.New("usage")
+
+// errFailed says that a run was made and has not passed, which the report has
+// told already.
+var errFailed = errors.New("FAIL")
+
+// run is main with its surroundings as arguments.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cmd := newCommand(stdout, stderr)
+	cmd.SetArgs(doubleDashes(args, cmd.Flags()))
+	err := cmd.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return exitPass
+	case errors.Is(err, errFailed):
+		return exitFail
+	case errors.Is(err, errUsage), errors.Is(err, bench.ErrConfig):
+		fmt.Fprintf(stderr, "dsmbench: %s\nRun dsmbench --help for all flags.\n", withoutPrefix(err))
+		return exitUsage
+	default:
+		fmt.Fprintf(stderr, "dsmbench: %s\n", withoutPrefix(err))
+		return exitFail
+	}
+}
+
+// withoutPrefix is an error's text without what only programs need to know.
+func withoutPrefix(err error) string {
+	text := strings.TrimPrefix(err.Error(), errUsage.Error()+": ")
+	text = strings.TrimPrefix(text, bench.ErrConfig.Error()+": ")
+	return strings.TrimPrefix(text, "bench: ")
+}
+
+func newCommand(stdout, stderr io.Writer) *cobra.Command {
+	o := &options{}
+	cmd := &cobra.Command{
+		Use:   "dsmbench",
+		Short: "Load a group of dsm nodes and prove that what they did was in order",
+		Long: `Dsmbench starts a registry and a group of nodes, or joins a running group, puts
+it under load, and prints how fast operations were and whether the order that
+the nodes agreed on, and all that clients were told, is as promised: PASS, or
+FAIL and exit status 1. A flag may be written with one dash or two.`,
+		Example: `  dsmbench -nodes 4 -writes 50%
+  dsmbench --nodes 3 --writes 0.1 --dist zipfian --rate 5000
+  dsmbench -target dsm://10.0.0.1:7000,10.0.0.2:7000 -duration 20s`,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%w: %q is no flag, and there are no other arguments", errUsage, args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(cmd.Flags()); err != nil {
+				return fmt.Errorf("%w: %w", errUsage, err)
+			}
+			return o.run(cmd.Context(), stdout, stderr)
+		},
+	}
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
+	cmd.CompletionOptions.DisableDefaultCmd = true
+	o.addFlags(cmd.Flags())
+	cmd.AddCommand(newChildCommand())
+	return cmd
+}
+
+// run makes the run and shows its report.
+func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
+	if o.output == outputTable {
+		if _, err := fmt.Fprintln(stdout, o.cfg.SetUp()); err != nil {
+			return err
+		}
+	}
+	_, onTerminal := terminalWidth(stderr)
+	report, err := bench.Run(ctx, o.cfg, bench.Env{Notices: stderr, Progress: onTerminal})
+	if err != nil {
+		return err
+	}
+	if o.output == outputJSON {
+		err = report.WriteJSON(stdout)
+	} else {
+		width, _ := terminalWidth(stdout)
+		err = report.WriteTables(stdout, width)
+	}
+	if err == nil && !report.Pass {
+		err = errFailed
+	}
+	return err
+}
+
+// defaultWidth is that of what is no terminal.
+const defaultWidth = 120
+
+// terminalWidth is how many characters a line of w takes, and whether w is a
+// terminal.
+func terminalWidth(w io.Writer) (width int, terminal bool) {
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return defaultWidth, false
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil || width < 40 {
+		return defaultWidth, true
+	}
+	return width, true
+}
