@@ -108,7 +108,7 @@ func (s *script) state(n *scripted) string {
 		}
 		if f.cut != nil {
 			fmt.Fprintf(&b, "   cut: base %d clock %d%s, acknowledged: %v\n", f.cut.Base, f.cut.Clock,
-				describeEntries(f.cut.Entries, f.cut.Members), f.acked)
+				describeEntries(f.cut.Entries, f.cut.Members), c.CutAcknowledged())
 		}
 	}
 	for _, k := range c.future {

@@ -7,7 +7,7 @@
 //
 //	result := sim.Run(seed, sim.Options{})
 //	if result.Violation != "" {
-//		// Run(seed, sim.Options{Trace: os.Stderr}) shows how it came about
+//		// Run(seed, sim.Options{Trace: show}) tells how it came about
 //	}
 //
 // What is real and what is a model: the nodes are isis.Node values, driven as a

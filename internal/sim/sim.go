@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"runtime/debug"
 
@@ -24,7 +23,7 @@ type Options struct {
 	Steps int
 
 	// Trace receives one line for each event. Default: none.
-	Trace io.Writer
+	Trace func(line string)
 }
 
 // Result is what a run came to.
@@ -134,7 +133,7 @@ func (w *world) fail(format string, args ...any) {
 func (w *world) tracing() bool { return w.options.Trace != nil }
 
 func (w *world) trace(format string, args ...any) {
-	fmt.Fprintf(w.options.Trace, format+"\n", args...)
+	w.options.Trace(fmt.Sprintf(format, args...))
 }
 
 // chance is true with probability p.

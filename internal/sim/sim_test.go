@@ -2,8 +2,8 @@ package sim_test
 
 import (
 	"flag"
-	"os"
-	"strings"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/seed-8247e700/dsm/internal/sim"
@@ -24,7 +24,7 @@ func TestAgreed(t *testing.T) { runSeeds(t, sim.Options{Agreed: true}) }
 
 func runSeeds(t *testing.T, options sim.Options) {
 	if *seed != 0 {
-		options.Trace = os.Stdout
+		options.Trace = func(line string) { fmt.Println(line) }
 		if r := sim.Run(*seed, options); r.Violation != "" {
 			t.Errorf("seed %d: %s", *seed, r.Violation)
 		}
@@ -59,10 +59,10 @@ func runSeeds(t *testing.T, options sim.Options) {
 // TestReplay holds that a seed decides everything.
 func TestReplay(t *testing.T) {
 	for s := uint64(1); s <= 20; s++ {
-		var first, second strings.Builder
-		a := sim.Run(s, sim.Options{Trace: &first})
-		b := sim.Run(s, sim.Options{Trace: &second})
-		if a != b || first.String() != second.String() {
+		var first, second []string
+		a := sim.Run(s, sim.Options{Trace: func(line string) { first = append(first, line) }})
+		b := sim.Run(s, sim.Options{Trace: func(line string) { second = append(second, line) }})
+		if a != b || !slices.Equal(first, second) {
 			t.Fatalf("seed %d: two runs differ", s)
 		}
 	}
