@@ -42,7 +42,7 @@ type clientWrite struct {
 }
 
 func newClientConn(r *replica, conn net.Conn) *clientConn {
-	limit := r.cfg.MaxValueBytes + 1024 + 256
+	limit := r.cfg.MaxValueBytes + maxKeyBytes + wire.RequestOverheadBytes
 	return &clientConn{
 		r:      r,
 		conn:   conn,
@@ -81,7 +81,32 @@ func (c *clientConn) readRequests() error {
 			c.submitWrites()
 			c.flushReplies()
 		}
+		if err := c.awaitReader(); err != nil {
+			return err
+		}
 	}
+}
+
+// slowReader is how many bytes of replies may wait for a client before it is not
+// read from any more, and slowPause how often it is looked at then.
+const (
+	slowReader = 16 << 20
+	slowPause  = 2 * time.Millisecond
+)
+
+// awaitReader waits while the client is far behind in reading replies.
+func (c *clientConn) awaitReader() error {
+	for c.out.Buffered() > slowReader {
+		c.flushReplies() // which notices that the connection is broken
+		c.mu.Lock()
+		err := c.err
+		c.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		<-time.After(slowPause)
+	}
+	return nil
 }
 
 // take answers a request in place if it can, and hands it on if not. The
@@ -102,6 +127,10 @@ func (c *clientConn) take(req *wire.Request) {
 		p := c.parked(req)
 		c.post(req.ID, func() { c.r.park(p) })
 	case wire.RequestWrite:
+		if !mayWrite(req.Command.Op) {
+			c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusBadRequest})
+			return
+		}
 		if c.r.leaving.Load() {
 			c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
 			return
@@ -114,6 +143,10 @@ func (c *clientConn) take(req *wire.Request) {
 		c.takeRare(req)
 	}
 }
+
+// mayWrite tells whether a client may have a command ordered. Ticks, audits and
+// votes are the members' own.
+func mayWrite(op wire.Op) bool { return op >= wire.OpSet && op <= wire.OpCloseSession }
 
 // takeRare takes the requests whose answer needs the protocol loop.
 func (c *clientConn) takeRare(req *wire.Request) {
@@ -147,9 +180,9 @@ func (c *clientConn) takeRare(req *wire.Request) {
 }
 
 // parked copies a read out of the reader's buffer.
-func (c *clientConn) parked(req *wire.Request) parkedRead {
+func (c *clientConn) parked(req *wire.Request) *parkedRead {
 	id := req.ID
-	p := parkedRead{
+	p := &parkedRead{
 		position: req.Position,
 		key:      string([]byte(req.Key)),
 		conn:     c,
@@ -158,9 +191,11 @@ func (c *clientConn) parked(req *wire.Request) parkedRead {
 			c.reply(&reply)
 		},
 	}
-	if req.Timeout > 0 {
-		p.deadline = time.Now().Add(req.Timeout)
+	timeout := req.Timeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
 	}
+	p.deadline = time.Now().Add(timeout)
 	return p
 }
 

@@ -155,6 +155,9 @@ func (c *Config) validate() error {
 	return nil
 }
 
+// maxKeyBytes bounds a key.
+const maxKeyBytes = 1 << 10
+
 const idCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 func checkAddress(field, addr string) error {

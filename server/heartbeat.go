@@ -122,7 +122,9 @@ func (r *replica) pulse(ctx context.Context) {
 		}
 		r.post(func() {
 			now := time.Now()
+			r.pulsed = now
 			r.expireReads(now)
+			r.expireWrites(now)
 			r.orderTime(now)
 			if now.Sub(r.beat.last) >= r.beat.interval {
 				r.sendBeat(now)

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"sync"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
@@ -72,14 +74,16 @@ type waiter struct {
 // waiters is a FIFO of those whose commands are under way, in the order of
 // submission, which is the order of delivery.
 type waiters struct {
-	ring []pendingCommand // length a power of two
-	head int
-	n    int
+	ring    []pendingCommand // length a power of two
+	head    int
+	n       int
+	expired int // the oldest so many were told that time is up
 }
 
 type pendingCommand struct {
 	waiter
-	bytes int // of the command, as admitted
+	bytes int       // of the command, as admitted
+	since time.Time // roughly when it was submitted
 }
 
 func (w *waiters) push(p pendingCommand) {
@@ -102,7 +106,24 @@ func (w *waiters) pop() (pendingCommand, bool) {
 	w.ring[w.head] = pendingCommand{}
 	w.head = (w.head + 1) & (len(w.ring) - 1)
 	w.n--
+	w.expired = max(w.expired-1, 0)
 	return p, true
+}
+
+// expire returns, one by one, who has waited since before a time and was not
+// told so yet. The place in the FIFO remains.
+func (w *waiters) expire(before time.Time) (waiter, bool) {
+	if w.expired == w.n {
+		return waiter{}, false
+	}
+	p := &w.ring[(w.head+w.expired)&(len(w.ring)-1)]
+	if !p.since.Before(before) {
+		return waiter{}, false
+	}
+	w.expired++
+	late := p.waiter
+	p.waiter = waiter{}
+	return late, true
 }
 
 // turnstile gives the protocol state one owner at a time. Whoever brings work
@@ -135,6 +156,23 @@ func (t *turnstile) admitLocked() bool {
 	return !t.stopped
 }
 
+// admitWithinLocked is admitLocked, and gives up at the end of ctx.
+func (t *turnstile) admitWithinLocked(ctx context.Context) bool {
+	if t.admitted <= t.limit || t.stopped {
+		return !t.stopped
+	}
+	stop := context.AfterFunc(ctx, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.room.Broadcast()
+	})
+	defer stop()
+	for t.admitted > t.limit && !t.stopped && ctx.Err() == nil {
+		t.room.Wait()
+	}
+	return !t.stopped && ctx.Err() == nil
+}
+
 // enterLocked makes the caller the owner if there is none. It unlocks.
 func (t *turnstile) enterLocked() bool {
 	own := !t.owned && !t.stopped
@@ -146,12 +184,15 @@ func (t *turnstile) enterLocked() bool {
 }
 
 // next hands the owner the work that has come, nil when there is none: then it
-// is the owner no more. released is what it has delivered meanwhile.
+// is the owner no more. done is what it has worked on before, released the bytes
+// of the commands that are not under way any more.
 func (t *turnstile) next(done *inbox, released int) *inbox {
+	if done != nil {
+		done.reset()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if done != nil {
-		done.reset()
 		t.spare = done
 	}
 	if released > 0 {
@@ -161,12 +202,19 @@ func (t *turnstile) next(done *inbox, released int) *inbox {
 			t.room.Broadcast()
 		}
 	}
-	if t.in.empty() || t.stopped {
+	if t.in.empty() {
 		t.owned = false
-		t.room.Broadcast()
 		return nil
 	}
 	work := t.in
 	t.in = t.spare
 	return work
+}
+
+// keep takes back what the owner has worked on, who goes on as another goroutine.
+func (t *turnstile) keep(done *inbox) {
+	done.reset()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.spare = done
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -32,9 +33,11 @@ func (c localConn) Get(ctx context.Context, key string, position uint64, strong 
 
 func (c localConn) getLater(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
 	answer := make(chan wire.Reply, 1)
-	p := parkedRead{position: position, key: key, done: func(reply wire.Reply) { answer <- reply }}
+	p := &parkedRead{position: position, key: key, done: func(reply wire.Reply) { answer <- reply }}
 	if deadline, ok := ctx.Deadline(); ok {
 		p.deadline = deadline
+	} else {
+		p.deadline = time.Now().Add(defaultTimeout)
 	}
 	posted := c.r.post(func() {
 		if strong {
@@ -49,6 +52,8 @@ func (c localConn) getLater(ctx context.Context, key string, position uint64, st
 	select {
 	case reply := <-answer:
 		return reply, nil
+	case <-c.r.ended:
+		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	case <-ctx.Done():
 		return wire.Reply{}, ctx.Err()
 	}
@@ -73,13 +78,19 @@ func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.
 	if !c.r.serving.Load() || c.r.leaving.Load() {
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
+	if !mayWrite(cmd.Op) {
+		return wire.Reply{Status: wire.StatusBadRequest}, nil
+	}
 	if err := ctx.Err(); err != nil {
 		return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)
 	}
 	w := calls.Get().(*call)
 	w.raw = cmd.Append(w.raw[:0])
-	if !c.r.submit(w.raw, waiter{call: w.finish}) {
+	if !c.r.submit(ctx, w.raw, waiter{call: w.finish}) {
 		calls.Put(w)
+		if err := ctx.Err(); err != nil {
+			return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)
+		}
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
 	select {

@@ -280,7 +280,7 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 	r := &replica{
 		cfg: &n.cfg, log: n.log.With("incarnation", incarnation), self: self,
 		group: d.GetGroup(), generation: d.GetGeneration(), settings: settings,
-		ended: make(chan struct{}), joined: make(chan struct{}),
+		ended: make(chan struct{}), joined: make(chan struct{}), pulsed: time.Now(),
 		clients: clientSet{conns: map[*clientConn]struct{}{}},
 		core: isis.New(isis.Config{
 			Self: self, Agreed: settings.GetAgreedDelivery(), Window: n.cfg.Window,

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,9 +49,9 @@ type replica struct {
 
 	core      *isis.Node
 	waiting   waiters
-	released  int // bytes of commands delivered in this turn
+	released  int // bytes of commands delivered or refused since the last turn began
 	dirty     []*clientConn
-	parked    []parkedRead
+	parked    parking
 	barrier   *barrier // the latest
 	submitted uint64   // commands given to the core
 	outcome   store.Outcome
@@ -65,12 +67,14 @@ type replica struct {
 	ackTimer   *time.Timer
 	ackArmed   bool
 	background sync.WaitGroup
+	pulsed     time.Time // the last pulse
 }
 
 // limits are the bounds that count in the ordered state. They must be equal on
 // all nodes of a group.
 func (r *replica) limits() store.Limits {
 	return store.Limits{
+		MaxKeyBytes:   maxKeyBytes,
 		MaxValueBytes: r.cfg.MaxValueBytes,
 		SessionTTL:    time.Duration(r.settings.GetSessionTtlMs()) * time.Millisecond,
 	}
@@ -91,6 +95,10 @@ func (r *replica) detection() time.Duration {
 // Receive takes messages from a link. (transport.Handler)
 func (r *replica) Receive(from isis.MemberID, msgs []isis.Message) {
 	r.mu.Lock()
+	if r.stopped {
+		r.mu.Unlock()
+		return
+	}
 	for i := range msgs {
 		r.in.addPeer(from, &msgs[i])
 	}
@@ -114,25 +122,31 @@ func (r *replica) post(fn func()) bool {
 	return true
 }
 
-// do is post, and waits until fn has been called.
+// do is post, and waits until fn has been called. It must not be called by the
+// owner of the turn. When it tells that fn was not called, the replica has ended.
 func (r *replica) do(fn func()) bool {
-	done := make(chan struct{})
-	if !r.post(func() { defer close(done); fn() }) {
-		return false
+	called := make(chan struct{})
+	if r.post(func() { fn(); close(called) }) {
+		select {
+		case <-called:
+			return true
+		case <-r.ended:
+		}
 	}
+	<-r.ended
 	select {
-	case <-done:
+	case <-called:
 		return true
-	case <-r.ended:
+	default:
 		return false
 	}
 }
 
-// submit takes a client's command. It may wait for admission, and tells whether
-// the command was taken; then the waiter is told its result.
-func (r *replica) submit(raw []byte, w waiter) bool {
+// submit takes a command of the process itself. It may wait for admission, and
+// tells whether the command was taken; then the waiter is told its result.
+func (r *replica) submit(ctx context.Context, raw []byte, w waiter) bool {
 	r.mu.Lock()
-	if !r.admitLocked() {
+	if !r.admitWithinLocked(ctx) {
 		r.mu.Unlock()
 		return false
 	}
@@ -144,21 +158,40 @@ func (r *replica) submit(raw []byte, w waiter) bool {
 	return true
 }
 
-// turns works until nothing is left to do.
+// guestTurns bounds the turns in a row of whoever has brought work. He has work
+// of his own: a link's reader that does not read takes its peer for silent, a
+// client connection's keeps its client waiting.
+const guestTurns = 8
+
+// turns works until nothing is left to do, or hands over to a goroutine that
+// does.
 func (r *replica) turns() {
+	if !r.workOff(guestTurns) {
+		r.background.Go(func() {
+			for !r.workOff(math.MaxInt) {
+			}
+		})
+	}
+}
+
+// workOff takes up to limit turns. It tells whether it has given up the turn:
+// nothing was left, or the replica has ended.
+func (r *replica) workOff(limit int) bool {
 	var work *inbox
-	released := 0
-	for {
+	for range limit {
+		released := r.released
+		r.released = 0
 		if work = r.next(work, released); work == nil {
-			return // and another may own the turn already
+			return true // and another may own the turn already
 		}
 		r.turn(work)
-		released, r.released = r.released, 0
 		if r.failed != nil {
 			r.end()
-			return
+			return true
 		}
 	}
+	r.keep(work)
+	return false
 }
 
 // turn does one turn of the protocol: what came in, what it makes ready, one
@@ -173,11 +206,22 @@ func (r *replica) turn(work *inbox) {
 	for _, call := range work.calls {
 		call()
 	}
+	leaving := r.leaving.Load()
 	for i := range work.commands {
 		c := &work.commands[i]
+		if leaving {
+			r.released += c.end - c.start
+			r.answer(c.waiter, wire.Result{Status: wire.StatusUnavailable})
+			continue
+		}
 		r.order(work.bytes[c.start:c.end], c.waiter)
 	}
 	r.advance()
+	r.flushClients()
+}
+
+// flushClients writes the replies of this turn, once to each client.
+func (r *replica) flushClients() {
 	for _, c := range r.dirty {
 		c.flush()
 	}
@@ -197,7 +241,7 @@ func (r *replica) order(raw []byte, w waiter) {
 		r.answer(w, wire.Result{Position: r.core.Position() + 1})
 		w = waiter{}
 	}
-	r.waiting.push(pendingCommand{waiter: w, bytes: len(raw)})
+	r.waiting.push(pendingCommand{waiter: w, bytes: len(raw), since: r.pulsed})
 }
 
 // orderOwn orders a command of the node itself.
@@ -282,16 +326,16 @@ func (r *replica) end() {
 	for i := range rest.commands {
 		r.answer(rest.commands[i].waiter, wire.Result{Status: wire.StatusUnavailable})
 	}
-	for _, p := range r.parked {
-		p.done(wire.Reply{Status: wire.StatusUnavailable})
+	r.refuseReads()
+	for _, w := range r.audits.waiting {
+		w.done(wire.Reply{Status: wire.StatusUnavailable})
 	}
-	r.parked = nil
-	for _, c := range r.dirty {
-		c.flush()
-	}
+	r.audits.waiting = nil
+	r.flushClients()
 	for _, f := range r.feeds {
 		f.close(r.failed)
 	}
+	r.feeds = nil
 	r.ackTimer.Stop()
 	r.reason = r.failed
 	close(r.ended)

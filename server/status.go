@@ -70,7 +70,7 @@ func (r *replica) statusJSON() []byte {
 func (r *replica) info() wire.Info {
 	return wire.Info{
 		Group: r.group, Generation: r.generation, NodeID: r.self.ID, Incarnation: r.self.Incarnation,
-		MaxKeyBytes: 1024, MaxValueBytes: uint32(r.cfg.MaxValueBytes), MaxInFlight: uint32(r.cfg.MaxInFlight),
+		MaxKeyBytes: maxKeyBytes, MaxValueBytes: uint32(r.cfg.MaxValueBytes), MaxInFlight: uint32(r.cfg.MaxInFlight),
 		SessionTTL: time.Duration(r.settings.GetSessionTtlMs()) * time.Millisecond,
 	}
 }
