@@ -165,6 +165,35 @@ func TestWriterPartialTry(t *testing.T) {
 	})
 }
 
+// While the goroutine writes, nothing may overtake it, even if the socket would
+// take it.
+func TestWriterDoesNotOvertakeItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pipe, far := net.Pipe()
+		l := &limited{Conn: pipe}
+		w := NewWriter(l, 100)
+		for _, s := range []string{"abcdef", "ghi"} {
+			if err := w.Append([]byte(s)); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait() // the goroutine waits for a reader
+		}
+		rest := make([]byte, 6)
+		if _, err := io.ReadFull(far, rest); err != nil {
+			t.Fatal(err)
+		}
+		if got := l.took.String() + string(rest); got != "abcdefghi" {
+			t.Fatalf("got %q", got)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestWriterAllocatesNothing(t *testing.T) {
 	near, far := tcpPair(t)
 	w := NewWriter(near, 1<<20)

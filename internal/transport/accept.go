@@ -164,9 +164,6 @@ func (l *link) answer(g greeting) (wire.HelloReply, stream.Claim) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fits := !l.closed && l.dead == nil && l.settleLocked(g.claim)
-	if fits {
-		l.out.Join(g.claim) // the dialler may count on it once it has the reply
-	}
 	mine := l.claimLocked()
 	r := wire.HelloReply{Status: wire.StatusOK, Extra: appendClaim(nil, mine)}
 	if !fits {

@@ -58,7 +58,6 @@ func (l *link) attach(conn net.Conn, mine, theirs stream.Claim) (*attachment, er
 	case !l.settleLocked(theirs) || l.out.Epoch() != mine.Epoch:
 		return nil, errNotReady
 	}
-	l.out.Join(theirs)
 	if err := l.out.Resume(theirs); err != nil {
 		l.dieLocked(err)
 		return nil, err

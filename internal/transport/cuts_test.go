@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -21,6 +22,20 @@ type inbox struct {
 	mu   sync.Mutex // guards what follows
 	next map[isis.MemberID]uint64
 	sum  int
+	kept []keptPayload
+}
+
+// keptPayload is a payload that the node keeps after Receive, as it may.
+type keptPayload struct{ got, want []byte }
+
+func (in *inbox) checkKept() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for i, p := range in.kept {
+		if !bytes.Equal(p.got, p.want) {
+			in.t.Fatalf("payload %d of %d kept was overwritten", i, len(in.kept))
+		}
+	}
 }
 
 // numbered is message i from one node to another: of all shapes and sizes.
@@ -64,6 +79,10 @@ func (in *inbox) Receive(from isis.MemberID, msgs []isis.Message) {
 			return
 		}
 		in.next[from]++
+		in.kept = append(in.kept, keptPayload{msgs[i].Payload, want.Payload})
+		if want.State != nil {
+			in.kept = append(in.kept, keptPayload{msgs[i].State.Entries[0].Payload, want.State.Entries[0].Payload})
+		}
 		in.sum++
 	}
 }
@@ -191,6 +210,9 @@ func runCuts(t *testing.T, seed uint64, nodes, turns int) {
 	t.Logf("%d messages, %d cuts", total, cuts)
 	if cuts < 1000 {
 		t.Fatalf("only %d cuts: the test shows nothing", cuts)
+	}
+	for _, in := range boxes {
+		in.checkKept()
 	}
 	// Confirmations follow, with the pings at the latest.
 	after(t, time.Second)

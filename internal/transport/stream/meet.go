@@ -15,8 +15,8 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	// Resume: send from where the peer's claim says, which Resume has to be
-	// told; the peer does the same.
+	// Resume: send from where the peer's claim says, once Resume was called
+	// with it; the peer does the same.
 	Resume Verdict = iota + 1
 
 	// Wait: the peer is not ready for this stream, which has not begun for it.
@@ -63,14 +63,9 @@ func (s *Stream) knows(c Claim) bool {
 	return (c.PeerEpoch == 0 || c.PeerEpoch == s.epoch) && (s.peerEpoch == 0 || s.peerEpoch == c.Epoch)
 }
 
-// Join notes the peer's epoch, after a verdict of Resume. The peer may begin to
-// count on it as soon as it has been told.
-func (s *Stream) Join(c Claim) {
-	s.peerEpoch = c.Epoch
-}
-
-// Resume goes on from what the peer has taken, on a new connection. It follows a
-// verdict of Resume for the same claim.
+// Resume goes on from what the peer has taken, on a new connection, and notes the
+// peer's epoch. It follows a verdict of Resume for the same claim. An error means
+// that the peer took back what it had confirmed.
 func (s *Stream) Resume(c Claim) error {
 	if err := s.Confirm(c.Received); err != nil {
 		return err
@@ -78,6 +73,6 @@ func (s *Stream) Resume(c Claim) error {
 	if c.Received != s.base {
 		return fmt.Errorf("%w: %d taken after %d were confirmed", ErrConfirm, c.Received, s.base)
 	}
-	s.sent = c.Received
+	s.sent, s.peerEpoch = c.Received, c.Epoch
 	return nil
 }

@@ -33,7 +33,9 @@ func TestMeet(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := New(5, testLimits)
-			s.Join(Claim{Epoch: c.peerEpoch})
+			if err := s.Resume(Claim{Epoch: c.peerEpoch}); err != nil {
+				t.Fatal(err)
+			}
 			if c.carried {
 				add(t, s, []byte("x"))
 			}
@@ -47,7 +49,9 @@ func TestMeet(t *testing.T) {
 
 func TestMeetAfterConfirmation(t *testing.T) {
 	s := New(5, testLimits)
-	s.Join(Claim{Epoch: 9})
+	if err := s.Resume(Claim{Epoch: 9}); err != nil {
+		t.Fatal(err)
+	}
 	add(t, s, []byte("x"))
 	s.Flush(0)
 	theirs := Claim{Epoch: 9, PeerEpoch: 5}

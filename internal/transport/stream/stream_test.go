@@ -85,10 +85,6 @@ func TestStreamsModel(t *testing.T) {
 				if v := e.out.Meet(theirs); v != Resume {
 					t.Fatalf("verdict %d on %+v, own %+v", v, theirs, claims[i])
 				}
-				e.out.Join(theirs)
-				if !joined {
-					continue
-				}
 				if err := e.out.Resume(theirs); err != nil {
 					t.Fatal(err)
 				}
@@ -203,6 +199,27 @@ func TestConfirmRefusesNonsense(t *testing.T) {
 		if err := s.Confirm(offset); err != nil {
 			t.Errorf("offset %d: %v", offset, err)
 		}
+	}
+}
+
+// A connection may tell late what it took: the peer has confirmed it already.
+func TestConfirmationOvertakesTheWrite(t *testing.T) {
+	s := New(1, testLimits)
+	if err := s.Ping(0); err != nil {
+		t.Fatal(err)
+	}
+	first := uint64(len(s.Unsent()))
+	add(t, s, []byte("abc"))
+	s.Flush(0)
+	if err := s.Confirm(first); err != nil {
+		t.Fatal(err)
+	}
+	if s.Sent() != first || len(s.Unsent()) != s.Kept() {
+		t.Fatalf("goes on at %d with %d bytes, %d are kept", s.Sent(), len(s.Unsent()), s.Kept())
+	}
+	s.Wrote(first)
+	if s.Sent() != first {
+		t.Fatalf("the late report moved it to %d", s.Sent())
 	}
 }
 
