@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -174,6 +173,7 @@ const (
 	faultSilence     // executed, never answered
 	faultIgnore      // not executed, never answered
 	faultGarbage
+	faultStale // it answers from the beginning of the order
 )
 
 // fakeNode serves a fakeGroup, over connections of the cluster.
@@ -364,6 +364,9 @@ func (n *fakeNode) handle(r *wire.Request, info wire.Info) []byte {
 		return []byte("garbage, garbage")
 	case faultIgnore:
 		return nil
+	case faultStale:
+		reply.Status = wire.StatusNotFound
+		return wire.AppendReply(nil, &reply)
 	case faultUnavailable:
 		reply.Status = wire.StatusUnavailable
 		return wire.AppendReply(nil, &reply)
@@ -414,10 +417,6 @@ func (g *fakeGroup) answer(r *wire.Request, reply *wire.Reply, lag uint64, info 
 		g.mu.Unlock()
 	}
 }
-
-// bound gives the handle's options to a connector of its own, for tests of the
-// client alone.
-func (c *fakeCluster) options() client.Options { return client.Options{DialContext: c.dial} }
 
 // wantErr fails the test unless err is all of the sentinels.
 func wantErr(t testing.TB, err error, sentinels ...error) {

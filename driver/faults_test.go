@@ -15,7 +15,7 @@ import (
 )
 
 // Under random faults, every acknowledged write took effect once, one whose
-// error says so did not, and no session ever sees anything younger than what it
+// error says so did not, and no session ever sees anything older than what it
 // has seen before.
 func TestRandomFaults(t *testing.T) {
 	seeds := 60

@@ -163,7 +163,7 @@ func (op *operation) judge(l *link, reply wire.Reply, position uint64) (wire.Rep
 	switch reply.Status {
 	case wire.StatusOK, wire.StatusNotFound, wire.StatusConflict, wire.StatusNotInteger, wire.StatusOverflow:
 		if op.kind == kindGet && reply.Position < position {
-			// Younger than what the session has seen: never to be shown.
+			// Older than what the session has seen: never to be shown.
 			return op.again(l, fmt.Errorf("%w: node %s answered from position %d, asked for %d",
 				ErrProtocol, l.info.NodeID, reply.Position, position))
 		}

@@ -228,6 +228,27 @@ func TestEveryFaultIsRetried(t *testing.T) {
 	}
 }
 
+// A server that answers a read from before what the session has seen, which no
+// good one does, is not believed.
+func TestStaleAnswerIsNotShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(2)
+		db := c.open(t, "")
+		defer db.Close()
+		v, err := db.Set(t.Context(), "k", []byte("seen"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.nodes[db.Stats().Server].set(func(n *fakeNode) { n.faults = func(*wire.Request) fault { return faultStale } })
+		if got, err := db.Get(t.Context(), "k"); err != nil || got.Version != v {
+			t.Errorf("%d, %v", got.Version, err)
+		}
+		if s := db.Stats(); s.Retries != 1 || s.FailOvers != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // A write that may have been executed and meets its context's end is unknown,
 // also when the last attempts certainly were not.
 func TestOutcomeUnknownAfterRetries(t *testing.T) {

@@ -130,6 +130,33 @@ func TestPoolWaiterLeaves(t *testing.T) {
 	})
 }
 
+// A link that comes for a caller who is just going away goes to the next.
+func TestPoolGrantMeetsLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "max_in_flight=2&max_open_conns=1")
+		defer db.Close()
+		p := db.pool
+		held, err := p.get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaving := &waiter{got: make(chan grant, 1)}
+		p.mu.Lock()
+		p.waiters = append(p.waiters, leaving)
+		p.waiting.Add(1)
+		p.mu.Unlock()
+		p.put(held)
+		if len(leaving.got) != 1 {
+			t.Fatal("the link was not handed over")
+		}
+		wantErr(t, p.leave(leaving, context.Canceled), context.Canceled)
+		if _, err := db.Set(t.Context(), "k", nil); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestPoolIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)

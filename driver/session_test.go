@@ -84,6 +84,41 @@ func TestSessionExpiredUnnoticed(t *testing.T) {
 	})
 }
 
+// The keeper finds out while a write is in flight: that one is told, and no other.
+func TestSessionExpiredInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "timeout=10m")
+		defer db.Close()
+		if _, err := db.SessionID(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.nodes["a:1"].set(func(n *fakeNode) {
+			n.delay = func(r *wire.Request) time.Duration {
+				if r.Command.Op == wire.OpSet {
+					return 2 * time.Minute
+				}
+				return 0
+			}
+		})
+		ended := make(chan error)
+		go func() {
+			_, err := db.Set(t.Context(), "k", nil)
+			ended <- err
+		}()
+		synctest.Wait()
+		c.group.expireAll()
+		<-time.After(time.Minute)
+		if n := c.group.count(wire.OpRenewSession); n == 0 {
+			t.Error("the keeper did not look")
+		}
+		wantErr(t, <-ended, ErrSessionExpired)
+		if _, err := db.Set(t.Context(), "k", nil); err != nil {
+			t.Errorf("told again: %v", err)
+		}
+	})
+}
+
 // Sessions that do not write are renewed within a third of their time, those
 // that write are not.
 func TestKeeper(t *testing.T) {

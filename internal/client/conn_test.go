@@ -250,16 +250,18 @@ func TestWatchdog(t *testing.T) {
 func TestWatchdogRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, counting := dialPeer(t, wire.Info{}, Options{})
-		defer c.Close()
 		ended := get(t.Context(), c, "k")
 		r := p.next()
 		p.reply(wire.Reply{ID: r.ID})
 		<-ended
 		<-time.After(time.Hour)
+		defer c.Close()
 		if n := counting.writes.Load(); n != 1 {
 			t.Errorf("%d writes", n)
 		}
-		if o := c.watchdog; o.running {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.watchdog.running {
 			t.Error("the watchdog still runs")
 		}
 	})

@@ -1,0 +1,53 @@
+package client
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+func newTestCall() *call { return &call{done: make(chan struct{}, 1)} }
+
+// A caller that gives up when its reply has just come takes nothing away from
+// the request that has its slot now.
+func TestAbandonAfterReply(t *testing.T) {
+	s := slots{limit: 1}
+	first, second := newTestCall(), newTestCall()
+	if !s.finish(&wire.Reply{ID: s.take(first), Version: 1}) {
+		t.Fatal("the first reply finds nobody")
+	}
+	id := s.take(second)
+	if s.abandon(first) {
+		t.Error("the first call was given up although its reply has come")
+	}
+	if !s.finish(&wire.Reply{ID: id, Version: 2}) || len(second.done) != 1 || second.reply.Version != 2 {
+		t.Errorf("the second call: %+v", second)
+	}
+	if s.finish(&wire.Reply{ID: id}) {
+		t.Error("a second reply to the same request was taken")
+	}
+}
+
+// When a connection fails, requests of batches that nobody began to write were
+// not sent.
+func TestFailAllTellsWhatWasSent(t *testing.T) {
+	s := slots{limit: 3}
+	cause := errors.New("broken")
+	calls := []*call{newTestCall(), newTestCall(), newTestCall()}
+	for i, c := range calls {
+		s.take(c)
+		c.batch = uint64(i + 1)
+	}
+	turn := s.queue()
+	s.failAll(cause, 2)
+	for i, c := range calls {
+		if len(c.done) != 1 || !errors.Is(c.err, cause) || errors.Is(c.err, wire.ErrNotSent) != (i == 2) {
+			t.Errorf("call %d: %v", i, c.err)
+		}
+		if s.abandon(c) {
+			t.Errorf("call %d can still be given up", i)
+		}
+	}
+	<-turn
+}
