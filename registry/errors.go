@@ -23,14 +23,14 @@ var (
 )
 
 var (
-	// ErrDegraded: the registry could not save its state and refuses changes
+	// ErrDegraded means: the registry could not save its state and refuses changes
 	// until it is restarted. Whether a change that was just under way has been
 	// saved is unknown, but nobody was told of it.
 	ErrDegraded = errors.New("registry cannot save its state")
-	// ErrUnreachable: no registry answered. Whether the request had an effect is
+	// ErrUnreachable means: no registry answered. Whether the request had an effect is
 	// unknown; all requests may be repeated.
 	ErrUnreachable = errors.New("registry unreachable")
-	// ErrClosed: the registry was closed.
+	// ErrClosed means: the registry was closed.
 	ErrClosed = errors.New("registry closed")
 )
 

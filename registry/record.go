@@ -24,10 +24,15 @@ func encodeState(state membership.State) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the state: %w", err)
 	}
+	return seal(body), nil
+}
+
+// seal puts the header before a body.
+func seal(body []byte) []byte {
 	record := make([]byte, recordHeaderSize, recordHeaderSize+len(body))
 	record[0] = recordVersion
 	binary.LittleEndian.PutUint64(record[1:], xxh3.Hash(body))
-	return append(record, body...), nil
+	return append(record, body...)
 }
 
 func decodeState(record []byte) (membership.State, error) {

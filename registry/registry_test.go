@@ -389,4 +389,3 @@ func TestSlowRequest(t *testing.T) {
 		t.Error(err)
 	}
 }
-

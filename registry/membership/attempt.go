@@ -53,8 +53,7 @@ func (g *Group) chooseLeader(next plan, failed uint64) uint64 {
 func (g *Group) watchAttempt() {
 	a := g.state.Attempt
 	survivors, joiners := g.parts(a)
-	lost := len(g.suspects(survivors)) > 0 ||
-		slices.ContainsFunc(joiners, func(m Member) bool { return g.nodes[m.Incarnation] == nil })
+	lost := len(g.suspects(survivors)) > 0 || !g.intact(a)
 	late := g.now >= g.deadline
 	if !lost && !late {
 		return
@@ -71,6 +70,14 @@ func (g *Group) watchAttempt() {
 	if next, ok := g.plan(); ok {
 		g.propose(next, failed)
 	}
+}
+
+// intact tells whether no joiner of the attempt has gone. One that has gone was
+// told that it is excluded, so the view is not to commit, even if the minimum
+// size leaves nothing else to try for now. (A restarted registry does not know
+// of it; should the view commit then, failure detection excludes the joiner.)
+func (g *Group) intact(a *Attempt) bool {
+	return !slices.ContainsFunc(a.View.Members, func(m Member) bool { return g.nodes[m.Incarnation] == nil })
 }
 
 // parts splits the members of an attempt.

@@ -7,23 +7,23 @@ import (
 
 // What a group refuses. A refusal is certain: nothing was changed.
 var (
-	// ErrInvalid: the request is malformed; its text names the field.
+	// ErrInvalid means: the request is malformed; its text names the field.
 	ErrInvalid = errors.New("invalid request")
-	// ErrIDInUse: the id belongs to a node that is still heard.
+	// ErrIDInUse means: the id belongs to a node that is still heard.
 	ErrIDInUse = errors.New("id in use")
-	// ErrOtherGroup: the node belongs to another group.
+	// ErrOtherGroup means: the node belongs to another group.
 	ErrOtherGroup = errors.New("other group")
-	// ErrOtherGeneration: the node belongs to a generation whose state is gone.
+	// ErrOtherGeneration means: the node belongs to a generation whose state is gone.
 	ErrOtherGeneration = errors.New("other generation")
-	// ErrLastMember: the last member leaves by force only.
+	// ErrLastMember means: the last member leaves by force only.
 	ErrLastMember = errors.New("last member")
-	// ErrMinMembers: the group would become smaller than its minimum size.
+	// ErrMinMembers means: the group would become smaller than its minimum size.
 	ErrMinMembers = errors.New("minimum size")
-	// ErrNeedsForce: the command destroys state and was not forced.
+	// ErrNeedsForce means: the command destroys state and was not forced.
 	ErrNeedsForce = errors.New("needs force")
-	// ErrUnknownNode: the incarnation is no member and no joiner (any more).
+	// ErrUnknownNode means: the incarnation is no member and no joiner (any more).
 	ErrUnknownNode = errors.New("unknown node")
-	// ErrFull: the group has MaxNodes nodes.
+	// ErrFull means: the group has MaxNodes nodes.
 	ErrFull = errors.New("group is full")
 )
 

@@ -35,14 +35,11 @@ func (g *Group) totalLoss() bool {
 
 // newGeneration begins anew, without a view. The members of the old one are
 // forgotten: their heartbeats are refused as those of another generation.
-// Joiners stay, but what they reported was about the old state.
+// Joiners stay; all of them become the first view, whatever they reported.
 func (g *Group) newGeneration(reason string) {
 	old := g.committed()
 	for _, m := range old.Members {
 		delete(g.nodes, m.Incarnation)
-	}
-	for _, n := range g.nodes {
-		n.report, n.reportAt = Report{}, 0
 	}
 	g.state.Generation++
 	g.state.Views = nil

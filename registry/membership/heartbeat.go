@@ -34,7 +34,7 @@ func (g *Group) Heartbeat(now time.Duration, from From, report Report) error {
 	if n.unanswered != 0 && n.wedgedFor(n.unanswered) {
 		n.unanswered = 0
 	}
-	if a := g.state.Attempt; a != nil && a.Leader == from.Incarnation && a.View.ID == report.Installed {
+	if a := g.state.Attempt; a != nil && a.Leader == from.Incarnation && a.View.ID == report.Installed && g.intact(a) {
 		g.commit(a.View)
 	}
 	g.decide()

@@ -18,10 +18,12 @@ import (
 //	kill ID, mute ID, deaf ID, stall ID, loading ID; heal ID undoes all but kill
 //	cut A B / mend A B                the link between two nodes
 //	leave ID [force]
-//	away / restart                    of the registry
+//	away, then restart or resume      of the registry: its end, or its process held up
 //	new-generation [force]
-//	claim ID INSTALLED                a heartbeat that claims an attempt installed
+//	claim ID INSTALLED [wedged=N]     a heartbeat that claims an attempt installed
 //	directive ID, status
+//
+// ID is the latest run of a node, ID/INC an older one.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		var s *sim
@@ -82,6 +84,8 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
 	case "restart":
 		s.quiet = false
 		s.restart()
+	case "resume":
+		s.quiet = false
 	case "new-generation":
 		_, err := s.g.NewGeneration(s.now, d.HasArg("force"))
 		s.settle()
@@ -89,7 +93,9 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
 	case "claim":
 		installed, err := strconv.ParseUint(d.CmdArgs[1].Key, 10, 64)
 		n := s.node(first)
-		s.beat(n, Report{View: n.view, Wedged: n.wedged, Installed: installed})
+		wedged := n.wedged
+		d.MaybeScanArgs(t, "wedged", &wedged)
+		s.beat(n, Report{View: n.view, Wedged: wedged, Installed: installed})
 		return err
 	case "directive":
 		s.printDirective(s.node(first))

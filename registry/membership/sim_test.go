@@ -15,7 +15,7 @@ type sim struct {
 	saved State
 	now   time.Duration
 	pace  time.Duration // of the steps of run
-	nodes []*simNode // every run of every node, in order of registration
+	nodes []*simNode    // every run of every node, in order of registration
 	cuts  map[[2]string]bool
 	told  uint64 // revision that was pushed
 	out   strings.Builder
@@ -50,7 +50,6 @@ type simNode struct {
 }
 
 var errCrashed = errors.New("the registry crashed")
-
 
 func newSim(settings Settings) *sim {
 	s := &sim{cuts: make(map[[2]string]bool), pace: 5 * time.Millisecond}
@@ -124,10 +123,10 @@ func (s *sim) register(r Registration) (*simNode, error) {
 	return n, nil
 }
 
-// node returns the latest run of a node.
+// node returns the latest run of a node, or that which "id/incarnation" names.
 func (s *sim) node(id string) *simNode {
 	for _, n := range slices.Backward(s.nodes) {
-		if n.id == id {
+		if n.id == id || fmt.Sprintf("%s/%d", n.id, n.inc) == id {
 			return n
 		}
 	}
