@@ -276,7 +276,12 @@ func (c *clientConn) flushReplies() {
 func (c *clientConn) goAway(reason string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil || c.stream != nil {
+	if c.err != nil {
+		return
+	}
+	if c.stream != nil {
+		c.stream.addFrame(func(dst []byte) []byte { return wire.AppendGoAway(dst, reason) })
+		c.stream.publish()
 		return
 	}
 	err := c.out.Keep(wire.AppendGoAway(c.out.Buffer(), reason))
@@ -293,6 +298,20 @@ func (c *clientConn) failLocked(err error) {
 	c.err = err
 	if err := c.conn.SetDeadline(time.Unix(1, 0)); err != nil {
 		c.r.log.Debug("client connection ends", "err", err)
+	}
+}
+
+// streamGrace is how long a reader of the deliveries has to take the last ones.
+const streamGrace = time.Second
+
+// end closes the connection with the replica. A stream has ended then, and is
+// closed once its last deliveries are written.
+func (c *clientConn) end() {
+	c.mu.Lock()
+	stream := c.stream
+	c.mu.Unlock()
+	if stream == nil || c.conn.SetWriteDeadline(time.Now().Add(streamGrace)) != nil {
+		c.close()
 	}
 }
 

@@ -54,7 +54,7 @@ type Config struct {
 	// Default 1 MiB, at most 16 MiB.
 	MaxValueBytes int
 
-	// MaxConns bounds client connections. Default 16384.
+	// MaxConns bounds client connections; others are refused. Default 16384.
 	MaxConns int
 
 	// MaxInFlight bounds the requests in flight on a client connection. Default
@@ -89,8 +89,8 @@ var (
 	// Nothing was started.
 	ErrIdentityInUse = errors.New("server: identity directory in use")
 
-	// ErrClosed says that the node was closed.
-	ErrClosed = errors.New("server: node closed")
+	// ErrClosed says that the node was closed, or has left.
+	ErrClosed = fmt.Errorf("server: %w", wire.ErrNodeClosed)
 
 	// ErrLastMember says that the node is the only member and would take the
 	// group's variables with it. It goes on serving.
@@ -136,23 +136,42 @@ func (c *Config) validate() error {
 		}
 	}
 	bounds := []struct {
-		name     string
-		v, limit int
+		name            string
+		v, least, limit int
 	}{
-		{"MaxValueBytes", c.MaxValueBytes, 16 << 20},
-		{"MaxConns", c.MaxConns, 1 << 20},
-		{"MaxInFlight", c.MaxInFlight, 1 << 20},
-		{"MaxAdmittedBytes", c.MaxAdmittedBytes, math.MaxInt},
-		{"MaxLagBytes", c.MaxLagBytes, math.MaxInt},
-		{"Window", c.Window, 1024},
-		{"MaxBatchBytes", c.MaxBatchBytes, 16 << 20},
+		{"MaxValueBytes", c.MaxValueBytes, leastMaxValueBytes, 16 << 20},
+		{"MaxConns", c.MaxConns, 1, 1 << 20},
+		{"MaxInFlight", c.MaxInFlight, 1, 1 << 20},
+		{"MaxAdmittedBytes", c.MaxAdmittedBytes, 1, math.MaxInt / 4},
+		{"MaxLagBytes", c.MaxLagBytes, 1, math.MaxInt / 4},
+		{"Window", c.Window, 1, 64},
+		{"MaxBatchBytes", c.MaxBatchBytes, 1, 16 << 20},
 	}
 	for _, b := range bounds {
-		if b.v < 1 || b.v > b.limit {
-			return fmt.Errorf("%w: %s %d must be from 1 to %d", ErrConfig, b.name, b.v, b.limit)
+		if b.v < b.least || b.v > b.limit {
+			return fmt.Errorf("%w: %s %d must be from %d to %d", ErrConfig, b.name, b.v, b.least, b.limit)
 		}
 	}
+	if c.LeaveTimeout < 0 {
+		return fmt.Errorf("%w: LeaveTimeout %v must not be negative", ErrConfig, c.LeaveTimeout)
+	}
 	return nil
+}
+
+// leastMaxValueBytes has room for every counter.
+const leastMaxValueBytes = 20
+
+// undelivered is how many own messages for each in the window may be sent and not
+// delivered yet.
+const undelivered = 8
+
+// maxRecordBytes bounds what one member sends another at once. The longest is a
+// cut with all messages of all members that may be undelivered, which must get
+// through or the view never changes.
+func (c *Config) maxRecordBytes() int {
+	const members = 64
+	message := max(c.MaxBatchBytes, c.MaxValueBytes) + 4<<10
+	return min(undelivered*c.Window*members*message, math.MaxInt32)
 }
 
 // maxKeyBytes bounds a key.

@@ -57,6 +57,7 @@ func (r *replica) directed(d *registrypb.Directive) {
 		r.remember(a.GetView().GetMembers())
 		r.core.Wedge(isis.Attempt{View: toView(a.GetView()), Leader: r.member(a.GetLeader())})
 	}
+	r.checkDonor()
 	r.linkPeers()
 }
 
@@ -118,7 +119,7 @@ func (r *replica) entered(v isis.View) {
 			f.close(errAnotherView)
 		}
 	}
-	r.beat.entered = time.Now()
+	r.beat.entered, r.beat.accused = time.Now(), nil
 	r.clock.enter(v.Rank(r.self) == 0)
 	r.linkPeers()
 	if !r.serving.Swap(true) {

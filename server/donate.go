@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -27,7 +28,7 @@ var errAnotherView = errors.New("server: the joiner is a member now")
 
 // donate sends a joiner the state and then the deliveries as they happen.
 func (r *replica) donate(conn net.Conn, joiner uint64) error {
-	f := newFeed(r.cfg.MaxLagBytes)
+	f := newFeed(conn, r.cfg.MaxLagBytes)
 	f.joiner = joiner
 	var snap *store.Snapshot
 	if !r.do(func() {
@@ -39,7 +40,7 @@ func (r *replica) donate(conn net.Conn, joiner uint64) error {
 		return errors.New("server: serves no joiners now")
 	}
 	defer f.close(net.ErrClosed)
-	err := sendSnapshot(conn, snap)
+	err := sendSnapshot(f, snap)
 	snap.Close()
 	if err != nil {
 		return err
@@ -48,18 +49,28 @@ func (r *replica) donate(conn net.Conn, joiner uint64) error {
 	if _, err := conn.Write(endFrame(loaded, 0)); err != nil {
 		return err
 	}
-	return f.pump(conn)
+	if err := conn.SetWriteDeadline(time.Time{}); err != nil {
+		return err
+	}
+	return f.pump()
 }
 
-func sendSnapshot(conn net.Conn, snap *store.Snapshot) error {
+// sendSnapshot sends the state, unless the deliveries pile up behind it.
+func sendSnapshot(f *feed, snap *store.Snapshot) error {
 	var b []byte
 	for more := true; more; {
+		if f.closed() {
+			return errLagged
+		}
 		b = beginFrame(b[:0], frameChunk)
 		var err error
 		if b, more, err = snap.Next(b, snapshotChunkBytes); err != nil {
 			return fmt.Errorf("server: snapshot: %w", err)
 		}
-		if _, err := conn.Write(endFrame(b, 0)); err != nil {
+		if err := f.conn.SetWriteDeadline(time.Now().Add(donorPatience)); err != nil {
+			return err
+		}
+		if _, err := f.conn.Write(endFrame(b, 0)); err != nil {
 			return err
 		}
 	}

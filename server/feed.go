@@ -1,8 +1,10 @@
 package server
 
 import (
+	"errors"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -11,6 +13,7 @@ import (
 // or a client that subscribed. The protocol loop adds to it and never waits; a
 // goroutine writes. A reader that falls too far behind is cut off.
 type feed struct {
+	conn   net.Conn
 	max    int
 	joiner uint64 // incarnation of the joiner it is for, 0: a client's
 
@@ -19,10 +22,20 @@ type feed struct {
 	buf    []byte     // added and not written yet
 	lagged bool
 	err    error
+
+	deadlineErr error // of limiting the last writes
 }
 
-func newFeed(maxBytes int) *feed {
-	f := &feed{max: maxBytes}
+// lagGrace is how long a reader that was cut off has to take what was on its
+// way, and the notice that it lags. donorPatience is how long a joiner may take
+// for a part of the snapshot, whose old versions the store keeps meanwhile.
+const (
+	lagGrace      = 10 * time.Second
+	donorPatience = 10 * time.Second
+)
+
+func newFeed(conn net.Conn, maxBytes int) *feed {
+	f := &feed{conn: conn, max: maxBytes}
 	f.more.L = &f.mu
 	return f
 }
@@ -41,6 +54,7 @@ func (f *feed) addFrame(appendTo func([]byte) []byte) {
 	if len(f.buf) > f.max {
 		f.lagged = true
 		f.buf = nil
+		f.deadlineErr = f.conn.SetWriteDeadline(time.Now().Add(lagGrace))
 		return
 	}
 	f.buf = appendTo(f.buf)
@@ -75,7 +89,7 @@ func (f *feed) take(spare []byte) ([]byte, error) {
 		f.more.Wait()
 	}
 	if f.lagged {
-		return nil, errLagged
+		return nil, errors.Join(errLagged, f.deadlineErr)
 	}
 	if len(f.buf) == 0 {
 		return nil, f.err
@@ -88,15 +102,15 @@ func (f *feed) take(spare []byte) ([]byte, error) {
 	return b, nil
 }
 
-// pump writes the feed to conn until it ends, and returns why it did.
-func (f *feed) pump(conn net.Conn) error {
+// pump writes the feed to its connection until it ends, and returns why it did.
+func (f *feed) pump() error {
 	var b []byte
 	for {
 		var err error
 		if b, err = f.take(b); err != nil {
 			return err
 		}
-		if _, err := conn.Write(b); err != nil {
+		if _, err := f.conn.Write(b); err != nil {
 			f.close(err)
 			return err
 		}

@@ -22,7 +22,8 @@ type heartbeat struct {
 	oldest   uint64 // own message that awaited PROPOSALs at the last look
 	since    time.Time
 	awaiting []isis.MemberID
-	entered  time.Time // the view
+	entered  time.Time       // the view
+	accused  map[uint64]bool // by incarnation: broke the protocol in this view
 }
 
 func later(a, b time.Time) time.Time {
@@ -104,6 +105,9 @@ func (r *replica) peersHeard(now time.Time) []*registrypb.Peer {
 				silent = max(silent, now.Sub(b.since))
 			}
 		}
+		if b.accused[p.Incarnation] {
+			silent = max(silent, r.detection())
+		}
 		peers = append(peers, &registrypb.Peer{Incarnation: p.Incarnation, SilentMs: max(silent, 0).Milliseconds()})
 	}
 	return peers
@@ -167,6 +171,19 @@ func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
 			r.log.Warn("the registry does not answer: the view is frozen, reads and writes go on", "err", err)
 		}
 	}
+}
+
+// accuse reports a member that breaks the protocol as one that is not heard, so
+// that the group goes on without one of the two. Owner only.
+func (r *replica) accuse(peer isis.MemberID, err error) {
+	if r.beat.accused[peer.Incarnation] {
+		return
+	}
+	r.log.Error("a peer breaks the protocol", "peer", peer.ID, "incarnation", peer.Incarnation, "err", err)
+	if r.beat.accused == nil {
+		r.beat.accused = map[uint64]bool{}
+	}
+	r.beat.accused[peer.Incarnation] = true
 }
 
 // registryClient is what a node needs of the registry.

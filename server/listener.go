@@ -92,6 +92,8 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 		return refuse(wire.StatusUnavailable, "node %s is not a member of its group yet: try another node, or again", n.cfg.ID)
 	case r.leaving.Load():
 		return refuse(wire.StatusUnavailable, "node %s is leaving its group: try another node", n.cfg.ID)
+	case hello.Role == wire.RoleClient && r.clients.len() >= n.cfg.MaxConns:
+		return refuse(wire.StatusUnavailable, "node %s has %d client connections, which is its limit: try another node", n.cfg.ID, n.cfg.MaxConns)
 	case hello.Group != 0 && (hello.Group != r.group || hello.Generation != r.generation):
 		return refuse(wire.StatusGeneration, "node %s is of group %d generation %d, not of group %d generation %d", n.cfg.ID, r.group, r.generation, hello.Group, hello.Generation)
 	}
@@ -124,6 +126,11 @@ func (n *Node) drop(conn net.Conn, err error) {
 		n.log.Debug("closing a connection", "err", err)
 	}
 }
+
+// spareConns is how many connections a node takes beside its clients': of
+// joiners, and those that have not said yet what they are. Links between
+// members leave the set once they have.
+const spareConns = 256
 
 // connSet bounds the connections of a node and closes them when it ends.
 type connSet struct {

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
 
 // maxObserveFrame bounds a frame from a donor: the longest message, with its
@@ -23,8 +25,9 @@ const maxObserveFrame = 64 << 20
 // owner of the turn.
 type observer struct {
 	donor isis.MemberID
-	head  uint64 // where the donor was when the snapshot was complete
-	ready bool   // the state is loaded and close to the head
+	conn  net.Conn // from the donor
+	head  uint64   // where the donor was when the snapshot was complete
+	ready bool     // the state is loaded and close to the head
 }
 
 // observe loads and follows until the replica is in a view or has ended.
@@ -38,6 +41,9 @@ func (r *replica) observe(ctx context.Context) {
 				return
 			}
 			r.log.Info("observing a member ended, trying again", "donor", donor.ID, "err", err)
+			if r.hasFollowed(donor) {
+				wait = least
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -50,10 +56,37 @@ func (r *replica) observe(ctx context.Context) {
 	}
 }
 
-// pickDonor chooses a member of the committed view, another at each try.
+// hasFollowed tells whether a donor's state was loaded.
+func (r *replica) hasFollowed(donor isis.MemberID) bool {
+	followed := false
+	r.do(func() { followed = r.observer.donor == donor })
+	return followed
+}
+
+// donors are the members whose state and deliveries lead into the next view: those
+// of the committed view that are in the attempt under way, too. Owner only.
+func (r *replica) donors() []*registrypb.Member {
+	attempt := r.directive.latest.GetAttempt().GetView()
+	if attempt == nil {
+		return r.directive.committed.GetMembers()
+	}
+	var donors []*registrypb.Member
+	for _, m := range r.directive.committed.GetMembers() {
+		if hasMember(attempt.GetMembers(), m.GetIncarnation()) {
+			donors = append(donors, m)
+		}
+	}
+	return donors
+}
+
+func hasMember(members []*registrypb.Member, incarnation uint64) bool {
+	return slices.ContainsFunc(members, func(m *registrypb.Member) bool { return m.GetIncarnation() == incarnation })
+}
+
+// pickDonor chooses a donor, another at each try.
 func (r *replica) pickDonor(try int) (donor isis.MemberID, addr string, ok bool) {
 	r.do(func() {
-		members := r.directive.committed.GetMembers()
+		members := r.donors()
 		if len(members) == 0 || r.core.Phase() != isis.Observing || r.core.CutAcknowledged() {
 			return
 		}
@@ -79,12 +112,12 @@ func (r *replica) follow(ctx context.Context, donor isis.MemberID, addr string) 
 		return err
 	}
 	frames := wire.NewFrameReader(conn, maxObserveFrame)
-	s, head, err := r.load(frames)
+	s, head, err := r.load(conn, frames)
 	if err != nil {
 		return err
 	}
 	taken := false
-	if !r.do(func() { taken = r.startFollowing(s, head, donor) }) || !taken {
+	if !r.do(func() { taken = r.startFollowing(s, head, donor, conn) }) || !taken {
 		return errors.New("server: the state came too late to be of use")
 	}
 	return r.followDeliveries(frames)
@@ -118,10 +151,13 @@ func (r *replica) greetDonor(conn net.Conn) error {
 	return conn.SetDeadline(time.Time{})
 }
 
-// load reads the snapshot.
-func (r *replica) load(frames *wire.FrameReader) (*store.Store, uint64, error) {
+// load reads the snapshot, which must not stop coming.
+func (r *replica) load(conn net.Conn, frames *wire.FrameReader) (*store.Store, uint64, error) {
 	restorer := store.Restore(r.limits())
 	for {
+		if err := conn.SetReadDeadline(time.Now().Add(donorPatience)); err != nil {
+			return nil, 0, err
+		}
 		kind, body, err := frames.Next()
 		if err != nil {
 			return nil, 0, err
@@ -137,7 +173,7 @@ func (r *replica) load(frames *wire.FrameReader) (*store.Store, uint64, error) {
 				return nil, 0, wire.ErrMalformed
 			}
 			s, err := restorer.Finish()
-			return s, head, err
+			return s, head, errors.Join(err, conn.SetReadDeadline(time.Time{}))
 		default:
 			return nil, 0, fmt.Errorf("%w: frame of kind %d in a snapshot", wire.ErrMalformed, kind)
 		}
@@ -146,18 +182,30 @@ func (r *replica) load(frames *wire.FrameReader) (*store.Store, uint64, error) {
 
 // startFollowing takes the state loaded as the replica's, unless the node holds
 // all it needs already. Owner only.
-func (r *replica) startFollowing(s *store.Store, head uint64, donor isis.MemberID) bool {
+func (r *replica) startFollowing(s *store.Store, head uint64, donor isis.MemberID, conn net.Conn) bool {
 	if r.core.Phase() != isis.Observing || r.core.CutAcknowledged() {
 		return false
 	}
 	r.core.Observe(s.Applied(), donor)
 	r.adopt(s)
-	r.observer.donor, r.observer.head = donor, head
+	r.observer.donor, r.observer.head, r.observer.conn = donor, head, conn
 	r.observer.ready = s.Applied() >= head
 	if r.cfg.OnSnapshot != nil {
 		r.cfg.OnSnapshot(s.Applied())
 	}
 	return true
+}
+
+// checkDonor gives up a donor that will not be in the next view: it may never come
+// to the cut, and if its host is gone not even its connections end. Owner only.
+func (r *replica) checkDonor() {
+	o := &r.observer
+	if o.conn == nil || r.core.Phase() != isis.Observing || r.core.CutAcknowledged() || hasMember(r.donors(), o.donor.Incarnation) {
+		return
+	}
+	r.closeConn(o.conn)
+	o.conn = nil
+	o.ready = false
 }
 
 // followDeliveries applies what the donor delivers, a burst a turn.

@@ -200,7 +200,7 @@ func (r *replica) turn(work *inbox) {
 	for i := range work.peers {
 		p := &work.peers[i]
 		if err := r.core.Step(p.from, &p.msg); err != nil {
-			r.log.Error("a peer breaks the protocol", "peer", p.from.ID, "incarnation", p.from.Incarnation, "err", err)
+			r.accuse(p.from, err)
 		}
 	}
 	for _, call := range work.calls {
@@ -272,9 +272,7 @@ func (r *replica) advance() {
 	r.wake()
 	r.armAckTimer()
 	r.beatIfNews()
-	for _, f := range r.feeds {
-		f.publish()
-	}
+	r.publishFeeds()
 }
 
 // armAckTimer sees to it that acknowledgements which wait for company go out
@@ -346,7 +344,7 @@ func (r *replica) stop(reason error) {
 	r.post(func() { r.fail(reason) })
 	<-r.ended
 	for _, c := range r.clients.all(true) {
-		c.close()
+		c.end()
 	}
 	r.net.Close()
 	r.background.Wait()

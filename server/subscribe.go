@@ -2,6 +2,8 @@ package server
 
 import (
 	"errors"
+	"net"
+	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -11,19 +13,13 @@ var errLagged = errors.New("server: the reader of the deliveries fell too far be
 // subscribe turns the connection into a stream of the node's deliveries. From
 // now on all that goes out on it goes through the feed, in order.
 func (c *clientConn) subscribe(id uint64) {
-	c.mu.Lock()
-	again := c.stream != nil || c.err != nil
-	c.mu.Unlock()
-	if again {
+	f := newFeed(c.conn, c.r.cfg.MaxLagBytes)
+	if !c.startStream(f) {
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest})
 		c.r.touch(c)
 		return
 	}
-	f := newFeed(c.r.cfg.MaxLagBytes)
 	c.r.addFeed(f)
-	c.mu.Lock()
-	c.stream = f
-	c.mu.Unlock()
 	c.reply(&wire.Reply{ID: id, Position: c.r.state.Load().Applied()})
 	c.r.background.Go(func() {
 		if err := c.pump(f); err != nil {
@@ -32,14 +28,26 @@ func (c *clientConn) subscribe(id uint64) {
 	})
 }
 
+// startStream has all output go through f, once.
+func (c *clientConn) startStream(f *feed) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stream != nil || c.err != nil {
+		return false
+	}
+	c.stream = f
+	return true
+}
+
 // pump first lets out what was flushed before the stream began.
 func (c *clientConn) pump(f *feed) error {
+	defer f.close(net.ErrClosed)
 	err := c.out.Flush()
 	if err == nil {
 		err = c.out.Drain()
 	}
 	if err == nil {
-		err = f.pump(c.conn)
+		err = f.pump()
 	}
 	if errors.Is(err, errLagged) {
 		last := wire.AppendReply(nil, &wire.Reply{Status: wire.StatusLagged, Data: []byte(err.Error())})
@@ -50,13 +58,13 @@ func (c *clientConn) pump(f *feed) error {
 }
 
 // addFeed has the deliveries from now on added to f. Owner only.
-func (r *replica) addFeed(f *feed) {
-	live := r.feeds[:0]
-	for _, g := range r.feeds {
-		if !g.closed() {
-			live = append(live, g)
-		}
-	}
-	clear(r.feeds[len(live):])
-	r.feeds = append(live, f)
+func (r *replica) addFeed(f *feed) { r.feeds = append(r.feeds, f) }
+
+// publishFeeds ends a turn: it wakes the feeds' writers, and forgets feeds that
+// have ended.
+func (r *replica) publishFeeds() {
+	r.feeds = slices.DeleteFunc(r.feeds, func(f *feed) bool {
+		f.publish()
+		return f.closed()
+	})
 }

@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+// Leave takes the node out of its group and stops it: it finishes what its
+// clients have submitted, sends them to other nodes, and has the registry make a
+// view without it. The last member's variables exist nowhere else: it refuses
+// with ErrLastMember, and goes on, unless force is set. After an error the node
+// is still running.
+func (n *Node) Leave(ctx context.Context, force bool) error {
+	select {
+	case n.leaver <- struct{}{}:
+		defer func() { <-n.leaver }()
+	case <-ctx.Done():
+		return fmt.Errorf("server: leaving: %w", ctx.Err())
+	}
+	for {
+		r, newer := n.incarnation()
+		if r == nil || r.over() {
+			n.cancel() // it is in no view, and shall not come back
+			<-n.done
+			return nil
+		}
+		r.leaving.Store(true)
+		if err := r.leave(ctx, n.client, force); err != nil {
+			r.leaving.Store(false)
+			return err
+		}
+		select {
+		case <-n.done:
+			return nil
+		case <-newer: // it came back before it was told to leave
+		}
+	}
+}
+
+// over tells whether the replica has ended.
+func (r *replica) over() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// leaveAgain is how often the registry is asked to let a node go until it has.
+// It forgets that when it is restarted, and when others have gone meanwhile.
+const leaveAgain = 200 * time.Millisecond
+
+// leave returns once the replica has ended, or with the reason why it goes on.
+func (r *replica) leave(ctx context.Context, client registryClient, force bool) error {
+	for _, c := range r.clients.all(false) {
+		c.goAway("node " + r.self.ID + " is leaving")
+	}
+	if err := r.finishWrites(ctx); err != nil {
+		return fmt.Errorf("server: leaving: %w", err)
+	}
+	req := &registrypb.LeaveRequest{Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Force: force, Reason: "left"}
+	for asked := false; ; {
+		err := client.Leave(ctx, req)
+		switch {
+		case err == nil:
+			asked = true
+		case r.over():
+			return nil
+		case errors.Is(err, registry.ErrLastMember):
+			return fmt.Errorf("%w: %w", ErrLastMember, err)
+		case !asked || !errors.Is(err, registry.ErrUnreachable) && !errors.Is(err, registry.ErrUnknownNode):
+			return fmt.Errorf("server: leaving: %w", err)
+		}
+		select {
+		case <-r.ended:
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("server: leaving: %w", ctx.Err())
+		case <-time.After(leaveAgain):
+		}
+	}
+}
+
+// finishWrites waits until nothing submitted here is under way. From then on
+// nothing is: a leaving node takes no more.
+func (r *replica) finishWrites(ctx context.Context) error {
+	for {
+		idle := false
+		if !r.do(func() { idle = r.core.Idle() }) || idle {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// Close leaves the group, even as its last member, and stops the node. When the
+// registry cannot be told in time it stops all the same and returns the error:
+// the group will notice the node's silence.
+func (n *Node) Close() error {
+	n.closeOnce.Do(func() {
+		close(n.closing)
+		ctx, cancel := context.WithTimeout(context.Background(), n.cfg.LeaveTimeout)
+		defer cancel()
+		n.closeErr = n.Leave(ctx, true)
+		n.cancel()
+	})
+	<-n.done
+	return n.closeErr
+}
+
+// kill stops the node without a word to anyone, as a crash would.
+func (n *Node) kill() {
+	n.closeOnce.Do(func() {
+		close(n.closing)
+		n.cancel()
+	})
+	<-n.done
+}

@@ -1,0 +1,186 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/transport"
+	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+// run keeps the node in its group until it is to stop, and stops it.
+func (n *Node) run(ctx context.Context) {
+	n.finish(n.incarnations(ctx))
+}
+
+// Pauses between incarnations that do not get into a view.
+const (
+	leastPause = 50 * time.Millisecond
+	mostPause  = time.Second
+)
+
+// incarnations runs one after another, and returns why there are no more.
+func (n *Node) incarnations(ctx context.Context) error {
+	r, err := n.register(ctx, true)
+	pause := leastPause
+	for {
+		if err != nil {
+			return err
+		}
+		reason := n.live(ctx, r)
+		if ctx.Err() != nil || r.leaving.Load() {
+			return ErrClosed
+		}
+		if d := r.directive.successor; d != nil && errors.Is(reason, errGeneration) {
+			// The same incarnation goes on, in a generation that has just begun.
+			r, err = n.newReplica(r.self.Incarnation, d)
+			continue
+		}
+		select {
+		case <-r.joined:
+			pause = leastPause
+		default:
+			if !sleep(ctx, pause) {
+				return ErrClosed
+			}
+			pause = min(2*pause, mostPause)
+		}
+		r, err = n.register(ctx, false)
+	}
+}
+
+// live runs a replica until it ends, and returns why it did.
+func (n *Node) live(ctx context.Context, r *replica) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n.setIncarnation(r)
+	first := r.directive.successor
+	r.directive.successor = nil
+	r.post(func() {
+		r.beat.told = r.beatNews()
+		r.directed(first)
+	})
+	r.background.Go(func() { r.pulse(ctx) })
+	r.background.Go(func() { r.sendHeartbeats(ctx, n.client) })
+	r.background.Go(func() { r.watch(ctx, n.client) })
+	r.background.Go(func() { r.observe(ctx) })
+	select {
+	case <-r.ended:
+	case <-ctx.Done():
+	}
+	cancel()
+	r.stop(ErrClosed)
+	return r.reason
+}
+
+// finish gives up what the node holds, the proof that it runs last.
+func (n *Node) finish(reason error) {
+	n.cancel()
+	err := n.listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	err = errors.Join(err, n.conns.closeAll())
+	n.background.Wait()
+	n.client.Close()
+	if err = errors.Join(err, n.identity.close()); err != nil {
+		n.log.Error("stopping", "err", err)
+	}
+	n.err = reason
+	close(n.done)
+}
+
+// sleep pauses, and tells whether it did so to the end.
+func sleep(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// registryPatience is how long a node that starts looks for its registry.
+const registryPatience = 5 * time.Second
+
+// register announces the node to the registry and returns its new incarnation.
+// At the first start it gives up after a while; later it never does.
+func (n *Node) register(ctx context.Context, first bool) (*replica, error) {
+	req := &registrypb.RegisterRequest{
+		Id: n.cfg.ID, PeerAddr: n.cfg.Advertise, ClientAddr: n.cfg.Advertise,
+		Group: n.identity.last.Group, ProvedDead: n.identity.last.Incarnation,
+		FeatureLevel: featureLevel,
+	}
+	for wait := leastPause; ; wait = min(2*wait, mostPause) {
+		callCtx, cancel := context.WithTimeout(ctx, registryPatience)
+		resp, err := n.client.Register(callCtx, req)
+		cancel()
+		switch {
+		case err == nil:
+			return n.newReplica(resp.GetIncarnation(), resp.GetDirective())
+		case ctx.Err() != nil:
+			return nil, ErrClosed
+		case errors.Is(err, registry.ErrOtherGroup) && first && req.Group != 0:
+			// A node that starts has no state and may join any group; what it can
+			// prove is about another one.
+			n.log.Warn("the registry serves another group than this node was in before: joining it", "err", err)
+			req.Group, req.ProvedDead = 0, 0
+			continue
+		case first:
+			return nil, err
+		}
+		n.log.Warn("the registry does not take this node back yet", "err", err)
+		if !sleep(ctx, wait) {
+			return nil, ErrClosed
+		}
+	}
+}
+
+// featureLevel is what this release can do in a view.
+const featureLevel = 1
+
+// newReplica prepares an incarnation in the generation that d tells of.
+func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica, error) {
+	if err := n.identity.record(d.GetGroup(), incarnation); err != nil {
+		return nil, err
+	}
+	self := isis.MemberID{ID: n.cfg.ID, Incarnation: incarnation}
+	settings := d.GetSettings()
+	r := &replica{
+		cfg: &n.cfg, log: n.log.With("incarnation", incarnation), self: self,
+		group: d.GetGroup(), generation: d.GetGeneration(), settings: settings,
+		ended: make(chan struct{}), joined: make(chan struct{}), pulsed: time.Now(),
+		clients: clientSet{conns: map[*clientConn]struct{}{}},
+		core: isis.New(isis.Config{
+			Self: self, Agreed: settings.GetAgreedDelivery(), Window: n.cfg.Window,
+			MaxUndelivered: undelivered * n.cfg.Window,
+			MaxBatchBytes:  n.cfg.MaxBatchBytes, MaxPendingBytes: 2 * n.cfg.MaxAdmittedBytes,
+		}),
+		directive: directiveState{members: map[uint64]*registrypb.Member{}, successor: d},
+		beat: heartbeat{
+			interval: time.Duration(settings.GetHeartbeatMs()) * time.Millisecond,
+			outgoing: make(chan *registrypb.HeartbeatRequest, 1),
+		},
+		clock: ordinalClock{
+			tick:  time.Duration(settings.GetTickMs()) * time.Millisecond,
+			audit: time.Duration(settings.GetAuditMs()) * time.Millisecond,
+		},
+	}
+	r.turnstile.init(n.cfg.MaxAdmittedBytes)
+	r.ackTimer = time.AfterFunc(time.Hour, r.sendAcks)
+	r.ackTimer.Stop()
+	r.adopt(store.New(r.limits()))
+	var err error
+	r.net, err = transport.New(transport.Config{
+		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log,
+		MaxRecordBytes: n.cfg.maxRecordBytes(),
+	})
+	return r, err
+}
