@@ -312,8 +312,17 @@ func TestGRPC(t *testing.T) {
 	if err != nil || !stream.Receive() || stream.Msg().GetViews()[0].GetId() != 1 {
 		t.Fatalf("watch: %v %v", err, stream.Err())
 	}
+	// The stream of a node that is excluded ends by itself.
+	other, err := api.Watch(t.Context(), connect.NewRequest(&registrypb.WatchRequest{Id: "z", Incarnation: 9, Group: reply.Msg.GetDirective().GetGroup(), Generation: 1}))
+	if err != nil || !other.Receive() || !other.Msg().GetExcluded() {
+		t.Fatalf("watch of an unknown node: %v %v", err, other.Err())
+	}
+	if other.Receive() || other.Err() != nil {
+		t.Errorf("the watch of an unknown node goes on: %v %v", other.Msg(), other.Err())
+	}
 	cancel()
 	_ = stream.Close()
+	_ = other.Close()
 }
 
 func TestBadSettings(t *testing.T) {
