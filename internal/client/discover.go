@@ -15,7 +15,8 @@ const maxViewBytes = 1 << 20
 // ErrNoServers says that the registry knows no member of the group now.
 var ErrNoServers = errors.New("client: the registry knows no members: start a server, or wait until one has joined")
 
-// View is the group as its registry tells it to anyone who asks.
+// View is the group as its registry tells it to anyone who asks, in the JSON
+// of protocol buffers.
 type View struct {
 	Group      uint64 `json:"group,string"`
 	Generation uint64 `json:"generation,string"`
@@ -29,8 +30,8 @@ type View struct {
 type Member struct {
 	ID          string `json:"id"`
 	Incarnation uint64 `json:"incarnation,string"`
-	PeerAddr    string `json:"peer_addr"`
-	ClientAddr  string `json:"client_addr"`
+	PeerAddr    string `json:"peerAddr"`
+	ClientAddr  string `json:"clientAddr"`
 }
 
 // Discover asks the registry at addr for the current view, by a plain GET.

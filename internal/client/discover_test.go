@@ -11,7 +11,7 @@ import (
 
 func TestDiscover(t *testing.T) {
 	const view = `{"group":"18446744073709551615","generation":"3","settings":{},"view":{"id":"9","prev":"8","members":[` +
-		`{"id":"n1","incarnation":"1","peer_addr":"h:1","client_addr":"h:2"},{"id":"n2","incarnation":"4","client_addr":"h:3"},{"id":"n3"}]}}`
+		`{"id":"n1","incarnation":"1","peerAddr":"h:1","clientAddr":"h:2"},{"id":"n2","incarnation":"4","clientAddr":"h:3"},{"id":"n3"}]}}`
 	for name, tc := range map[string]struct {
 		status  int
 		body    string
