@@ -54,7 +54,7 @@ func newClientConn(r *replica, conn net.Conn) *clientConn {
 // serve reads requests until the connection breaks.
 func (c *clientConn) serve() {
 	err := c.readRequests()
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 		c.r.log.Debug("client connection ends", "remote", c.conn.RemoteAddr().String(), "err", err)
 	}
 	c.close()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,25 +18,53 @@ import (
 type group struct {
 	t        *testing.T
 	registry *registry.Registry
-	nodes    map[string]*Node
+
+	mu    sync.Mutex // guards changes of what follows, and writers' looks
+	nodes map[string]*Node
+	logs  map[string]*deliveryLog // of nodes that were stopped, too
 }
 
 func newGroup(t *testing.T, settings registry.Settings) *group {
 	t.Helper()
-	reg, err := StartRegistry(t.Context(), RegistryConfig{Settings: settings, Logger: testLogger(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &group{t: t, registry: reg, nodes: map[string]*Node{}}
+	checkLeaks(t)
+	g := &group{t: t, nodes: map[string]*Node{}, logs: map[string]*deliveryLog{}}
+	g.startRegistry(RegistryConfig{Settings: settings})
 	t.Cleanup(func() {
 		for id := range g.nodes {
 			g.close(id)
 		}
-		if err := reg.Close(); err != nil {
+		if err := g.registry.Close(); err != nil {
 			t.Error(err)
 		}
+		compareLogs(t, g.logs)
 	})
 	return g
+}
+
+func (g *group) startRegistry(cfg RegistryConfig) {
+	g.t.Helper()
+	cfg.Logger = testLogger(g.t)
+	reg, err := StartRegistry(g.t.Context(), cfg)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.registry = reg
+}
+
+// startAll starts nodes n1, n2 and so on.
+func (g *group) startAll(n int) {
+	g.t.Helper()
+	for i := range n {
+		g.start(fmt.Sprintf("n%d", i+1), nil)
+	}
+}
+
+// pick returns one of the nodes that were not stopped; any number will do.
+func (g *group) pick(number int) *Node {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	ids := slices.Sorted(maps.Keys(g.nodes))
+	return g.nodes[ids[number%len(ids)]]
 }
 
 func testLogger(t *testing.T) *slog.Logger {
@@ -51,35 +82,50 @@ func (g *group) start(id string, change func(*Config)) *Node {
 }
 
 func (g *group) tryStart(id string, change func(*Config)) (*Node, error) {
-	cfg := Config{ID: id, Registry: g.registry.Addr(), Logger: testLogger(g.t)}
+	log := newDeliveryLog()
+	cfg := Config{
+		ID: id, Registry: g.registry.Addr(), Logger: testLogger(g.t),
+		OnDeliver: log.deliver, OnSnapshot: log.snapshot,
+	}
 	if change != nil {
 		change(&cfg)
 	}
-	ctx, cancel := context.WithTimeout(g.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(g.t.Context(), patience)
 	defer cancel()
 	n, err := Start(ctx, cfg)
 	if err == nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
 		g.nodes[id] = n
+		g.logs[fmt.Sprintf("%s#%d", id, n.current.Load().self.Incarnation)] = log
+		g.logs[id] = log
 	}
 	return n, err
 }
 
+// remove takes a node out of the list.
+func (g *group) remove(id string) *Node {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := g.nodes[id]
+	delete(g.nodes, id)
+	return n
+}
+
 func (g *group) close(id string) {
 	g.t.Helper()
-	if err := g.nodes[id].Close(); err != nil {
+	if err := g.remove(id).Close(); err != nil {
 		g.t.Errorf("closing %s: %v", id, err)
 	}
-	delete(g.nodes, id)
 }
 
 func (g *group) kill(id string) {
 	g.t.Helper()
-	g.nodes[id].kill()
-	delete(g.nodes, id)
+	g.remove(id).kill()
 }
 
-// client is a session at a node, spoken to without the driver.
-type client struct {
+// caller is a session at a node, spoken to without the driver.
+type caller struct {
 	t       *testing.T
 	conn    wire.Conn
 	session uint64
@@ -87,18 +133,18 @@ type client struct {
 	seen    uint64
 }
 
-func (g *group) client(id string) *client {
+func (g *group) client(id string) *caller {
 	g.t.Helper()
 	conn, err := g.nodes[id].Connect(g.t.Context())
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	c := &client{t: g.t, conn: conn}
+	c := &caller{t: g.t, conn: conn}
 	c.session = c.write(wire.Command{Op: wire.OpOpenSession}).Position
 	return c
 }
 
-func (c *client) write(cmd wire.Command) wire.Reply {
+func (c *caller) write(cmd wire.Command) wire.Reply {
 	c.t.Helper()
 	if cmd.Op != wire.OpOpenSession {
 		c.seq++
@@ -112,13 +158,23 @@ func (c *client) write(cmd wire.Command) wire.Reply {
 	return reply
 }
 
-func (c *client) set(key, value string) {
+// barrier waits until the node has all that was acknowledged before.
+func (c *caller) barrier() {
+	c.t.Helper()
+	reply, err := c.conn.Get(c.t.Context(), "k", 0, true)
+	if err != nil || reply.Status != wire.StatusOK && reply.Status != wire.StatusNotFound {
+		c.t.Fatalf("strong read: %+v, %v", reply, err)
+	}
+	c.seen = max(c.seen, reply.Position)
+}
+
+func (c *caller) set(key, value string) {
 	c.t.Helper()
 	c.write(wire.Command{Op: wire.OpSet, Key: key, Value: []byte(value)})
 }
 
 // get reads what c has seen at another node, too.
-func (c *client) get(conn wire.Conn, key string) string {
+func (c *caller) get(conn wire.Conn, key string) string {
 	c.t.Helper()
 	reply, err := conn.Get(c.t.Context(), key, c.seen, false)
 	if err != nil || reply.Status != wire.StatusOK {
@@ -129,9 +185,7 @@ func (c *client) get(conn wire.Conn, key string) string {
 
 func TestGroup(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
-	for i := range 3 {
-		g.start(fmt.Sprintf("n%d", i+1), nil)
-	}
+	g.startAll(3)
 	c := g.client("n1")
 	for i := range 100 {
 		c.set(fmt.Sprintf("k%d", i%10), fmt.Sprint(i))
@@ -155,9 +209,7 @@ func TestGroup(t *testing.T) {
 
 func TestCrash(t *testing.T) {
 	g := newGroup(t, registry.Settings{Detection: 300 * time.Millisecond})
-	for i := range 3 {
-		g.start(fmt.Sprintf("n%d", i+1), nil)
-	}
+	g.startAll(3)
 	c := g.client("n2")
 	c.set("k", "before")
 	g.kill("n1")

@@ -167,10 +167,7 @@ const guestTurns = 8
 // does.
 func (r *replica) turns() {
 	if !r.workOff(guestTurns) {
-		r.background.Go(func() {
-			for !r.workOff(math.MaxInt) {
-			}
-		})
+		r.background.Go(func() { r.workOff(math.MaxInt) })
 	}
 }
 

@@ -173,7 +173,7 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 			audit: time.Duration(settings.GetAuditMs()) * time.Millisecond,
 		},
 	}
-	r.turnstile.init(n.cfg.MaxAdmittedBytes)
+	r.init(n.cfg.MaxAdmittedBytes)
 	r.ackTimer = time.AfterFunc(time.Hour, r.sendAcks)
 	r.ackTimer.Stop()
 	r.adopt(store.New(r.limits()))
