@@ -108,7 +108,8 @@ func (r *replica) linkPeers() {
 			delete(r.directive.members, incarnation)
 		}
 	}
-	r.net.SetPeers(r.core.View().ID, peers)
+	// A dead link begins anew for an attempt: the flush needs it.
+	r.net.SetPeers(max(r.core.View().ID, r.core.Attempt()), peers)
 }
 
 // entered notes that the node is in a new view. Owner only.
