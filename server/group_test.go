@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	driverside "github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 )
@@ -122,6 +123,32 @@ func (g *group) close(id string) {
 func (g *group) kill(id string) {
 	g.t.Helper()
 	g.remove(id).kill()
+}
+
+// hold keeps the node's protocol loop from going on until it is released.
+func (g *group) hold(id string) (release func()) {
+	r := g.nodes[id].current.Load()
+	held, done := make(chan struct{}), make(chan struct{})
+	go r.post(func() { close(held); <-done })
+	<-held
+	release = sync.OnceFunc(func() { close(done) })
+	g.t.Cleanup(release)
+	return release
+}
+
+// dial connects to a node's port as a client.
+func (g *group) dial(id string) *driverside.Conn {
+	g.t.Helper()
+	conn, err := driverside.Dial(g.t.Context(), g.nodes[id].Addr(), driverside.Options{})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			g.t.Log(err)
+		}
+	})
+	return conn
 }
 
 // caller is a session at a node, spoken to without the driver.

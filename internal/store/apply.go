@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -19,6 +20,9 @@ func (s *Store) apply(position uint64, c *wire.Command) (wire.Result, bool) {
 	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet:
 		return s.applyWrite(position, c)
 	case wire.OpOpenSession:
+		if planted.On(planted.CollidingIDs) {
+			position |= 7 // eight positions in a row have the same id
+		}
 		status = s.openSession(position)
 	case wire.OpRenewSession:
 		status = s.renewSession(c.Session)
@@ -136,7 +140,9 @@ func (s *Store) openSession(position uint64) wire.Status {
 	if len(s.sessions.byID) >= s.limits.MaxSessions {
 		return wire.StatusTooManySessions
 	}
-	s.sessions.open(position)
+	if s.sessions.byID[position] == nil || !planted.On(planted.CollidingIDs) {
+		s.sessions.open(position)
+	}
 	return wire.StatusOK
 }
 

@@ -25,3 +25,22 @@ func TestPlantedReadMissInstalls(t *testing.T) {
 	}
 	planted.Caught(t, planted.ReadMissInstalls, "reads and results beside the commands in the order")
 }
+
+// TestPlantedCollidingIDs has two sessions get the same id. Each counts its own
+// writes, so the second one's is taken for the first one's repeated.
+func TestPlantedCollidingIDs(t *testing.T) {
+	planted.With(t, planted.CollidingIDs)
+	f := newFeeder(t, Limits{})
+	one, two := f.open(), f.open()
+	f.apply(wire.Command{Op: wire.OpSet, Session: one, Seq: 1, Floor: 1, Key: "a", Value: []byte("one")})
+	second, effect := f.apply(wire.Command{Op: wire.OpSet, Session: two, Seq: 1, Floor: 1, Key: "b", Value: []byte("two")})
+	if second.Status != wire.StatusOK {
+		t.Fatalf("the second session's write was not acknowledged: %+v", second)
+	}
+	value, _, _ := f.s.Get("b")
+	if effect || string(value) == "two" {
+		t.Error("both writes took effect")
+		return
+	}
+	planted.Caught(t, planted.CollidingIDs, "a write that was acknowledged and never took effect")
+}
