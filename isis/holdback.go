@@ -60,17 +60,14 @@ func (q *holdback) push(e *entry) {
 // raise moves e to where its priority, which has grown, belongs.
 func (q *holdback) raise(e *entry) { q.down(e.index) }
 
-func (q *holdback) remove(e *entry) {
+// remove takes the head out of the queue.
+func (q *holdback) remove(head *entry) {
 	last := len(q.heap) - 1
-	i := e.index
+	i := head.index
 	q.swap(i, last)
 	q.heap[last] = nil
 	q.heap = q.heap[:last]
-	if i < last {
-		q.down(i)
-		q.up(i)
-	}
-	e.index = -1
+	q.down(i)
 }
 
 func (q *holdback) clear() {

@@ -79,6 +79,23 @@ func TestMaxFuture(t *testing.T) {
 	}
 }
 
+// TestKeepCopies holds that counters which are kept for later are the caller's to
+// write on in at once.
+func TestKeepCopies(t *testing.T) {
+	n := New(Config{Self: alice})
+	m := &Message{Kind: KindAck, View: 1, Acks: []uint64{0, 0}}
+	if err := n.Step(bob, m); err != nil {
+		t.Fatal(err)
+	}
+	m.Acks[0] = 9
+	if err := n.Commit(View{ID: 1, Members: []MemberID{alice, bob}}); err != nil {
+		t.Fatal(err)
+	}
+	if ready := n.Ready(); len(ready.Rejected) > 0 {
+		t.Error(ready.Rejected)
+	}
+}
+
 // TestMaxPending holds that submissions are refused above the bound, and taken
 // again below it, and that the caller keeps its bytes.
 func TestMaxPending(t *testing.T) {

@@ -90,5 +90,22 @@ func (w *world) finish() {
 		if (n.alive || n.left) && w.order.taken[n.id.Incarnation] != len(n.submitted) {
 			w.fail("lost: %s submitted %d commands, the order has %d", n, len(n.submitted), w.order.taken[n.id.Incarnation])
 		}
+		if n.left {
+			w.finishLeaver(n)
+		}
+	}
+}
+
+// finishLeaver holds that a node which left when it was idle saw its last command,
+// and all before it, where everybody has them, at either delivery level.
+func (w *world) finishLeaver(n *node) {
+	last := len(n.log) - 1
+	for last >= 0 && uint64(n.log[last].sender) != n.id.Incarnation {
+		last--
+	}
+	for i := range last + 1 {
+		if n.log[i] != w.order.log[i] {
+			w.fail("leave: %s had %+v at position %d, where others have %+v", n, n.log[i], i+1, w.order.log[i])
+		}
 	}
 }
