@@ -98,7 +98,7 @@ type Histogram struct {
 }
 
 // Bucket is the operations that took more than the bucket before, and at most
-// UpTo nanoseconds.
+// UpTo nanoseconds, as exactly as the histogram knows.
 type Bucket struct {
 	UpTo  int64 `json:"up_to_ns"`
 	Count int64 `json:"count"`
@@ -127,7 +127,7 @@ func buckets(h *hdrhistogram.Histogram) []Bucket {
 	step, i := newStepper(), 0
 	for left := h.TotalCount(); left > 0; {
 		b := Bucket{UpTo: step.next()}
-		for ; i < len(bars) && bars[i].To <= b.UpTo; i++ {
+		for ; i < len(bars) && bars[i].From <= b.UpTo; i++ {
 			b.Count += bars[i].Count
 		}
 		left -= b.Count

@@ -3,10 +3,16 @@ package bench
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/history"
 )
+
+// yieldEvery is after how many operations a client lets others run. One that
+// reads from a replica in its own process never waits, and a few dozen such
+// would keep the processors from the nodes they wait for in turn.
+const yieldEvery = 16
 
 // schedule is when the phases of a run are, on its clock.
 type schedule struct {
@@ -51,13 +57,16 @@ func (c *worker) preload(ctx context.Context, keys int) error {
 // the schedule's end or until stop ends. Operations are bound to ctx alone, so
 // that the last ones can finish.
 func (c *worker) closedLoop(ctx, stop context.Context, s *schedule) {
-	for stop.Err() == nil {
+	for n := 1; stop.Err() == nil; n++ {
 		now := c.clock.now()
 		if now >= s.end {
 			return
 		}
 		c.chooser.next(&c.request)
 		c.do(ctx, now, now >= s.count)
+		if n%yieldEvery == 0 {
+			runtime.Gosched()
+		}
 	}
 }
 

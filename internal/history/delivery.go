@@ -104,6 +104,9 @@ func (l *DeliveryLog) Deliver(d *wire.Delivery) error {
 	return l.lines.end(out)
 }
 
+// Flush writes what is held back, so that others can read it.
+func (l *DeliveryLog) Flush() error { return l.lines.flush() }
+
 // Close writes what is held back. It does not close what it writes to.
 func (l *DeliveryLog) Close() error { return l.lines.flush() }
 

@@ -1,0 +1,232 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/history"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// barrier makes the n-th message of an order of barriers, from 1.
+func barrier(n uint64) *wire.Delivery {
+	c := wire.Command{Op: wire.OpBarrier}
+	return &wire.Delivery{
+		View: 1, Sender: "n1", Incarnation: 1, Seq: n, First: n, Count: 1,
+		Payload: c.Append(nil), Effects: []byte{1},
+	}
+}
+
+func noOrder(*wire.Delivery) {}
+
+// TestTotalOrderForgets runs two nodes for long: what both have delivered must
+// not stay.
+func TestTotalOrderForgets(t *testing.T) {
+	c := NewTotalOrder(0, noOrder)
+	const n = 5 * keepMessages
+	for i := uint64(1); i <= n; i++ {
+		c.Deliver("n1", barrier(i))
+		c.Deliver("n2", barrier(i))
+		if len(c.ring) > 2*keepMessages {
+			t.Fatalf("%d messages are kept after %d", len(c.ring), i)
+		}
+	}
+	if r := c.Finish(n); !r.Pass() || r.Events != 2*n {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestTotalOrderKeepsForTheSlow lets one node lag: what it lacks must be kept,
+// and held against it.
+func TestTotalOrderKeepsForTheSlow(t *testing.T) {
+	c := NewTotalOrder(0, noOrder)
+	const n = 5 * keepMessages
+	c.Deliver("slow", barrier(1))
+	for i := uint64(1); i <= n; i++ {
+		c.Deliver("n1", barrier(i))
+	}
+	for i := uint64(2); i <= n; i++ {
+		d := barrier(i)
+		if i == n/2 {
+			d.View = 2
+		}
+		c.Deliver("slow", d)
+	}
+	if r := c.Finish(n); r.Violations != 1 || r.Unchecked != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestTotalOrderGivesUpTheLost bounds what is kept for a node that stands
+// still, and says that it could not be checked.
+func TestTotalOrderGivesUpTheLost(t *testing.T) {
+	c := NewTotalOrder(0, noOrder)
+	c.Deliver("lost", barrier(1))
+	const n = maxMessages + keepMessages
+	for i := uint64(1); i <= n; i++ {
+		c.Deliver("n1", barrier(i))
+		if len(c.ring) > maxMessages {
+			t.Fatalf("%d messages are kept", len(c.ring))
+		}
+	}
+	c.Deliver("lost", barrier(2))
+	if r := c.Finish(n); r.Unchecked == 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestTotalOrderStreams(t *testing.T) {
+	feed := func(c *TotalOrder, name string, from, to uint64) {
+		for i := from; i <= to; i++ {
+			c.Deliver(name, barrier(i))
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		origin uint64
+		run    func(c *TotalOrder)
+		end    uint64
+		want   string // of the texts; empty: pass
+	}{
+		{"a joiner told before the rest", 0, func(c *TotalOrder) { feed(c, "n2", 5, 9); feed(c, "n1", 1, 9) }, 9, ""},
+		{"two joiners told before the rest", 0, func(c *TotalOrder) { feed(c, "n3", 7, 9); feed(c, "n2", 5, 9); feed(c, "n1", 1, 5) }, 5, ""},
+		{"a joiner that begins nowhere", 0, func(c *TotalOrder) { feed(c, "n2", 5, 9); feed(c, "n1", 1, 3) }, 3, "violation: n2 begins at position 5, but the order ends at 3"},
+		{"a crash", 0, func(c *TotalOrder) { feed(c, "n1", 1, 9); feed(c, "n2", 1, 4); c.End("n2") }, 9, ""},
+		{"the most advanced node crashed", 0, func(c *TotalOrder) { feed(c, "n1", 1, 9); c.End("n1"); feed(c, "n2", 1, 4) }, 9, "could not check: n2 delivered only up to position 4, of 9"},
+		{"a stream lost", 0, func(c *TotalOrder) { feed(c, "n1", 1, 9); feed(c, "n2", 1, 4); c.Lose("n2", "too slow") }, 9, "could not check: the deliveries of n2 ended: too slow"},
+		{"a stream that never began", 0, func(c *TotalOrder) { c.Join("n2"); feed(c, "n1", 1, 9) }, 9, "could not check: n2 delivered nothing"},
+		{"a snapshot loaded again", 0, func(c *TotalOrder) { feed(c, "n1", 1, 9); feed(c, "n2", 1, 3); c.Restart("n2"); feed(c, "n2", 7, 9) }, 9, ""},
+		{"a gap without a snapshot", 0, func(c *TotalOrder) { feed(c, "n1", 1, 9); feed(c, "n2", 1, 3); feed(c, "n2", 7, 9) }, 9, "there is a gap"},
+		{"streams from the middle", 4, func(c *TotalOrder) { feed(c, "n1", 3, 9); feed(c, "n2", 5, 9) }, 9, ""},
+		{"a stream that begins after the middle", 4, func(c *TotalOrder) { feed(c, "n1", 6, 9) }, 4, "begins at position 6, but the order ends at 4"},
+		{"an order that ends too early", 0, func(c *TotalOrder) { feed(c, "n1", 1, 9) }, 12, "could not check: n1 delivered only up to position 9, of 12"},
+		{"nothing after the end is asked for", 0, func(c *TotalOrder) { feed(c, "n1", 1, 9); feed(c, "n2", 1, 7) }, 7, ""},
+	} {
+		c := NewTotalOrder(test.origin, noOrder)
+		test.run(c)
+		r := c.Finish(test.end)
+		if text := strings.Join(r.Texts, "\n"); r.Pass() != (test.want == "") || !strings.Contains(text, test.want) {
+			t.Errorf("%s: pass %v, texts %q, want %q", test.name, r.Pass(), text, test.want)
+		}
+	}
+}
+
+// TestReadsForgets writes one variable for long: versions that nobody can read
+// any more must not stay, and a read of one says that it could not be checked.
+func TestReadsForgets(t *testing.T) {
+	r := NewReads("", 0)
+	for p := uint64(1); p <= 10_000; p++ {
+		r.Order(&Entry{
+			Position: p, OK: true,
+			Command: wire.Command{Op: wire.OpSet, Session: 1, Seq: p, Key: "k", Value: fmt.Append(nil, p)},
+		})
+		if p > 100 {
+			r.Advance(p - 100)
+		}
+	}
+	if n := len(r.variables["k"].versions); n > 102 {
+		t.Errorf("%d versions are kept, of which 101 can be read", n)
+	}
+	read := func(p uint64) {
+		r.Complete(&history.Op{Kind: history.Get, Key: "k", Value: fmt.Append(nil, p), Version: p, Position: p, Status: history.OK})
+	}
+	read(9_950)
+	if r.unchecked > 0 || r.violations > 0 {
+		t.Errorf("a read in the window: %q", r.texts)
+	}
+	read(5_000)
+	if r.unchecked != 1 {
+		t.Errorf("a read before the window counts %d unchecked, want 1", r.unchecked)
+	}
+}
+
+// TestReadsWindow bounds what is kept when nobody says what may go.
+func TestReadsWindow(t *testing.T) {
+	r := NewReads("", 0)
+	e := Entry{OK: true, Command: wire.Command{Op: wire.OpDelete, Session: 1, Key: "k"}}
+	for _, p := range []uint64{1, 2, 3, maxPositions + 3, maxPositions + 4} {
+		e.Position = p
+		r.Order(&e)
+	}
+	if n := len(r.variables["k"].versions); n > 3 {
+		t.Errorf("%d versions are kept", n)
+	}
+}
+
+// TestReadsLeavesOthersAlone keeps to the prefix.
+func TestReadsLeavesOthersAlone(t *testing.T) {
+	r := NewReads("mine/", 0)
+	r.Order(&Entry{Position: 1, OK: true, Command: wire.Command{Op: wire.OpDelete, Key: "theirs"}})
+	if len(r.variables) > 0 || r.violations > 0 {
+		t.Errorf("%d variables, texts %q", len(r.variables), r.texts)
+	}
+}
+
+// TestAgreementShared tells the writes of others from ours.
+func TestAgreementShared(t *testing.T) {
+	a := NewAgreement(true, "mine/", 0)
+	write := func(p uint64, session uint64, key string) {
+		a.Order(&Entry{Position: p, OK: true, Command: wire.Command{Op: wire.OpSet, Session: session, Seq: 1, Key: key}})
+	}
+	write(1, 50, "theirs")
+	write(2, 51, "mine/k")
+	a.Complete(&history.Op{Kind: history.Set, Session: 51, Seq: 1, Key: "mine/k", Position: 2, Version: 2, Status: history.OK})
+	write(3, 50, "mine/k")
+	r := a.Finish()
+	if r.Violations != 1 || !strings.Contains(r.Texts[0], "session 50") || !strings.Contains(r.Covers, "1 of others") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestSessionOrderOverlaps has more operations in flight than are kept.
+func TestSessionOrderOverlaps(t *testing.T) {
+	s := NewSessionOrder()
+	for i := range int64(2 * keepEnded) {
+		s.Complete(&history.Op{Kind: history.Get, Session: 1, Position: uint64(i + 1), Start: i, End: i + 1})
+	}
+	if s.unchecked > 0 || s.violations > 0 {
+		t.Fatalf("%q", s.texts)
+	}
+	s.Complete(&history.Op{Kind: history.Get, Session: 1, Position: 1000, Start: 3, End: 1000})
+	if s.unchecked != 1 {
+		t.Errorf("an operation that began too long ago counts %d unchecked, want 1", s.unchecked)
+	}
+}
+
+// TestStrongReadsForgets lets go of acknowledgements, and still knows the
+// newest of them.
+func TestStrongReadsForgets(t *testing.T) {
+	s := NewStrongReads()
+	for i := range int64(10_000) {
+		s.Complete(&history.Op{Kind: history.Set, Position: uint64(i + 1), Start: i, End: i + 1, Status: history.OK})
+		s.Advance(i - 10)
+		if len(s.acks) > 100 {
+			t.Fatalf("%d acknowledgements are kept", len(s.acks))
+		}
+	}
+	s.Complete(&history.Op{Kind: history.GetStrong, Position: 9_999, Start: 10_001, End: 10_002, Status: history.OK})
+	if s.violations != 1 {
+		t.Errorf("a stale read counts %d violations, want 1", s.violations)
+	}
+	s.Complete(&history.Op{Kind: history.GetStrong, Position: 20_000, Start: 3, End: 10_003, Status: history.OK})
+	if s.unchecked != 1 {
+		t.Errorf("a read that began too long ago counts %d unchecked, want 1", s.unchecked)
+	}
+}
+
+// TestConvergence compares digests of one position only.
+func TestConvergence(t *testing.T) {
+	c := NewConvergence()
+	c.Digest("n1", 9, 7)
+	c.Digest("n2", 9, 7)
+	if r := c.Finish(); !r.Pass() || r.Events != 2 {
+		t.Errorf("%+v", r)
+	}
+	c.Digest("n3", 8, 7)
+	c.Miss("n4", "gone")
+	c.Digest("n5", 9, 6)
+	if r := c.Finish(); r.Violations != 1 || r.Unchecked != 2 {
+		t.Errorf("%+v", r)
+	}
+}

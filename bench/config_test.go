@@ -1,0 +1,84 @@
+package bench
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestValidate names, for each field that makes no sense, its flag.
+func TestValidate(t *testing.T) {
+	cfg := Defaults()
+	if err := cfg.Validate(); err != nil {
+		t.Fatalf("the defaults are refused: %v", err)
+	}
+	for _, test := range []struct {
+		want  string
+		spoil func(*Config)
+	}{
+		{"--nodes 0:", func(c *Config) { c.Nodes = 0 }},
+		{"--nodes 65: must be from 1 to 64", func(c *Config) { c.Nodes = 65 }},
+		{"--clients 0:", func(c *Config) { c.Clients = 0 }},
+		{"--clients 1000000:", func(c *Config) { c.Clients = 1_000_000 }},
+		{"--conns 0:", func(c *Config) { c.Conns = 0 }},
+		{"--keys -1:", func(c *Config) { c.Keys = -1 }},
+		{"--value-size 15:", func(c *Config) { c.ValueBytes = 15 }},
+		{"--value-size 2000000:", func(c *Config) { c.ValueBytes = 2_000_000 }},
+		{"--writes 150%:", func(c *Config) { c.Writes = 1.5 }},
+		{"--writes NaN%:", func(c *Config) { c.Writes = math.NaN() }},
+		{"--strong -1%:", func(c *Config) { c.Strong = -0.01 }},
+		{"--adds 50%: with --cas and --dels", func(c *Config) { c.Adds, c.CAS, c.Dels = 0.5, 0.5, 0.5 }},
+		{"--duration 0s:", func(c *Config) { c.Duration = 0 }},
+		{"--warmup -1s:", func(c *Config) { c.Warmup = -time.Second }},
+		{"--rate -1:", func(c *Config) { c.Rate = -1 }},
+		{"--rate NaN:", func(c *Config) { c.Rate = math.NaN() }},
+		{"--rate +Inf:", func(c *Config) { c.Rate = math.Inf(1) }},
+		{"--dist normal:", func(c *Config) { c.Dist = "normal" }},
+		{"--delivery fast:", func(c *Config) { c.Delivery = "fast" }},
+		{"--processes", func(c *Config) { c.Embedded, c.Processes = true, true }},
+		{"--target", func(c *Config) { c.Target, c.Processes = "dsm://x:1", true }},
+	} {
+		cfg := Defaults()
+		test.spoil(&cfg)
+		if err := cfg.Validate(); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("error %v, want one with %q that wraps ErrConfig", err, test.want)
+		}
+	}
+}
+
+func TestParseShare(t *testing.T) {
+	for text, want := range map[string]float64{
+		"50%": 0.5, "0.5": 0.5, "0": 0, "0%": 0, "1": 1, "100%": 1, "0.1%": 0.001, " 5% ": 0.05,
+	} {
+		if got, err := ParseShare(text); err != nil || math.Abs(got-want) > 1e-12 {
+			t.Errorf("ParseShare(%q) is %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "%", "50", "101%", "-1%", "-0.5", "half", "NaN", "inf", "5%%", "1e9"} {
+		if got, err := ParseShare(text); !errors.Is(err, ErrConfig) {
+			t.Errorf("ParseShare(%q) is %v, %v, want an error that wraps ErrConfig", text, got, err)
+		}
+	}
+}
+
+// TestSetUp states everything that the figures depend on.
+func TestSetUp(t *testing.T) {
+	cfg := Defaults()
+	cfg.Rate = 5000
+	for _, want := range []string{
+		"4 nodes", "safe delivery", "64 clients over TCP", "1 connection a node", "open loop at 5000 ops/s",
+		"50% writes", "1% of the reads strong", "10000 keys", "uniform", "100 bytes", "5s after 1s", "seed 1", "GOMAXPROCS",
+	} {
+		if line := cfg.SetUp(); !strings.Contains(line, want) || strings.Contains(line, "\n") {
+			t.Errorf("%q lacks %q, or is not one line", line, want)
+		}
+	}
+	cfg.Embedded, cfg.Rate, cfg.Nodes = true, 0, 1
+	for _, want := range []string{"1 node and", "embedded", "closed loop"} {
+		if line := cfg.SetUp(); !strings.Contains(line, want) {
+			t.Errorf("%q lacks %q", line, want)
+		}
+	}
+}
