@@ -107,9 +107,13 @@ var policy = map[string]rule{
 
 	// Commands and examples: they parse, wire and exit.
 	"cmd/dsm": {
-		std:     whole,
-		ours:    []string{"driver", "internal/wire", "registry", "registry/registrypb", "registry/registrypb/registrypbconnect", "server"},
-		outside: []string{"connectrpc.com/connect", "github.com/olekukonko/tablewriter", "github.com/spf13/cobra"},
+		std: whole,
+		ours: []string{
+			"driver", "internal/client", "internal/history", "internal/wire", "registry", "registry/registrypb", "server",
+		},
+		outside: []string{
+			"github.com/olekukonko/tablewriter", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
+		},
 	},
 	"cmd/dsmbench": {
 		std:     whole,

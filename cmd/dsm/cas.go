@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/driver"
+)
+
+func newCASCommand(s *surroundings) *cobra.Command {
+	var t target
+	var expected uint64
+	cmd := &cobra.Command{
+		Use:   "cas KEY VALUE --version N",
+		Short: "Give a variable a value if nobody else has meanwhile",
+		Long: `Cas compares and sets: it gives a variable a value, as set does, if the variable
+still has the version that "dsm get -o json" told, or, with --version 0, if it
+does not exist. It prints the new version. If the version is another one it
+changes nothing, and the exit status is 4.`,
+		Example:               "  dsm cas leader n1 --version 0\n  dsm cas leader n2 --version 17",
+		Args:                  exactly("KEY", "VALUE"),
+		ValidArgsFunction:     cobra.NoFileCompletions,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("version") {
+				return usagef("--version is missing: give the version that the variable must have, 0 if it must not exist")
+			}
+			key := args[0]
+			value, err := s.value(args[1])
+			if err != nil {
+				return err
+			}
+			return t.with(cmd, s, func(ctx context.Context, db *driver.DB) error {
+				version, err := db.CompareAndSet(ctx, key, value, expected)
+				if err != nil {
+					return about(key, err)
+				}
+				return s.show(t.format, decimal(version), newResult(key, value, version, version))
+			})
+		},
+	}
+	t.addFlags(cmd)
+	cmd.Flags().Uint64Var(&expected, "version", 0, "the `version` that the variable must have, 0: it must not exist")
+	return cmd
+}

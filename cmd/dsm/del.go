@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/driver"
+)
+
+func newDelCommand(s *surroundings) *cobra.Command {
+	var t target
+	cmd := &cobra.Command{
+		Use:               "del KEY",
+		Short:             "Remove a variable",
+		Long:              `Del removes a variable and prints the position in the group's order at which it went.`,
+		Example:           "  dsm del greeting",
+		Args:              exactly("KEY"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			key := args[0]
+			return t.with(cmd, s, func(ctx context.Context, db *driver.DB) error {
+				position, err := db.Delete(ctx, key)
+				if err != nil {
+					return about(key, err)
+				}
+				return s.show(t.format, decimal(position), newResult(key, nil, position, position))
+			})
+		},
+	}
+	t.addFlags(cmd)
+	return cmd
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/seed-8247e700/dsm/internal/history"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// maxUnloggedBytes bounds what waits for the disk.
+const maxUnloggedBytes = 256 << 20
+
+// deliveryLog writes what a node delivers to a file. The node's protocol loop
+// hands over and does not wait; a goroutine writes. The file begins anew where
+// the node's state does: at the start, at a snapshot, in a new generation.
+type deliveryLog struct {
+	file   *os.File
+	failed chan struct{} // closed at the first error, after which nothing is taken; close tells it
+
+	mu     sync.Mutex // guards what follows
+	more   sync.Cond  // the queue is not empty, or closed is set
+	queue  []logItem
+	bytes  int
+	closed bool
+	err    error
+
+	// What follows belongs to the writing goroutine.
+	lines   *history.DeliveryLog
+	next    uint64        // position that the next delivery must have
+	written chan struct{} // closed at the goroutine's end
+}
+
+// logItem is a delivery, or the position of a snapshot.
+type logItem struct {
+	delivery wire.Delivery
+	snapshot bool
+	position uint64
+}
+
+// openDeliveryLog opens the file. What an earlier run wrote stays until this
+// node delivers something, so that a node that cannot start destroys nothing.
+func openDeliveryLog(path string) (*deliveryLog, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("--delivery-log: %w", err)
+	}
+	l := &deliveryLog{file: file, failed: make(chan struct{}), written: make(chan struct{})}
+	l.more.L = &l.mu
+	go l.write()
+	return l, nil
+}
+
+// deliver is for server.Config.OnDeliver.
+func (l *deliveryLog) deliver(d *wire.Delivery) {
+	l.add(logItem{delivery: *d}, len(d.Payload)+len(d.Effects)+len(d.Sender)+64)
+}
+
+// snapshot is for server.Config.OnSnapshot.
+func (l *deliveryLog) snapshot(position uint64) {
+	l.add(logItem{snapshot: true, position: position}, 64)
+}
+
+func (l *deliveryLog) add(item logItem, bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil || l.closed {
+		return
+	}
+	if l.bytes+bytes > maxUnloggedBytes {
+		l.failLocked(fmt.Errorf("the disk is slower than the group: more than %d bytes wait for it", maxUnloggedBytes))
+		return
+	}
+	l.queue = append(l.queue, item)
+	l.bytes += bytes
+	l.more.Signal()
+}
+
+func (l *deliveryLog) failLocked(err error) {
+	if l.err == nil {
+		l.err = fmt.Errorf("--delivery-log: %w", err)
+		close(l.failed)
+	}
+}
+
+// write writes what is handed over until the log is closed or fails.
+func (l *deliveryLog) write() {
+	defer close(l.written)
+	var items []logItem
+	for closed := false; !closed; {
+		items, closed = l.take(items)
+		if err := l.writeAll(items); err != nil {
+			l.mu.Lock()
+			l.failLocked(err)
+			l.mu.Unlock()
+			return
+		}
+	}
+}
+
+// take waits for items, and gives spare in return. closed tells that these are
+// the last.
+func (l *deliveryLog) take(spare []logItem) (items []logItem, closed bool) {
+	clear(spare)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.queue) == 0 && !l.closed {
+		l.more.Wait()
+	}
+	items = l.queue
+	l.queue, l.bytes = spare[:0], 0
+	return items, l.closed
+}
+
+func (l *deliveryLog) writeAll(items []logItem) error {
+	for i := range items {
+		item := &items[i]
+		if item.snapshot {
+			if err := l.begin(item.position + 1); err != nil {
+				return err
+			}
+			continue
+		}
+		first := item.delivery.First
+		if l.lines == nil || (first == 1 && l.next != 1) {
+			if err := l.begin(1); err != nil {
+				return err
+			}
+		}
+		if first != l.next {
+			return fmt.Errorf("the node delivered position %d where %d was due", first, l.next)
+		}
+		if err := l.lines.Deliver(&item.delivery); err != nil {
+			return err
+		}
+		l.next = first + uint64(item.delivery.Count)
+	}
+	if l.lines == nil {
+		return nil
+	}
+	return l.lines.Flush()
+}
+
+// begin makes the file one whose first line will be that of a position.
+func (l *deliveryLog) begin(position uint64) error {
+	if info, err := l.file.Stat(); err != nil {
+		return err
+	} else if info.Mode().IsRegular() {
+		if err := l.file.Truncate(0); err != nil {
+			return err
+		}
+		if _, err := l.file.Seek(0, 0); err != nil {
+			return err
+		}
+	} else if l.lines != nil {
+		return errors.New("the log must begin anew, which only a regular file can")
+	}
+	l.lines, l.next = history.NewDeliveryLog(l.file), position
+	return nil
+}
+
+// close writes what has been handed over and closes the file. It returns the
+// first error there was.
+func (l *deliveryLog) close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.more.Signal()
+	l.mu.Unlock()
+	<-l.written
+	return errors.Join(l.err, l.file.Close())
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/seed-8247e700/dsm/driver"
+	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/server"
+)
+
+// Exit statuses, as the help of dsm tells them.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitConflict    = 4
+	exitUnavailable = 5
+	exitUnknown     = 6
+)
+
+// errInterrupted is wrapped by the cause of a context that a signal ended.
+var errInterrupted = errors.New("interrupted")
+
+// errUnreachable is wrapped by errors of commands that found no server.
+var errUnreachable = errors.New("no server answers")
+
+// usageError is an error of the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// usagef returns a usageError. Its text names the flag or the argument.
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+// exitStatus finds the status for an error. That the outcome of a write is not
+// known comes first, whatever else is true.
+func exitStatus(err error) int {
+	var usage *usageError
+	for _, row := range []struct {
+		is   bool
+		code int
+	}{
+		{errors.As(err, &usage), exitUsage},
+		{errors.Is(err, driver.ErrOutcomeUnknown), exitUnknown},
+		{errors.Is(err, driver.ErrInvalidKey), exitUsage},
+		{errors.Is(err, driver.ErrNotFound), exitNotFound},
+		{errors.Is(err, driver.ErrConflict), exitConflict},
+		{errors.Is(err, driver.ErrUnavailable), exitUnavailable},
+		{errors.Is(err, registry.ErrUnreachable), exitUnavailable},
+		{errors.Is(err, registry.ErrDegraded), exitUnavailable},
+		{errors.Is(err, errUnreachable), exitUnavailable},
+		{errors.Is(err, server.ErrLastMember), exitFailure},
+	} {
+		if row.is {
+			return row.code
+		}
+	}
+	return exitFailure
+}
+
+// plain is an error's text without the names of packages, which only
+// programmers need.
+func plain(err error) string {
+	text := err.Error()
+	for _, prefix := range []string{"driver: ", "client: ", "registry: ", "server: ", "configuration: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text
+}

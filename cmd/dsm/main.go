@@ -1,0 +1,26 @@
+// Command dsm runs the registry and the nodes of a group, and reads and writes
+// its variables by hand. See its --help, and that of its subcommands, each of
+// which has a file of its own here.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+func main() {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(run(context.Background(), os.Args[1:], &surroundings{
+		stdin:     os.Stdin,
+		stdout:    os.Stdout,
+		stderr:    os.Stderr,
+		signals:   signals,
+		attended:  term.IsTerminal(int(os.Stdin.Fd())),
+		onDisplay: term.IsTerminal(int(os.Stdout.Fd())),
+	}))
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+)
+
+// Formats of what a command prints.
+const (
+	formatText = "text"
+	formatJSON = "json"
+)
+
+// format is the flag -o.
+type format struct{ output string }
+
+func (f *format) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.output, "output", "o", formatText, "`text|json`")
+}
+
+func (f *format) check() error {
+	if f.output != formatText && f.output != formatJSON {
+		return usagef("--output %q: must be %s or %s", f.output, formatText, formatJSON)
+	}
+	return nil
+}
+
+// result is what an operation on a variable tells, as JSON.
+type result struct {
+	Key      string  `json:"key"`
+	KeyBytes []byte  `json:"key_base64,omitempty"` // where Key is not valid UTF-8
+	Value    []byte  `json:"value,omitzero"`       // base64; absent after a delete
+	Text     *string `json:"text,omitempty"`       // Value, if it is valid UTF-8
+	Version  uint64  `json:"version"`
+	Position uint64  `json:"position"` // in the total order, that the answer reflects
+}
+
+func newResult(key string, value []byte, version, position uint64) result {
+	r := result{Key: key, Value: value, Version: version, Position: position}
+	if !utf8.ValidString(key) {
+		r.KeyBytes = []byte(key)
+	}
+	if value != nil && utf8.Valid(value) {
+		text := string(value)
+		r.Text = &text
+	}
+	return r
+}
+
+// show prints a result, or text in its place.
+func (s *surroundings) show(f format, text string, r any) error {
+	if f.output == formatJSON {
+		encoder := json.NewEncoder(s.stdout)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(r)
+	}
+	_, err := fmt.Fprintln(s.stdout, text)
+	return err
+}
+
+func decimal(n uint64) string { return strconv.FormatUint(n, 10) }

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+// membership is what a registry tells of its group, as JSON.
+type membership struct {
+	Group      uint64           `json:"group,string"`
+	Generation uint64           `json:"generation,string"`
+	View       uint64           `json:"view,string"`
+	Durable    bool             `json:"durable"`
+	Problem    string           `json:"problem,omitempty"`
+	Attempt    *attempt         `json:"attempt,omitempty"`
+	Settings   settings         `json:"settings"`
+	Nodes      []registeredNode `json:"nodes"`
+}
+
+type attempt struct {
+	ID      uint64   `json:"id,string"`
+	Members []string `json:"members"`
+}
+
+type settings struct {
+	Delivery       string `json:"delivery"`
+	MinMembers     uint32 `json:"min_members"`
+	Detection      string `json:"detection"`
+	Heartbeat      string `json:"heartbeat"`
+	AttemptTimeout string `json:"attempt_timeout"`
+	SessionTTL     string `json:"session_ttl"`
+	Tick           string `json:"tick"`
+	Audit          string `json:"audit"`
+}
+
+type registeredNode struct {
+	ID          string `json:"id"`
+	Incarnation uint64 `json:"incarnation,string"`
+	PeerAddr    string `json:"peer_addr"`
+	ClientAddr  string `json:"client_addr"`
+	Rank        int32  `json:"rank"` // -1: no member
+	State       string `json:"state"`
+	Position    uint64 `json:"position,string"`
+	Silent      string `json:"silent"`
+}
+
+func newRegistryStatusCommand(s *surroundings) *cobra.Command {
+	var t registryTarget
+	var f format
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what the registry knows of its group",
+		Long: `Status shows the committed view, the change under way, the settings, and every
+node that the registry knows, members and joiners, with what their heartbeats
+told. "dsm status" asks the nodes themselves.`,
+		Args:              exactly(),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return t.with(cmd, s, func(ctx context.Context, client *registry.Client) error {
+				status, err := client.Status(ctx)
+				if err != nil {
+					return err
+				}
+				m := newMembership(status)
+				if f.output == formatJSON {
+					return s.show(f, "", m)
+				}
+				return s.showMembership(&m)
+			})
+		},
+	}
+	t.addFlags(cmd)
+	f.addFlags(cmd)
+	return cmd
+}
+
+func newMembership(r *registrypb.StatusResponse) membership {
+	set := r.GetSettings()
+	m := membership{
+		Group: r.GetGroup(), Generation: r.GetGeneration(), View: r.GetView().GetId(),
+		Durable: r.GetDurable(), Problem: r.GetProblem(), Nodes: []registeredNode{},
+		Settings: settings{
+			Delivery: string(deliveryOf(set)), MinMembers: set.GetMinMembers(),
+			Detection: milliseconds(set.GetDetectionMs()).String(), Heartbeat: milliseconds(set.GetHeartbeatMs()).String(),
+			AttemptTimeout: milliseconds(set.GetAttemptTimeoutMs()).String(), SessionTTL: milliseconds(set.GetSessionTtlMs()).String(),
+			Tick: milliseconds(set.GetTickMs()).String(), Audit: milliseconds(set.GetAuditMs()).String(),
+		},
+	}
+	if a := r.GetAttempt(); a != nil {
+		m.Attempt = &attempt{ID: a.GetView().GetId()}
+		for _, member := range a.GetView().GetMembers() {
+			m.Attempt.Members = append(m.Attempt.Members, fmt.Sprintf("%s#%d", member.GetId(), member.GetIncarnation()))
+		}
+	}
+	for _, n := range r.GetNodes() {
+		m.Nodes = append(m.Nodes, registeredNode{
+			ID: n.GetMember().GetId(), Incarnation: n.GetMember().GetIncarnation(),
+			PeerAddr: n.GetMember().GetPeerAddr(), ClientAddr: n.GetMember().GetClientAddr(),
+			Rank: n.GetRank(), State: n.GetState(), Position: n.GetPosition(), Silent: milliseconds(n.GetSilentMs()).String(),
+		})
+	}
+	return m
+}
+
+func (s *surroundings) showMembership(m *membership) error {
+	var head strings.Builder
+	fmt.Fprintf(&head, "group %x, generation %d, view %d\n", m.Group, m.Generation, m.View)
+	if m.Attempt != nil {
+		fmt.Fprintf(&head, "a change is under way: attempt %d with %s\n", m.Attempt.ID, strings.Join(m.Attempt.Members, ", "))
+	}
+	set := m.Settings
+	fmt.Fprintf(&head, "%s delivery, min-members %d, detection %s, heartbeat %s, attempt-timeout %s, session-ttl %s, tick %s, audit %s\n",
+		set.Delivery, set.MinMembers, set.Detection, set.Heartbeat, set.AttemptTimeout, set.SessionTTL, set.Tick, set.Audit)
+	if !m.Durable {
+		head.WriteString("views are kept in memory only\n")
+	}
+	if m.Problem != "" {
+		fmt.Fprintf(&head, "NO CHANGE IS POSSIBLE: %s\n", m.Problem)
+	}
+	if _, err := fmt.Fprint(s.stdout, head.String()); err != nil || len(m.Nodes) == 0 {
+		return err
+	}
+	rows := make([][]string, len(m.Nodes))
+	for i, n := range m.Nodes {
+		rows[i] = []string{
+			rankText(int(n.Rank)), n.ID, decimal(n.Incarnation), addresses(n.ClientAddr, n.PeerAddr),
+			decimal(n.Position), n.Silent, n.State,
+		}
+	}
+	return writeTable(s.stdout, []column{
+		{"rank", true}, {"id", false}, {"incarnation", true}, {"address", false}, {"position", true}, {"silent", true}, {"state", false},
+	}, rows)
+}
+
+// rankText is a rank, or that there is none.
+func rankText(rank int) string {
+	if rank < 0 {
+		return "-"
+	}
+	return strconv.Itoa(rank)
+}
+
+// addresses shows a node's addresses, once if they are alike.
+func addresses(forClients, forPeers string) string {
+	if forClients == forPeers {
+		return forClients
+	}
+	return forClients + " (peers " + forPeers + ")"
+}

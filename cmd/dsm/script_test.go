@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"dsm": main})
+}
+
+// TestScripts runs the scripts in testdata, in which dsm is the real command in
+// processes of its own. Beside what testscript has, they know
+//
+//	await FILE NAME          wait for the file; its text is variable NAME then
+//	exits N COMMAND ...      run the command, which must exit with status N
+//	until REGEXP COMMAND ... run it again and again until its stdout matches
+//	signal NAME WORD         send INT, TERM or KILL to the background command
+//	                         that has WORD among its arguments
+//	fill FILE N              make a file of N bytes, which are no text
+//	long NAME N              set variable NAME to N letters
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"await": await, "exits": exits, "until": until, "signal": send, "fill": fill, "long": long,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("XDG_STATE_HOME", env.Getenv("WORK")+"/state")
+			return nil
+		},
+	})
+}
+
+// patience bounds every wait of a script. It is not what anything should take.
+const patience = time.Minute
+
+// poll calls done until it is true.
+func poll(ts *testscript.TestScript, what string, done func() bool) {
+	deadline := time.After(patience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			ts.Fatalf("%s does not come within %v", what, patience)
+		}
+	}
+}
+
+func demand(ts *testscript.TestScript, neg bool, args []string, least int, usage string) {
+	if neg || len(args) < least {
+		ts.Fatalf("usage: %s", usage)
+	}
+}
+
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	demand(ts, neg, args, 2, "await FILE NAME")
+	poll(ts, args[0], func() bool {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		ts.Setenv(args[1], strings.TrimSpace(string(text)))
+		return err == nil
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	demand(ts, neg, args, 2, "exits N COMMAND ...")
+	err := ts.Exec(args[1], args[2:]...)
+	status := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		status = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(status) != args[0] {
+		ts.Fatalf("it exits with %d, want %s", status, args[0])
+	}
+}
+
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	demand(ts, neg, args, 2, "until REGEXP COMMAND ...")
+	want, err := regexp.Compile(args[0])
+	ts.Check(err)
+	poll(ts, "output that matches "+args[0], func() bool {
+		err := ts.Exec(args[1], args[2:]...)
+		return err == nil && want.MatchString(ts.ReadFile("stdout"))
+	})
+}
+
+func send(ts *testscript.TestScript, neg bool, args []string) {
+	demand(ts, neg, args, 2, "signal NAME WORD")
+	signals := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM, "KILL": os.Kill}
+	for _, cmd := range ts.BackgroundCmds() {
+		if slices.Contains(cmd.Args, args[1]) {
+			ts.Check(cmd.Process.Signal(signals[args[0]]))
+			return
+		}
+	}
+	ts.Fatalf("no background command has the argument %s", args[1])
+}
+
+func fill(ts *testscript.TestScript, neg bool, args []string) {
+	demand(ts, neg, args, 2, "fill FILE N")
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	data := make([]byte, n)
+	for i := range data {
+		data[i] = byte(i)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), data, 0o600))
+}
+
+func long(ts *testscript.TestScript, neg bool, args []string) {
+	demand(ts, neg, args, 2, "long NAME N")
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], strings.Repeat("k", n))
+}

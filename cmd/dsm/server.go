@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/server"
+)
+
+// serverFlags are the flags of dsm server.
+type serverFlags struct {
+	cfg          server.Config
+	deliveryLog  string
+	addrFile     string
+	startTimeout time.Duration
+	logging
+}
+
+func newServerCommand(s *surroundings) *cobra.Command {
+	var f serverFlags
+	cmd := &cobra.Command{
+		Use:   "server --id ID",
+		Short: "Run a node of a group",
+		Long: `Server runs a node: a replica of all variables of its group, which serves clients
+and other nodes on one address. It finds the group through the registry.
+
+Ctrl-C and SIGTERM take the node out of its group, after what its clients have
+asked for is done. The variables live in the memory of the nodes: the last one
+takes them with it, and asks for a second Ctrl-C on a terminal before it does.`,
+		Example: `  dsm server --id n1 --registry 127.0.0.1:6001
+  dsm server --id n2 --registry 10.0.0.9:6001 --listen :7000 --delivery-log n2.jsonl`,
+		Args:                  exactly(),
+		ValidArgsFunction:     cobra.NoFileCompletions,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.run(cmd.Context(), s)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.cfg.ID, "id", "", "`name` of the node, which it keeps for life and no other node has")
+	flags.StringVar(&f.cfg.Registry, "registry", defaultRegistry, "`address` of the registry, host:port")
+	flags.StringVar(&f.cfg.Listen, "listen", "127.0.0.1:7000", "`address` for nodes and clients alike; :7000 is port 7000 on all interfaces, port 0 one that is free")
+	flags.StringVar(&f.cfg.Advertise, "advertise", "", "`address` that nodes and clients are told to dial (default that of --listen; if it is on all interfaces, the one that leads to the registry)")
+	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` of the node's identity, which proves after a crash that the earlier run is dead; it holds no variables (default $XDG_STATE_HOME/dsm/ID, or ~/.local/state/dsm/ID)")
+	flags.StringVar(&f.deliveryLog, "delivery-log", "", "write each command, as it is delivered, to `FILE`, a JSON object a line; the file begins anew with the node's state")
+	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` once the node serves, and remove it at the end")
+	flags.DurationVar(&f.startTimeout, "start-timeout", time.Minute, "`time` to become a member in; a registry that cannot be reached is an error after 5s")
+	f.logging.addFlags(flags)
+	return cmd
+}
+
+// check finds what is wrong with the flags before anything is touched.
+func (f *serverFlags) check() error {
+	if f.cfg.ID == "" {
+		return usagef("--id is missing: give a name that the node keeps for life, such as --id n1")
+	}
+	if err := checkDialled("--registry", f.cfg.Registry); err != nil {
+		return err
+	}
+	if err := checkListened("--listen", f.cfg.Listen); err != nil {
+		return err
+	}
+	if f.cfg.Advertise != "" {
+		if err := checkDialled("--advertise", f.cfg.Advertise); err != nil {
+			return err
+		}
+	}
+	if f.startTimeout <= 0 {
+		return usagef("--start-timeout %v: must be above 0, such as 1m", f.startTimeout)
+	}
+	if f.cfg.DataDir == "" {
+		var err error
+		f.cfg.DataDir, err = identityDir(f.cfg.ID)
+		return err
+	}
+	return nil
+}
+
+// run runs a node until it is told to stop.
+func (f *serverFlags) run(ctx context.Context, s *surroundings) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	logger, err := f.logger(s.stderr)
+	if err != nil {
+		return err
+	}
+	f.cfg.Logger = logger
+	if f.deliveryLog == "" {
+		return f.serve(ctx, s, nil)
+	}
+	log, err := openDeliveryLog(f.deliveryLog)
+	if err != nil {
+		return err
+	}
+	f.cfg.OnDeliver = log.deliver
+	err = f.serve(ctx, s, log)
+	return errors.Join(err, log.close())
+}
+
+// serve starts the node, tells that it serves, and sees it to its end.
+func (f *serverFlags) serve(ctx context.Context, s *surroundings, log *deliveryLog) error {
+	file := addrFile(f.addrFile)
+	if err := file.clear(); err != nil {
+		return err
+	}
+	var loaded atomic.Bool
+	f.cfg.OnSnapshot = func(position uint64) {
+		loaded.Store(true)
+		if log != nil {
+			log.snapshot(position)
+		}
+	}
+	node, err := f.start(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := s.announce(node.Status(), node.Advertised(), loaded.Load()); err != nil {
+		return errors.Join(err, node.Close())
+	}
+	if err := file.write(node.Advertised()); err != nil {
+		return errors.Join(err, node.Close())
+	}
+	w := watch{node: node, around: s}
+	if log != nil {
+		w.broken = log.failed
+	}
+	err = w.untilStopped(ctx)
+	if err == nil {
+		logger := f.cfg.Logger
+		logger.Info("node stopped", "node", node.ID())
+	}
+	return errors.Join(err, file.clear())
+}
+
+// start starts the node. A signal ends the attempt.
+func (f *serverFlags) start(ctx context.Context, s *surroundings) (*server.Node, error) {
+	ctx, stop := s.interruptible(ctx)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, f.startTimeout)
+	defer cancel()
+	node, err := server.Start(ctx, f.cfg)
+	switch {
+	case err == nil && errors.Is(context.Cause(ctx), errInterrupted):
+		// It came too late to stop the start.
+		return nil, errors.Join(context.Cause(ctx), node.Close())
+	case err == nil:
+		return node, nil
+	case errors.Is(context.Cause(ctx), errInterrupted):
+		return nil, fmt.Errorf("%w before the node served", context.Cause(ctx))
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return nil, fmt.Errorf("%w; see with 'dsm registry status --registry %s' whom the group waits for", err, f.cfg.Registry)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, saying(err, "--listen %s: another program listens there; stop it, or choose another port", f.cfg.Listen)
+	case errors.Is(err, server.ErrConfig):
+		return nil, &usageError{inFlags(err)}
+	}
+	return nil, err
+}
+
+// inFlags names the fields of a server.Config as the flags that fill them.
+func inFlags(err error) error {
+	text := strings.NewReplacer(
+		server.ErrConfig.Error()+": ", "", "DataDir", "--data-dir", "Registry", "--registry",
+		"Listen", "--listen", "Advertise", "--advertise", "ID ", "--id ",
+	).Replace(err.Error())
+	return saying(err, "%s", text)
+}
+
+// announce tells in a line that the node serves. loaded is whether it got its
+// state from another member.
+func (s *surroundings) announce(status server.Status, addr string, loaded bool) error {
+	_, err := fmt.Fprintf(s.stdout, "node %s serves at %s: group %x, generation %d, view %d with %s, %s delivery, position %d\n",
+		status.ID, addr, status.Group, status.Generation, status.View, members(len(status.Members)), status.Delivery, status.Position)
+	if err == nil && status.Generation > 1 && !loaded {
+		_, err = fmt.Fprintf(s.stdout, "generation %d began empty: what the group held before is lost\n", status.Generation)
+	}
+	return err
+}
+
+// members counts members in words.
+func members(n int) string {
+	if n == 1 {
+		return "1 member"
+	}
+	return fmt.Sprintf("%d members", n)
+}
