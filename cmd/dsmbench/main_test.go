@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/bench"
+)
+
+// TestBadInput names the thing and what to do, and starts nothing.
+func TestBadInput(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"-nodes 0", "--nodes 0: must be from 1 to 64"},
+		{"--nodes four", `invalid argument "four" for "--nodes"`},
+		{"-nodez 3", "unknown flag: --nodez"},
+		{"-x", "unknown shorthand flag: 'x'"},
+		{"-writes 50", "write it like 50% or 0.5"},
+		{"-writes 101%", "write it like 50% or 0.5"},
+		{"-writes", "flag needs an argument: --writes"},
+		{"-clients 0", "--clients 0"},
+		{"-keys 99999999999", "--keys"},
+		{"-value-size 1", "--value-size 1: must be from 16 to 1048576"},
+		{"-duration 0s", "--duration 0s"},
+		{"-duration 5", "--duration"},
+		{"-dist pareto", "--dist pareto: must be uniform or zipfian"},
+		{"-delivery best-effort", "--delivery best-effort: must be safe or agreed"},
+		{"-rate -1", "--rate -1"},
+		{"-seed -1", "--seed"},
+		{"-output xml", "--output xml: must be table or json"},
+		{"-embedded -processes", "leave one out"},
+		{"-embedded -conns 2", "--conns"},
+		{"-target dsm://h:1 -nodes 3", "--nodes is the running group's own choice"},
+		{"-target dsm://h:1 -delivery agreed", "--delivery is the running group's own choice"},
+		{"-target dsm://h:1 -embedded", "leave one out"},
+		{"-target=", "--target is empty"},
+		{"-target ftp://h:1", "must begin with dsm:// or dsm+registry://"},
+		{"nodes=4", `"nodes=4" is no flag`},
+		{"child", "is for dsmbench itself"},
+		{"child node", "is for dsmbench itself"},
+	} {
+		var stdout, stderr strings.Builder
+		code := run(t.Context(), strings.Fields(test.args), &stdout, &stderr)
+		if code != exitUsage || !strings.Contains(stderr.String(), test.want) {
+			t.Errorf("%s: exit status %d, stderr %q, want %d and %q", test.args, code, stderr.String(), exitUsage, test.want)
+		}
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	var stdout, stderr strings.Builder
+	code := run(t.Context(), []string{"-target", "dsm://127.0.0.1:1"}, &stdout, &stderr)
+	if code != exitFail || !strings.Contains(stderr.String(), "127.0.0.1:1") {
+		t.Errorf("exit status %d, stderr %q", code, stderr.String())
+	}
+}
+
+// TestHelp tells every flag.
+func TestHelp(t *testing.T) {
+	var stdout, stderr strings.Builder
+	if code := run(t.Context(), []string{"-help"}, &stdout, &stderr); code != exitPass {
+		t.Fatalf("exit status %d, stderr %q", code, stderr.String())
+	}
+	for flag := range strings.FieldsSeq(`nodes writes duration warmup clients conns keys value-size dist rate delivery
+		embedded processes target seed output hist history delivery-log strong adds cas dels`) {
+		if !strings.Contains(stdout.String(), "--"+flag+" ") {
+			t.Errorf("the help lacks --%s", flag)
+		}
+	}
+	if strings.Contains(stdout.String(), bench.ChildCommand) {
+		t.Error("the help tells of what is for dsmbench itself")
+	}
+}
+
+// short makes a run of the arguments as short as it can be.
+func short(args string) []string {
+	return append(strings.Fields(args), strings.Fields("-duration 50ms --warmup 0s -clients 2 --keys 20")...)
+}
+
+func TestTable(t *testing.T) {
+	var stdout, stderr strings.Builder
+	if code := run(t.Context(), short("-nodes 2 -writes 50%"), &stdout, &stderr); code != exitPass {
+		t.Fatalf("exit status %d, stdout %s, stderr %s", code, stdout.String(), stderr.String())
+	}
+	first, _, _ := strings.Cut(stdout.String(), "\n")
+	if !strings.Contains(first, "2 nodes") || !strings.Contains(first, "50% writes") || !strings.HasSuffix(stdout.String(), "\nPASS\n") {
+		t.Errorf("stdout %s", stdout.String())
+	}
+	if strings.Contains(stdout.String()+stderr.String(), "\r") {
+		t.Error("there is a progress bar, and no terminal")
+	}
+}
+
+func TestJSON(t *testing.T) {
+	var stdout, stderr strings.Builder
+	args := short("--nodes=1 --writes=0.5 -o json -hist " + filepath.Join(t.TempDir(), "hist"))
+	if code := run(t.Context(), args, &stdout, &stderr); code != exitPass {
+		t.Fatalf("exit status %d, stdout %s, stderr %s", code, stdout.String(), stderr.String())
+	}
+	var report bench.Report
+	if err := json.Unmarshal([]byte(stdout.String()), &report); err != nil || !report.Pass || len(report.Checks) != 6 {
+		t.Errorf("error %v, stdout %s", err, stdout.String())
+	}
+}
+
+// TestInterrupted reports what there is.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var stdout strings.Builder
+	stderr := &notice{after: "loading", then: cancel}
+	if code := run(ctx, []string{"-nodes", "1", "-clients", "2"}, &stdout, stderr); code != exitPass {
+		t.Fatalf("exit status %d, stdout %s, stderr %s", code, stdout.String(), stderr.String())
+	}
+	if !strings.Contains(stdout.String(), "interrupted") || !strings.HasSuffix(stdout.String(), "PASS\n") {
+		t.Errorf("stdout %s", stdout.String())
+	}
+}
+
+// notice does something when it is told something.
+type notice struct {
+	strings.Builder
+	after string
+	then  func()
+}
+
+// Write looks at what it is told.
+func (n *notice) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), n.after) {
+		n.then()
+	}
+	return n.Builder.Write(b)
+}
