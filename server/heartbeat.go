@@ -99,7 +99,11 @@ func (r *replica) peersHeard(now time.Time) []*registrypb.Peer {
 		if r.core.Phase() == isis.Observing && !p.Connected || view.ID != 0 && view.Rank(p.MemberID) < 0 {
 			continue
 		}
-		silent := now.Sub(later(p.LastHeard, b.entered))
+		heard := later(p.LastHeard, b.entered)
+		if heard.IsZero() {
+			heard = now // the handshake was heard, a moment ago
+		}
+		silent := now.Sub(heard)
 		for _, m := range b.awaiting {
 			if m == p.MemberID {
 				silent = max(silent, now.Sub(b.since))

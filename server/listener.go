@@ -53,6 +53,10 @@ func (n *Node) greet(conn net.Conn) {
 	}
 	r := n.current.Load()
 	if hello.Role == wire.RolePeer && r != nil {
+		if err := conn.SetDeadline(time.Time{}); err != nil {
+			n.drop(conn, err)
+			return
+		}
 		n.conns.remove(conn) // it is the link's from here on
 		r.net.Accept(conn, hello)
 		return
