@@ -225,8 +225,9 @@ func (c *fakeCluster) dial(ctx context.Context, _, addr string) (net.Conn, error
 		return nil, err
 	}
 	here, there := net.Pipe()
-	n.conns[there] = new(sync.Mutex)
-	n.stopped.Go(func() { n.serve(there, n.conns[there]) })
+	writing := new(sync.Mutex)
+	n.conns[there] = writing
+	n.stopped.Go(func() { n.serve(there, writing) })
 	return here, nil
 }
 

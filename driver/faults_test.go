@@ -67,6 +67,9 @@ func randomFaults(t *testing.T, seed uint64) {
 	if err := r.db.Close(); err != nil {
 		t.Error(err)
 	}
+	for _, n := range r.c.nodes {
+		n.stopped.Wait()
+	}
 	r.check(t)
 }
 
