@@ -89,9 +89,11 @@ func (c *clientConn) readRequests() error {
 
 // slowReader is how many bytes of replies may wait for a client before it is not
 // read from any more, and slowPause how often it is looked at then.
+// Replies of more than flushBytes do not wait for others to go with.
 const (
 	slowReader = 16 << 20
 	slowPause  = 2 * time.Millisecond
+	flushBytes = 256 << 10
 )
 
 // awaitReader waits while the client is far behind in reading replies.
@@ -249,7 +251,11 @@ func (c *clientConn) reply(reply *wire.Reply) {
 		c.stream.publish()
 		return
 	}
-	if err := c.out.Keep(wire.AppendReply(c.out.Buffer(), reply)); err != nil {
+	err := c.out.Keep(wire.AppendReply(c.out.Buffer(), reply))
+	if err == nil && len(c.out.Buffer()) > flushBytes {
+		err = c.out.Flush()
+	}
+	if err != nil {
 		c.failLocked(err)
 	}
 }

@@ -1,0 +1,131 @@
+package server
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry"
+)
+
+// returned waits until a node is back under a later incarnation.
+func (g *group) returned(id string, before *replica) {
+	g.t.Helper()
+	eventually(g.t, id+" is back", func() bool {
+		r := g.nodes[id].current.Load()
+		return r.self.Incarnation > before.self.Incarnation && r.serving.Load()
+	})
+}
+
+// A node whose loop is stuck is silent, and excluded; it comes back by itself.
+func TestExcludedReturns(t *testing.T) {
+	levels(t, func(t *testing.T, settings registry.Settings) {
+		g := newGroup(t, settings)
+		g.startAll(3)
+		l := g.load(4)
+		l.goesOn()
+		if settings.Delivery == registry.Agreed {
+			g.forget("n2") // what it delivered alone counts for nothing
+		}
+		before := g.nodes["n2"].current.Load()
+		release := g.hold("n2")
+		eventually(t, "the others go on without it", func() bool { return len(g.nodes["n1"].Status().Members) == 2 })
+		release()
+		g.returned("n2", before)
+		if settings.Delivery == registry.Safe {
+			l.goesOn()
+			l.stop()
+		}
+	})
+}
+
+// While the registry is away nobody comes and goes, but reads and writes go on;
+// afterwards all is as before.
+func TestRegistryAwayAndBack(t *testing.T) {
+	g := newGroup(t, fast())
+	if err := g.registry.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := RegistryConfig{DataDir: t.TempDir(), Settings: fast()}
+	g.startRegistry(cfg)
+	cfg.Listen = g.registry.Addr()
+	g.startAll(3)
+	l := g.load(4)
+	l.goesOn()
+	if err := g.registry.Close(); err != nil {
+		t.Fatal(err)
+	}
+	beats := g.nodes["n1"].current.Load()
+	start := time.Now()
+	eventually(t, "more than the detection time passes", func() bool { return time.Since(start) > 2*beats.detection() })
+	l.goesOn()
+	if s := g.nodes["n1"].Status(); len(s.Members) != 3 || s.Phase != "normal" {
+		t.Errorf("without a registry: %+v", s)
+	}
+	g.startRegistry(cfg)
+	g.start("n4", nil)
+	l.goesOn()
+	g.kill("n1")
+	l.goesOn()
+	l.stop()
+}
+
+// A replica whose state differs from the others' is told so by an audit, leaves,
+// and comes back with a good one.
+func TestAuditFindsWhoDiffers(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.startAll(3)
+	c := g.client("n1")
+	c.set("k", "good")
+	before := g.nodes["n3"].current.Load()
+	c.get(g.connect("n3"), "k") // it has all that its wrong state would do otherwise
+	before.do(before.corrupt)
+	if position, digest, err := g.dial("n1").Audit(t.Context()); err != nil || position == 0 || digest == 0 {
+		t.Fatal(position, digest, err)
+	}
+	g.returned("n3", before)
+	c3 := g.client("n3")
+	c3.seen = c.seen
+	if got := c3.get(c3.conn, "k"); got != "good" {
+		t.Errorf("it came back with %q", got)
+	}
+	g.sameDigests()
+}
+
+// corrupt puts a state into a replica that has come by as many commands as the
+// right one, but by others. Owner only.
+func (r *replica) corrupt() {
+	wrong := store.New(r.limits())
+	barrier := wire.Command{Op: wire.OpBarrier}
+	var payload []byte
+	count := r.state.Load().Applied()
+	for range count {
+		payload = barrier.Append(payload)
+	}
+	wrong.ApplyMessage(1, int(count), payload, new(store.Outcome))
+	r.adopt(wrong)
+}
+
+// sameDigests fails unless all nodes have the same state.
+func (g *group) sameDigests() {
+	g.t.Helper()
+	var position, want uint64
+	for id := range g.nodes {
+		conn := g.dial(id)
+		if position == 0 {
+			var err error
+			if position, want, err = conn.Audit(g.t.Context()); err != nil {
+				g.t.Fatal(err)
+			}
+			continue
+		}
+		got, err := conn.Digest(g.t.Context(), position)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		if got != want {
+			g.t.Errorf("%s: digest %x at %d, another node has %x", id, got, position, want)
+		}
+	}
+}
