@@ -42,7 +42,7 @@ func (n *Node) stepView(from MemberID, m *Message) error {
 // has sent anything.
 func (n *Node) start() bool {
 	sent := false
-	for n.unfinished < n.cfg.Window && len(n.senders[n.self].undelivered()) < n.cfg.MaxUndelivered {
+	for n.hasRoom() {
 		b := n.pending.take()
 		if b.count == 0 {
 			break
@@ -68,6 +68,19 @@ func (n *Node) start() bool {
 		}
 	}
 	return sent
+}
+
+// hasRoom tells whether another own message may be sent.
+func (n *Node) hasRoom() bool {
+	own := n.senders[n.self].undelivered()
+	if n.unfinished >= n.cfg.Window || len(own) >= n.cfg.MaxUndelivered {
+		return false
+	}
+	bytes := 0
+	for _, e := range own {
+		bytes += len(e.payload)
+	}
+	return bytes < n.cfg.MaxUndeliveredBytes
 }
 
 // propose answers a PROPOSE with this member's own proposal.

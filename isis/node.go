@@ -42,6 +42,11 @@ type Config struct {
 	// commands wait, as they do when the window is full. Default 8 * Window.
 	MaxUndelivered int
 
+	// MaxUndeliveredBytes bounds them too, by the payloads before the last one:
+	// a flush state and a cut are no larger than what all members have sent and
+	// not delivered. Default 4 MiB.
+	MaxUndeliveredBytes int
+
 	// MaxFuture bounds the messages kept for a view or an attempt that has not
 	// reached this member yet. A view that waits for this member to enter it
 	// brings no more of each sender than a COMMIT and its window. Default 4096.
@@ -54,6 +59,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.MaxBatchBytes, 1<<20)
 	setDefault(&c.MaxPendingBytes, 64<<20)
 	setDefault(&c.MaxUndelivered, 8*c.Window)
+	setDefault(&c.MaxUndeliveredBytes, 4<<20)
 	setDefault(&c.MaxFuture, 4096)
 }
 

@@ -15,7 +15,7 @@ import (
 // papers: who sends what, and what that makes others send and deliver. A script
 // names nodes n1, n2 ...; message 3 of n1 is n1/3. Commands:
 //
-//	group n1 n2 n3 [agreed] [window=N] [batch=N] [undelivered=N]   a group in view 1
+//	group n1 n2 n3 [agreed] [window=N] [batch=N] [undelivered=N] [undelivered-bytes=N]   a group in view 1
 //	submit n1 a b [held]     submits commands and ends the turn; held: does not end it
 //	deliver n1 n2 [N] [held] delivers the oldest N messages (1) from n1 to n2
 //	deliver all              delivers everything, link by link
@@ -157,6 +157,7 @@ func (s *script) group(d *datadriven.TestData, names []string) {
 	d.MaybeScanArgs(s.t, "window", &s.config.Window)
 	d.MaybeScanArgs(s.t, "batch", &s.config.MaxBatchCommands)
 	d.MaybeScanArgs(s.t, "undelivered", &s.config.MaxUndelivered)
+	d.MaybeScanArgs(s.t, "undelivered-bytes", &s.config.MaxUndeliveredBytes)
 	s.config.Agreed = slices.Contains(names, "agreed")
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "agreed" })
 	first := View{ID: 1}
