@@ -13,14 +13,16 @@
 // work (a link with messages, a client connection with a burst of requests, an
 // embedded caller, a timer, the registry's word) puts it into the inbox; if
 // nobody owns the state, he becomes the owner and takes turns on his own
-// goroutine until the inbox is empty. A quiet node thus answers without waking
+// goroutine until the inbox is empty, or for so long that he is needed elsewhere:
+// then a goroutine goes on in his place. A quiet node thus answers without waking
 // another goroutine, and a busy one gathers batches by itself.
 //
 // A turn takes all that is in the inbox, steps the core, sends what it has made
 // ready (one write per peer), applies the deliveries, answers their clients (one
 // write per connection). No write waits for the other side; what a socket does
 // not take at once a goroutine of its own carries on. Only the admission of
-// client commands waits, when too many are under way.
+// client commands waits, when too many are under way, and a connection's reader,
+// when its client does not read.
 //
 // Reads do not take turns: they look into the store on the goroutine that asks.
 //
