@@ -98,9 +98,10 @@ func TestStrongReads(t *testing.T) {
 			})
 		}
 		for i := range 12 {
-			var conn wire.Conn = g.connect(fmt.Sprintf("n%d", i%3+1))
+			id := fmt.Sprintf("n%d", i%3+1)
+			conn := g.connect(id)
 			if i >= 6 {
-				conn = g.dial(fmt.Sprintf("n%d", i%3+1))
+				conn = g.dial(id)
 			}
 			all.Go(func() {
 				for range 50 {

@@ -19,7 +19,11 @@ func (g *group) subscribe(id string) *driverside.Subscription {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	g.t.Cleanup(func() { s.Close() })
+	g.t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			g.t.Error(err)
+		}
+	})
 	return s
 }
 
