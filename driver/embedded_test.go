@@ -52,10 +52,11 @@ func TestEmbeddedGetTakesNoMemory(t *testing.T) {
 	r := &fakeReplica{value: []byte("value")}
 	r.serves.Store(true)
 	db := OpenDB(r)
-	defer db.Close()
+	closeLater(t, db)
 	cancellable, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	for name, ctx := range map[string]context.Context{"background": context.Background(), "cancellable": cancellable} {
+	endless := context.Background() //nolint:usetesting // one that cannot end
+	for name, ctx := range map[string]context.Context{"endless": endless, "cancellable": cancellable} {
 		if n := testing.AllocsPerRun(1000, func() {
 			r.position.Add(1)
 			if v, err := db.Get(ctx, "key"); err != nil || string(v.Data) != "value" {
@@ -72,7 +73,7 @@ func TestEmbeddedGetTakesNoMemory(t *testing.T) {
 		t.Error(err)
 	}
 	if n := testing.AllocsPerRun(1000, func() {
-		if _, err := db.Set(context.Background(), "key", r.value); err != nil {
+		if _, err := db.Set(endless, "key", r.value); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {
@@ -86,7 +87,7 @@ func TestEmbeddedNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &fakeReplica{}
 		db := OpenDB(r)
-		defer db.Close()
+		closeLater(t, db)
 		ended := make(chan error)
 		go func() {
 			_, err := db.Get(t.Context(), "k")

@@ -243,7 +243,17 @@ func (c *fakeCluster) open(t testing.TB, options string) *DB {
 		t.Fatal(err)
 	}
 	db.pool.source.(*servers).options.DialContext = c.dial
+	closeLater(t, db)
 	return db
+}
+
+// closeLater closes a handle at the end of the test, if the test has not.
+func closeLater(t testing.TB, db *DB) {
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // set changes a node under its lock.

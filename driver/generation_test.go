@@ -11,7 +11,6 @@ func TestGeneration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(2)
 		db := c.open(t, "")
-		defer db.Close()
 		conn, err := db.Conn(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -54,7 +53,6 @@ func TestGenerationIsToldAfterUpkeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)
 		db := c.open(t, "")
-		defer db.Close()
 		if _, err := db.Set(t.Context(), "k", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +72,6 @@ func TestOlderGenerationIsPassedOver(t *testing.T) {
 		c.nodes["b:1"].group = old
 		c.nodes["b:1"].down = true
 		db := c.open(t, "")
-		defer db.Close()
 		if _, err := db.Set(t.Context(), "k", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +97,6 @@ func TestOtherGroup(t *testing.T) {
 		c.nodes["c:1"].group = other
 		c.nodes["c:1"].down = true
 		db := c.open(t, "")
-		defer db.Close()
 		if _, err := db.Set(t.Context(), "k", nil); err != nil {
 			t.Fatal(err)
 		}

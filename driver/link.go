@@ -70,7 +70,7 @@ func (l *link) end() {
 		return
 	}
 	if l.inFlight.Add(-1) == 0 && l.retired.Load() {
-		l.shut()
+		_ = l.shut() // nobody is left who could be told
 	}
 }
 
@@ -81,7 +81,7 @@ func (l *link) retire() bool {
 		return false
 	}
 	if l.inFlight.Load() == 0 {
-		l.shut()
+		_ = l.shut() // nobody is left who could be told
 	}
 	return true
 }

@@ -1,7 +1,6 @@
 package driver_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/seed-8247e700/dsm/driver"
@@ -15,7 +14,7 @@ func TestNodeGetTakesNoMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := testing.AllocsPerRun(1000, func() {
-		if v, err := db.Get(context.Background(), "alloc"); err != nil || string(v.Data) != "value" {
+		if v, err := db.Get(ctx, "alloc"); err != nil || string(v.Data) != "value" {
 			t.Fatal(v, err)
 		}
 	}); n != 0 {

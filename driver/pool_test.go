@@ -33,7 +33,6 @@ func TestPoolLimits(t *testing.T) {
 		slowly(n)
 		// One of the four requests that are allowed is kept for pings.
 		db := c.open(t, "max_in_flight=4&max_open_conns=2&max_idle_conns=2")
-		defer db.Close()
 		if err := db.Ping(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +78,6 @@ func TestPoolIsFair(t *testing.T) {
 		n := c.nodes["a:1"]
 		slowly(n)
 		db := c.open(t, "max_in_flight=2&max_open_conns=1")
-		defer db.Close()
 		var all sync.WaitGroup
 		var want []string
 		for i := range 20 {
@@ -108,7 +106,6 @@ func TestPoolWaiterLeaves(t *testing.T) {
 		c := newFakeCluster(1)
 		slowly(c.nodes["a:1"])
 		db := c.open(t, "max_in_flight=2&max_open_conns=1")
-		defer db.Close()
 		var all sync.WaitGroup
 		get := func(timeout time.Duration, want error) {
 			all.Go(func() {
@@ -135,7 +132,6 @@ func TestPoolGrantMeetsLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)
 		db := c.open(t, "max_in_flight=2&max_open_conns=1")
-		defer db.Close()
 		p := db.pool
 		held, err := p.get(t.Context())
 		if err != nil {
@@ -163,7 +159,6 @@ func TestPoolIdle(t *testing.T) {
 		n := c.nodes["a:1"]
 		slowly(n)
 		db := c.open(t, "max_in_flight=2&max_open_conns=5")
-		defer db.Close()
 		burst := func(size int) {
 			var all sync.WaitGroup
 			for range size {
@@ -229,7 +224,6 @@ func TestFailOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(3)
 		db := c.open(t, "")
-		defer db.Close()
 		servers := make(map[string]bool)
 		for i := range 6 {
 			for range 10 {
@@ -270,7 +264,6 @@ func TestGoAwayAnswersInFlight(t *testing.T) {
 		n := c.nodes["a:1"]
 		slowly(n)
 		db := c.open(t, "")
-		defer db.Close()
 		ended := make(chan error)
 		go func() {
 			_, err := db.Get(t.Context(), "k")
@@ -291,7 +284,6 @@ func TestSilentServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(2)
 		db := c.open(t, "ping_interval=1s")
-		defer db.Close()
 		if _, err := db.Set(t.Context(), "k", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -321,7 +313,6 @@ func TestSlowIsNotSilent(t *testing.T) {
 			}
 		}
 		db := c.open(t, "ping_interval=1s")
-		defer db.Close()
 		if _, err := db.Set(t.Context(), "k", nil); err != nil {
 			t.Error(err)
 		}

@@ -103,8 +103,10 @@ func (s *session) renew(ctx context.Context) {
 	if w == nil || w.active.Swap(false) {
 		return
 	}
-	op := operation{session: s, state: st, ctx: ctx, kind: kindUpkeep,
-		command: wire.Command{Op: wire.OpRenewSession, Session: w.id}}
+	op := operation{
+		session: s, state: st, ctx: ctx, kind: kindUpkeep,
+		command: wire.Command{Op: wire.OpRenewSession, Session: w.id},
+	}
 	reply, err := op.run()
 	if err != nil {
 		// It is renewed next time; if it expires before, a write is told.
@@ -123,8 +125,10 @@ func (s *session) end(ctx context.Context) {
 	if w == nil || !s.db.pool.connected() {
 		return
 	}
-	op := operation{session: s, state: st, ctx: ctx, kind: kindUpkeep,
-		command: wire.Command{Op: wire.OpCloseSession, Session: w.id}}
+	op := operation{
+		session: s, state: st, ctx: ctx, kind: kindUpkeep,
+		command: wire.Command{Op: wire.OpCloseSession, Session: w.id},
+	}
 	_, _ = op.run() // nobody is left who would want to know
 }
 

@@ -15,7 +15,6 @@ func TestSessionExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)
 		db := c.open(t, "")
-		defer db.Close()
 		first, err := db.SessionID(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -44,7 +43,6 @@ func TestSessionExpiredBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)
 		db := c.open(t, "")
-		defer db.Close()
 		if _, err := db.SessionID(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +65,6 @@ func TestSessionExpiredUnnoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)
 		db := c.open(t, "")
-		defer db.Close()
 		if _, err := db.Set(t.Context(), "k", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +86,6 @@ func TestSessionExpiredInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)
 		db := c.open(t, "timeout=10m")
-		defer db.Close()
 		if _, err := db.SessionID(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +152,6 @@ func TestKeeperLeavesWritersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)
 		db := c.open(t, "")
-		defer db.Close()
 		for range 30 {
 			if _, err := db.Set(t.Context(), "k", nil); err != nil {
 				t.Fatal(err)
@@ -173,7 +168,6 @@ func TestConnClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)
 		db := c.open(t, "")
-		defer db.Close()
 		if _, err := db.Set(t.Context(), "k", nil); err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +197,6 @@ func TestSessionIsOpenedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(2)
 		db := c.open(t, "")
-		defer db.Close()
 		var all sync.WaitGroup
 		for range 50 {
 			all.Go(func() {
@@ -228,9 +221,8 @@ func TestSessionIsOpenedOnce(t *testing.T) {
 func TestSessionOpenerGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)
-		c.nodes["a:1"].delay = func(r *wire.Request) time.Duration { return time.Second }
+		c.nodes["a:1"].delay = func(*wire.Request) time.Duration { return time.Second }
 		db := c.open(t, "")
-		defer db.Close()
 		short, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		ended := make(chan error)
@@ -255,7 +247,6 @@ func TestConnPosition(t *testing.T) {
 		c := newFakeCluster(1)
 		c.nodes["a:1"].lag = 1 << 40
 		db := c.open(t, "")
-		defer db.Close()
 		v, err := db.Set(t.Context(), "k", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -264,7 +255,6 @@ func TestConnPosition(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
 		if got, err := conn.Get(t.Context(), "k"); err != nil || got.Version != v {
 			t.Errorf("%d, %v", got.Version, err)
 		}
@@ -285,7 +275,6 @@ func TestTrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)
 		db := c.open(t, "")
-		defer db.Close()
 		id, err := db.SessionID(t.Context())
 		if err != nil {
 			t.Fatal(err)

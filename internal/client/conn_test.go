@@ -18,7 +18,6 @@ import (
 func TestRepliesInAnyOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, _ := dialPeer(t, wire.Info{NodeID: "n1"}, Options{})
-		defer c.Close()
 		a, b := get(t.Context(), c, "a"), get(t.Context(), c, "b")
 		first, second := p.next(), p.next()
 		if first.Position != 7 || first.Timeout != DefaultTimeout {
@@ -38,7 +37,6 @@ func TestRepliesInAnyOrder(t *testing.T) {
 func TestRequestsShareWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, counting := dialPeer(t, wire.Info{}, Options{})
-		defer c.Close()
 		const callers = 100
 		var all []<-chan outcome
 		for range callers {
@@ -65,7 +63,6 @@ func TestRequestsShareWrites(t *testing.T) {
 func TestAbandonedRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, _ := dialPeer(t, wire.Info{MaxInFlight: 2}, Options{})
-		defer c.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := get(ctx, c, "gone")
 		r := p.next()
@@ -103,7 +100,6 @@ func TestViolationsEndTheConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, p, _ := dialPeer(t, wire.Info{NodeID: "n1"}, Options{})
-				defer c.Close()
 				ended := get(t.Context(), c, "k")
 				p.next()
 				p.send(b)
@@ -127,7 +123,6 @@ func TestViolationsEndTheConnection(t *testing.T) {
 func TestNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, _ := dialPeer(t, wire.Info{}, Options{})
-		defer c.Close()
 		inWrite := get(t.Context(), c, "in the write")
 		synctest.Wait()
 		behind := get(t.Context(), c, "behind it")
@@ -147,7 +142,6 @@ func TestNotSent(t *testing.T) {
 func TestStuckWriterIsFreed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, _ := dialPeer(t, wire.Info{}, Options{PingInterval: time.Minute})
-		defer c.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		writer, other := get(ctx, c, "writer"), get(ctx, c, "other")
 		synctest.Wait()
@@ -177,7 +171,6 @@ func TestStuckWriterIsFreed(t *testing.T) {
 func TestLargeValues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, _ := dialPeer(t, wire.Info{MaxValueBytes: 4 << 20}, Options{})
-		defer c.Close()
 		large := bytes.Repeat([]byte("large"), 800_000)
 		ended := make(chan outcome, 1)
 		go func() {
@@ -207,7 +200,6 @@ func TestLargeValues(t *testing.T) {
 func TestGoAwayRetires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, _ := dialPeer(t, wire.Info{NodeID: "n1"}, Options{})
-		defer c.Close()
 		inFlight := get(t.Context(), c, "k")
 		r := p.next()
 		p.send(wire.AppendGoAway(nil, "leaving"))
@@ -225,7 +217,6 @@ func TestGoAwayRetires(t *testing.T) {
 func TestWatchdog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, _ := dialPeer(t, wire.Info{MaxInFlight: 2}, Options{PingInterval: time.Second})
-		defer c.Close()
 		began := time.Now()
 		ended := get(t.Context(), c, "k")
 		p.next()
@@ -255,7 +246,6 @@ func TestWatchdogRests(t *testing.T) {
 		p.reply(wire.Reply{ID: r.ID})
 		<-ended
 		<-time.After(time.Hour)
-		defer c.Close()
 		if n := counting.writes.Load(); n != 1 {
 			t.Errorf("%d writes", n)
 		}
@@ -347,7 +337,6 @@ func TestDialWithinContext(t *testing.T) {
 func TestAdmin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, p, _ := dialPeer(t, wire.Info{}, Options{})
-		defer c.Close()
 		go func() {
 			for range 5 {
 				r := p.next()

@@ -49,6 +49,11 @@ func dialPeer(t testing.TB, info wire.Info, o Options) (*Conn, *peer, *countingC
 		t.Fatal(err)
 	}
 	counting.writes.Store(0)
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return c, p, counting
 }
 

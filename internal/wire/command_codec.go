@@ -80,32 +80,32 @@ func DecodeCommand(b []byte) (c Command, rest []byte, err error) {
 	return c, cur.b, nil
 }
 
-// command takes a command into c, which must be zero.
-func (cur *cursor) command(c *Command) {
-	c.Op = Op(cur.uint8())
-	if !c.Op.Valid() {
-		cur.fail()
+// command takes a command into cmd, which must be zero.
+func (c *cursor) command(cmd *Command) {
+	cmd.Op = Op(c.uint8())
+	if !cmd.Op.Valid() {
+		c.fail()
 		return
 	}
-	has := opFields[c.Op]
+	has := opFields[cmd.Op]
 	if has&fieldSession != 0 {
-		c.Session = cur.uvarint()
+		cmd.Session = c.uvarint()
 	}
 	if has&fieldSequence != 0 {
-		c.Seq = cur.uvarint()
-		c.Floor = c.Seq - cur.uvarint()
+		cmd.Seq = c.uvarint()
+		cmd.Floor = cmd.Seq - c.uvarint()
 	}
 	if has&fieldKey != 0 {
-		c.Key = aliasString(cur.bytes())
+		cmd.Key = aliasString(c.bytes())
 	}
 	if has&fieldValue != 0 {
-		c.Value = cur.bytes()
+		cmd.Value = c.bytes()
 	}
 	if has&fieldExpect != 0 {
-		c.Expect = cur.uvarint()
+		cmd.Expect = c.uvarint()
 	}
 	if has&fieldDelta != 0 {
-		c.Delta = cur.varint()
+		cmd.Delta = c.varint()
 	}
 }
 

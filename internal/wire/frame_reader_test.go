@@ -72,7 +72,7 @@ func TestFrameReaderAnyCut(t *testing.T) {
 			batch, first = batch[:0], i+1
 		}
 		for range 2 {
-			if _, _, err := f.Next(); err != io.EOF {
+			if _, _, err := f.Next(); !errors.Is(err, io.EOF) {
 				t.Fatalf("at the end: %v", err)
 			}
 		}
