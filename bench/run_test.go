@@ -18,7 +18,7 @@ func testConfig() Config {
 	cfg := Defaults()
 	cfg.Nodes, cfg.Clients, cfg.Keys = 3, 5, 20
 	cfg.Strong, cfg.Adds, cfg.CAS, cfg.Dels = 0.1, 0.1, 0.1, 0.1
-	cfg.Warmup, cfg.Duration = 50*time.Millisecond, 200*time.Millisecond
+	cfg.Warmup, cfg.Duration = 20*time.Millisecond, 50*time.Millisecond
 	return cfg
 }
 
@@ -74,11 +74,11 @@ func TestRunFigures(t *testing.T) {
 				all = row
 			}
 		}
-		if want := int64(5 * 2000); all.Count != want {
+		if want := int64(5 * 500); all.Count != want {
 			t.Errorf("%d operations count, want %d", all.Count, want)
 		}
-		if all.PerSecond != 50_000 || r.Seconds != 0.2 {
-			t.Errorf("%v ops/s in %v s, want 50000 in 0.2", all.PerSecond, r.Seconds)
+		if all.PerSecond != 50_000 || r.Seconds != 0.05 {
+			t.Errorf("%v ops/s in %v s, want 50000 in 0.05", all.PerSecond, r.Seconds)
 		}
 		if all.P50 < 100_000 || all.Max > 100_100 {
 			t.Errorf("latencies from %d to %d ns, want 100000", all.P50, all.Max)
@@ -104,6 +104,7 @@ func TestRunOpenLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := testConfig()
 		cfg.Clients, cfg.Rate = 1, 1000
+		cfg.Warmup, cfg.Duration = 50*time.Millisecond, 200*time.Millisecond
 		g := newFakeGroup(1)
 		g.tamper = func(n int, _ *request, _ *answer) {
 			if n == cfg.Keys+150 {
@@ -171,13 +172,13 @@ func TestRunFails(t *testing.T) {
 func TestRunInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(120*time.Millisecond, cancel)
+		time.AfterFunc(40*time.Millisecond, cancel)
 		r := runFake(t, ctx, testConfig(), newFakeGroup(2))
 		if !r.Interrupted || !r.Pass {
 			t.Errorf("interrupted %v, pass %v %q", r.Interrupted, r.Pass, r.Failures)
 		}
-		if r.Seconds <= 0 || r.Seconds >= 0.2 {
-			t.Errorf("%v s count, want a part of 0.2", r.Seconds)
+		if r.Seconds <= 0 || r.Seconds >= 0.05 {
+			t.Errorf("%v s count, want a part of 0.05", r.Seconds)
 		}
 	})
 }

@@ -20,15 +20,27 @@ func barrier(n uint64) *wire.Delivery {
 
 func noOrder(*wire.Delivery) {}
 
+// Bounds of a small TotalOrder.
+const (
+	fewMessages  = 100
+	someMessages = 2000
+)
+
+func smallTotalOrder() *TotalOrder {
+	c := NewTotalOrder(0, noOrder)
+	c.keep, c.max = fewMessages, someMessages
+	return c
+}
+
 // TestTotalOrderForgets runs two nodes for long: what both have delivered must
 // not stay.
 func TestTotalOrderForgets(t *testing.T) {
-	c := NewTotalOrder(0, noOrder)
-	const n = 5 * keepMessages
+	c := smallTotalOrder()
+	const n = 5 * fewMessages
 	for i := uint64(1); i <= n; i++ {
 		c.Deliver("n1", barrier(i))
 		c.Deliver("n2", barrier(i))
-		if len(c.ring) > 2*keepMessages {
+		if len(c.ring) > 2*fewMessages {
 			t.Fatalf("%d messages are kept after %d", len(c.ring), i)
 		}
 	}
@@ -40,8 +52,8 @@ func TestTotalOrderForgets(t *testing.T) {
 // TestTotalOrderKeepsForTheSlow lets one node lag: what it lacks must be kept,
 // and held against it.
 func TestTotalOrderKeepsForTheSlow(t *testing.T) {
-	c := NewTotalOrder(0, noOrder)
-	const n = 5 * keepMessages
+	c := smallTotalOrder()
+	const n = 5 * fewMessages
 	c.Deliver("slow", barrier(1))
 	for i := uint64(1); i <= n; i++ {
 		c.Deliver("n1", barrier(i))
@@ -61,12 +73,12 @@ func TestTotalOrderKeepsForTheSlow(t *testing.T) {
 // TestTotalOrderGivesUpTheLost bounds what is kept for a node that stands
 // still, and says that it could not be checked.
 func TestTotalOrderGivesUpTheLost(t *testing.T) {
-	c := NewTotalOrder(0, noOrder)
+	c := smallTotalOrder()
 	c.Deliver("lost", barrier(1))
-	const n = maxMessages + keepMessages
+	const n = someMessages + fewMessages
 	for i := uint64(1); i <= n; i++ {
 		c.Deliver("n1", barrier(i))
-		if len(c.ring) > maxMessages {
+		if len(c.ring) > someMessages {
 			t.Fatalf("%d messages are kept", len(c.ring))
 		}
 	}

@@ -340,7 +340,7 @@ func TestMutations(t *testing.T) {
 	for _, m := range mutations {
 		t.Run(m.name, func(t *testing.T) {
 			made := 0
-			for seed := range uint64(60) {
+			for seed := range uint64(40) {
 				random := rand.New(rand.NewPCG(seed, 1))
 				r := makeRun(random.IntN, 30)
 				if bad := failures(feed(r, random.IntN)); len(bad) > 0 {

@@ -11,11 +11,11 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// Bounds of TotalOrder.
+// Bounds of TotalOrder, in messages.
 const (
-	keepMessages    = 1 << 16 // kept for a node whose stream begins late
-	maxMessages     = 1 << 20 // a node further behind than this cannot be checked
-	maxAheadOfOrder = 1 << 16 // messages held of a stream that begins ahead of the order
+	keepMessages    = 1 << 16
+	maxMessages     = 1 << 20
+	maxAheadOfOrder = 1 << 16 // of a stream that begins ahead of the order
 )
 
 // TotalOrder holds the streams of all nodes against each other, message by
@@ -25,6 +25,8 @@ const (
 // (a crash), but has no gap and no repeat.
 type TotalOrder struct {
 	tally
+	keep, max int // messages kept for a node whose stream begins late, and for one that is behind
+
 	names   []string // of streams, as they appeared
 	streams map[string]*stream
 	ring    []message // the messages from index base on
@@ -69,6 +71,7 @@ type stream struct {
 // fresh with each message, in order, as it becomes part of the order.
 func NewTotalOrder(origin uint64, fresh func(*wire.Delivery)) *TotalOrder {
 	return &TotalOrder{
+		keep: keepMessages, max: maxMessages,
 		streams: make(map[string]*stream),
 		next:    origin + 1,
 		origin:  origin,
@@ -231,18 +234,18 @@ func difference(a, b *message) string {
 
 // trim forgets messages that every live stream has passed, but not the newest.
 func (t *TotalOrder) trim() {
-	if len(t.ring) < 2*keepMessages {
+	if len(t.ring) < 2*t.keep {
 		return
 	}
-	drop := uint64(len(t.ring) - keepMessages)
-	if len(t.ring) < maxMessages {
+	drop := uint64(len(t.ring) - t.keep)
+	if len(t.ring) < t.max {
 		for _, s := range t.streams {
 			if s.started && !s.ended {
 				drop = min(drop, max(s.index, t.base)-t.base)
 			}
 		}
 	}
-	if drop < keepMessages/2 {
+	if drop < uint64(t.keep)/2 {
 		return // not worth moving the rest
 	}
 	t.ring = slices.Delete(t.ring, 0, int(drop))
@@ -300,7 +303,7 @@ func (t *TotalOrder) Finish(end uint64) Result {
 	}
 	return t.result("total order",
 		fmt.Sprintf("%d commands, the same on %d nodes", t.next-1-t.origin, nodes),
-		fmt.Sprintf("message headers whole, payloads and effects hashed; the newest %d messages, and what a live node lacks", keepMessages))
+		fmt.Sprintf("message headers whole, payloads and effects hashed; the newest %d messages, and what a live node lacks", t.keep))
 }
 
 func keep(d *wire.Delivery) message {
