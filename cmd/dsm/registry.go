@@ -60,7 +60,7 @@ and strong reads, that the survivors do not share.`,
 	flags.DurationVar(&set.Tick, "tick", 0, "`interval` of the ordered ticks by which sessions age (default of a new group: 1s)")
 	flags.DurationVar(&set.Audit, "audit", 0, "`interval` of ordered audits, which compare the members' states (default of a new group: 1m)")
 	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` once the registry serves, and remove it at the end")
-	f.logging.addFlags(flags)
+	f.addFlags(flags)
 	cmd.AddCommand(newRegistryStatusCommand(s), newGenerationCommand(s))
 	return cmd
 }

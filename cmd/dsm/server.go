@@ -53,7 +53,7 @@ takes them with it, and asks for a second Ctrl-C on a terminal before it does.`,
 	flags.StringVar(&f.deliveryLog, "delivery-log", "", "write each command, as it is delivered, to `FILE`, a JSON object a line; the file begins anew with the node's state")
 	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` once the node serves, and remove it at the end")
 	flags.DurationVar(&f.startTimeout, "start-timeout", time.Minute, "`time` to become a member in; a registry that cannot be reached is an error after 5s")
-	f.logging.addFlags(flags)
+	f.addFlags(flags)
 	return cmd
 }
 

@@ -18,8 +18,15 @@ func (s *surroundings) showStatus(g *groupStatus) error {
 		rows[i] = g.Members[i].row(g.View)
 	}
 	err = writeTable(s.stdout, []column{
-		{"rank", true}, {"id", false}, {"incarnation", true}, {"address", false}, {"position", true}, {"lag", true},
-		{"clients", true}, {"queue", true}, {"phase", false},
+		{"rank", true},
+		{"id", false},
+		{"incarnation", true},
+		{"address", false},
+		{"position", true},
+		{"lag", true},
+		{"clients", true},
+		{"queue", true},
+		{"phase", false},
 	}, rows)
 	for i := 0; i < len(g.Members) && err == nil; i++ {
 		if m := &g.Members[i]; m.Error != "" {

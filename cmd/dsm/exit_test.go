@@ -1,0 +1,44 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/driver"
+	"github.com/seed-8247e700/dsm/registry"
+)
+
+func TestExitStatus(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want int
+	}{
+		{errors.New("anything"), exitFailure},
+		{usagef("--flag: %w", errors.New("bad")), exitUsage},
+		{about("", driver.ErrInvalidKey), exitUsage},
+		{about("k", driver.ErrNotFound), exitNotFound},
+		{about("k", &driver.ConflictError{Key: "k", Version: 3}), exitConflict},
+		{about("k", driver.ErrNotInteger), exitFailure},
+		{about("k", driver.ErrTooLarge), exitFailure},
+		{fmt.Errorf("%w: in time", driver.ErrUnavailable), exitUnavailable},
+		{fmt.Errorf("%w: gone", registry.ErrUnreachable), exitUnavailable},
+		{fmt.Errorf("%w: on a broken disk", registry.ErrDegraded), exitUnavailable},
+		{fmt.Errorf("%w at all", errUnreachable), exitUnavailable},
+		{fmt.Errorf("%w: id in use", registry.ErrIDInUse), exitFailure},
+		// The worst that is true counts.
+		{fmt.Errorf("%w: %w", driver.ErrOutcomeUnknown, driver.ErrClosed), exitUnknown},
+		{fmt.Errorf("%w: %w", driver.ErrSessionExpired, driver.ErrOutcomeUnknown), exitUnknown},
+	} {
+		if got := exitStatus(test.err); got != test.want {
+			t.Errorf("%v: status %d, want %d", test.err, got, test.want)
+		}
+	}
+}
+
+func TestPlain(t *testing.T) {
+	err := fmt.Errorf("server: %w", errors.New("configuration: no such thing"))
+	if got := plain(err); got != "no such thing" {
+		t.Errorf("it reads %q", got)
+	}
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/server"
+)
+
+// startGroup starts a registry and a node in this process, and returns the data
+// source name of the node.
+func startGroup(t *testing.T) string {
+	t.Helper()
+	logger := slog.New(slog.DiscardHandler)
+	reg, err := server.StartRegistry(t.Context(), server.RegistryConfig{Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, err := server.Start(t.Context(), server.Config{ID: "n1", Registry: reg.Addr(), Logger: logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := node.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := reg.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return "dsm://" + node.Addr()
+}
+
+// A value gets a newline where a person reads it, and nowhere else.
+func TestGetOnATerminal(t *testing.T) {
+	dsn := startGroup(t)
+	for _, test := range []struct {
+		terminal bool
+		args     string
+		want     string // "": anything
+	}{
+		{false, "add n 1", "1\n"},
+		{false, "set k v -o json", ""},
+		{false, "get k", "v"},
+		{true, "get k", "v\n"},
+	} {
+		var stdout, stderr bytes.Buffer
+		s := &surroundings{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, onDisplay: test.terminal}
+		if status := run(t.Context(), append(strings.Fields(test.args), "--dsn", dsn), s); status != exitOK || test.want != "" && stdout.String() != test.want {
+			t.Errorf("dsm %s: status %d, stdout %q, want %q; stderr %s", test.args, status, &stdout, test.want, &stderr)
+		}
+	}
+}
+
+// A signal ends a command at once, and it tells that nothing was done.
+func TestInterrupted(t *testing.T) {
+	signals := make(chan os.Signal, 1)
+	signals <- os.Interrupt
+	var stderr bytes.Buffer
+	s := &surroundings{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr, signals: signals}
+	status := run(context.WithoutCancel(t.Context()), strings.Fields("set k v --timeout 1h --dsn dsm://127.0.0.1:1"), s)
+	if status != exitUnavailable || !strings.Contains(stderr.String(), `interrupted by signal "interrupt", nothing was done`) {
+		t.Errorf("status %d, stderr %s", status, &stderr)
+	}
+}

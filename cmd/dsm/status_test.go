@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestStatusTable(t *testing.T) {
+	g := groupStatus{
+		Group: 0xabc, Generation: 1, View: 7, Delivery: "safe", ToldBy: "n1",
+		Members: []nodeStatus{
+			{ID: "n1", Incarnation: 1, PeerAddr: "h:1", ClientAddr: "h:1", nodeAnswer: &nodeAnswer{Phase: "normal", View: 7, Position: 90}},
+			{ID: "n2", Incarnation: 2, PeerAddr: "h:2", ClientAddr: "h:3", Rank: 1, nodeAnswer: &nodeAnswer{Phase: "wedged", View: 6, Position: 100, Clients: 4, Queue: 5}},
+			{ID: "n3", Incarnation: 3, PeerAddr: "h:4", ClientAddr: "h:4", Rank: 2, Error: "connection refused"},
+		},
+	}
+	g.compare()
+	var out bytes.Buffer
+	s := &surroundings{stdout: &out}
+	if err := s.showStatus(&g); err != nil {
+		t.Fatal(err)
+	}
+	const want = `
+group abc, generation 1, view 7 with 3 members, safe delivery, as n1 has it
+┌──────┬────┬─────────────┬─────────────────┬──────────┬─────┬─────────┬───────┬──────────────────┐
+│ rank │ id │ incarnation │ address         │ position │ lag │ clients │ queue │ phase            │
+├──────┼────┼─────────────┼─────────────────┼──────────┼─────┼─────────┼───────┼──────────────────┤
+│    0 │ n1 │           1 │ h:1             │       90 │  10 │       0 │     0 │ normal           │
+│    1 │ n2 │           2 │ h:3 (peers h:2) │      100 │   0 │       4 │     5 │ wedged in view 6 │
+│    2 │ n3 │           3 │ h:4             │        - │   - │       - │     - │ unreachable      │
+└──────┴────┴─────────────┴─────────────────┴──────────┴─────┴─────────┴───────┴──────────────────┘
+n3: connection refused
+`
+	if got := "\n" + strings.ReplaceAll(out.String(), "\r", ""); got != want {
+		t.Errorf("it shows%s", got)
+	}
+}
