@@ -22,7 +22,7 @@ func TestAuditorSortsByEnd(t *testing.T) {
 		one, two := a.addClient(2), a.addClient(2)
 		note := func(l *logbook) {
 			l.begin()
-			time.Sleep(time.Microsecond)
+			time.Sleep(time.Microsecond) //nolint:forbidigo // in a bubble
 			l.end(&record{op: history.Op{Kind: history.Get}})
 		}
 		for range 10 {
@@ -40,7 +40,7 @@ func TestAuditorSortsByEnd(t *testing.T) {
 		if len(a.records) != 1 || a.records[0].op.End != ends[len(ends)-1] {
 			t.Errorf("%d operations wait for the next round, want the one that ended just now", len(a.records))
 		}
-		time.Sleep(time.Microsecond)
+		time.Sleep(time.Microsecond) //nolint:forbidigo // in a bubble
 		a.round()
 		if len(a.records) != 0 {
 			t.Errorf("%d operations are left", len(a.records))
@@ -62,7 +62,7 @@ func TestAuditorFloor(t *testing.T) {
 				c := wire.Command{Op: wire.OpBarrier}
 				f.deliver(&wire.Delivery{View: 1, Sender: "n1", Incarnation: 1, Seq: position, First: position, Count: 1, Payload: c.Append(nil), Effects: []byte{1}})
 			}
-			time.Sleep(time.Microsecond)
+			time.Sleep(time.Microsecond) //nolint:forbidigo // in a bubble
 			a.round()
 		}
 		deliver(2 * floorSlack)
@@ -98,7 +98,7 @@ func TestLogbookHoldsItsClient(t *testing.T) {
 		if noted != minRecords-1 {
 			t.Errorf("%d operations are done and not read, want %d and one that is held", noted, minRecords-1)
 		}
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) //nolint:forbidigo // in a bubble
 		for range 3 {
 			a.round()
 			synctest.Wait()
@@ -114,7 +114,7 @@ func TestLogbookHoldsItsClient(t *testing.T) {
 
 // TestLogbookClose lets a client go that is held.
 func TestLogbookClose(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
 		l := newTestAuditor().addClient(totalRecords)
 		done := make(chan struct{})
 		go func() {

@@ -119,7 +119,7 @@ func (m *fakeMemory) Close() error { return nil }
 
 func (m *fakeMemory) Do(_ context.Context, r *request, a *answer) {
 	g := m.group
-	time.Sleep(g.delay)
+	time.Sleep(g.delay) //nolint:forbidigo // in a bubble
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.ops++

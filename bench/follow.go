@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -27,7 +26,7 @@ const (
 type follower struct {
 	feeds   *feeds
 	members *membership
-	notices io.Writer
+	env     Env
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -45,9 +44,9 @@ type followed struct {
 
 // follow subscribes to all members. The order is checked after the position
 // that it returns, from which on every stream is complete.
-func follow(ctx context.Context, addrs []string, s *feeds, notices io.Writer) (*follower, uint64, error) {
+func follow(ctx context.Context, addrs []string, s *feeds, env Env) (*follower, uint64, error) {
 	f := &follower{
-		feeds: s, members: &membership{addrs: addrs}, notices: notices,
+		feeds: s, members: &membership{addrs: addrs}, env: env,
 		following: make(map[uint64]*followed),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -158,7 +157,7 @@ func (f *follower) lookForMembers() {
 			if _, err := f.subscribe(f.ctx, m); err != nil {
 				continue // it may not serve yet
 			}
-			fmt.Fprintf(f.notices, "dsmbench: following %s, which joined\n", m.exact())
+			f.env.notice("following %s, which joined", m.exact())
 		}
 	}
 }

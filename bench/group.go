@@ -40,13 +40,13 @@ type group struct {
 
 func startGroup(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
 	g := &group{log: newLogSwitch(env.Notices)}
-	if err := g.start(ctx, cfg, env, s); err != nil {
+	if err := g.start(ctx, cfg, s); err != nil {
 		return nil, check.Options{}, errors.Join(err, g.Stop())
 	}
 	return g, check.Options{}, nil
 }
 
-func (g *group) start(ctx context.Context, cfg *Config, env Env, s *feeds) (err error) {
+func (g *group) start(ctx context.Context, cfg *Config, s *feeds) (err error) {
 	g.registry, err = server.StartRegistry(ctx, server.RegistryConfig{
 		Listen: loopback, Settings: settings(cfg.Delivery), Logger: g.log.logger,
 	})
@@ -98,7 +98,7 @@ func (g *group) Digests(ctx context.Context) ([]digest, error) {
 
 // Stop ends the handles, the nodes, the last to join first, and the registry.
 func (g *group) Stop() error {
-	errs := []error{g.handles.close()}
+	errs := []error{g.close()}
 	g.log.off()
 	for i := len(g.nodes) - 1; i >= 0; i-- {
 		errs = append(errs, g.nodes[i].Close())

@@ -48,7 +48,7 @@ func (p *processes) start(ctx context.Context, cfg *Config, env Env, s *feeds) (
 		}
 		addrs = append(addrs, addr)
 	}
-	if p.follower, origin, err = follow(ctx, addrs, s, env.Notices); err != nil {
+	if p.follower, origin, err = follow(ctx, addrs, s, env); err != nil {
 		return 0, err
 	}
 	p.handles, err = openNodeHandles(addrs, cfg.Conns)
@@ -72,9 +72,9 @@ func (p *processes) run(ctx context.Context, env Env, name string, args ...strin
 // Stop ends the handles, then the nodes, the last to join first, then the
 // registry.
 func (p *processes) Stop() error {
-	errs := []error{p.handles.close()}
+	errs := []error{p.close()}
 	if p.follower != nil {
-		errs = append(errs, p.follower.stop())
+		errs = append(errs, p.stop())
 	}
 	for _, child := range p.children {
 		child.announceEnd()

@@ -36,6 +36,11 @@ type Env struct {
 	Progress bool
 }
 
+// notice tells people what goes on. That they cannot be told stops nothing.
+func (e Env) notice(format string, args ...any) {
+	_, _ = fmt.Fprintf(e.Notices, "dsmbench: "+format+"\n", args...)
+}
+
 // Run makes a run. It ends early when the context does, and then still checks
 // and reports what there is. An error means that there is nothing to report;
 // one that wraps ErrConfig, that the Config or its files are wrong.
@@ -165,7 +170,7 @@ func (r *run) closeSessions() {
 		group.Go(func() {
 			defer func() { <-slots }()
 			if err := c.memory.Close(); err != nil {
-				fmt.Fprintf(r.env.Notices, "dsmbench: closing the session of client %d: %v\n", c.id, err)
+				r.env.notice("closing the session of client %d: %v", c.id, err)
 			}
 		})
 	}
@@ -187,7 +192,7 @@ func (r *run) load(ctx context.Context) error {
 	grace := context.AfterFunc(ctx, func() { time.AfterFunc(graceTimeout, cancelOps) })
 	defer grace()
 
-	fmt.Fprintf(r.env.Notices, "dsmbench: loading %s\n", count(r.cfg.Keys, "variable"))
+	r.env.notice("loading %s", count(r.cfg.Keys, "variable"))
 	errs := make([]error, len(r.clients))
 	r.everyClient(func(c *worker) { errs[c.id] = c.preload(ctx, r.cfg.Keys) })
 	if ctx.Err() != nil {

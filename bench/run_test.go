@@ -24,7 +24,7 @@ func testConfig() Config {
 
 // runFake makes a run on a fake group, in a bubble where time stands still
 // unless everybody waits.
-func runFake(t *testing.T, ctx context.Context, cfg Config, g *fakeGroup) *Report {
+func runFake(ctx context.Context, t *testing.T, cfg Config, g *fakeGroup) *Report {
 	t.Helper()
 	out, err := openFiles(&cfg)
 	if err != nil {
@@ -48,7 +48,7 @@ func TestRunPasses(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					cfg := testConfig()
 					cfg.Writes, cfg.Rate, cfg.Dist = writes, rate, dist
-					r := runFake(t, t.Context(), cfg, newFakeGroup(3))
+					r := runFake(t.Context(), t, cfg, newFakeGroup(3))
 					if !r.Pass || r.Errors > 0 {
 						t.Fatalf("writes %v, rate %v, %s: %v %v", writes, rate, dist, r.Failures, r.Checks)
 					}
@@ -67,7 +67,7 @@ func TestRunPasses(t *testing.T) {
 // 100 us and nothing else takes any time.
 func TestRunFigures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := runFake(t, t.Context(), testConfig(), newFakeGroup(3))
+		r := runFake(t.Context(), t, testConfig(), newFakeGroup(3))
 		var all Row
 		for _, row := range r.Operations {
 			if row.Node == "" && row.Op == "all" {
@@ -108,10 +108,10 @@ func TestRunOpenLoop(t *testing.T) {
 		g := newFakeGroup(1)
 		g.tamper = func(n int, _ *request, _ *answer) {
 			if n == cfg.Keys+150 {
-				time.Sleep(50 * time.Millisecond)
+				time.Sleep(50 * time.Millisecond) //nolint:forbidigo // in a bubble
 			}
 		}
-		r := runFake(t, t.Context(), cfg, g)
+		r := runFake(t.Context(), t, cfg, g)
 		all := r.Operations[slices.IndexFunc(r.Operations, func(row Row) bool { return row.Op == "all" })]
 		if all.Count != 200 {
 			t.Errorf("%d operations, want 200", all.Count)
@@ -127,7 +127,7 @@ func TestRunTellsWhatWasNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := testConfig()
 		cfg.Clients, cfg.Rate = 1, 20_000 // the client can do 10,000 a second
-		r := runFake(t, t.Context(), cfg, newFakeGroup(1))
+		r := runFake(t.Context(), t, cfg, newFakeGroup(1))
 		if !slices.ContainsFunc(r.Notes, func(s string) bool { return strings.Contains(s, "were due and not begun") }) {
 			t.Errorf("notes %q do not tell of the rate that was not kept", r.Notes)
 		}
@@ -160,7 +160,7 @@ func TestRunFails(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := newFakeGroup(3)
 				test.spoil(g)
-				r := runFake(t, t.Context(), testConfig(), g)
+				r := runFake(t.Context(), t, testConfig(), g)
 				if r.Pass || len(r.Failures) == 0 || !strings.HasPrefix(r.Failures[0], test.check+":") {
 					t.Errorf("pass %v, failures %q, want one of %q", r.Pass, r.Failures, test.check)
 				}
@@ -173,7 +173,7 @@ func TestRunInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(40*time.Millisecond, cancel)
-		r := runFake(t, ctx, testConfig(), newFakeGroup(2))
+		r := runFake(ctx, t, testConfig(), newFakeGroup(2))
 		if !r.Interrupted || !r.Pass {
 			t.Errorf("interrupted %v, pass %v %q", r.Interrupted, r.Pass, r.Failures)
 		}
@@ -192,7 +192,7 @@ func TestRunTellsErrors(t *testing.T) {
 			}
 			return nil
 		}
-		r := runFake(t, t.Context(), testConfig(), g)
+		r := runFake(t.Context(), t, testConfig(), g)
 		if !r.Pass || r.Errors != 1 || !strings.Contains(strings.Join(r.Notes, "\n"), "no room at the inn") {
 			t.Errorf("pass %v, %d errors, notes %q", r.Pass, r.Errors, r.Notes)
 		}

@@ -25,7 +25,7 @@ func startTarget(ctx context.Context, cfg *Config, env Env, s *feeds) (system, c
 	if err != nil {
 		return nil, check.Options{}, fmt.Errorf("--target %s: %w", cfg.Target, err)
 	}
-	f, origin, err := follow(ctx, addrs, s, env.Notices)
+	f, origin, err := follow(ctx, addrs, s, env)
 	if err != nil {
 		return nil, check.Options{}, fmt.Errorf("--target %s: %w", cfg.Target, err)
 	}
@@ -39,4 +39,4 @@ func startTarget(ctx context.Context, cfg *Config, env Env, s *feeds) (system, c
 }
 
 // Stop leaves the group as it is, but for the variables of the run.
-func (t *target) Stop() error { return errors.Join(t.handles.close(), t.follower.stop()) }
+func (t *target) Stop() error { return errors.Join(t.close(), t.stop()) }

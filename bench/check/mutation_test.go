@@ -224,7 +224,7 @@ var mutations = []mutation{
 		o.Sum++
 		return true
 	}},
-	{"a session goes back", "session order", func(r *testRun, pick picker) bool {
+	{"a session goes back", "session order", func(r *testRun, _ picker) bool {
 		for i := range r.ops {
 			for j := i + 1; j < len(r.ops); j++ {
 				a, b := &r.ops[i], &r.ops[j]
@@ -236,7 +236,7 @@ var mutations = []mutation{
 		}
 		return false
 	}},
-	{"a write at a position that its session had seen", "session order", func(r *testRun, pick picker) bool {
+	{"a write at a position that its session had seen", "session order", func(r *testRun, _ picker) bool {
 		for i := range r.ops {
 			for j := i + 1; j < len(r.ops); j++ {
 				a, b := &r.ops[i], &r.ops[j]
@@ -315,7 +315,7 @@ var mutations = []mutation{
 		rewrite(r, o.Position, func(_ *wire.Command, effect *bool) { *effect = false })
 		return true
 	}},
-	{"a strong read is stale", "strong reads", func(r *testRun, pick picker) bool {
+	{"a strong read is stale", "strong reads", func(r *testRun, _ picker) bool {
 		for i := range r.ops {
 			for j := i + 1; j < len(r.ops); j++ {
 				a, b := &r.ops[i], &r.ops[j]

@@ -50,12 +50,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errFailed):
 		return exitFail
 	case errors.Is(err, errUsage), errors.Is(err, bench.ErrConfig):
-		fmt.Fprintf(stderr, "dsmbench: %s\nRun dsmbench --help for all flags.\n", withoutPrefix(err))
+		complain(stderr, "%s\nRun dsmbench --help for all flags.", withoutPrefix(err))
 		return exitUsage
 	default:
-		fmt.Fprintf(stderr, "dsmbench: %s\n", withoutPrefix(err))
+		complain(stderr, "%s", withoutPrefix(err))
 		return exitFail
 	}
+}
+
+// complain tells what went wrong. The exit status tells it too, should nobody
+// be there to read.
+func complain(stderr io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(stderr, "dsmbench: "+format+"\n", args...)
 }
 
 // withoutPrefix is an error's text without what only programs need to know.

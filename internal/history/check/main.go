@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // maxShown bounds the violations that are shown.
@@ -19,22 +20,25 @@ const maxShown = 20
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: check HISTORY DELIVERY_LOG_DIR")
-		os.Exit(2)
+		complain(os.Stderr, "usage: check HISTORY DELIVERY_LOG_DIR")
+		os.Exit(2) //nolint:forbidigo // this is main
 	}
-	os.Exit(run(os.Args[1], os.Args[2], os.Stdout, os.Stderr))
+	os.Exit(run(os.Args[1], os.Args[2], os.Stdout, os.Stderr)) //nolint:forbidigo // this is main
 }
+
+// complain tells why nothing could be checked, as the exit status does too.
+func complain(w io.Writer, what any) { _, _ = fmt.Fprintln(w, what) }
 
 // run checks and tells, and returns the exit status.
 func run(historyFile, logDir string, stdout, stderr io.Writer) int {
 	ops, err := readHistory(historyFile)
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		complain(stderr, err)
 		return 2
 	}
 	logs, err := readLogs(logDir)
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		complain(stderr, err)
 		return 2
 	}
 	v := &verdict{}
@@ -43,19 +47,22 @@ func run(historyFile, logDir string, stdout, stderr io.Writer) int {
 	v.checkSessions(ops)
 	v.checkReads(o, ops)
 	v.checkStrong(ops)
-	fmt.Fprintf(stdout, "%d operations, %d nodes, positions %d to %d", len(ops), len(logs), o.first, o.last)
+	text := fmt.Sprintf("%d operations, %d nodes, positions %d to %d", len(ops), len(logs), o.first, o.last)
 	if v.foreign > 0 {
-		fmt.Fprintf(stdout, ", %d writes of others", v.foreign)
+		text += fmt.Sprintf(", %d writes of others", v.foreign)
 	}
+	status := 0
 	if v.count == 0 {
-		fmt.Fprintln(stdout, ": no violation")
-		return 0
+		text += ": no violation"
+	} else {
+		status = 1
+		text += fmt.Sprintf(": %d violations\n%s", v.count, strings.Join(v.texts, "\n"))
 	}
-	fmt.Fprintf(stdout, ": %d violations\n", v.count)
-	for _, text := range v.texts {
-		fmt.Fprintln(stdout, text)
+	if _, err := fmt.Fprintln(stdout, text); err != nil {
+		complain(stderr, err)
+		return 2
 	}
-	return 1
+	return status
 }
 
 // verdict gathers violations.
