@@ -213,7 +213,7 @@ func (n *Node) storeCut() {
 	if f.cut == nil || f.acked || !f.cut.joins(n.position) {
 		return
 	}
-	if n.phase == Observing && n.cfg.Agreed && f.attempt.View.Rank(n.donor) < 0 {
+	if n.phase == Observing && n.agreed && f.attempt.View.Rank(n.donor) < 0 {
 		return // what it followed may not be what the survivors agreed on
 	}
 	f.acked = true

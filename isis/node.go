@@ -88,6 +88,7 @@ func (p Phase) String() string {
 // owner calls one method at a time, and Ready after a turn's last Step.
 type Node struct {
 	cfg      Config
+	agreed   bool // cfg.Agreed, as it was set up
 	phase    Phase
 	position uint64 // commands delivered
 	clock    uint64
@@ -148,7 +149,8 @@ type Ready struct {
 func New(cfg Config) *Node {
 	cfg.setDefaults()
 	return &Node{
-		cfg: cfg,
+		cfg:    cfg,
+		agreed: cfg.Agreed,
 		pending: batches{
 			maxBytes:    cfg.MaxBatchBytes,
 			maxCommands: cfg.MaxBatchCommands,
@@ -169,11 +171,20 @@ func (n *Node) Position() uint64 { return n.position }
 // Pending is the number of commands submitted that no message carries yet.
 func (n *Node) Pending() int { return n.pending.pending }
 
+// DeliverSafely has the node deliver from now on as with safe delivery, or again
+// as it was set up. A node that wants to leave calls it with true: survivors
+// deliver what it has delivered since, at the same positions, and what it had
+// delivered before once Idle tells so.
+func (n *Node) DeliverSafely(on bool) { n.cfg.Agreed = n.agreed && !on }
+
 // Idle tells that nothing submitted here waits or is under way: if the node left
 // now, every member would deliver all that it submitted, in the order that it
-// has seen.
+// has seen. After DeliverSafely(true) that goes for all that it has delivered.
 func (n *Node) Idle() bool {
 	if n.pending.pending > 0 || n.phase != Observing && len(n.senders[n.self].undelivered()) > 0 {
+		return false
+	}
+	if !n.cfg.Agreed && len(n.unstable) > 0 {
 		return false
 	}
 	return !slices.ContainsFunc(n.unstable, func(e *entry) bool { return int(e.sender) == n.self })

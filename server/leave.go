@@ -32,6 +32,7 @@ func (n *Node) Leave(ctx context.Context, force bool) error {
 		r.leaving.Store(true)
 		if err := r.leave(ctx, n.client, force); err != nil {
 			r.leaving.Store(false)
+			r.do(func() { r.core.DeliverSafely(false) })
 			return err
 		}
 		select {
@@ -92,7 +93,10 @@ func (r *replica) leave(ctx context.Context, client registryClient, force bool) 
 func (r *replica) finishWrites(ctx context.Context) error {
 	for {
 		idle := false
-		if !r.do(func() { idle = r.core.Idle() }) || idle {
+		if !r.do(func() {
+			r.core.DeliverSafely(true)
+			idle = r.core.Idle()
+		}) || idle {
 			return nil
 		}
 		select {
