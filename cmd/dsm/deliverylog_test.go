@@ -79,7 +79,8 @@ func TestDeliveryLog(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "n1.jsonl")
-			if err := os.WriteFile(path, []byte(`{"pos":77}`+"\n"), 0o600); err != nil {
+			earlier := `{"pos":77` + strings.Repeat(" ", 4096) + "}\n" // longer than what comes
+			if err := os.WriteFile(path, []byte(earlier), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			l, err := openDeliveryLog(path)

@@ -16,7 +16,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"dsm": main})
+	testscript.Main(leakChecked{m}, map[string]func(){"dsm": main})
 }
 
 // TestScripts runs the scripts in testdata, in which dsm is the real command in
