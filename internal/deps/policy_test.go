@@ -44,7 +44,6 @@ var policy = map[string]rule{
 	// The pure core.
 	"internal/planted":    {std: pure},
 	"isis":                {std: pure, ours: []string{"internal/planted"}},
-	"internal/session":    {std: pure, ours: []string{"internal/planted", "internal/wire"}},
 	"registry/membership": {std: pureTimed, ours: []string{"internal/planted"}},
 
 	// What applications import: these packages, and the standard library.
@@ -55,7 +54,7 @@ var policy = map[string]rule{
 	// The parts of a node.
 	"internal/store": {
 		std:     whole,
-		ours:    []string{"internal/planted", "internal/session", "internal/wire"},
+		ours:    []string{"internal/planted", "internal/wire"},
 		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
 	},
 	"internal/nbio":             {std: whole},
@@ -81,15 +80,15 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/nbio", "internal/planted", "internal/session", "internal/store", "internal/transport",
+			"internal/nbio", "internal/planted", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
-		outside: []string{"connectrpc.com/connect", "golang.org/x/sys/unix"},
+		outside: []string{"connectrpc.com/connect"},
 	},
 	"internal/history": {std: whole, ours: []string{"internal/wire"}, outside: []string{"github.com/zeebo/xxh3"}},
 	"internal/sim": {
 		std:  whole,
-		ours: []string{"internal/history", "internal/planted", "internal/session", "internal/store", "internal/wire", "isis", "registry/membership"},
+		ours: []string{"internal/history", "internal/planted", "internal/store", "internal/wire", "isis", "registry/membership"},
 	},
 	"bench/check": {
 		std:     whole,
