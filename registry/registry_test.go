@@ -157,7 +157,7 @@ func TestRestartFromFile(t *testing.T) {
 		t.Errorf("Err after Close: %v", err)
 	}
 
-	f = start(t, dir, Settings{SessionTTL: 5 * time.Second})
+	f = start(t, dir, Settings{Tick: 2 * time.Second})
 	after, err := f.client.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +166,7 @@ func TestRestartFromFile(t *testing.T) {
 		t.Errorf("after a restart: %v, before: %v", after, before)
 	}
 	s := after.GetSettings()
-	if s.GetDetectionMs() != 1000 || s.GetHeartbeatMs() != 125 || s.GetMinMembers() != 2 || s.GetSessionTtlMs() != 5000 {
+	if s.GetDetectionMs() != 1000 || s.GetHeartbeatMs() != 125 || s.GetMinMembers() != 2 || s.GetTickMs() != 2000 {
 		t.Errorf("settings after a restart: %v", s)
 	}
 	revision := b.d.GetRevision()
@@ -184,6 +184,11 @@ func TestRestartFromFile(t *testing.T) {
 	if _, err := Start(t.Context(), Config{DataDir: dir, Settings: Settings{Delivery: Agreed}}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("another delivery level for a group with a view: %v", err)
 	}
+	if _, err := Start(t.Context(), Config{DataDir: dir, Settings: Settings{SessionTTL: 5 * time.Second}}); !errors.Is(err, ErrInvalid) ||
+		!strings.Contains(err.Error(), "session TTL is fixed") {
+		t.Errorf("another session TTL for a group with a view: %v", err)
+	}
+	start(t, dir, Settings{Delivery: Safe, SessionTTL: time.Minute}).stop(t) // what it has may be given again
 }
 
 func TestDamagedFile(t *testing.T) {

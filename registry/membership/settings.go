@@ -18,12 +18,12 @@ const (
 // Settings of a group, kept by the registry and told to every node. A zero
 // field stands for "not given": the default, or what the group has already.
 type Settings struct {
-	Delivery       Delivery      // default Safe
+	Delivery       Delivery      // fixed once the group has a view; default Safe
 	MinMembers     int           // no view below this size once it was reached; 1: no minimum (the default)
 	Detection      time.Duration // failure detection time; default 2s
 	Heartbeat      time.Duration // interval of heartbeats; default Detection/8
 	AttemptTimeout time.Duration // deadline of an attempt; default Detection
-	SessionTTL     time.Duration // life of a session that is not renewed; default 60s
+	SessionTTL     time.Duration // life of a session that is not renewed, fixed as Delivery is; default 60s
 	Tick           time.Duration // interval of ordered ticks; default 1s
 	Audit          time.Duration // interval of ordered audits; default 60s
 }

@@ -73,14 +73,19 @@ func (s State) Committed() (View, bool) {
 	return s.Views[len(s.Views)-1], true
 }
 
-// WithSettings returns the state under other settings. The delivery level of
-// a group that has a view cannot change: its members would disagree about when
-// a message may be delivered.
+// WithSettings returns the state under other settings. Two of them are fixed once
+// the group has a view. With another delivery level its members would disagree
+// about when a message may be delivered. The session TTL is part of the members'
+// state: a node that has another one can load no member's state.
 func (s State) WithSettings(settings Settings) (State, error) {
 	view, ok := s.Committed()
 	if ok && settings.Delivery != s.Settings.Delivery {
 		return s, refuse(ErrInvalid, "the group delivers %s and has a view (%s): its delivery level is fixed; use another data directory for a group that delivers %s",
 			s.Settings.Delivery, names(view.Members), settings.Delivery)
+	}
+	if ok && settings.SessionTTL != s.Settings.SessionTTL {
+		return s, refuse(ErrInvalid, "the group has session TTL %v and a view (%s): its session TTL is fixed for its life; leave it out, or use another data directory for a group with session TTL %v",
+			s.Settings.SessionTTL, names(view.Members), settings.SessionTTL)
 	}
 	if settings.MinMembers != s.Settings.MinMembers {
 		s.MinReached = ok && len(view.Members) >= settings.MinMembers
