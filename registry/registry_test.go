@@ -185,7 +185,7 @@ func TestRestartFromFile(t *testing.T) {
 		t.Errorf("another delivery level for a group with a view: %v", err)
 	}
 	if _, err := Start(t.Context(), Config{DataDir: dir, Settings: Settings{SessionTTL: 5 * time.Second}}); !errors.Is(err, ErrInvalid) ||
-		!strings.Contains(err.Error(), "session TTL is fixed") {
+		!strings.Contains(err.Error(), "(--session-ttl) is fixed") {
 		t.Errorf("another session TTL for a group with a view: %v", err)
 	}
 	start(t, dir, Settings{Delivery: Safe, SessionTTL: time.Minute}).stop(t) // what it has may be given again
@@ -334,7 +334,7 @@ func TestBadSettings(t *testing.T) {
 	for text, settings := range map[string]Settings{
 		"delivery is":         {Delivery: "fast"},
 		"minimum size":        {MinMembers: 1000},
-		"detection time":      {Detection: time.Millisecond},
+		"--detection":         {Detection: 199 * time.Millisecond},
 		"heartbeat interval":  {Heartbeat: time.Second},
 		"attempt timeout":     {AttemptTimeout: time.Millisecond},
 		"session TTL":         {SessionTTL: -time.Second},

@@ -42,6 +42,7 @@ func (r *replica) directed(d *registrypb.Directive) {
 		r.excluded(d.GetReason())
 		return
 	}
+	r.timing.follow(d.GetSettings())
 	for _, v := range d.GetViews() {
 		r.remember(v.GetMembers())
 		if state.committed == nil || v.GetId() > state.committed.GetId() {

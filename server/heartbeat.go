@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-8247e700/dsm/isis"
@@ -14,7 +15,6 @@ import (
 // one itself, so that a loop that is stuck is silent; a goroutine sends them.
 // The fields belong to the owner of the turn.
 type heartbeat struct {
-	interval time.Duration
 	last     time.Time
 	told     beatNews
 	outgoing chan *registrypb.HeartbeatRequest // the newest only
@@ -24,6 +24,21 @@ type heartbeat struct {
 	awaiting []isis.MemberID
 	entered  time.Time       // the view
 	accused  map[uint64]bool // by incarnation: broke the protocol in this view
+}
+
+// timing is what a registry that is started again may change for nodes that run.
+type timing struct{ detection, heartbeat atomic.Int64 } // time.Duration
+
+func (t *timing) follow(s *registrypb.Settings) {
+	t.detection.Store(s.GetDetectionMs() * int64(time.Millisecond))
+	t.heartbeat.Store(s.GetHeartbeatMs() * int64(time.Millisecond))
+}
+
+// linkPings is how often links ping. A connection on which nothing is heard for
+// ten of these, half the detection time or a second, is made anew before its
+// peer counts as failed. Links keep it.
+func linkPings(detection time.Duration) time.Duration {
+	return min(max(detection/20, 10*time.Millisecond), 100*time.Millisecond)
 }
 
 func later(a, b time.Time) time.Time {
@@ -134,12 +149,14 @@ func (r *replica) pulse(ctx context.Context) {
 			r.expireReads(now)
 			r.expireWrites(now)
 			r.orderTime(now)
-			if now.Sub(r.beat.last) >= r.beat.interval {
+			if now.Sub(r.beat.last) >= time.Duration(r.timing.heartbeat.Load()) {
 				r.sendBeat(now)
 			}
 		})
 		if r.serving.Load() {
-			timer.Reset(min(serving, r.beat.interval))
+			// Half an interval, lest a heartbeat is late by a whole pulse.
+			interval := time.Duration(r.timing.heartbeat.Load())
+			timer.Reset(max(min(serving, interval/2), time.Millisecond))
 		} else {
 			timer.Reset(joining)
 		}

@@ -32,7 +32,8 @@ type replica struct {
 	self       isis.MemberID
 	group      uint64
 	generation uint64
-	settings   *registrypb.Settings
+	settings   *registrypb.Settings // of the start; the timing goes on following the group's
+	timing     timing
 	net        *transport.Network
 	clients    clientSet
 
@@ -86,9 +87,7 @@ func (r *replica) adopt(s *store.Store) {
 }
 
 // detection is the group's failure detection time.
-func (r *replica) detection() time.Duration {
-	return time.Duration(r.settings.GetDetectionMs()) * time.Millisecond
-}
+func (r *replica) detection() time.Duration { return time.Duration(r.timing.detection.Load()) }
 
 // Receive takes messages from a link. (transport.Handler)
 func (r *replica) Receive(from isis.MemberID, msgs []isis.Message) {

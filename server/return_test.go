@@ -40,6 +40,28 @@ func TestExcludedReturns(t *testing.T) {
 	})
 }
 
+// Links ping several times within the detection time, and not for nothing.
+func TestLinkPings(t *testing.T) {
+	for detection, want := range map[time.Duration]time.Duration{
+		200 * time.Millisecond: 10 * time.Millisecond,
+		time.Second:            50 * time.Millisecond,
+		2 * time.Second:        100 * time.Millisecond,
+		time.Hour:              100 * time.Millisecond,
+		0:                      10 * time.Millisecond,
+	} {
+		if got := linkPings(detection); got != want {
+			t.Errorf("detection in %v: a ping each %v, want %v", detection, got, want)
+		}
+	}
+}
+
+// A group of the shortest detection time settles, as each join has it do.
+func TestShortestDetection(t *testing.T) {
+	g := newGroup(t, registry.Settings{Detection: 200 * time.Millisecond})
+	g.startAll(3)
+	eventually(t, "all are members", func() bool { return len(g.nodes["n1"].Status().Members) == 3 })
+}
+
 // While the registry is away nobody comes and goes, but reads and writes go on;
 // afterwards all is as before.
 func TestRegistryAwayAndBack(t *testing.T) {
@@ -63,8 +85,12 @@ func TestRegistryAwayAndBack(t *testing.T) {
 	if s := g.nodes["n1"].Status(); len(s.Members) != 3 || s.Phase != "normal" {
 		t.Errorf("without a registry: %+v", s)
 	}
+	cfg.Settings.Detection = 700 * time.Millisecond
 	g.startRegistry(cfg)
 	g.start("n4", nil)
+	eventually(t, "a node that runs takes another detection time", func() bool {
+		return beats.detection() == 700*time.Millisecond && beats.timing.heartbeat.Load() == int64(87*time.Millisecond)
+	})
 	l.goesOn()
 	g.kill("n1")
 	l.goesOn()

@@ -165,7 +165,6 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 		}),
 		directive: directiveState{members: map[uint64]*registrypb.Member{}, successor: d},
 		beat: heartbeat{
-			interval: time.Duration(settings.GetHeartbeatMs()) * time.Millisecond,
 			outgoing: make(chan *registrypb.HeartbeatRequest, 1),
 		},
 		clock: ordinalClock{
@@ -174,13 +173,14 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 		},
 	}
 	r.init(n.cfg.MaxAdmittedBytes)
+	r.timing.follow(settings)
 	r.ackTimer = time.AfterFunc(time.Hour, r.sendAcks)
 	r.ackTimer.Stop()
 	r.adopt(store.New(r.limits()))
 	var err error
 	r.net, err = transport.New(transport.Config{
 		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log,
-		MaxRecordBytes: n.cfg.maxRecordBytes(),
+		MaxRecordBytes: n.cfg.maxRecordBytes(), PingInterval: linkPings(r.detection()),
 	})
 	return r, err
 }

@@ -34,10 +34,14 @@ it is away reads and writes go on, but nobody joins, and a member that fails
 stops the writes until the registry is back.
 
 The settings of the group are kept with its views: those given replace those
-kept, and nodes take them when they start. With agreed delivery a write is
-acknowledged a round trip earlier, and something is given up for it: a member
-that is lost may have told its clients an order, results of conditional writes,
-and strong reads, that the survivors do not share.`,
+kept. Nodes that run take --tick and --audit when they start again, the rest at
+once; --delivery and --session-ttl are fixed once the group has a view. Links
+between nodes go on pinging as often as the detection time asked for when the
+nodes started: restart them, one by one, when it is to go below 500ms.
+
+With agreed delivery a write is acknowledged a round trip earlier, and something
+is given up for it: a member that is lost may have told its clients an order,
+results of conditional writes, and strong reads, that the survivors do not share.`,
 		Example: `  dsm registry --listen :6001 --data-dir /var/lib/dsm/registry
   dsm registry status --registry 10.0.0.9:6001`,
 		Args:              exactly(),
@@ -53,7 +57,7 @@ and strong reads, that the survivors do not share.`,
 	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` to keep views and settings in, so that a restart goes on from them (default: they are kept in memory only)")
 	flags.StringVar(&f.delivery, "delivery", "", "`safe|agreed`: agreed acknowledges a write a round trip earlier, but a member that is lost may have told its clients an order that the survivors do not share; fixed once the group has a view (default of a new group: safe)")
 	flags.IntVar(&set.MinMembers, "min-members", 0, "`number` of members below which the group does not shrink once it was reached; writes wait instead (default of a new group: 1)")
-	flags.DurationVar(&set.Detection, "detection", 0, "`time` of silence after which a node counts as failed (default of a new group: 2s)")
+	flags.DurationVar(&set.Detection, "detection", 0, "`time` of silence after which a node counts as failed, from 200ms to 1h (default of a new group: 2s)")
 	flags.DurationVar(&set.Heartbeat, "heartbeat", 0, "`interval` of nodes' heartbeats (default: an eighth of --detection)")
 	flags.DurationVar(&set.AttemptTimeout, "attempt-timeout", 0, "`time` that a view change may take before another is tried (default: that of --detection)")
 	flags.DurationVar(&set.SessionTTL, "session-ttl", 0, "`time` after which a client's session expires if it is not renewed; fixed once the group has a view (default of a new group: 1m)")

@@ -79,6 +79,10 @@ func give[T int | time.Duration](to *T, given T) {
 	}
 }
 
+// leastDetection leaves room for several pings between nodes and for several
+// heartbeats; below it nodes that are well are taken for failed, over and over.
+const leastDetection = 200 * time.Millisecond
+
 // Validate checks settings that are complete. Its error names the field and
 // the sensible range.
 func (s Settings) Validate() error {
@@ -93,12 +97,12 @@ func (s Settings) Validate() error {
 		value    time.Duration
 		low, top time.Duration
 	}{
-		{"detection time", s.Detection, 30 * time.Millisecond, time.Hour},
-		{"heartbeat interval", s.Heartbeat, time.Millisecond, s.Detection / 3},
-		{"attempt timeout", s.AttemptTimeout, 2 * s.Heartbeat, time.Hour},
-		{"session TTL", s.SessionTTL, 100 * time.Millisecond, 30 * 24 * time.Hour},
-		{"tick interval", s.Tick, 10 * time.Millisecond, s.SessionTTL},
-		{"audit interval", s.Audit, 100 * time.Millisecond, 30 * 24 * time.Hour},
+		{"detection time (--detection)", s.Detection, leastDetection, time.Hour},
+		{"heartbeat interval (--heartbeat)", s.Heartbeat, time.Millisecond, s.Detection / 3},
+		{"attempt timeout (--attempt-timeout)", s.AttemptTimeout, 2 * s.Heartbeat, time.Hour},
+		{"session TTL (--session-ttl)", s.SessionTTL, 100 * time.Millisecond, 30 * 24 * time.Hour},
+		{"tick interval (--tick)", s.Tick, 10 * time.Millisecond, s.SessionTTL},
+		{"audit interval (--audit)", s.Audit, 100 * time.Millisecond, 30 * 24 * time.Hour},
 	}
 	for _, r := range ranges {
 		if r.value < r.low || r.value > r.top {

@@ -84,7 +84,7 @@ func (s State) WithSettings(settings Settings) (State, error) {
 			s.Settings.Delivery, names(view.Members), settings.Delivery)
 	}
 	if ok && settings.SessionTTL != s.Settings.SessionTTL {
-		return s, refuse(ErrInvalid, "the group has session TTL %v and a view (%s): its session TTL is fixed for its life; leave it out, or use another data directory for a group with session TTL %v",
+		return s, refuse(ErrInvalid, "the group has session TTL %v and a view (%s): its session TTL (--session-ttl) is fixed for its life; leave it out, or use another data directory for a group with session TTL %v",
 			s.Settings.SessionTTL, names(view.Members), settings.SessionTTL)
 	}
 	if settings.MinMembers != s.Settings.MinMembers {
