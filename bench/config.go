@@ -45,6 +45,7 @@ type Config struct {
 	Embedded   bool          // clients use the handles of the nodes in this process
 	Processes  bool          // nodes and registry are processes of their own
 	Target     string        // DSN of a running group; empty: start one
+	Keep       bool          // leave the variables in the running group
 	Seed       uint64        // of all that is random
 
 	HistFile       string // percentiles go here; empty: nowhere, and so below
@@ -125,6 +126,8 @@ func (c *Config) validateChoices() error {
 		return badFlag("delivery", c.Delivery, "must be safe or agreed")
 	case c.Embedded && c.Processes:
 		return fmt.Errorf("%w: --embedded needs the nodes in this process, --processes puts them elsewhere: leave one out", ErrConfig)
+	case c.Keep && c.Target == "":
+		return fmt.Errorf("%w: --keep leaves variables in a running group: give one with --target", ErrConfig)
 	case c.Target != "" && (c.Embedded || c.Processes):
 		return fmt.Errorf("%w: --target uses a running group, --embedded and --processes start one: leave one out", ErrConfig)
 	}

@@ -39,6 +39,7 @@ func TestValidate(t *testing.T) {
 		{"--delivery fast:", func(c *Config) { c.Delivery = "fast" }},
 		{"--processes", func(c *Config) { c.Embedded, c.Processes = true, true }},
 		{"--target", func(c *Config) { c.Target, c.Processes = "dsm://x:1", true }},
+		{"--keep", func(c *Config) { c.Keep = true }},
 	} {
 		cfg := Defaults()
 		test.spoil(&cfg)
@@ -80,5 +81,14 @@ func TestSetUp(t *testing.T) {
 		if line := cfg.SetUp(); !strings.Contains(line, want) {
 			t.Errorf("%q lacks %q", line, want)
 		}
+	}
+	// What there is none of has no shares.
+	cfg.Writes = 0
+	if line := cfg.SetUp(); !strings.Contains(line, "; 0% writes, 1% of the reads strong;") {
+		t.Errorf("reads only: %q", line)
+	}
+	cfg.Writes = 1
+	if line := cfg.SetUp(); !strings.Contains(line, "; 100% writes (1% add, 1% cas, 1% del, the rest set);") {
+		t.Errorf("writes only: %q", line)
 	}
 }

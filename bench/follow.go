@@ -196,7 +196,7 @@ func (f *follower) Digests(ctx context.Context) ([]digest, error) {
 	return append(digestsOf(ctx, nodes), strangers...), nil
 }
 
-// stop ends all streams.
+// stop ends all streams. It may be called again.
 func (f *follower) stop() error {
 	f.cancel()
 	f.feeds.close()
@@ -205,6 +205,7 @@ func (f *follower) stop() error {
 	for _, one := range f.following {
 		errs = append(errs, one.subscription.Close())
 	}
+	clear(f.following)
 	f.mu.Unlock()
 	f.tasks.Wait()
 	return errors.Join(errs...)

@@ -103,13 +103,16 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 	r.checker = check.New(options)
 	r.auditor = newAuditor(r.clock, r.feeds, r.checker, r.figures, r.files)
 	defer r.closeSessions()
-	if err := r.openSessions(setUp, sys, newKeyspace(&r.cfg, options.Prefix)); err != nil {
+	keys := newKeyspace(&r.cfg, options.Prefix)
+	if err := r.openSessions(setUp, sys, keys); err != nil {
 		return nil, err
 	}
 	if err := r.load(ctx); err != nil {
 		return nil, err
 	}
-	return r.report(r.settle(sys)), nil
+	report = r.report(r.settle(sys))
+	r.tidy(ctx, sys, keys, report)
+	return report, nil
 }
 
 // openSessions opens the session of each client, some at a time.

@@ -38,5 +38,13 @@ func startTarget(ctx context.Context, cfg *Config, env Env, s *feeds) (system, c
 	return t, check.Options{Origin: origin, Shared: true, Prefix: prefix}, nil
 }
 
-// Stop leaves the group as it is, but for the variables of the run.
+// tidy deletes variables. Nobody needs to follow that.
+func (t *target) tidy(ctx context.Context, keys []string) (left int, err error) {
+	if err := t.stop(); err != nil {
+		t.env.notice("ending the deliveries: %v", err)
+	}
+	return t.delete(ctx, keys)
+}
+
+// Stop leaves the group as it is, but for the variables that tidy has left.
 func (t *target) Stop() error { return errors.Join(t.close(), t.stop()) }

@@ -13,6 +13,7 @@ const zipfExponent = 1.1
 
 // keyspace has what the clients of a run share.
 type keyspace struct {
+	prefix   string   // of all names
 	plain    []string // variables that are set, deleted, compared and set; preloaded
 	counters []string // variables that are added to, absent at first
 	padding  []byte
@@ -22,7 +23,8 @@ type keyspace struct {
 func newKeyspace(cfg *Config, prefix string) *keyspace {
 	n := cfg.Keys
 	k := &keyspace{
-		plain: make([]string, n), counters: make([]string, max(1, n/100)),
+		prefix: prefix,
+		plain:  make([]string, n), counters: make([]string, max(1, n/100)),
 		padding: newPadding(cfg.Seed, cfg.ValueBytes),
 	}
 	for i := range k.plain {

@@ -79,7 +79,9 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		Long: `Dsmbench starts a registry and a group of nodes, or joins a running group, puts
 it under load, and prints how fast operations were and whether the order that
 the nodes agreed on, and all that clients were told, is as promised: PASS, or
-FAIL and exit status 1. A flag may be written with one dash or two.`,
+FAIL and exit status 1. In a running group it uses variables of its own and
+deletes them at the end, unless it is interrupted or --keep says otherwise. A
+flag may be written with one dash or two.`,
 		Example: `  dsmbench -nodes 4 -writes 50%
   dsmbench --nodes 3 --writes 0.1 --dist zipfian --rate 5000
   dsmbench -target dsm://10.0.0.1:7000,10.0.0.2:7000 -duration 20s`,

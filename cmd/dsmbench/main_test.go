@@ -35,6 +35,7 @@ func TestBadInput(t *testing.T) {
 		{"-target dsm://h:1 -nodes 3", "--nodes is the running group's own choice"},
 		{"-target dsm://h:1 -delivery agreed", "--delivery is the running group's own choice"},
 		{"-target dsm://h:1 -embedded", "leave one out"},
+		{"-keep", "--keep leaves variables in a running group: give one with --target"},
 		{"-target=", "--target is empty"},
 		{"-target ftp://h:1", "must begin with dsm:// or dsm+registry://"},
 		{"nodes=4", `"nodes=4" is no flag`},
@@ -64,10 +65,13 @@ func TestHelp(t *testing.T) {
 		t.Fatalf("exit status %d, stderr %q", code, stderr.String())
 	}
 	for flag := range strings.FieldsSeq(`nodes writes duration warmup clients conns keys value-size dist rate delivery
-		embedded processes target seed output hist history delivery-log strong adds cas dels`) {
+		embedded processes target keep seed output hist history delivery-log strong adds cas dels`) {
 		if !strings.Contains(stdout.String(), "--"+flag+" ") {
 			t.Errorf("the help lacks --%s", flag)
 		}
+	}
+	if !strings.Contains(stdout.String(), "--rate number ") {
+		t.Error("the help does not say that --rate takes a number")
 	}
 	if strings.Contains(stdout.String(), bench.ChildCommand) {
 		t.Error("the help tells of what is for dsmbench itself")
