@@ -27,8 +27,13 @@ func (c *Config) SetUp() string {
 	} else {
 		b.WriteString(", closed loop")
 	}
-	fmt.Fprintf(&b, "; %s writes (%s add, %s cas, %s del, the rest set), %s of the reads strong",
-		showShare(c.Writes), showShare(c.Adds), showShare(c.CAS), showShare(c.Dels), showShare(c.Strong))
+	fmt.Fprintf(&b, "; %s writes", showShare(c.Writes))
+	if c.Writes > 0 {
+		fmt.Fprintf(&b, " (%s add, %s cas, %s del, the rest set)", showShare(c.Adds), showShare(c.CAS), showShare(c.Dels))
+	}
+	if c.Writes < 1 {
+		fmt.Fprintf(&b, ", %s of the reads strong", showShare(c.Strong))
+	}
 	fmt.Fprintf(&b, "; %s, %s, values of %d bytes", count(c.Keys, "key"), c.Dist, c.ValueBytes)
 	fmt.Fprintf(&b, "; %v after %v of warm-up; seed %d", c.Duration, c.Warmup, c.Seed)
 	fmt.Fprintf(&b, "; %s, %s/%s, GOMAXPROCS %d", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
