@@ -10,7 +10,12 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
+
+// Delivery is a message as it was delivered: some commands of one sender, at
+// consecutive positions of the group's order.
+type Delivery = wire.Delivery
 
 // Config sets up a node. ID and Registry are required; zero values of the rest
 // stand for the defaults.
@@ -41,17 +46,18 @@ type Config struct {
 	Logger *slog.Logger
 
 	// OnDeliver is called for every message in the order of delivery, from the
-	// protocol loop: it must not block. The Delivery is reused after the call;
-	// its Payload and Effects may be kept, and must not be changed.
-	OnDeliver func(*wire.Delivery)
+	// protocol loop: it must not block, and must not call the Node's Status, Leave
+	// or Close, which wait for the loop. The Delivery is reused after the call; its
+	// Payload and Effects may be kept, and must not be changed.
+	OnDeliver func(*Delivery)
 
 	// OnSnapshot is called, like OnDeliver, when the node has loaded the group's
 	// state at a position: the next delivery follows it. A node that had to load
 	// again skips positions.
 	OnSnapshot func(position uint64)
 
-	// MaxValueBytes bounds a value. It must be the same on all nodes of a group.
-	// Default 1 MiB, at most 16 MiB.
+	// MaxValueBytes bounds a value. It must be the same on all nodes of a group: a
+	// node with another one cannot join, and Start fails with ErrConfig. Default 1 MiB, at most 16 MiB.
 	MaxValueBytes int
 
 	// MaxConns bounds client connections; others are refused. Default 16384.
@@ -66,8 +72,9 @@ type Config struct {
 	// Default 64 MiB.
 	MaxAdmittedBytes int
 
-	// MaxLagBytes bounds what waits for a reader of the node's deliveries, a
-	// joiner among them, before it is cut off. Default 256 MiB.
+	// MaxLagBytes bounds what waits for the readers of the node's deliveries,
+	// joiners among them, all together. Beyond it the one that is furthest behind
+	// is cut off. Default 256 MiB.
 	MaxLagBytes int
 
 	// LeaveTimeout bounds how long Close waits for a clean leave. Default 5 s.
@@ -81,8 +88,9 @@ type Config struct {
 
 // Errors of Start, Leave and Err.
 var (
-	// ErrConfig is wrapped by errors that a change of the Config mends. Nothing
-	// was started.
+	// ErrConfig is wrapped by errors that a change of the Config mends. From Start
+	// it says that no node runs. From Err it says that the node, back after it was
+	// excluded, found a group with other limits than its own, and has stopped.
 	ErrConfig = errors.New("server: configuration")
 
 	// ErrIdentityInUse says that another process holds the identity directory.
@@ -165,13 +173,19 @@ const leastMaxValueBytes = 20
 // delivered yet.
 const undelivered = 8
 
+// undeliveredBytes bounds them too: as long as they have this many, one more may
+// be sent.
+const undeliveredBytes = 4 << 20
+
 // maxRecordBytes bounds what one member sends another at once. The longest is a
-// cut with all messages of all members that may be undelivered, which must get
-// through or the view never changes.
+// cut with all that the members of the largest view may have undelivered, which
+// must get through or the view never changes. Who receives it takes memory only
+// as its bytes arrive.
 func (c *Config) maxRecordBytes() int {
-	const members = 64
-	message := max(c.MaxBatchBytes, c.MaxValueBytes) + 4<<10
-	return min(undelivered*c.Window*members*message, math.MaxInt32)
+	const head = 128 // of a message in a cut, and of a member
+	message := int64(max(c.MaxBatchBytes, c.MaxValueBytes) + 4<<10)
+	member := undeliveredBytes + message + int64(head*(undelivered*c.Window+1))
+	return int(min(membership.MaxNodes*member, math.MaxInt32))
 }
 
 // maxKeyBytes bounds a key.

@@ -28,7 +28,7 @@ var errAnotherView = errors.New("server: the joiner is a member now")
 
 // donate sends a joiner the state and then the deliveries as they happen.
 func (r *replica) donate(conn net.Conn, joiner uint64) error {
-	f := newFeed(conn, r.cfg.MaxLagBytes)
+	f := newFeed(conn)
 	f.joiner = joiner
 	var snap *store.Snapshot
 	if !r.do(func() {
@@ -59,7 +59,7 @@ func (r *replica) donate(conn net.Conn, joiner uint64) error {
 func sendSnapshot(f *feed, snap *store.Snapshot) error {
 	var b []byte
 	for more := true; more; {
-		if f.closed() {
+		if f.hasEnded() {
 			return errLagged
 		}
 		b = beginFrame(b[:0], frameChunk)

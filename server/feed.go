@@ -11,15 +11,16 @@ import (
 
 // feed carries the node's deliveries to one reader on a connection: a joiner,
 // or a client that subscribed. The protocol loop adds to it and never waits; a
-// goroutine writes. A reader that falls too far behind is cut off.
+// goroutine writes. When all readers of the node together are too far behind,
+// the one that is furthest is cut off: see replica.publishFeeds.
 type feed struct {
 	conn   net.Conn
-	max    int
 	joiner uint64 // incarnation of the joiner it is for, 0: a client's
 
 	mu     sync.Mutex // guards what follows
 	more   sync.Cond  // something was published, or the feed closed
-	buf    []byte     // added and not written yet
+	buf    []byte     // added, and not taken by the writer
+	inHand int        // bytes that the writer has taken, and not written
 	lagged bool
 	err    error
 
@@ -34,8 +35,8 @@ const (
 	donorPatience = 10 * time.Second
 )
 
-func newFeed(conn net.Conn, maxBytes int) *feed {
-	f := &feed{conn: conn, max: maxBytes}
+func newFeed(conn net.Conn) *feed {
+	f := &feed{conn: conn}
 	f.more.L = &f.mu
 	return f
 }
@@ -51,13 +52,17 @@ func (f *feed) addFrame(appendTo func([]byte) []byte) {
 	if f.err != nil || f.lagged {
 		return
 	}
-	if len(f.buf) > f.max {
-		f.lagged = true
-		f.buf = nil
-		f.deadlineErr = f.conn.SetWriteDeadline(time.Now().Add(lagGrace))
-		return
-	}
 	f.buf = appendTo(f.buf)
+}
+
+// cut ends the feed of a reader that is too far behind.
+func (f *feed) cut() {
+	f.mu.Lock()
+	f.lagged = true
+	f.buf = nil
+	f.deadlineErr = f.conn.SetWriteDeadline(time.Now().Add(lagGrace))
+	f.mu.Unlock()
+	f.more.Broadcast()
 }
 
 // publish wakes the writer.
@@ -75,16 +80,23 @@ func (f *feed) close(err error) {
 	f.more.Broadcast()
 }
 
-func (f *feed) closed() bool {
+// standing tells whether the feed has ended, and the bytes that it holds.
+func (f *feed) standing() (ended bool, behind int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.err != nil || f.lagged
+	return f.err != nil || f.lagged, len(f.buf) + f.inHand
+}
+
+func (f *feed) hasEnded() bool {
+	ended, _ := f.standing()
+	return ended
 }
 
 // take waits for what was added since, and returns it. spare is reused.
 func (f *feed) take(spare []byte) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.inHand = 0
 	for len(f.buf) == 0 && f.err == nil && !f.lagged {
 		f.more.Wait()
 	}
@@ -95,6 +107,7 @@ func (f *feed) take(spare []byte) ([]byte, error) {
 		return nil, f.err
 	}
 	b := f.buf
+	f.inHand = len(b)
 	if cap(spare) > 4<<20 {
 		spare = nil
 	}

@@ -137,6 +137,36 @@ func TestStreamLags(t *testing.T) {
 
 // A second subscription on a connection is refused, whatever else it is for is
 // answered through the stream.
+// However many readers stop reading, what waits for them is bounded together.
+func TestStreamsShareTheirBound(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	const limit, value = 2 << 20, 256 << 10
+	g.start("n1", func(c *Config) { c.MaxLagBytes = limit })
+	for range 6 {
+		g.subscribe("n1")
+	}
+	c := g.client("n1")
+	r := g.nodes["n1"].current.Load()
+	feeds, most := 6, 0
+	for feeds > 0 {
+		c.set("k", string(make([]byte, value)))
+		r.do(func() {
+			total := 0
+			for _, f := range r.feeds {
+				_, behind := f.standing()
+				total += behind
+			}
+			feeds, most = len(r.feeds), max(most, total)
+		})
+	}
+	if most > limit {
+		t.Errorf("%d bytes waited for readers, the limit is %d", most, limit)
+	}
+	if most < limit/2 {
+		t.Errorf("%d bytes waited for readers at most: the test shows nothing", most)
+	}
+}
+
 func TestStreamCarriesReplies(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
 	g.start("n1", nil)

@@ -13,7 +13,12 @@ var errLagged = errors.New("server: the reader of the deliveries fell too far be
 // subscribe turns the connection into a stream of the node's deliveries. From
 // now on all that goes out on it goes through the feed, in order.
 func (c *clientConn) subscribe(id uint64) {
-	f := newFeed(c.conn, c.r.cfg.MaxLagBytes)
+	if len(c.r.feeds) >= maxFeeds {
+		c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable, Data: []byte("the node's deliveries have as many readers as it can serve")})
+		c.r.touch(c)
+		return
+	}
+	f := newFeed(c.conn)
 	if !c.startStream(f) {
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest})
 		c.r.touch(c)
@@ -60,11 +65,32 @@ func (c *clientConn) pump(f *feed) error {
 // addFeed has the deliveries from now on added to f. Owner only.
 func (r *replica) addFeed(f *feed) { r.feeds = append(r.feeds, f) }
 
-// publishFeeds ends a turn: it wakes the feeds' writers, and forgets feeds that
-// have ended.
+// maxFeeds bounds the clients that read a node's deliveries at a time.
+const maxFeeds = 256
+
+// publishFeeds ends a turn: it wakes the feeds' writers, forgets feeds that have
+// ended, and cuts off those furthest behind until all together hold no more than
+// MaxLagBytes.
 func (r *replica) publishFeeds() {
+	if len(r.feeds) == 0 {
+		return
+	}
+	total := 0
 	r.feeds = slices.DeleteFunc(r.feeds, func(f *feed) bool {
 		f.publish()
-		return f.closed()
+		ended, behind := f.standing()
+		total += behind
+		return ended
 	})
+	for total > r.cfg.MaxLagBytes && len(r.feeds) > 0 {
+		slowest, most := 0, 0
+		for i, f := range r.feeds {
+			if _, behind := f.standing(); behind > most {
+				slowest, most = i, behind
+			}
+		}
+		r.feeds[slowest].cut()
+		r.feeds = slices.Delete(r.feeds, slowest, slowest+1)
+		total -= max(most, 1)
+	}
 }
