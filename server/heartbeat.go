@@ -200,7 +200,7 @@ func (r *replica) accuse(peer isis.MemberID, err error) {
 	if r.beat.accused[peer.Incarnation] {
 		return
 	}
-	r.log.Error("a peer breaks the protocol", "peer", peer.ID, "incarnation", peer.Incarnation, "err", err)
+	r.log.Error("a peer breaks the protocol", "peer", peer.ID, "peer_incarnation", peer.Incarnation, "err", err)
 	if r.beat.accused == nil {
 		r.beat.accused = map[uint64]bool{}
 	}

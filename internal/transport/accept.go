@@ -96,7 +96,7 @@ func (n *Network) reply(ctx context.Context, conn net.Conn, r wire.HelloReply) e
 // refuse answers a Hello for which there is no link.
 func (n *Network) refuse(conn net.Conn, status wire.Status, message string) {
 	err := n.reply(n.ctx, conn, wire.HelloReply{Status: status, Message: message})
-	n.cfg.Logger.Info("peer refused", "addr", conn.RemoteAddr(), "reason", message, "err", err)
+	n.cfg.Logger.Info("peer refused", "addr", conn.RemoteAddr().String(), "reason", message, "err", err)
 	if err := conn.Close(); err != nil {
 		n.cfg.Logger.Debug("closing a connection", "err", err)
 	}

@@ -64,7 +64,7 @@ func (l *link) attach(conn net.Conn, mine, theirs stream.Claim) (*attachment, er
 	}
 	a := &attachment{conn: conn, try: nbio.NewTryer(conn), in: l.in, since: l.n.clock()}
 	l.cur = a
-	l.n.cfg.Logger.Info("link up", "peer", l.peer.ID, "incarnation", l.peer.Incarnation, "addr", conn.RemoteAddr())
+	l.n.cfg.Logger.Info("link up", "peer", l.peer.ID, "peer_incarnation", l.peer.Incarnation, "addr", conn.RemoteAddr().String())
 	l.pushLocked()
 	return a, nil
 }
@@ -135,7 +135,7 @@ func (l *link) detach(a *attachment, why error) {
 	l.breakLocked(a, why)
 	why = l.broken // the reader may only have noticed what came first
 	l.mu.Unlock()
-	l.n.cfg.Logger.Info("link down", "peer", l.peer.ID, "incarnation", l.peer.Incarnation, "err", why)
+	l.n.cfg.Logger.Info("link down", "peer", l.peer.ID, "peer_incarnation", l.peer.Incarnation, "err", why)
 }
 
 // note keeps the reason why there is no connection.
@@ -143,12 +143,12 @@ func (l *link) note(why error) {
 	l.mu.Lock()
 	l.broken = why
 	l.mu.Unlock()
-	l.n.cfg.Logger.Debug("no link", "peer", l.peer.ID, "incarnation", l.peer.Incarnation, "err", why)
+	l.n.cfg.Logger.Debug("no link", "peer", l.peer.ID, "peer_incarnation", l.peer.Incarnation, "err", why)
 }
 
 // closeConn closes a connection that is of no use any more.
 func (l *link) closeConn(c io.Closer) {
 	if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		l.n.cfg.Logger.Debug("closing a connection", "peer", l.peer.ID, "incarnation", l.peer.Incarnation, "err", err)
+		l.n.cfg.Logger.Debug("closing a connection", "peer", l.peer.ID, "peer_incarnation", l.peer.Incarnation, "err", err)
 	}
 }

@@ -86,7 +86,7 @@ func (l *link) enter(view uint64, addr string) {
 	l.addr, l.view = addr, view
 	revived := l.dead != nil && view > l.deadView
 	if revived {
-		l.n.cfg.Logger.Info("link begins anew", "peer", l.peer.ID, "incarnation", l.peer.Incarnation, "view", view)
+		l.n.cfg.Logger.Info("link begins anew", "peer", l.peer.ID, "peer_incarnation", l.peer.Incarnation, "view", view)
 		l.dead = nil
 	}
 	if moved || revived {
@@ -162,7 +162,7 @@ func (l *link) tick() {
 
 // dieLocked gives up on the stream until a later view.
 func (l *link) dieLocked(why error) {
-	l.n.cfg.Logger.Warn("link is dead until a later view", "peer", l.peer.ID, "incarnation", l.peer.Incarnation,
+	l.n.cfg.Logger.Warn("link is dead until a later view", "peer", l.peer.ID, "peer_incarnation", l.peer.Incarnation,
 		"view", l.view, "err", why)
 	l.dead, l.deadView = why, l.view
 	l.beginAnewLocked(why)
