@@ -13,8 +13,10 @@ import (
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
-// Delivery is a message as it was delivered: some commands of one sender, at
-// consecutive positions of the group's order.
+// Delivery is a message as it was delivered: Count commands of one sender, at the
+// consecutive positions of the group's order from First. Payload has them in the
+// encoding of the nodes' protocol, and Effect tells of each whether it took effect.
+// All nodes of a group have the same at the same position.
 type Delivery = wire.Delivery
 
 // Config sets up a node. ID and Registry are required; zero values of the rest

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	driverside "github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // dialRaw connects without a handshake.
@@ -298,5 +300,29 @@ func TestGoAway(t *testing.T) {
 	ends(t, conn)
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// A joiner whose limits differ from the group's can never load a state.
+func TestJoinerWithOtherLimits(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.start("n1", func(c *Config) { c.MaxValueBytes = 4096 })
+	_, err := g.tryStart("n2", func(c *Config) { c.MaxValueBytes = 8192 })
+	if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "MaxValueBytes is 4096 there and 8192 here") {
+		t.Errorf("Start: %v", err)
+	}
+	g.start("n3", func(c *Config) { c.MaxValueBytes = 4096 })
+}
+
+// A cut with all that the largest view may have undelivered is no longer than a
+// record may be.
+func TestMaxRecordBytes(t *testing.T) {
+	c := Config{}.withDefaults()
+	if got, least := c.maxRecordBytes(), membership.MaxNodes*(undeliveredBytes+c.MaxBatchBytes+c.MaxValueBytes/1024); got < least || got >= math.MaxInt32 {
+		t.Errorf("by default %d, want at least %d", got, least)
+	}
+	c.Window, c.MaxBatchBytes, c.MaxValueBytes = 64, 16<<20, 16<<20
+	if got := c.maxRecordBytes(); got != math.MaxInt32 {
+		t.Errorf("at most %d", got)
 	}
 }

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -76,7 +78,11 @@ func (n *Node) greet(conn net.Conn) {
 	case wire.RoleObserve:
 		joiner, _ := binary.Uvarint(hello.Extra)
 		err := r.donate(conn, joiner)
-		n.log.Info("a joiner's stream ends", "joiner", joiner, "err", err)
+		level := slog.LevelInfo
+		if errors.Is(err, errAnotherView) {
+			level = slog.LevelDebug // as it should
+		}
+		n.log.Log(context.Background(), level, "a joiner's stream ends", "joiner", joiner, "err", err)
 		n.drop(conn, nil)
 	}
 }

@@ -40,7 +40,20 @@ type Node struct {
 }
 
 // Start starts a node and returns once it is a member of its group and serves,
-// or with the reason why it cannot be. The context bounds the start only.
+// or with the reason why it cannot be; then nothing of it runs any more. The
+// context bounds the start only. Without a deadline Start waits for as long as
+// joining takes: for ever, if the group's members do not come to a view.
+//
+// Its errors wrap, among others:
+//   - ErrConfig: a field is wrong, or differs from what the group has;
+//   - ErrIdentityInUse: another process holds Config.DataDir;
+//   - registry.ErrUnreachable: no registry answered within 5 s;
+//   - registry.ErrIDInUse: a node with this ID is in the group and is still heard;
+//   - registry.ErrFull: the group has as many nodes as it can;
+//   - registry.ErrOtherGroup, registry.ErrDegraded, registry.ErrInvalid: the
+//     registry refuses the node, and the text says why;
+//   - the context's error: the node did not become a member in time;
+//   - errors of the network and of files, of the listener and the directory.
 func Start(ctx context.Context, cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -117,7 +130,8 @@ func (n *Node) Err() error {
 
 // Connect makes a connection within the process, for driver.OpenDB: reads look
 // into the replica, with no socket between. It waits until the node serves. The
-// error wraps wire.ErrNodeClosed when the node has stopped.
+// error wraps ErrClosed when the node has stopped, and the context's error when
+// that ends first. Connections are for the driver alone.
 func (n *Node) Connect(ctx context.Context) (wire.Conn, error) {
 	r, err := n.awaitServing(ctx)
 	if err != nil {
@@ -153,10 +167,10 @@ func (n *Node) awaitServing(ctx context.Context) (*replica, error) {
 
 // closedError tells why the node has stopped, for good.
 func (n *Node) closedError() error {
-	if errors.Is(n.err, wire.ErrNodeClosed) {
+	if errors.Is(n.err, ErrClosed) {
 		return n.err
 	}
-	return fmt.Errorf("%w: %w", wire.ErrNodeClosed, n.err)
+	return fmt.Errorf("%w: %w", ErrClosed, n.err)
 }
 
 // incarnation returns the node's present replica, nil before the first, and a

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -40,7 +41,11 @@ func (r *replica) observe(ctx context.Context) {
 			if r.serving.Load() || ctx.Err() != nil {
 				return
 			}
-			r.log.Info("observing a member ended, trying again", "donor", donor.ID, "err", err)
+			if errors.Is(err, store.ErrLimits) {
+				r.post(func() { r.fail(fmt.Errorf("%w: no member's state can be loaded: %w", ErrConfig, err)) })
+				return
+			}
+			r.observingEnded(donor, err)
 			if r.hasFollowed(donor) {
 				wait = least
 			}
@@ -54,6 +59,18 @@ func (r *replica) observe(ctx context.Context) {
 		}
 		wait = min(2*wait, most)
 	}
+}
+
+// observingEnded tells why a member is not observed any more. A joiner that holds
+// all that its first view begins with needs no more, and the donor knows that.
+func (r *replica) observingEnded(donor isis.MemberID, err error) {
+	level := slog.LevelInfo
+	r.do(func() {
+		if r.core.Phase() != isis.Observing || r.core.CutAcknowledged() {
+			level = slog.LevelDebug
+		}
+	})
+	r.log.Log(context.Background(), level, "observing a member ended", "donor", donor.ID, "err", err)
 }
 
 // hasFollowed tells whether a donor's state was loaded.

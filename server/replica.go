@@ -15,7 +15,7 @@ import (
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
 
-// Reasons why a replica ends.
+// Reasons why a replica ends. Another one wraps ErrConfig: it is the node's last.
 var (
 	errExcluded   = errors.New("server: excluded from the group")
 	errGeneration = errors.New("server: the group has begun a new generation")

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -95,6 +96,28 @@ func TestRegistryAwayAndBack(t *testing.T) {
 	g.kill("n1")
 	l.goesOn()
 	l.stop()
+}
+
+// A node that was a member and comes back to a group with other limits stops.
+func TestReturnToOtherLimits(t *testing.T) {
+	g := newGroup(t, fast())
+	g.startAll(2)
+	n := g.remove("n2")
+	r := n.current.Load()
+	r.do(func() {
+		n.cfg.MaxValueBytes *= 2
+		r.excluded("the test wants it")
+	})
+	<-n.Done()
+	if err := n.Err(); !errors.Is(err, ErrConfig) || !errors.Is(err, store.ErrLimits) {
+		t.Errorf("the node ended with %v", err)
+	}
+	if _, err := n.Connect(t.Context()); !errors.Is(err, ErrClosed) || !errors.Is(err, ErrConfig) {
+		t.Errorf("Connect: %v", err)
+	}
+	if err := n.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
 }
 
 // A replica whose state differs from the others' is told so by an audit, leaves,

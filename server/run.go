@@ -36,6 +36,9 @@ func (n *Node) incarnations(ctx context.Context) error {
 		if ctx.Err() != nil || r.leaving.Load() {
 			return ErrClosed
 		}
+		if errors.Is(reason, ErrConfig) {
+			return reason // no later incarnation would do better
+		}
 		if d := r.directive.successor; d != nil && errors.Is(reason, errGeneration) {
 			// The same incarnation goes on, in a generation that has just begun.
 			r, err = n.newReplica(r.self.Incarnation, d)
@@ -160,8 +163,8 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 		clients: clientSet{conns: map[*clientConn]struct{}{}},
 		core: isis.New(isis.Config{
 			Self: self, Agreed: settings.GetAgreedDelivery(), Window: n.cfg.Window,
-			MaxUndelivered: undelivered * n.cfg.Window,
-			MaxBatchBytes:  n.cfg.MaxBatchBytes, MaxPendingBytes: 2 * n.cfg.MaxAdmittedBytes,
+			MaxUndelivered: undelivered * n.cfg.Window, MaxUndeliveredBytes: undeliveredBytes,
+			MaxBatchBytes: n.cfg.MaxBatchBytes, MaxPendingBytes: 2 * n.cfg.MaxAdmittedBytes,
 		}),
 		directive: directiveState{members: map[uint64]*registrypb.Member{}, successor: d},
 		beat: heartbeat{
