@@ -19,8 +19,9 @@ const (
 	defaultMaxIdleTime = 5 * time.Minute
 )
 
-// Connector makes connections. A server.Node is one: its connections read the
-// replica in the same process.
+// Connector makes connections. A *server.Node is one: its connections read the
+// replica in the same process. The only other ones are this package's own; the
+// interface is not meant to be implemented elsewhere.
 type Connector interface {
 	Connect(ctx context.Context) (wire.Conn, error)
 }
