@@ -47,7 +47,7 @@
 //	timeout             for operations whose context has no deadline; default 30s
 //	dial_timeout        for connecting to one server; default 3s
 //	ping_interval       silence after which a server with requests in flight is
-//	                    pinged, and again until it is given up; default 2s
+//	                    pinged, and again until it is given up; default 1s
 //	max_in_flight       requests in flight on a connection; default the server's limit
 //	max_open_conns      connections; default 4
 //	max_idle_conns      connections kept that carry no request; default 4

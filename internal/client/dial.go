@@ -13,7 +13,7 @@ import (
 // Defaults of Options.
 const (
 	DefaultTimeout      = 30 * time.Second
-	DefaultPingInterval = 2 * time.Second
+	DefaultPingInterval = time.Second
 )
 
 // Options say how to dial. The zero value is ready for use.
@@ -32,7 +32,7 @@ type Options struct {
 
 	// PingInterval is how long a node may be silent while requests are in
 	// flight before it is pinged, and again until the connection counts as
-	// broken. Default 2 s.
+	// broken. Default 1 s.
 	PingInterval time.Duration
 
 	// DialContext opens the connection, net.Dialer's by default.
