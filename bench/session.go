@@ -83,7 +83,7 @@ var refusals = []struct {
 	{driver.ErrConflict, history.Conflict},
 	{driver.ErrNotFound, history.NotFound},
 	{driver.ErrNotInteger, history.NotInteger},
-	{driver.ErrOverflow, history.NotInteger},
+	{driver.ErrOverflow, history.Overflow},
 }
 
 // certain has the errors of a write that was not executed and never will be,

@@ -27,7 +27,7 @@ func TestJudge(t *testing.T) {
 		{nil, history.OK, history.OK, 0, true, true},
 		{&driver.ConflictError{Key: "k", Version: 3}, history.Fail, history.Fail, history.Conflict, true, true},
 		{driver.ErrNotInteger, history.Fail, history.Fail, history.NotInteger, true, true},
-		{driver.ErrOverflow, history.Fail, history.Fail, history.NotInteger, true, true},
+		{driver.ErrOverflow, history.Fail, history.Fail, history.Overflow, true, true},
 		{driver.ErrNotFound, history.OK, history.Fail, history.NotFound, true, true},
 		{driver.ErrTooLarge, history.Fail, history.Fail, history.Refused, false, false},
 		{driver.ErrSessionExpired, history.Fail, history.Fail, history.Refused, false, false},

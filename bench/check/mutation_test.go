@@ -327,6 +327,66 @@ var mutations = []mutation{
 		}
 		return false
 	}},
+	{"an add is refused for its value for nothing", "reads", func(r *testRun, pick picker) bool {
+		o := someOp(r, pick, func(o *history.Op) bool { return okWrite(o) && o.Kind == history.Add })
+		if o == nil {
+			return false
+		}
+		o.Status, o.Because, o.Version, o.Sum = history.Fail, history.NotInteger, 0, 0
+		rewrite(r, o.Position, func(_ *wire.Command, effect *bool) { *effect = false })
+		return true
+	}},
+	{"an add is refused for its sum for nothing", "reads", func(r *testRun, pick picker) bool {
+		o := someOp(r, pick, func(o *history.Op) bool { return okWrite(o) && o.Kind == history.Add })
+		if o == nil {
+			return false
+		}
+		o.Status, o.Because, o.Version, o.Sum = history.Fail, history.Overflow, 0, 0
+		rewrite(r, o.Position, func(_ *wire.Command, effect *bool) { *effect = false })
+		return true
+	}},
+	{"an add is refused for the other reason", "reads", func(r *testRun, pick picker) bool {
+		o := someOp(r, pick, func(o *history.Op) bool {
+			return o.Because == history.NotInteger || o.Because == history.Overflow
+		})
+		if o == nil {
+			return false
+		}
+		o.Because = history.NotInteger + history.Overflow - o.Because
+		return true
+	}},
+	{"a read is answered without a position", "reads", func(r *testRun, pick picker) bool {
+		o := someOp(r, pick, func(o *history.Op) bool { return readSomething(o) })
+		if o == nil {
+			return false
+		}
+		o.Position = 0
+		return true
+	}},
+	{"a session's read is answered without a position", "session order", func(r *testRun, pick picker) bool {
+		o := someOp(r, pick, func(o *history.Op) bool { return o.Kind.IsRead() })
+		if o == nil {
+			return false
+		}
+		o.Position = 0
+		return true
+	}},
+	{"a strong read is answered without a position", "strong reads", func(r *testRun, pick picker) bool {
+		o := someOp(r, pick, func(o *history.Op) bool { return o.Kind == history.GetStrong })
+		if o == nil {
+			return false
+		}
+		o.Position = 0
+		return true
+	}},
+	{"a refused write is answered without a position", "reads", func(r *testRun, pick picker) bool {
+		o := someOp(r, pick, func(o *history.Op) bool { return o.Because != history.Refused })
+		if o == nil {
+			return false
+		}
+		o.Position = 0
+		return true
+	}},
 	{"a node's state differs", "convergence", func(r *testRun, _ picker) bool {
 		r.digests["n2"]++
 		return true

@@ -190,6 +190,9 @@ func (o *oracle) value(key string, position uint64) (value string, version uint6
 					o.bad["reads"] = true
 				}
 			}
+			if overflows(n, s.cmd.Delta) {
+				o.bad["reads"] = true
+			}
 			value, version = strconv.FormatInt(n+s.cmd.Delta, 10), p
 		}
 	}
@@ -198,6 +201,9 @@ func (o *oracle) value(key string, position uint64) (value string, version uint6
 
 func (o *oracle) sessions() {
 	for i := range o.run.ops {
+		if op := &o.run.ops[i]; op.Answered() && op.Position == 0 {
+			o.bad["session order"] = true
+		}
 		for j := range o.run.ops {
 			a, b := &o.run.ops[i], &o.run.ops[j]
 			if a.Session != b.Session || a.End >= b.Start || a.Position == 0 || b.Position == 0 {
@@ -220,6 +226,9 @@ func (o *oracle) reads() {
 	for i := range o.run.ops {
 		op := &o.run.ops[i]
 		if op.Position == 0 {
+			if op.Answered() {
+				o.bad["reads"] = true
+			}
 			continue
 		}
 		switch {
@@ -238,6 +247,17 @@ func (o *oracle) reads() {
 			if _, version := o.value(op.Key, op.Position-1); version != 0 {
 				o.bad["reads"] = true
 			}
+		case op.Because == history.NotInteger, op.Because == history.Overflow:
+			value, version := o.value(op.Key, op.Position-1)
+			n, err := strconv.ParseInt(value, 10, 64)
+			switch {
+			case version == 0:
+				o.bad["reads"] = true
+			case op.Because == history.NotInteger && err == nil:
+				o.bad["reads"] = true
+			case op.Because == history.Overflow && (err != nil || !overflows(n, op.Delta)):
+				o.bad["reads"] = true
+			}
 		}
 	}
 	for _, s := range o.order {
@@ -247,6 +267,9 @@ func (o *oracle) reads() {
 
 func (o *oracle) strong() {
 	for i := range o.run.ops {
+		if op := &o.run.ops[i]; op.Kind != history.Get && op.Answered() && op.Position == 0 {
+			o.bad["strong reads"] = true
+		}
 		for j := range o.run.ops {
 			a, b := &o.run.ops[i], &o.run.ops[j]
 			if a.Kind != history.Get && b.Kind == history.GetStrong && a.End < b.Start &&

@@ -82,10 +82,14 @@ func (r *Reads) Complete(o *history.Op) {
 	c := claim{op: *o, position: o.Position}
 	switch {
 	case o.Position == 0:
+		if o.Answered() {
+			r.events++
+			r.violate("%s was answered without a position", opText(o))
+		}
 		return
 	case o.Kind.IsRead() && o.Status == history.OK:
 		c.absent, c.hash = o.Value == nil, xxh3.Hash(o.Value)
-	case o.Status == history.Fail && (o.Because == history.Conflict || o.Because == history.NotFound):
+	case o.Status == history.Fail && o.Because != history.Refused:
 		c.position-- // what it was refused for is what was there before it
 	default:
 		return
@@ -116,19 +120,35 @@ func (r *Reads) settle(c *claim) {
 		}
 	}
 	switch {
-	case c.op.Because == history.Conflict && c.op.Status == history.Fail:
-		if want.shown() == c.op.Expect {
-			r.violate("%s was refused although the version was %d as expected", opText(&c.op), c.op.Expect)
-		}
-	case c.op.Because == history.NotFound && c.op.Status == history.Fail:
-		if !want.absent {
-			r.violate("%s found nothing, but there was %s", opText(&c.op), want.text())
-		}
+	case c.op.Status == history.Fail:
+		r.settleRefusal(&c.op, want)
 	case c.absent != want.absent, !c.absent && (c.hash != want.hash || c.op.Version != want.position):
 		r.violate("%s returned %s, but the last write at or before that position is %s",
 			opText(&c.op), valueText(c.op.Value), want.text())
 	case c.absent && c.op.Version != 0:
 		r.violate("%s returned nothing, with a version", opText(&c.op))
+	}
+}
+
+// settleRefusal holds a refusal against what the variable held just before it.
+func (r *Reads) settleRefusal(o *history.Op, was version) {
+	switch o.Because {
+	case history.Conflict:
+		if was.shown() == o.Expect {
+			r.violate("%s was refused although the version was %d as expected", opText(o), o.Expect)
+		}
+	case history.NotFound:
+		if !was.absent {
+			r.violate("%s found nothing, but there was %s", opText(o), was.text())
+		}
+	case history.NotInteger:
+		if was.absent || was.numeric {
+			r.violate("%s found no number, but there was %s", opText(o), was.text())
+		}
+	case history.Overflow:
+		if was.absent || !was.numeric || !was.overflows(o.Delta) {
+			r.violate("%s was refused as an overflow, adding %d, but there was %s", opText(o), o.Delta, was.text())
+		}
 	}
 }
 
@@ -138,6 +158,8 @@ func (v version) text() string {
 		return "none"
 	case v.absent:
 		return fmt.Sprintf("a delete at position %d (session %d, seq %d)", v.position, v.session, v.seq)
+	case v.numeric:
+		return fmt.Sprintf("version %d (session %d, seq %d, the number %d)", v.position, v.session, v.seq, v.number)
 	default:
 		return fmt.Sprintf("version %d (session %d, seq %d, hash of the value %016x)", v.position, v.session, v.seq, v.hash)
 	}

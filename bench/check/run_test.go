@@ -2,6 +2,8 @@ package check
 
 import (
 	"fmt"
+	"math"
+	"math/big"
 	"slices"
 	"strconv"
 
@@ -96,6 +98,9 @@ func (m *maker) step() {
 		m.write(&op)
 	case 5:
 		op.Kind, op.Delta = history.Add, int64(m.pick(5))-2
+		if m.pick(4) == 0 {
+			op.Delta = math.MaxInt64 - op.Delta&3
+		}
 		m.write(&op)
 	case 6:
 		op.Kind, op.Value = history.CompareAndSet, []byte(fmt.Sprintf("c%d", m.now))
@@ -190,7 +195,12 @@ func (m *maker) execute(c *wire.Command) (sum int64, because history.Refusal, ok
 			}
 		case wire.OpAdd:
 			n, err := strconv.ParseInt(old.value, 10, 64)
-			if ok, because = err == nil || !there, history.NotInteger; ok {
+			switch ok = err == nil || !there; {
+			case !ok:
+				because = history.NotInteger
+			case overflows(n, c.Delta):
+				ok, because = false, history.Overflow
+			default:
 				sum = n + c.Delta
 				m.values[c.Key] = cell{strconv.FormatInt(sum, 10), position}
 			}
@@ -202,6 +212,12 @@ func (m *maker) execute(c *wire.Command) (sum int64, because history.Refusal, ok
 	}
 	m.history = append(m.history, now)
 	return sum, because, ok
+}
+
+// overflows says what version.overflows does, the slow way.
+func overflows(a, b int64) bool {
+	sum := new(big.Int).Add(big.NewInt(a), big.NewInt(b))
+	return !sum.IsInt64()
 }
 
 // done reports whether a copy of c is in the order already.

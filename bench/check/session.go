@@ -35,6 +35,10 @@ func NewSessionOrder() *SessionOrder {
 // Complete takes an operation. They come in the order in which they ended.
 func (s *SessionOrder) Complete(o *history.Op) {
 	if o.Position == 0 {
+		if o.Answered() {
+			s.events++
+			s.violate("%s was answered without a position", opText(o))
+		}
 		return // nothing was told
 	}
 	s.events++

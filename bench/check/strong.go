@@ -24,7 +24,14 @@ func NewStrongReads() *StrongReads { return &StrongReads{} }
 
 // Complete takes an operation. They come in the order in which they ended.
 func (s *StrongReads) Complete(o *history.Op) {
-	if o.Position == 0 || o.Kind == history.Get {
+	if o.Kind == history.Get {
+		return
+	}
+	if o.Position == 0 {
+		if o.Answered() {
+			s.events++
+			s.violate("%s was answered without a position", opText(o))
+		}
 		return
 	}
 	if o.Kind == history.GetStrong {

@@ -16,15 +16,20 @@ type version struct {
 	hash     uint64 // of the value
 	session  uint64 // that wrote it
 	seq      uint64
+	number   int64 // the value is the decimal text of it, if numeric
+	numeric  bool
 	absent   bool
+}
+
+// overflows reports whether number + delta is no int64.
+func (v version) overflows(delta int64) bool {
+	return delta > 0 && v.number > math.MaxInt64-delta || delta < 0 && v.number < math.MinInt64-delta
 }
 
 // variable is one variable with the versions that can still be read.
 type variable struct {
 	versions []version
 	pruned   bool // older versions were forgotten
-	numeric  bool // the present value is the decimal text of number
-	number   int64
 }
 
 // at returns the version at a position, false if it is not known any more.
@@ -93,10 +98,9 @@ func (v *variable) apply(e *Entry) (next version, sum int64, problem string) {
 		fallthrough
 	case wire.OpSet:
 		next.hash = xxh3.Hash(c.Value)
-		v.number, v.numeric = parseNumber(c.Value)
+		next.number, next.numeric = parseNumber(c.Value)
 	case wire.OpDelete:
 		next.absent = true
-		v.numeric = false
 		if old.absent {
 			problem = "took effect although there was no such variable"
 		}
@@ -104,17 +108,17 @@ func (v *variable) apply(e *Entry) (next version, sum int64, problem string) {
 		switch {
 		case old.absent:
 			sum = c.Delta
-		case !v.numeric:
+		case !old.numeric:
 			sum = c.Delta
 			problem = "took effect although the value was no number"
-		case c.Delta > 0 && v.number > math.MaxInt64-c.Delta, c.Delta < 0 && v.number < math.MinInt64-c.Delta:
+		case old.overflows(c.Delta):
 			problem = "took effect although the sum is no int64"
 		default:
-			sum = v.number + c.Delta
+			sum = old.number + c.Delta
 		}
 		var text [20]byte
 		next.hash = xxh3.Hash(strconv.AppendInt(text[:0], sum, 10))
-		v.number, v.numeric = sum, true
+		next.number, next.numeric = sum, true
 	}
 	v.versions = append(v.versions, next)
 	return next, sum, problem

@@ -67,8 +67,15 @@ const (
 	Refused    Refusal = iota // the node or the group would not do it
 	Conflict                  // cas: the version was another
 	NotFound                  // del: there was no such variable
-	NotInteger                // add: the value is no number, or the sum is none
+	NotInteger                // add: the value is no number
+	Overflow                  // add: the sum is no int64
 )
+
+// Answered reports whether the group carried o out, or refused it for what the
+// variable held. Such an answer always tells a position.
+func (o *Op) Answered() bool {
+	return o.Status == OK || o.Status == Fail && o.Because != Refused
+}
 
 // Append appends o as a line of the history.
 func (o *Op) Append(dst []byte) []byte {
