@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // dsnVariable is the environment variable that stands in for --dsn.
@@ -85,6 +87,8 @@ func (t *target) explain(ctx context.Context, name string, err error) error {
 	switch {
 	case errors.Is(err, driver.ErrOutcomeUnknown):
 		return fmt.Errorf("%w; read the variable to see whether the write took effect", err)
+	case errors.Is(err, wire.ErrMagic):
+		return notThisProtocol(name, err)
 	case errors.Is(err, driver.ErrUnavailable) && interrupted:
 		return fmt.Errorf("%w, nothing was done: %w", context.Cause(ctx), err)
 	case errors.Is(err, driver.ErrUnavailable):
@@ -92,6 +96,17 @@ func (t *target) explain(ctx context.Context, name string, err error) error {
 	default:
 		return err
 	}
+}
+
+// notThisProtocol adds to the error of a handshake with what is no server what
+// it may be instead: a registry's address in a name for servers is an easy
+// mistake.
+func notThisProtocol(name string, err error) error {
+	rest, forServers := strings.CutPrefix(name, "dsm://")
+	if !forServers || !errors.Is(err, wire.ErrMagic) {
+		return err
+	}
+	return fmt.Errorf("what listens at %s is no dsm server, nothing was done; if it is the registry, write dsm+registry://%s: %w", name, rest, err)
 }
 
 // maxInputBytes bounds a value that is read from stdin: no group allows more.

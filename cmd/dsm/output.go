@@ -63,4 +63,14 @@ func (s *surroundings) show(f format, text string, r any) error {
 	return err
 }
 
+// groupID is the id of a group: to people, in text and JSON alike, 16 hexadecimal
+// digits.
+type groupID uint64
+
+// String returns the digits.
+func (g groupID) String() string { return fmt.Sprintf("%016x", uint64(g)) }
+
+// MarshalText makes it the same in JSON.
+func (g groupID) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
+
 func decimal(n uint64) string { return strconv.FormatUint(n, 10) }

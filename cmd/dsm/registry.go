@@ -140,8 +140,8 @@ func (s *surroundings) announceRegistry(ctx context.Context, addr string) error 
 		return err
 	}
 	settings := status.GetSettings()
-	_, err = fmt.Fprintf(s.stdout, "registry serves at %s: group %x, generation %d, view %d with %s, %s delivery, detection in %v\n",
-		addr, status.GetGroup(), status.GetGeneration(), status.GetView().GetId(), members(len(status.GetView().GetMembers())),
+	_, err = fmt.Fprintf(s.stdout, "registry serves at %s: group %s, generation %d, view %d with %s, %s delivery, detection in %v\n",
+		addr, groupID(status.GetGroup()), status.GetGeneration(), status.GetView().GetId(), members(len(status.GetView().GetMembers())),
 		deliveryOf(settings), milliseconds(settings.GetDetectionMs()))
 	return err
 }

@@ -14,7 +14,7 @@ import (
 
 // membership is what a registry tells of its group, as JSON.
 type membership struct {
-	Group      uint64           `json:"group,string"`
+	Group      groupID          `json:"group"`
 	Generation uint64           `json:"generation,string"`
 	View       uint64           `json:"view,string"`
 	Durable    bool             `json:"durable"`
@@ -87,7 +87,7 @@ told. "dsm status" asks the nodes themselves.`,
 func newMembership(r *registrypb.StatusResponse) membership {
 	set := r.GetSettings()
 	m := membership{
-		Group: r.GetGroup(), Generation: r.GetGeneration(), View: r.GetView().GetId(),
+		Group: groupID(r.GetGroup()), Generation: r.GetGeneration(), View: r.GetView().GetId(),
 		Durable: r.GetDurable(), Problem: r.GetProblem(), Nodes: []registeredNode{},
 		Settings: settings{
 			Delivery: string(deliveryOf(set)), MinMembers: set.GetMinMembers(),
@@ -114,7 +114,7 @@ func newMembership(r *registrypb.StatusResponse) membership {
 
 func (s *surroundings) showMembership(m *membership) error {
 	var head strings.Builder
-	fmt.Fprintf(&head, "group %x, generation %d, view %d\n", m.Group, m.Generation, m.View)
+	fmt.Fprintf(&head, "group %s, generation %d, view %d\n", m.Group, m.Generation, m.View)
 	if m.Attempt != nil {
 		fmt.Fprintf(&head, "a change is under way: attempt %d with %s\n", m.Attempt.ID, strings.Join(m.Attempt.Members, ", "))
 	}

@@ -84,11 +84,13 @@ Results go to stdout, errors to stderr. The exit status is
   dsm server --id n1 --registry 127.0.0.1:6001 --listen 127.0.0.1:7000
   dsm set greeting hello
   dsm get greeting`,
+		Version:       thisRelease().String(),
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetVersionTemplate("{{.Version}}\n") // as the command version has it
 	root.SetIn(s.stdin)
 	root.SetOut(s.stdout)
 	root.SetErr(s.stderr)

@@ -178,8 +178,8 @@ func inFlags(err error) error {
 // announce tells in a line that the node serves. loaded is whether it got its
 // state from another member.
 func (s *surroundings) announce(status server.Status, addr string, loaded bool) error {
-	_, err := fmt.Fprintf(s.stdout, "node %s serves at %s: group %x, generation %d, view %d with %s, %s delivery, position %d\n",
-		status.ID, addr, status.Group, status.Generation, status.View, members(len(status.Members)), status.Delivery, status.Position)
+	_, err := fmt.Fprintf(s.stdout, "node %s serves at %s: group %s, generation %d, view %d with %s, %s delivery, position %d\n",
+		status.ID, addr, groupID(status.Group), status.Generation, status.View, members(len(status.Members)), status.Delivery, status.Position)
 	if err == nil && status.Generation > 1 && !loaded {
 		_, err = fmt.Fprintf(s.stdout, "generation %d began empty: what the group held before is lost\n", status.Generation)
 	}

@@ -22,7 +22,7 @@ const (
 
 // groupStatus is what the members of a view tell of themselves, as JSON.
 type groupStatus struct {
-	Group      uint64       `json:"group,string"`
+	Group      groupID      `json:"group"`
 	Generation uint64       `json:"generation,string"`
 	View       uint64       `json:"view,string"`
 	Delivery   string       `json:"delivery"`
@@ -58,7 +58,9 @@ func newStatusCommand(s *surroundings) *cobra.Command {
 		Long: `Status asks a server for the view it is in, and then every member of the view how
 it is. A member that does not answer is shown as such. The lag is how many
 positions a member is behind the furthest; since they are asked one a moment
-later than the other, a small one means nothing.`,
+later than the other, a small one means nothing. The group's id is 16 hexadecimal
+digits, in JSON too; the other numbers are decimal, strings in JSON where they
+may not fit a double.`,
 		Example:           "  dsm status\n  dsm status --dsn dsm+registry://10.0.0.9:6001 -o json",
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -73,6 +75,7 @@ later than the other, a small one means nothing.`,
 			defer cancel()
 			first, err := askAny(ctx, dsn)
 			if err != nil {
+				err = notThisProtocol(name, err)
 				return fmt.Errorf("%w at %s: check that one runs there, or name others with --dsn: %w", errUnreachable, name, err)
 			}
 			g := askMembers(ctx, first)
@@ -128,7 +131,7 @@ func ask(ctx context.Context, addr string) (server.Status, error) {
 // askMembers asks every member of the view that a node is in.
 func askMembers(ctx context.Context, first server.Status) groupStatus {
 	g := groupStatus{
-		Group: first.Group, Generation: first.Generation, View: first.View, Delivery: first.Delivery,
+		Group: groupID(first.Group), Generation: first.Generation, View: first.View, Delivery: first.Delivery,
 		ToldBy: first.ID, Members: make([]nodeStatus, len(first.Members)),
 	}
 	var wg sync.WaitGroup

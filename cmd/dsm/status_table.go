@@ -8,7 +8,7 @@ import (
 // showStatus prints a group's status as a table, and below it why members do
 // not answer.
 func (s *surroundings) showStatus(g *groupStatus) error {
-	_, err := fmt.Fprintf(s.stdout, "group %x, generation %d, view %d with %s, %s delivery, as %s has it\n",
+	_, err := fmt.Fprintf(s.stdout, "group %s, generation %d, view %d with %s, %s delivery, as %s has it\n",
 		g.Group, g.Generation, g.View, members(len(g.Members)), g.Delivery, g.ToldBy)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -22,7 +23,7 @@ func TestStatusTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `
-group abc, generation 1, view 7 with 3 members, safe delivery, as n1 has it
+group 0000000000000abc, generation 1, view 7 with 3 members, safe delivery, as n1 has it
 ┌──────┬────┬─────────────┬─────────────────┬──────────┬─────┬─────────┬───────┬──────────────────┐
 │ rank │ id │ incarnation │ address         │ position │ lag │ clients │ queue │ phase            │
 ├──────┼────┼─────────────┼─────────────────┼──────────┼─────┼─────────┼───────┼──────────────────┤
@@ -34,5 +35,16 @@ n3: connection refused
 `
 	if got := "\n" + strings.ReplaceAll(out.String(), "\r", ""); got != want {
 		t.Errorf("it shows%s", got)
+	}
+}
+
+// TestGroupID is the same text wherever people see it.
+func TestGroupID(t *testing.T) {
+	const want = `"00000000000000ff"`
+	if b, err := json.Marshal(groupID(255)); err != nil || string(b) != want {
+		t.Errorf("in JSON it is %s, %v, want %s", b, err, want)
+	}
+	if got := groupID(1<<64 - 1).String(); got != "ffffffffffffffff" {
+		t.Errorf("the highest is %s", got)
 	}
 }
