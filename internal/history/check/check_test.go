@@ -42,7 +42,7 @@ func verdictOn(t *testing.T, historyText, n1, n2, n3 string) (int, string) {
 		}
 	}
 	var out strings.Builder
-	code := run(filepath.Join(dir, "history"), dir, &out, &out)
+	code := run("", filepath.Join(dir, "history"), dir, &out, &out)
 	return code, out.String()
 }
 
@@ -56,6 +56,29 @@ func TestGood(t *testing.T) {
 	code, out := verdictOn(t, goodHistory, torn, lines(goodLog, 4, 9), lines(goodLog, 1, 5))
 	if code != 0 || out != "8 operations, 3 nodes, positions 1 to 9: no violation\n" {
 		t.Errorf("exit status %d: %s", code, out)
+	}
+}
+
+// TestOthers passes writes of others by only where it was told that there are
+// any.
+func TestOthers(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "history")
+	for file, text := range map[string]string{name: "", filepath.Join(dir, "n1.jsonl"): goodLog} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for prefix, want := range map[string]string{
+		"":     "positions 1 to 9: 5 violations\nagreement: nobody was told of set",
+		"a":    "2 writes of others: 3 violations\n",
+		"ours": "5 writes of others: no violation\n",
+	} {
+		var out strings.Builder
+		code := run(prefix, name, dir, &out, &out)
+		if code == 0 != (prefix == "ours") || !strings.Contains(out.String(), want) {
+			t.Errorf("prefix %q: exit status %d, want %q: %s", prefix, code, want, out.String())
+		}
 	}
 }
 
@@ -127,14 +150,14 @@ func TestUnreadable(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	if code := run("/nonexistent", t.TempDir(), &out, &out); code != 2 {
+	if code := run("", "/nonexistent", t.TempDir(), &out, &out); code != 2 {
 		t.Errorf("exit status %d without files", code)
 	}
 	name := filepath.Join(t.TempDir(), "history")
 	if err := os.WriteFile(name, []byte(goodHistory), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code := run(name, t.TempDir(), &out, &out); code != 2 || !strings.Contains(out.String(), "no delivery logs") {
+	if code := run("", name, t.TempDir(), &out, &out); code != 2 || !strings.Contains(out.String(), "no delivery logs") {
 		t.Errorf("exit status %d without logs: %s", code, out.String())
 	}
 }

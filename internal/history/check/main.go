@@ -2,13 +2,18 @@
 // each other. It is a second opinion: it shares no code with the checks that
 // dsmbench makes, keeps everything in memory, and knows nothing but the files.
 //
-//	go run ./internal/history/check HISTORY DELIVERY_LOG_DIR
+//	go run ./internal/history/check [-prefix PREFIX] HISTORY DELIVERY_LOG_DIR
+//
+// Each write in the logs must be one that the history has. In a group that has
+// other clients too, which is what dsmbench -target uses, -prefix says what the
+// names of the run's own variables begin with: writes to others are passed by.
 //
 // The exit status is 1 if there is a violation and 2 if the files cannot be
 // read.
 package main
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -19,18 +24,20 @@ import (
 const maxShown = 20
 
 func main() {
-	if len(os.Args) != 3 {
-		complain(os.Stderr, "usage: check HISTORY DELIVERY_LOG_DIR")
+	prefix := flag.String("prefix", "", "`text` that the run's own variables begin with; writes to others are passed by")
+	flag.Parse()
+	if flag.NArg() != 2 {
+		complain(os.Stderr, "usage: check [-prefix PREFIX] HISTORY DELIVERY_LOG_DIR")
 		os.Exit(2) //nolint:forbidigo // this is main
 	}
-	os.Exit(run(os.Args[1], os.Args[2], os.Stdout, os.Stderr)) //nolint:forbidigo // this is main
+	os.Exit(run(*prefix, flag.Arg(0), flag.Arg(1), os.Stdout, os.Stderr)) //nolint:forbidigo // this is main
 }
 
 // complain tells why nothing could be checked, as the exit status does too.
 func complain(w io.Writer, what any) { _, _ = fmt.Fprintln(w, what) }
 
 // run checks and tells, and returns the exit status.
-func run(historyFile, logDir string, stdout, stderr io.Writer) int {
+func run(prefix, historyFile, logDir string, stdout, stderr io.Writer) int {
 	ops, err := readHistory(historyFile)
 	if err != nil {
 		complain(stderr, err)
@@ -41,7 +48,7 @@ func run(historyFile, logDir string, stdout, stderr io.Writer) int {
 		complain(stderr, err)
 		return 2
 	}
-	v := &verdict{}
+	v := &verdict{prefix: prefix}
 	o := v.mergeLogs(logs)
 	v.checkWrites(o, ops)
 	v.checkSessions(ops)
@@ -67,6 +74,7 @@ func run(historyFile, logDir string, stdout, stderr io.Writer) int {
 
 // verdict gathers violations.
 type verdict struct {
+	prefix  string // of our variables; empty: all are ours
 	count   int
 	foreign int
 	texts   []string

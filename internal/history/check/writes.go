@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // write names a write in its session.
 type write struct{ session, number uint64 }
 
@@ -15,12 +17,8 @@ type content struct {
 func (v *verdict) checkWrites(o *order, ops []operation) {
 	claimed := make(map[uint64]*operation) // by position
 	unknown := make(map[content]int)
-	keys := make(map[string]bool)
-	ours := make(map[uint64]bool)
 	for i := range ops {
 		op := &ops[i]
-		ours[op.Session] = true
-		keys[op.Key] = true
 		switch {
 		case op.reads():
 		case op.Status == "unknown":
@@ -53,7 +51,7 @@ func (v *verdict) checkWrites(o *order, ops []operation) {
 		switch {
 		case unknown[c] > 0:
 			unknown[c]--
-		case !ours[e.Session] && !keys[e.Key]:
+		case !strings.HasPrefix(e.Key, v.prefix):
 			v.foreign++
 		default:
 			v.bad("agreement: nobody was told of %v", e)
