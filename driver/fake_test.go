@@ -243,8 +243,17 @@ func (c *fakeCluster) open(t testing.TB, options string) *DB {
 		t.Fatal(err)
 	}
 	db.pool.source.(*servers).options.DialContext = c.dial
+	t.Cleanup(c.wait)
 	closeLater(t, db)
 	return db
+}
+
+// wait returns once the nodes have done with every connection: a request that
+// they delay outlives its connection.
+func (c *fakeCluster) wait() {
+	for _, n := range c.nodes {
+		n.stopped.Wait()
+	}
 }
 
 // closeLater closes a handle at the end of the test, if the test has not.
