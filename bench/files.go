@@ -33,6 +33,12 @@ func openFiles(cfg *Config) (*files, error) {
 			return nil, fmt.Errorf("%w: --delivery-log: %w", ErrConfig, err)
 		}
 	}
+	if err := cfg.checkClashes(); err != nil {
+		return nil, err
+	}
+	if err := writePercentiles(cfg.HistFile, newFigures()); err != nil {
+		return nil, fmt.Errorf("%w: --hist: %w", ErrConfig, err)
+	}
 	if cfg.HistoryFile != "" {
 		file, err := os.Create(cfg.HistoryFile)
 		if err != nil {
@@ -58,7 +64,7 @@ func (f *files) deliver(feed string, d *wire.Delivery) error {
 	}
 	l := f.logs[feed]
 	if l == nil {
-		file, err := os.Create(filepath.Join(f.logDir, feed+".jsonl"))
+		file, err := os.Create(filepath.Join(f.logDir, feed+logSuffix))
 		if err != nil {
 			return fmt.Errorf("bench: delivery log: %w", err)
 		}

@@ -53,7 +53,7 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.output, "output", "o", outputTable, "report as `table|json`")
 	f.StringVar(&c.HistFile, "hist", "", "write HdrHistogram percentiles, in ms, to `FILE` for all operations and to FILE.get, FILE.set and so on for each")
 	f.StringVar(&c.HistoryFile, "history", "", "write what clients asked for and were told to `FILE`, a JSON object a line")
-	f.StringVar(&c.DeliveryLogDir, "delivery-log", "", "write what each node delivered to NODE.jsonl in `DIR`, a JSON object a line")
+	f.StringVar(&c.DeliveryLogDir, "delivery-log", "", "write what each node delivered to NODE.jsonl in `DIR`, which must have no such files yet, a JSON object a line")
 }
 
 // check completes what the flags left open, and finds what contradicts.
