@@ -82,6 +82,7 @@ func statusProto(s membership.Status) *registrypb.StatusResponse {
 			Clients:  n.Clients,
 			Queue:    n.Queue,
 			State:    n.State,
+			WaitsFor: n.WaitsFor,
 		})
 	}
 	return out

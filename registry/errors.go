@@ -24,8 +24,8 @@ var (
 
 var (
 	// ErrDegraded means: the registry could not save its state and refuses changes
-	// until it is restarted. Whether a change that was just under way has been
-	// saved is unknown, but nobody was told of it.
+	// until it can. Whether a change that was just under way holds then is unknown,
+	// but nobody was told of it.
 	ErrDegraded = errors.New("registry cannot save its state")
 	// ErrUnreachable means: no registry answered. Whether the request had an effect is
 	// unknown; all requests may be repeated.

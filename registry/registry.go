@@ -29,7 +29,8 @@ type Registry struct {
 	mu       sync.Mutex
 	group    *membership.Group
 	watchers map[uint64]*watcher
-	problem  error // why changes are refused; nil: all is well
+	problem  error         // why changes are refused; nil: all is well
+	tried    time.Duration // when saving failed last
 	told     uint64
 
 	stopping  chan struct{} // closed when Close begins
@@ -189,6 +190,7 @@ func (r *Registry) tick(interval time.Duration) {
 		case <-ticks:
 			// A failure to save is logged where it happens, once.
 			_ = r.step(func(now time.Duration) error { r.group.Tick(now); return nil })
+			r.saveAgain()
 		}
 	}
 }

@@ -363,11 +363,13 @@ func (s *failingStore) save(state membership.State) error {
 
 // TestDegraded holds that a registry that cannot save tells nobody anything
 // that depends on it, and says what is wrong.
+// It goes on once it can, with what it could not save.
 func TestDegraded(t *testing.T) {
 	f := start(t, t.TempDir(), Settings{})
 	a := f.node(t, "a")
 	f.mu.Lock()
-	f.store = &failingStore{store: f.store, fail: errors.New("no space left")}
+	disk := &failingStore{store: f.store, fail: errors.New("no space left")}
+	f.store = disk
 	f.mu.Unlock()
 	a.heartbeat(t) // changes nothing
 	_, err := f.client.Register(t.Context(), &registrypb.RegisterRequest{Id: "b", PeerAddr: "b:1", ClientAddr: "b:1"})
@@ -383,6 +385,28 @@ func TestDegraded(t *testing.T) {
 	}
 	if code, _ := fetch(t, http.MethodGet, "http://"+f.Addr()+"/healthz", ""); code != http.StatusServiceUnavailable {
 		t.Errorf("GET /healthz: %d", code)
+	}
+
+	f.clock.advance(t, saveInterval*3/2) // it tries again, in vain
+	f.mu.Lock()
+	disk.fail = nil
+	f.mu.Unlock()
+	if _, err := f.client.Heartbeat(t.Context(), a.beat); !errors.Is(err, ErrDegraded) {
+		t.Errorf("heartbeat before another try: %v", err)
+	}
+	f.clock.advance(t, 2*saveInterval)
+	if d := a.heartbeat(t); d.GetExcluded() {
+		t.Errorf("a member after the disk was repaired: %v", d)
+	}
+	status, err = f.client.Status(t.Context())
+	if err != nil || status.GetProblem() != "" {
+		t.Errorf("status after the disk was repaired: %v %v", status, err)
+	}
+	f.stop(t)
+	for _, text := range []string{"the state could not be saved", "the state is saved again"} {
+		if log := f.log.String(); strings.Count(log, text) != 1 {
+			t.Errorf("not once in the log: %q\n%s", text, log)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -25,36 +26,64 @@ func (r *Registry) stepLocked(change func(now time.Duration) error) error {
 	if err := r.saveLocked(); err != nil {
 		return err
 	}
+	r.tellLocked()
+	return refusal
+}
+
+// tellLocked tells of what has changed, once it is saved.
+func (r *Registry) tellLocked() {
 	for _, e := range r.group.TakeEvents() {
 		r.logEvent(e)
 	}
 	if revision := r.group.Revision(); revision != r.told {
 		r.told = revision
-		for _, w := range r.watchers {
-			w.wake()
-		}
+		r.wakeLocked()
 	}
-	return refusal
+}
+
+func (r *Registry) wakeLocked() {
+	for _, w := range r.watchers {
+		w.wake()
+	}
 }
 
 // saveLocked brings the group's state into the store. If that fails the group
 // has gone further than the store, perhaps, so nothing is told and nothing is
-// changed any more; a restart goes on from what the store has.
+// changed any more until the state is saved; a restart goes on from what the
+// store has.
 func (r *Registry) saveLocked() error {
 	state, unsaved := r.group.Unsaved()
 	if !unsaved {
 		return nil
 	}
 	if err := r.store.save(state); err != nil {
-		r.problem = fmt.Errorf("%w: %w; every change is refused: make room or repair the disk, then restart the registry", ErrDegraded, err)
-		r.log.Error("the state could not be saved; every change is refused until a restart", "err", err)
-		for _, w := range r.watchers {
-			w.wake()
+		if r.problem == nil {
+			r.log.Error("the state could not be saved; every change is refused until it can: make room or repair the disk", "err", err)
 		}
+		r.problem = fmt.Errorf("%w: %w; every change is refused until it can, and it tries every second: make room or repair the disk", ErrDegraded, err)
+		r.tried = r.clock.Now()
+		r.wakeLocked()
 		return r.problem
 	}
 	r.group.Saved()
 	return nil
+}
+
+// saveInterval is how often a registry tries to save what it could not.
+const saveInterval = time.Second
+
+// saveAgain repeats a save that has failed, and goes on once it succeeds. The
+// change that could not be saved holds then: its sender does not know whether it
+// does, and nobody was told otherwise.
+func (r *Registry) saveAgain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !errors.Is(r.problem, ErrDegraded) || r.clock.Now()-r.tried < saveInterval || r.saveLocked() != nil {
+		return
+	}
+	r.problem = nil
+	r.log.Info("the state is saved again: changes are taken")
+	r.tellLocked()
 }
 
 func (r *Registry) logEvent(e membership.Event) {

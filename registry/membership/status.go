@@ -21,6 +21,7 @@ type NodeStatus struct {
 	Clients  uint32
 	Queue    uint32
 	State    string // member, leaving, wedged, joining
+	WaitsFor string // what keeps a joiner from being a member, for people
 }
 
 // Status returns the group as it was saved last.
@@ -51,6 +52,9 @@ func (g *Group) nodeStatus(now time.Duration, m Member, rank int, view uint64) N
 	n := g.nodes[m.Incarnation]
 	if n == nil {
 		return s
+	}
+	if rank < 0 {
+		s.WaitsFor = g.waitsFor(n, g.committed())
 	}
 	s.Position, s.Clients, s.Queue = n.report.Position, n.report.Clients, n.report.Queue
 	s.Silent = max(now-n.heard, 0)

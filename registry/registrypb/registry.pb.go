@@ -1065,7 +1065,8 @@ type NodeStatus struct {
 	SilentMs      int64                  `protobuf:"varint,5,opt,name=silent_ms,json=silentMs,proto3" json:"silent_ms,omitempty"`
 	Clients       uint32                 `protobuf:"varint,6,opt,name=clients,proto3" json:"clients,omitempty"`
 	Queue         uint32                 `protobuf:"varint,7,opt,name=queue,proto3" json:"queue,omitempty"`
-	State         string                 `protobuf:"bytes,8,opt,name=state,proto3" json:"state,omitempty"` // member, joining, leaving, wedged
+	State         string                 `protobuf:"bytes,8,opt,name=state,proto3" json:"state,omitempty"`                       // member, joining, leaving, wedged
+	WaitsFor      string                 `protobuf:"bytes,9,opt,name=waits_for,json=waitsFor,proto3" json:"waits_for,omitempty"` // what keeps a joiner from being a member, for people
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1152,6 +1153,13 @@ func (x *NodeStatus) GetQueue() uint32 {
 func (x *NodeStatus) GetState() string {
 	if x != nil {
 		return x.State
+	}
+	return ""
+}
+
+func (x *NodeStatus) GetWaitsFor() string {
+	if x != nil {
+		return x.WaitsFor
 	}
 	return ""
 }
@@ -1549,7 +1557,7 @@ const file_registry_proto_rawDesc = "" +
 	"generation\x18\x06 \x01(\x04R\n" +
 	"generation\"\x0f\n" +
 	"\rLeaveResponse\"\x0f\n" +
-	"\rStatusRequest\"\xe9\x01\n" +
+	"\rStatusRequest\"\x86\x02\n" +
 	"\n" +
 	"NodeStatus\x12/\n" +
 	"\x06member\x18\x01 \x01(\v2\x17.dsm.registry.v1.MemberR\x06member\x12\x17\n" +
@@ -1559,7 +1567,8 @@ const file_registry_proto_rawDesc = "" +
 	"\tsilent_ms\x18\x05 \x01(\x03R\bsilentMs\x12\x18\n" +
 	"\aclients\x18\x06 \x01(\rR\aclients\x12\x14\n" +
 	"\x05queue\x18\a \x01(\rR\x05queue\x12\x14\n" +
-	"\x05state\x18\b \x01(\tR\x05state\"\xc3\x02\n" +
+	"\x05state\x18\b \x01(\tR\x05state\x12\x1b\n" +
+	"\twaits_for\x18\t \x01(\tR\bwaitsFor\"\xc3\x02\n" +
 	"\x0eStatusResponse\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x04R\x05group\x12\x1e\n" +
 	"\n" +
