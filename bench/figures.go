@@ -26,6 +26,7 @@ var kinds = []history.Kind{
 // figures gathers the latencies of a run, by node and operation.
 type figures struct {
 	cells  map[cellKey]*hdrhistogram.Histogram
+	inTime map[cellKey]int64 // of those in cells, how many ended in the time that counts
 	errors map[cellKey]int64
 	texts  []string // of the first errors, each once
 	failed int64    // errors in the whole run
@@ -37,7 +38,10 @@ type cellKey struct {
 }
 
 func newFigures() *figures {
-	return &figures{cells: make(map[cellKey]*hdrhistogram.Histogram), errors: make(map[cellKey]int64)}
+	return &figures{
+		cells:  make(map[cellKey]*hdrhistogram.Histogram),
+		inTime: make(map[cellKey]int64), errors: make(map[cellKey]int64),
+	}
 }
 
 // newHistogram has room for a nanosecond to an hour.
@@ -68,6 +72,9 @@ func (f *figures) add(r *record) {
 		h = newHistogram()
 		f.cells[key] = h
 	}
+	if r.op.End <= r.until {
+		f.inTime[key]++
+	}
 	// Clamped, since what is beyond the range must not vanish.
 	latency := min(max(r.op.End-r.intended, 1), int64(maxLatency))
 	if err := h.RecordValue(latency); err != nil {
@@ -93,6 +100,18 @@ func (f *figures) merged(suits func(cellKey) bool) (h *hdrhistogram.Histogram, e
 		}
 	}
 	return h, errors
+}
+
+// done returns how many operations that suit ended in the time that counts. Those
+// still in flight at its end have a latency like the others, but are no part of
+// what was done in that time.
+func (f *figures) done(suits func(cellKey) bool) (n int64) {
+	for key, ended := range f.inTime {
+		if suits(key) {
+			n += ended
+		}
+	}
+	return n
 }
 
 // nodes returns the nodes that answered, sorted.
@@ -135,11 +154,10 @@ func (f *figures) rows(seconds float64) []Row {
 	var rows []Row
 	for _, node := range append([]string{""}, f.nodes()...) {
 		add := func(name string, suits func(history.Kind) bool) {
-			h, errors := f.merged(func(key cellKey) bool {
-				return (node == "" || key.node == node) && suits(key.kind)
-			})
+			these := func(key cellKey) bool { return (node == "" || key.node == node) && suits(key.kind) }
+			h, errors := f.merged(these)
 			if h != nil || errors > 0 || name == rowAll {
-				rows = append(rows, row(node, name, h, errors, seconds))
+				rows = append(rows, row(node, name, h, errors, perSecond(f.done(these), seconds)))
 			}
 		}
 		for _, kind := range kinds {
@@ -152,16 +170,20 @@ func (f *figures) rows(seconds float64) []Row {
 	return rows
 }
 
-func row(node, op string, h *hdrhistogram.Histogram, errors int64, seconds float64) Row {
-	r := Row{Node: node, Op: op, Errors: errors}
+func perSecond(n int64, seconds float64) float64 {
+	if seconds <= 0 {
+		return 0
+	}
+	return float64(n) / seconds
+}
+
+func row(node, op string, h *hdrhistogram.Histogram, errors int64, rate float64) Row {
+	r := Row{Node: node, Op: op, Errors: errors, PerSecond: rate}
 	if h == nil {
 		return r
 	}
 	r.Count, r.Mean, r.Max = h.TotalCount(), h.Mean(), h.Max()
 	r.P50, r.P90 = h.ValueAtQuantile(50), h.ValueAtQuantile(90)
 	r.P99, r.P999 = h.ValueAtQuantile(99), h.ValueAtQuantile(99.9)
-	if seconds > 0 {
-		r.PerSecond = float64(r.Count) / seconds
-	}
 	return r
 }

@@ -20,7 +20,8 @@ type record struct {
 	op       history.Op
 	intended int64 // when it should have begun; latency counts from here
 	err      error
-	counts   bool // in the figures
+	counts   bool  // in the figures
+	until    int64 // end of the time that counts
 }
 
 // Bounds of a logbook, in records: together no more than totalRecords, each at

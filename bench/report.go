@@ -50,19 +50,22 @@ func (r *run) note(rep *Report) {
 		add("interrupted: the figures are of %s, the checks of all that happened", shortDuration(time.Duration(rep.Seconds*float64(time.Second))))
 	}
 	var held time.Duration
-	notBegun := int64(0)
+	due, skipped := int64(0), int64(0) // and not begun, at the end of the run and of the warm-up
 	for _, c := range r.clients {
 		held += c.logbook.close()
 		if r.cfg.Rate > 0 && r.prepared {
-			notBegun += c.notBegun(&r.plan, r.plan.end)
+			due += c.notBegun(&r.plan, r.plan.end)
+			skipped += c.skipped
 		}
 	}
 	if held > 0 {
 		add("clients waited %s for the checks, %s each on average: without checks the group would be faster",
 			shortDuration(held), shortDuration(held/time.Duration(len(r.clients))))
 	}
-	if notBegun > 0 {
-		add("%d operations were due and not begun at the end: the group, or the clients, cannot keep up with the rate", notBegun)
+	// One for each client is no more than when its timer happened to wake it.
+	if clients := int64(len(r.clients)); due > clients || skipped > clients {
+		add("the load could not keep up with the schedule: %s ops/s offered, %s done; %s operations were due and not begun at the end, %s at the end of the warm-up, which were skipped",
+			grouped(int64(r.cfg.Rate)), grouped(int64(all(rep.Operations).PerSecond)), grouped(due), grouped(skipped))
 	}
 	if rep.Errors > 0 {
 		add("clients saw %d errors, such as:", rep.Errors)
@@ -81,13 +84,25 @@ func (r *run) judge(rep *Report, files error) {
 				c.Name, c.Violations, c.Unchecked))
 		}
 	}
-	if !r.interrupted && rep.Operations[0].Op == rowAll && rep.Operations[0].Count == 0 {
+	if nothing := all(rep.Operations).Count == 0; nothing && r.interrupted {
+		rep.Failures = append(rep.Failures, "interrupted before anything was measured")
+	} else if nothing {
 		rep.Failures = append(rep.Failures, "no operation was completed in the time that counts")
 	}
 	if files != nil {
 		rep.Failures = append(rep.Failures, files.Error())
 	}
 	rep.Pass = len(rep.Failures) == 0
+}
+
+// all is the row of all operations on all nodes.
+func all(rows []Row) Row {
+	for _, row := range rows {
+		if row.Op == rowAll && row.Node == "" {
+			return row
+		}
+	}
+	return Row{}
 }
 
 // Histogram is the latencies of some operations.

@@ -42,9 +42,9 @@ func TestUnits(t *testing.T) {
 func someFigures() *figures {
 	f := newFigures()
 	for i := range int64(100) {
-		f.add(&record{op: history.Op{Kind: history.Get, Node: "n1", End: 1000 * (i + 1)}, counts: true})
+		f.add(&record{op: history.Op{Kind: history.Get, Node: "n1", End: 1000 * (i + 1)}, counts: true, until: int64(time.Second)})
 	}
-	f.add(&record{op: history.Op{Kind: history.Set, Node: "n2", End: int64(time.Second)}, counts: true})
+	f.add(&record{op: history.Op{Kind: history.Set, Node: "n2", End: int64(time.Second)}, counts: true, until: int64(time.Second)})
 	f.add(&record{op: history.Op{Kind: history.Set, Node: "n2", End: int64(time.Second)}})
 	f.add(&record{op: history.Op{Kind: history.Set, Node: "n2"}, counts: true, err: errors.New("no")})
 	return f

@@ -28,6 +28,10 @@ const (
 	setUpTimeout = 60 * time.Second
 )
 
+// ErrInterrupted says that the context ended before there was a group under
+// load, and anything to report.
+var ErrInterrupted = errors.New("bench: interrupted before anything was measured")
+
 // Env is where a run happens.
 type Env struct {
 	// Notices takes progress and what the nodes have to say. Default: nowhere.
@@ -86,6 +90,9 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 	setUp, cancel := context.WithTimeout(ctx, setUpTimeout)
 	defer cancel()
 	sys, options, err := start(setUp, &r.cfg, r.env, r.feeds)
+	if err != nil && ctx.Err() != nil {
+		return nil, ErrInterrupted // whatever else ended with it
+	}
 	if err != nil {
 		return nil, fmt.Errorf("bench: starting the group: %w", err)
 	}
@@ -104,7 +111,9 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 	r.auditor = newAuditor(r.clock, r.feeds, r.checker, r.figures, r.files)
 	defer r.closeSessions()
 	keys := newKeyspace(&r.cfg, options.Prefix)
-	if err := r.openSessions(setUp, sys, keys); err != nil {
+	if err := r.openSessions(setUp, sys, keys); err != nil && ctx.Err() != nil {
+		return nil, ErrInterrupted
+	} else if err != nil {
 		return nil, err
 	}
 	if err := r.load(ctx); err != nil {

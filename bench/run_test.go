@@ -128,10 +128,58 @@ func TestRunTellsWhatWasNotBegun(t *testing.T) {
 		cfg := testConfig()
 		cfg.Clients, cfg.Rate = 1, 20_000 // the client can do 10,000 a second
 		r := runFake(t.Context(), t, cfg, newFakeGroup(1))
-		if !slices.ContainsFunc(r.Notes, func(s string) bool { return strings.Contains(s, "were due and not begun") }) {
+		if !slices.ContainsFunc(r.Notes, func(s string) bool {
+			return strings.Contains(s, "20,000 ops/s offered, 10,000 done; 500 operations were due and not begun at the end, 200 at")
+		}) {
 			t.Errorf("notes %q do not tell of the rate that was not kept", r.Notes)
 		}
+		// The backlog of the warm-up took none of the 50 ms that count, and what
+		// was in flight at their end is not done in them.
+		if row := all(r.Operations); !r.Pass || row.PerSecond != 10_000 || row.Count != 500 {
+			t.Errorf("pass %v %q, %v ops/s, %d operations", r.Pass, r.Failures, row.PerSecond, row.Count)
+		}
 	})
+}
+
+// TestRunInFlight does not take what ended too late for done in time.
+func TestRunInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig()
+		cfg.Clients, cfg.Warmup = 1, 0
+		g := newFakeGroup(1)
+		g.tamper = func(n int, _ *request, _ *answer) {
+			if n == cfg.Keys+101 {
+				time.Sleep(time.Second) //nolint:forbidigo // in a bubble
+			}
+		}
+		r := runFake(t.Context(), t, cfg, g)
+		if row := all(r.Operations); row.Count != 101 || row.PerSecond != 100/0.05 || row.Max < int64(time.Second) {
+			t.Errorf("%d operations, %v ops/s, at most %d ns", row.Count, row.PerSecond, row.Max)
+		}
+	})
+}
+
+// TestRunInterruptedEarly does not pass when nothing was measured.
+func TestRunInterruptedEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Millisecond, cancel) // in the warm-up
+		r := runFake(ctx, t, testConfig(), newFakeGroup(2))
+		if !r.Interrupted || r.Pass || !slices.Equal(r.Failures, []string{"interrupted before anything was measured"}) {
+			t.Errorf("interrupted %v, pass %v %q", r.Interrupted, r.Pass, r.Failures)
+		}
+	})
+	for name, change := range map[string]func(*Config){
+		"a group of this process": func(*Config) {}, "processes": func(c *Config) { c.Processes = true },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		cfg := shortConfig()
+		change(&cfg)
+		if r, err := Run(ctx, cfg, Env{}); r != nil || !errors.Is(err, ErrInterrupted) {
+			t.Errorf("%s: report %v, error %v", name, r, err)
+		}
+	}
 }
 
 // TestRunFails proves that what the checks find reaches the verdict.

@@ -35,7 +35,8 @@ type worker struct {
 	request request
 	answer  answer
 	record  record
-	begun   int64 // operations of the schedule that were begun
+	begun   int64 // operations of the schedule that were begun, or skipped
+	skipped int64 // due in the warm-up, and not begun when it ended
 }
 
 // preload writes the client's share of the variables.
@@ -45,7 +46,7 @@ func (c *worker) preload(ctx context.Context, keys int) error {
 			return err
 		}
 		c.chooser.preload(&c.request, key)
-		c.do(ctx, c.clock.now(), false)
+		c.do(ctx, c.clock.now(), nil)
 		if c.answer.status != history.OK {
 			return fmt.Errorf("bench: preloading %q: %w", c.request.key, c.answer.err)
 		}
@@ -63,7 +64,7 @@ func (c *worker) closedLoop(ctx, stop context.Context, s *schedule) {
 			return
 		}
 		c.chooser.next(&c.request)
-		c.do(ctx, now, now >= s.count)
+		c.do(ctx, now, s)
 		if n%yieldEvery == 0 {
 			runtime.Gosched()
 		}
@@ -72,16 +73,20 @@ func (c *worker) closedLoop(ctx, stop context.Context, s *schedule) {
 
 // openLoop begins operations when the schedule says, or as soon after as it
 // can: with m clients at a rate of r, client i begins its n-th operation
-// (i + n*m) / r seconds after the beginning.
+// (i + n*m) / r seconds after the beginning. What the warm-up has left behind is
+// skipped when it ends, lest it take the time that counts.
 func (c *worker) openLoop(ctx, stop context.Context, s *schedule) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		now := c.clock.now()
+		if now >= s.count && c.intended(s) < s.count {
+			c.skipped = c.notBegun(s, s.count)
+		}
 		intended := c.intended(s)
 		if intended >= s.end || stop.Err() != nil {
 			return
 		}
-		now := c.clock.now()
 		if now >= s.end {
 			return // what is due is told as not begun
 		}
@@ -95,7 +100,7 @@ func (c *worker) openLoop(ctx, stop context.Context, s *schedule) {
 		}
 		c.begun++
 		c.chooser.next(&c.request)
-		c.do(ctx, intended, intended >= s.count)
+		c.do(ctx, intended, s)
 	}
 }
 
@@ -114,8 +119,9 @@ func (c *worker) notBegun(s *schedule, end int64) int64 {
 	return n
 }
 
-// do carries out the request, and notes it.
-func (c *worker) do(ctx context.Context, intended int64, counts bool) {
+// do carries out the request, and notes it. Without a schedule it does not
+// count.
+func (c *worker) do(ctx context.Context, intended int64, s *schedule) {
 	r, a := &c.request, &c.answer
 	*a = answer{}
 	start := c.logbook.begin()
@@ -130,7 +136,10 @@ func (c *worker) do(ctx context.Context, intended int64, counts bool) {
 			Status: a.status, Expect: r.expect,
 			Seq: a.seq, Delta: r.delta, Sum: a.sum, Because: a.because,
 		},
-		intended: min(intended, start), err: a.err, counts: counts,
+		intended: min(intended, start), err: a.err,
+	}
+	if s != nil && intended >= s.count {
+		c.record.counts, c.record.until = true, s.end
 	}
 	if r.kind.IsRead() {
 		c.record.op.Value = a.value

@@ -109,15 +109,15 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestInterrupted reports what there is.
+// TestInterrupted does not pass when nothing was measured.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var stdout strings.Builder
 	stderr := &notice{after: "loading", then: cancel}
-	if code := run(ctx, []string{"-nodes", "1", "-clients", "2"}, &stdout, stderr); code != exitPass {
+	if code := run(ctx, []string{"-nodes", "1", "-clients", "2"}, &stdout, stderr); code != exitFail {
 		t.Fatalf("exit status %d, stdout %s, stderr %s", code, stdout.String(), stderr.String())
 	}
-	if !strings.Contains(stdout.String(), "interrupted") || !strings.HasSuffix(stdout.String(), "PASS\n") {
+	if !strings.Contains(stdout.String(), "interrupted before anything was measured") || !strings.HasSuffix(stdout.String(), "FAIL\n") {
 		t.Errorf("stdout %s", stdout.String())
 	}
 }
