@@ -64,6 +64,11 @@ func (n *Node) greet(conn net.Conn) {
 		return
 	}
 	reply := n.judge(r, &hello)
+	if hello.Role == wire.RoleObserve && reply.Status == wire.StatusOK {
+		if refusal := r.prove(&hello); refusal != nil {
+			reply = *refusal
+		}
+	}
 	if err := wire.WriteHelloReply(conn, reply); err != nil || reply.Status != wire.StatusOK {
 		n.drop(conn, err)
 		return

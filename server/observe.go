@@ -34,6 +34,7 @@ type observer struct {
 // observe loads and follows until the replica is in a view or has ended.
 func (r *replica) observe(ctx context.Context) {
 	const least, most = 20 * time.Millisecond, time.Second
+	refusals := 0 // in a row
 	for wait, try := least, 0; ; try++ {
 		donor, addr, ok := r.pickDonor(try)
 		if ok {
@@ -48,6 +49,13 @@ func (r *replica) observe(ctx context.Context) {
 			r.observingEnded(donor, err)
 			if r.hasFollowed(donor) {
 				wait = least
+			}
+			if refusals++; !errors.Is(err, errAdvertised) {
+				refusals = 0
+			}
+			if refusals == refusalsToGiveUp {
+				r.post(func() { r.fail(err) })
+				return
 			}
 		}
 		select {
@@ -147,7 +155,8 @@ func (r *replica) closeConn(conn net.Conn) {
 }
 
 func (r *replica) greetDonor(conn net.Conn) error {
-	if err := conn.SetDeadline(time.Now().Add(r.detection())); err != nil {
+	// The donor looks for this node at its address meanwhile.
+	if err := conn.SetDeadline(time.Now().Add(r.detection() + proofTime(r.detection()))); err != nil {
 		return err
 	}
 	hello := wire.Hello{
@@ -162,10 +171,14 @@ func (r *replica) greetDonor(conn net.Conn) error {
 	if err != nil {
 		return err
 	}
-	if reply.Status != wire.StatusOK {
+	switch reply.Status {
+	case wire.StatusOK:
+		return conn.SetDeadline(time.Time{})
+	case wire.StatusBadRequest:
+		return fmt.Errorf("%w: %s", errAdvertised, reply.Message)
+	default:
 		return fmt.Errorf("server: the donor refuses: %s", reply.Message)
 	}
-	return conn.SetDeadline(time.Time{})
 }
 
 // load reads the snapshot, which must not stop coming.

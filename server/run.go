@@ -27,7 +27,7 @@ const (
 // incarnations runs one after another, and returns why there are no more.
 func (n *Node) incarnations(ctx context.Context) error {
 	r, err := n.register(ctx, true)
-	pause := leastPause
+	pause, served := leastPause, false
 	for {
 		if err != nil {
 			return err
@@ -36,8 +36,9 @@ func (n *Node) incarnations(ctx context.Context) error {
 		if ctx.Err() != nil || r.leaving.Load() {
 			return ErrClosed
 		}
-		if errors.Is(reason, ErrConfig) {
-			return reason // no later incarnation would do better
+		if errors.Is(reason, ErrConfig) && !(served && errors.Is(reason, errAdvertised)) {
+			n.withdraw(ctx, r)
+			return reason // no later incarnation would do better, unless it is the network that has changed
 		}
 		if d := r.directive.successor; d != nil && errors.Is(reason, errGeneration) {
 			// The same incarnation goes on, in a generation that has just begun.
@@ -46,7 +47,7 @@ func (n *Node) incarnations(ctx context.Context) error {
 		}
 		select {
 		case <-r.joined:
-			pause = leastPause
+			pause, served = leastPause, true
 		default:
 			if !sleep(ctx, pause) {
 				return ErrClosed
@@ -79,6 +80,20 @@ func (n *Node) live(ctx context.Context, r *replica) error {
 	cancel()
 	r.stop(ErrClosed)
 	return r.reason
+}
+
+// withdraw frees the id at once, for a node that is started again with what was
+// wrong put right. Without it the id is free once the registry misses the node.
+func (n *Node) withdraw(ctx context.Context, r *replica) {
+	ctx, cancel := context.WithTimeout(ctx, r.detection())
+	defer cancel()
+	err := n.client.Leave(ctx, &registrypb.LeaveRequest{
+		Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
+		Reason: r.reason.Error(),
+	})
+	if err != nil {
+		r.log.Warn("the registry was not told that this node gives up", "err", err)
+	}
 }
 
 // finish gives up what the node holds, the proof that it runs last.

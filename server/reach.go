@@ -1,0 +1,86 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+// errAdvertised says that others do not reach this node where it says it is.
+var errAdvertised = fmt.Errorf("%w: Advertise", ErrConfig)
+
+// refusalsToGiveUp is how many donors in a row, or how often the only one, must
+// not have reached a joiner before it gives up.
+const refusalsToGiveUp = 2
+
+// proofTime bounds how long a donor looks for a joiner at its address.
+func proofTime(detection time.Duration) time.Duration {
+	return min(max(detection, time.Second), 2*time.Second)
+}
+
+// prove dials a joiner where it says that others find it, since of two nodes the
+// one that came later dials: nobody else would until the next one joins, and that
+// one could not. It returns the refusal if the joiner is not to be served.
+func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
+	incarnation, _ := binary.Uvarint(hello.Extra)
+	refuse := func(status wire.Status, format string, args ...any) *wire.HelloReply {
+		message := fmt.Sprintf(format, args...)
+		r.log.Warn("refuses a joiner", "joiner", incarnation, "reason", message)
+		return &wire.HelloReply{Status: status, Version: wire.MaxVersion, Info: r.info(), Message: message}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), proofTime(r.detection()))
+	defer cancel()
+	joiner := r.awaitJoiner(ctx, incarnation)
+	if joiner == nil {
+		return refuse(wire.StatusUnavailable, "node %s has not heard of a joiner with incarnation %d yet: try again", r.self.ID, incarnation)
+	}
+	const remedy = "give it --advertise with an address that the other nodes can dial"
+	found, err := whoIs(ctx, joiner.GetPeerAddr())
+	switch {
+	case err != nil:
+		return refuse(wire.StatusBadRequest, "%s advertises %s, where it is not reached from %s (%v): %s",
+			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, err, remedy)
+	case found.NodeID != joiner.GetId() || found.Incarnation != incarnation:
+		return refuse(wire.StatusBadRequest, "%s advertises %s, where %s finds %s#%d instead of %s#%d: %s",
+			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, found.NodeID, found.Incarnation, joiner.GetId(), incarnation, remedy)
+	}
+	return nil
+}
+
+// awaitJoiner returns what the registry tells of a joiner. The joiner may have
+// heard of this node before this node hears of it.
+func (r *replica) awaitJoiner(ctx context.Context, incarnation uint64) (joiner *registrypb.Member) {
+	for r.do(func() { joiner = r.directive.members[incarnation] }) && joiner == nil {
+		if !sleep(ctx, 10*time.Millisecond) {
+			return nil
+		}
+	}
+	return joiner
+}
+
+// whoIs asks the node at an address who it is.
+func whoIs(ctx context.Context, addr string) (info wire.Info, err error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return wire.Info{}, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	deadline, _ := ctx.Deadline() // without one, the zero time: no limit
+	if err := conn.SetDeadline(deadline); err != nil {
+		return wire.Info{}, err
+	}
+	// A joiner refuses clients, and tells who it is.
+	hello := wire.Hello{Role: wire.RoleClient, MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion}
+	if err := wire.WriteHello(conn, hello); err != nil {
+		return wire.Info{}, err
+	}
+	reply, err := wire.ReadHelloReply(conn)
+	return reply.Info, err
+}
