@@ -43,6 +43,7 @@ func (r *replica) directed(d *registrypb.Directive) {
 		return
 	}
 	r.timing.follow(d.GetSettings())
+	r.waits(d.GetReason())
 	for _, v := range d.GetViews() {
 		r.remember(v.GetMembers())
 		if state.committed == nil || v.GetId() > state.committed.GetId() {
@@ -60,6 +61,13 @@ func (r *replica) directed(d *registrypb.Directive) {
 	}
 	r.checkDonor()
 	r.linkPeers()
+}
+
+// waits notes what the registry says that this joiner waits for; "" for a member.
+func (r *replica) waits(reason string) {
+	if before := r.waitsFor.Swap(&reason); reason != "" && (before == nil || *before != reason) {
+		r.log.Info("is no member yet", "reason", reason)
+	}
 }
 
 func (r *replica) excluded(reason string) {

@@ -165,7 +165,7 @@ func (r *replica) pulse(ctx context.Context) {
 
 // sendHeartbeats sends what the loop hands over, and takes the answers to it.
 func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
-	away := false
+	var trouble registryTrouble
 	for {
 		var req *registrypb.HeartbeatRequest
 		select {
@@ -178,18 +178,17 @@ func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
 		cancel()
 		switch {
 		case err == nil:
-			if away {
-				r.log.Info("the registry is back")
-			}
-			away = false
+			trouble.over(r.log)
 			r.post(func() { r.directed(d) })
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, registry.ErrOtherGeneration):
 			r.post(func() { r.fail(errGeneration) })
-		case !away:
-			away = true
-			r.log.Warn("the registry does not answer: the view is frozen, reads and writes go on", "err", err)
+		default:
+			trouble.tell(r.log, err, time.Now())
+			if !r.serving.Load() {
+				r.waits("waits for its registry: " + err.Error())
+			}
 		}
 	}
 }

@@ -99,10 +99,23 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	default:
 	}
 	if err != nil {
+		why := n.waitsFor()
 		n.kill()
-		return nil, fmt.Errorf("server: node %s did not become a member in time: %w", cfg.ID, err)
+		return nil, fmt.Errorf("server: node %s did not become a member in time%s: %w", cfg.ID, why, err)
 	}
 	return n, nil
+}
+
+// waitsFor tells what kept the node from being a member, as a part of a sentence.
+func (n *Node) waitsFor() string {
+	r := n.current.Load()
+	if r == nil {
+		return " (it has not registered)"
+	}
+	if why := r.waitsFor.Load(); why != nil && *why != "" {
+		return " (" + memberName(r.self) + " " + *why + ")"
+	}
+	return ""
 }
 
 // ID returns the node's id.

@@ -37,12 +37,13 @@ type replica struct {
 	net        *transport.Network
 	clients    clientSet
 
-	state   atomic.Pointer[store.Store] // replaced while the node observes only
-	serving atomic.Bool                 // in a view: reads and writes are taken
-	leaving atomic.Bool                 // takes no new writes
-	joined  chan struct{}               // closed when it serves for the first time
-	ended   chan struct{}               // closed when the replica has ended
-	reason  error                       // why; set before ended is closed
+	state    atomic.Pointer[store.Store] // replaced while the node observes only
+	serving  atomic.Bool                 // in a view: reads and writes are taken
+	leaving  atomic.Bool                 // takes no new writes
+	waitsFor atomic.Pointer[string]      // why it is no member yet, for people; nil: nothing is known
+	joined   chan struct{}               // closed when it serves for the first time
+	ended    chan struct{}               // closed when the replica has ended
+	reason   error                       // why; set before ended is closed
 
 	turnstile
 

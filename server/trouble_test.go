@@ -1,0 +1,48 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-8247e700/dsm/registry"
+)
+
+// What does not pass by itself is an error, repeated while it lasts; a registry
+// that is away is a warning, once.
+func TestRegistryTrouble(t *testing.T) {
+	for _, test := range []struct {
+		err         error
+		level, text string
+		times       int
+	}{
+		{registry.ErrOtherGroup, "ERROR", "another group's", 3},
+		{registry.ErrDegraded, "ERROR", "cannot save its state", 3},
+		{registry.ErrUnreachable, "WARN", "does not answer", 1},
+		{errors.New("something else"), "WARN", "does not answer", 1},
+	} {
+		var out bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&out, nil))
+		var trouble registryTrouble
+		trouble.over(log)
+		now := time.Now()
+		for range 150 {
+			trouble.tell(log, fmt.Errorf("a heartbeat: %w", test.err), now)
+			now = now.Add(time.Second)
+		}
+		trouble.over(log)
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if len(lines) != test.times+1 || !strings.Contains(lines[test.times], "the registry is back") {
+			t.Fatalf("%v: %d lines, want %d and the end:\n%s", test.err, len(lines), test.times, out.String())
+		}
+		for _, line := range lines[:test.times] {
+			if !strings.Contains(line, "level="+test.level) || !strings.Contains(line, test.text) {
+				t.Errorf("%v: want %s with %q: %s", test.err, test.level, test.text, line)
+			}
+		}
+	}
+}
