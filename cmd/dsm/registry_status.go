@@ -49,6 +49,7 @@ type registeredNode struct {
 	State       string `json:"state"`
 	Position    uint64 `json:"position,string"`
 	Silent      string `json:"silent"`
+	WaitsFor    string `json:"waits_for,omitempty"` // why a joiner is no member yet
 }
 
 func newRegistryStatusCommand(s *surroundings) *cobra.Command {
@@ -107,13 +108,17 @@ func newMembership(r *registrypb.StatusResponse) membership {
 			ID: n.GetMember().GetId(), Incarnation: n.GetMember().GetIncarnation(),
 			PeerAddr: n.GetMember().GetPeerAddr(), ClientAddr: n.GetMember().GetClientAddr(),
 			Rank: n.GetRank(), State: n.GetState(), Position: n.GetPosition(), Silent: milliseconds(n.GetSilentMs()).String(),
+			WaitsFor: n.GetWaitsFor(),
 		})
 	}
 	return m
 }
 
 func (s *surroundings) showMembership(m *membership) error {
-	var head strings.Builder
+	var head, waits strings.Builder
+	if m.Problem != "" {
+		fmt.Fprintf(&head, "NO CHANGE IS POSSIBLE: %s\n", m.Problem)
+	}
 	fmt.Fprintf(&head, "group %s, generation %d, view %d\n", m.Group, m.Generation, m.View)
 	if m.Attempt != nil {
 		fmt.Fprintf(&head, "a change is under way: attempt %d with %s\n", m.Attempt.ID, strings.Join(m.Attempt.Members, ", "))
@@ -124,9 +129,6 @@ func (s *surroundings) showMembership(m *membership) error {
 	if !m.Durable {
 		head.WriteString("views are kept in memory only\n")
 	}
-	if m.Problem != "" {
-		fmt.Fprintf(&head, "NO CHANGE IS POSSIBLE: %s\n", m.Problem)
-	}
 	if _, err := fmt.Fprint(s.stdout, head.String()); err != nil || len(m.Nodes) == 0 {
 		return err
 	}
@@ -136,10 +138,18 @@ func (s *surroundings) showMembership(m *membership) error {
 			rankText(int(n.Rank)), n.ID, decimal(n.Incarnation), addresses(n.ClientAddr, n.PeerAddr),
 			decimal(n.Position), n.Silent, n.State,
 		}
+		if n.WaitsFor != "" {
+			fmt.Fprintf(&waits, "%s#%d %s\n", n.ID, n.Incarnation, n.WaitsFor)
+		}
 	}
-	return writeTable(s.stdout, []column{
+	err := writeTable(s.stdout, []column{
 		{"rank", true}, {"id", false}, {"incarnation", true}, {"address", false}, {"position", true}, {"silent", true}, {"state", false},
 	}, rows)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(s.stdout, waits.String())
+	return err
 }
 
 // rankText is a rank, or that there is none.

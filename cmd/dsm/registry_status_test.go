@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+// What is wrong comes first, and what a joiner waits for is told.
+func TestMembershipTable(t *testing.T) {
+	m := newMembership(&registrypb.StatusResponse{
+		Group: 0xabc, Generation: 1, Problem: "registry cannot save its state: no space left",
+		Nodes: []*registrypb.NodeStatus{{
+			Member: &registrypb.Member{Id: "n4", Incarnation: 9, PeerAddr: "h:4", ClientAddr: "h:4"},
+			Rank:   -1, State: "joining", WaitsFor: "waits for a link to n8#3",
+		}},
+	})
+	var out bytes.Buffer
+	s := &surroundings{stdout: &out}
+	if err := s.showMembership(&m); err != nil {
+		t.Fatal(err)
+	}
+	got := out.String()
+	if !strings.HasPrefix(got, "NO CHANGE IS POSSIBLE: registry cannot save its state: no space left\n") {
+		t.Errorf("the problem does not come first:\n%s", got)
+	}
+	if !strings.HasSuffix(got, "\nn4#9 waits for a link to n8#3\n") {
+		t.Errorf("what n4 waits for is not told:\n%s", got)
+	}
+	if m.Nodes[0].WaitsFor != "waits for a link to n8#3" {
+		t.Errorf("what n4 waits for is not in the JSON: %+v", m.Nodes[0])
+	}
+}
