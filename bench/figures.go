@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -62,7 +63,7 @@ func (f *figures) add(r *record) {
 	if !r.counts {
 		return
 	}
-	key := cellKey{r.op.Node, r.op.Kind}
+	key := cellKey{cmp.Or(r.op.Node, r.home), r.op.Kind}
 	if r.err != nil {
 		f.errors[key]++
 		return
@@ -114,12 +115,16 @@ func (f *figures) done(suits func(cellKey) bool) (n int64) {
 	return n
 }
 
-// nodes returns the nodes that answered, sorted.
+// nodes returns the nodes that answered, or should have, sorted.
 func (f *figures) nodes() []string {
 	names := map[string]bool{}
 	for key := range f.cells {
 		names[key.node] = true
 	}
+	for key := range f.errors {
+		names[key.node] = true
+	}
+	delete(names, "") // those of which no node is known
 	return slices.Sorted(maps.Keys(names))
 }
 

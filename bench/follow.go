@@ -43,10 +43,11 @@ type followed struct {
 }
 
 // follow subscribes to all members. The order is checked after the position
-// that it returns, from which on every stream is complete.
-func follow(ctx context.Context, addrs []string, s *feeds, env Env) (*follower, uint64, error) {
+// that it returns, from which on every stream is complete. That the group lost its
+// state is told to l.
+func follow(ctx context.Context, addrs []string, s *feeds, env Env, l losses) (*follower, uint64, error) {
 	f := &follower{
-		feeds: s, members: &membership{addrs: addrs}, env: env,
+		feeds: s, members: &membership{addrs: addrs, losses: l}, env: env,
 		following: make(map[uint64]*followed),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -75,6 +76,9 @@ func (f *follower) subscribe(ctx context.Context, m member) (uint64, error) {
 	}
 	if info := s.Info(); info.Incarnation != m.Incarnation {
 		return 0, errors.Join(fmt.Errorf("%s is %s#%d by now, not %s", m.ClientAddr, info.NodeID, info.Incarnation, m.exact()), s.Close())
+	}
+	if err := f.members.same(s.Info().Generation); err != nil {
+		return 0, errors.Join(err, s.Close())
 	}
 	one := &followed{feed: f.feeds.join(m.ID, m.exact()), subscription: s}
 	f.mu.Lock()

@@ -33,13 +33,14 @@ func nodeName(i int) string { return fmt.Sprintf("n%d", i+1) }
 // group is a registry and nodes in this process.
 type group struct {
 	handles
+	losses
 	registry *registry.Registry
 	nodes    []*server.Node
 	log      *logSwitch
 }
 
 func startGroup(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
-	g := &group{log: newLogSwitch(env.Notices)}
+	g := &group{losses: newLosses(), log: newLogSwitch(env.Notices)}
 	if err := g.start(ctx, cfg, s); err != nil {
 		return nil, check.Options{}, errors.Join(err, g.Stop())
 	}
@@ -67,6 +68,11 @@ func (g *group) start(ctx context.Context, cfg *Config, s *feeds) (err error) {
 		}
 		g.log.on()
 		g.nodes = append(g.nodes, node)
+		go func() {
+			<-node.Done()
+			f.tell(eventEnd, "")
+			g.nodeEnded(name, node.Err())
+		}()
 		addrs = append(addrs, node.Addr())
 	}
 	if !cfg.Embedded {
@@ -87,10 +93,18 @@ func settings(delivery string) registry.Settings {
 	return registry.Settings{Delivery: registry.Safe}
 }
 
-// Digests orders an audit and asks every node.
+// Home is the node of a client: handles are opened in turns.
+func (g *group) Home(client int) string { return nodeName(client % len(g.nodes)) }
+
+// Digests orders an audit and asks every node that lives.
 func (g *group) Digests(ctx context.Context) ([]digest, error) {
 	var nodes []endpoint
 	for _, node := range g.nodes {
+		select {
+		case <-node.Done():
+			continue
+		default:
+		}
 		nodes = append(nodes, endpoint{name: node.ID(), addr: node.Addr()})
 	}
 	return digestsOf(ctx, nodes), nil

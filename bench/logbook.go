@@ -20,8 +20,9 @@ type record struct {
 	op       history.Op
 	intended int64 // when it should have begun; latency counts from here
 	err      error
-	counts   bool  // in the figures
-	until    int64 // end of the time that counts
+	home     string // node of the client, should none have answered
+	counts   bool   // in the figures
+	until    int64  // end of the time that counts
 }
 
 // Bounds of a logbook, in records: together no more than totalRecords, each at

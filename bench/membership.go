@@ -26,8 +26,12 @@ func (m member) exact() string { return fmt.Sprintf("%s#%d", m.ID, m.Incarnation
 
 // membership knows how to learn who is in the group.
 type membership struct {
-	mu    sync.Mutex // guards addrs
-	addrs []string   // of nodes, those last known first
+	losses losses // where a new generation is told, nil: nowhere
+
+	mu         sync.Mutex // guards what follows
+	addrs      []string   // of nodes, those last known first
+	generation uint64     // of the group, 0: not known yet
+	told       bool       // that it is another
 }
 
 // members asks the nodes known, one after the other, until one that serves
@@ -38,7 +42,10 @@ func (m *membership) members(ctx context.Context) ([]member, error) {
 	m.mu.Unlock()
 	var errs []error
 	for _, addr := range addrs {
-		list, err := membersAt(ctx, addr)
+		list, generation, err := membersAt(ctx, addr)
+		if err == nil {
+			err = m.same(generation)
+		}
 		if err == nil {
 			m.remember(list)
 			return list, nil
@@ -49,6 +56,24 @@ func (m *membership) members(ctx context.Context) ([]member, error) {
 		}
 	}
 	return nil, fmt.Errorf("no node tells who is in the group: %w", errors.Join(errs...))
+}
+
+// same tells of a generation that is not the group's first known one: the nodes
+// that have it know nothing of what the group did.
+func (m *membership) same(generation uint64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.generation == 0 {
+		m.generation = generation
+	}
+	if m.generation == generation {
+		return nil
+	}
+	if m.losses != nil && !m.told {
+		m.told = true
+		m.losses <- loss{generation: generation}
+	}
+	return fmt.Errorf("%w: generation %d", errGeneration, generation)
 }
 
 // remember puts the members' addresses before those known earlier, of which
@@ -74,28 +99,29 @@ func (m *membership) remember(list []member) {
 	m.addrs = addrs
 }
 
-func membersAt(ctx context.Context, addr string) (list []member, err error) {
+func membersAt(ctx context.Context, addr string) (list []member, generation uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	conn, err := client.Dial(ctx, addr, client.Options{})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	data, err := conn.Status(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var status struct {
-		Phase   string   `json:"phase"`
-		Rank    int      `json:"rank"`
-		Members []member `json:"members"`
+		Phase      string   `json:"phase"`
+		Rank       int      `json:"rank"`
+		Members    []member `json:"members"`
+		Generation uint64   `json:"generation,string"`
 	}
 	if err := json.Unmarshal(data, &status); err != nil {
-		return nil, fmt.Errorf("status of the node at %s: %w", addr, err)
+		return nil, 0, fmt.Errorf("status of the node at %s: %w", addr, err)
 	}
 	if status.Rank < 0 || status.Phase == "excluded" || status.Phase == "stopped" || len(status.Members) == 0 {
-		return nil, fmt.Errorf("the node at %s is not in the group now (%s)", addr, status.Phase)
+		return nil, 0, fmt.Errorf("the node at %s is not in the group now (%s)", addr, status.Phase)
 	}
-	return status.Members, nil
+	return status.Members, status.Generation, nil
 }

@@ -8,11 +8,16 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seed-8247e700/dsm/bench/check"
 )
+
+// registryName is the registry among the processes.
+const registryName = "registry"
 
 // exitTimeout is how long a process may take to end cleanly before it is
 // killed.
@@ -22,11 +27,13 @@ const exitTimeout = 15 * time.Second
 type processes struct {
 	handles
 	*follower
+	losses
+	nodes    int
 	children []*process // the registry first
 }
 
 func startProcesses(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
-	p := &processes{}
+	p := &processes{losses: newLosses(), nodes: cfg.Nodes}
 	origin, err := p.start(ctx, cfg, env, s)
 	if err != nil {
 		return nil, check.Options{}, errors.Join(err, p.Stop())
@@ -35,7 +42,7 @@ func startProcesses(ctx context.Context, cfg *Config, env Env, s *feeds) (system
 }
 
 func (p *processes) start(ctx context.Context, cfg *Config, env Env, s *feeds) (origin uint64, err error) {
-	registry, err := p.run(ctx, env, "registry", "registry", cfg.Delivery)
+	registry, err := p.run(ctx, env, registryName, "registry", cfg.Delivery)
 	if err != nil {
 		return 0, err
 	}
@@ -48,7 +55,7 @@ func (p *processes) start(ctx context.Context, cfg *Config, env Env, s *feeds) (
 		}
 		addrs = append(addrs, addr)
 	}
-	if p.follower, origin, err = follow(ctx, addrs, s, env); err != nil {
+	if p.follower, origin, err = follow(ctx, addrs, s, env, p.losses); err != nil {
 		return 0, err
 	}
 	p.handles, err = openNodeHandles(addrs, cfg.Conns)
@@ -66,7 +73,31 @@ func (p *processes) run(ctx context.Context, env Env, name string, args ...strin
 	if err != nil {
 		return "", fmt.Errorf("process %s: %w", name, err)
 	}
+	go func() {
+		err := child.wait()
+		close(child.gone)
+		p.nodeEnded(name, err)
+	}()
 	return addr, nil
+}
+
+// Home is the node of a client: handles are opened in turns.
+func (p *processes) Home(client int) string { return nodeName(client % p.nodes) }
+
+// Digests orders an audit and asks every node that lives.
+func (p *processes) Digests(ctx context.Context) ([]digest, error) {
+	nodes, strangers, err := p.endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, child := range p.children {
+		select {
+		case <-child.gone:
+			nodes = slices.DeleteFunc(nodes, func(e endpoint) bool { return e.name == child.name })
+		default:
+		}
+	}
+	return append(digestsOf(ctx, nodes), strangers...), nil
 }
 
 // Stop ends the handles, then the nodes, the last to join first, then the
@@ -94,6 +125,8 @@ type process struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stdout io.Reader
+	wait   func() error  // until it ends
+	gone   chan struct{} // closed then, once it was ready
 }
 
 func startProcess(env Env, name string, args []string) (*process, error) {
@@ -114,7 +147,10 @@ func startProcess(env Env, name string, args []string) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(err, stdin.Close(), stdout.Close())
 	}
-	return &process{name: name, cmd: cmd, stdin: stdin, stdout: stdout}, nil
+	return &process{
+		name: name, cmd: cmd, stdin: stdin, stdout: stdout,
+		wait: sync.OnceValue(cmd.Wait), gone: make(chan struct{}),
+	}, nil
 }
 
 // address waits for the line that says that the process is ready.
@@ -148,5 +184,5 @@ func (p *process) announceEnd() { _, _ = p.stdin.Write([]byte{'\n'}) }
 func (p *process) stop() error {
 	timer := time.AfterFunc(exitTimeout, func() { _ = p.cmd.Process.Kill() }) // an error means that it has ended
 	defer timer.Stop()
-	return errors.Join(p.stdin.Close(), p.cmd.Wait())
+	return errors.Join(p.stdin.Close(), p.wait())
 }

@@ -18,7 +18,8 @@ type Report struct {
 	Histograms  []Histogram    `json:"histograms"`
 	Checks      []check.Result `json:"checks"`
 	Notes       []string       `json:"notes,omitempty"`
-	Errors      int64          `json:"errors"` // that clients saw, in the whole run
+	Lost        []Loss         `json:"lost,omitempty"` // nodes of the own group
+	Errors      int64          `json:"errors"`         // that clients saw, in the whole run
 	Interrupted bool           `json:"interrupted"`
 	Pass        bool           `json:"pass"`
 	Failures    []string       `json:"failures,omitempty"` // why not
@@ -38,6 +39,7 @@ func (r *run) report(digests []digest) *Report {
 		Histograms: r.figures.histograms(), Checks: r.checker.Finish(r.auditor.end),
 		Errors: r.figures.failed, Interrupted: r.interrupted,
 	}
+	rep.Lost, _, _ = r.watch.state()
 	r.note(rep)
 	r.judge(rep, errors.Join(r.auditor.err, r.files.close(), writePercentiles(r.cfg.HistFile, r.figures)))
 	return rep
@@ -78,6 +80,15 @@ func (r *run) note(rep *Report) {
 // judge decides between PASS and FAIL. What was asked for and could not be
 // written is a failure too.
 func (r *run) judge(rep *Report, files error) {
+	if _, stateless, generation := r.watch.state(); stateless {
+		// What the checks say of a state that is gone is no news.
+		rep.Checks = nil
+		rep.Failures = []string{statelessText(generation)}
+		return
+	}
+	for i := range rep.Lost {
+		rep.Failures = append(rep.Failures, rep.Lost[i].text())
+	}
 	for i := range rep.Checks {
 		if c := &rep.Checks[i]; !c.Pass() {
 			rep.Failures = append(rep.Failures, fmt.Sprintf("%s: %d violations, %d events could not be checked",
@@ -93,6 +104,14 @@ func (r *run) judge(rep *Report, files error) {
 		rep.Failures = append(rep.Failures, files.Error())
 	}
 	rep.Pass = len(rep.Failures) == 0
+}
+
+func statelessText(generation uint64) string {
+	number := ""
+	if generation != 0 {
+		number = fmt.Sprintf(" (generation %d)", generation)
+	}
+	return fmt.Sprintf("%v%s: what it did cannot be checked", errGeneration, number)
 }
 
 // all is the row of all operations on all nodes.

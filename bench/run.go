@@ -32,6 +32,9 @@ const (
 // load, and anything to report.
 var ErrInterrupted = errors.New("bench: interrupted before anything was measured")
 
+// errTooLate ends operations that are still in flight some time after the end.
+var errTooLate = errors.New("not answered in time")
+
 // Env is where a run happens.
 type Env struct {
 	// Notices takes progress and what the nodes have to say. Default: nowhere.
@@ -80,6 +83,7 @@ type run struct {
 	auditor *auditor
 	clients []*worker
 	plan    schedule
+	watch   *watch
 
 	prepared    bool // the variables are loaded: load may begin
 	interrupted bool
@@ -109,6 +113,8 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 	r.figures = newFigures()
 	r.checker = check.New(options)
 	r.auditor = newAuditor(r.clock, r.feeds, r.checker, r.figures, r.files)
+	r.watch = newWatch(r.env, r.clock)
+	defer r.watch.start(sys)()
 	defer r.closeSessions()
 	keys := newKeyspace(&r.cfg, options.Prefix)
 	if err := r.openSessions(setUp, sys, keys); err != nil && ctx.Err() != nil {
@@ -120,7 +126,9 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 		return nil, err
 	}
 	report = r.report(r.settle(sys))
-	r.tidy(ctx, sys, keys, report)
+	if _, stateless, _ := r.watch.state(); !stateless { // or nothing is left to tidy
+		r.tidy(ctx, sys, keys, report)
+	}
 	return report, nil
 }
 
@@ -134,7 +142,7 @@ func (r *run) openSessions(ctx context.Context, sys system, keys *keyspace) erro
 		c := &worker{
 			id: i, clients: r.cfg.Clients, clock: r.clock,
 			logbook: r.auditor.addClient(r.cfg.Clients),
-			chooser: newGenerator(&r.cfg, keys, i),
+			chooser: newGenerator(&r.cfg, keys, i), watch: r.watch, home: homeOf(sys, i),
 		}
 		r.clients[i] = c
 		slots <- struct{}{}
@@ -199,14 +207,21 @@ func (r *run) load(ctx context.Context) error {
 	defer stopAudit()
 
 	// Operations end with their own context, some time after the load.
-	ops, cancelOps := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancelOps()
-	grace := context.AfterFunc(ctx, func() { time.AfterFunc(graceTimeout, cancelOps) })
+	ops, cancelOps := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancelOps(nil)
+	tooLate := func() { cancelOps(errTooLate) }
+	grace := context.AfterFunc(ctx, func() { time.AfterFunc(graceTimeout, tooLate) })
+	r.watch.clients(ops, cancelOps, r.clients)
 	defer grace()
 
 	r.env.notice("loading %s", count(r.cfg.Keys, "variable"))
 	errs := make([]error, len(r.clients))
-	r.everyClient(func(c *worker) { errs[c.id] = c.preload(ctx, r.cfg.Keys) })
+	r.everyClient(func(c *worker) {
+		own, cancel := context.WithCancel(c.ctx)
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		errs[c.id] = c.preload(own, r.cfg.Keys)
+	})
 	if ctx.Err() != nil {
 		r.interrupted = true
 		return nil
@@ -217,20 +232,21 @@ func (r *run) load(ctx context.Context) error {
 	r.prepared = true
 
 	begin := r.clock.now()
+	r.watch.begun(begin)
 	r.plan = schedule{
 		begin: begin,
 		count: begin + int64(r.cfg.Warmup),
 		end:   begin + int64(r.cfg.Warmup) + int64(r.cfg.Duration),
 		rate:  r.cfg.Rate,
 	}
-	late := time.AfterFunc(r.cfg.Warmup+r.cfg.Duration+graceTimeout, cancelOps)
+	late := time.AfterFunc(r.cfg.Warmup+r.cfg.Duration+graceTimeout, tooLate)
 	defer late.Stop()
 	progress := showProgress(r.env, &r.cfg, &r.auditor.total)
 	r.everyClient(func(c *worker) {
 		if r.cfg.Rate > 0 {
-			c.openLoop(ops, ctx, &r.plan)
+			c.openLoop(c.ctx, ctx, &r.plan)
 		} else {
-			c.closedLoop(ops, ctx, &r.plan)
+			c.closedLoop(c.ctx, ctx, &r.plan)
 		}
 	})
 	progress.finish()
@@ -254,6 +270,9 @@ func (r *run) everyClient(f func(*worker)) {
 func (r *run) settle(sys system) []digest {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
+	if lost, stateless, _ := r.watch.state(); stateless || len(lost) >= r.cfg.Nodes && r.cfg.Target == "" {
+		cancel() // there is nothing to wait for
+	}
 	r.auditor.drain(ctx, 0)
 	digests, err := sys.Digests(ctx)
 	if err != nil {

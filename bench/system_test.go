@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/seed-8247e700/dsm/bench/check"
 )
 
 // TestMain lets the test binary be a node or a registry, as dsmbench can.
@@ -222,4 +225,58 @@ func TestChildRefuses(t *testing.T) {
 	if err := Child([]string{"node"}, strings.NewReader(""), &out, &out); !errors.Is(err, ErrConfig) || out.Len() > 0 {
 		t.Errorf("error %v, output %q", err, out.String())
 	}
+}
+
+// TestRealLoss kills a node of the run's own group.
+func TestRealLoss(t *testing.T) {
+	cfg := shortConfig()
+	cfg.Nodes, cfg.Clients, cfg.Processes, cfg.Duration = 3, 6, true, time.Second
+	out, err := openFiles(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{cfg: cfg, env: Env{Notices: t.Output()}, clock: newClock(), feeds: &feeds{}, files: out}
+	rep, err := r.onSystem(t.Context(), func(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
+		sys, options, err := startProcesses(ctx, cfg, env, s)
+		if err != nil {
+			return nil, options, err
+		}
+		p := sys.(*processes)
+		return &doomed{processes: p, victim: p.children[3]}, options, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Pass || len(rep.Failures) != 1 || !strings.HasPrefix(rep.Failures[0], "node n3 was lost, ") || !strings.Contains(rep.Failures[0], "killed") {
+		t.Errorf("pass %v, failures %q, notes %q, checks %+v", rep.Pass, rep.Failures, rep.Notes, rep.Checks)
+	}
+	if rep.Errors == 0 || len(rep.Lost) != 1 {
+		t.Errorf("%d errors, lost %+v", rep.Errors, rep.Lost)
+	}
+}
+
+// doomed is a group whose victim is killed when its client is well under way.
+type doomed struct {
+	*processes
+	victim *process
+	ops    atomic.Int64
+}
+
+// Open begins a client's session.
+func (d *doomed) Open(ctx context.Context, client int) (memory, error) {
+	m, err := d.processes.Open(ctx, client)
+	return &doomedMemory{m, d}, err
+}
+
+type doomedMemory struct {
+	memory
+	group *doomed
+}
+
+// Do carries out a request.
+func (m *doomedMemory) Do(ctx context.Context, r *request, a *answer) {
+	if m.group.ops.Add(1) == 300 {
+		_ = m.group.victim.cmd.Process.Kill() // the run tells if it lives on
+	}
+	m.memory.Do(ctx, r, a)
 }

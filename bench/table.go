@@ -22,7 +22,9 @@ func (r *Report) WriteTables(w io.Writer, width int) error {
 		out.printf("\nlatency of %s %s\n", grouped(h.Count), h.Of)
 		out.bars(h, width)
 	}
-	out.printf("\nordering checks\n")
+	if len(r.Checks) > 0 {
+		out.printf("\nordering checks\n")
+	}
 	out.table(r.checkTable(width))
 	for _, c := range r.Checks {
 		for _, text := range c.Texts {

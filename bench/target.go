@@ -14,6 +14,7 @@ import (
 type target struct {
 	handles
 	*follower
+	losses
 }
 
 func startTarget(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
@@ -25,11 +26,12 @@ func startTarget(ctx context.Context, cfg *Config, env Env, s *feeds) (system, c
 	if err != nil {
 		return nil, check.Options{}, fmt.Errorf("--target %s: %w", cfg.Target, err)
 	}
-	f, origin, err := follow(ctx, addrs, s, env)
+	l := newLosses()
+	f, origin, err := follow(ctx, addrs, s, env, l)
 	if err != nil {
 		return nil, check.Options{}, fmt.Errorf("--target %s: %w", cfg.Target, err)
 	}
-	t := &target{follower: f}
+	t := &target{follower: f, losses: l}
 	if t.handles, err = openTargetHandles(ctx, cfg.Target, len(s.all()), cfg.Conns); err != nil {
 		return nil, check.Options{}, errors.Join(err, t.Stop())
 	}
@@ -37,6 +39,9 @@ func startTarget(ctx context.Context, cfg *Config, env Env, s *feeds) (system, c
 	prefix := fmt.Sprintf("dsmbench-%x-%x/", time.Now().UnixNano(), cfg.Seed)
 	return t, check.Options{Origin: origin, Shared: true, Prefix: prefix}, nil
 }
+
+// Home is no node: a handle goes to another when its own leaves.
+func (t *target) Home(int) string { return "" }
 
 // tidy deletes variables. Nobody needs to follow that.
 func (t *target) tidy(ctx context.Context, keys []string) (left int, err error) {

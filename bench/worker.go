@@ -1,11 +1,14 @@
 package bench
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
 
+	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/history"
 )
 
@@ -27,6 +30,9 @@ type worker struct {
 	id      int
 	clients int
 	session uint64
+	home    string // node that the client is bound to, or that answered last
+	watch   *watch
+	ctx     context.Context // of its operations: ends with its node
 	memory  memory
 	logbook *logbook
 	chooser *generator
@@ -58,7 +64,7 @@ func (c *worker) preload(ctx context.Context, keys int) error {
 // the schedule's end or until stop ends. Operations are bound to ctx alone, so
 // that the last ones can finish.
 func (c *worker) closedLoop(ctx, stop context.Context, s *schedule) {
-	for n := 1; stop.Err() == nil; n++ {
+	for n := 1; stop.Err() == nil && ctx.Err() == nil; n++ {
 		now := c.clock.now()
 		if now >= s.end {
 			return
@@ -84,7 +90,7 @@ func (c *worker) openLoop(ctx, stop context.Context, s *schedule) {
 			c.skipped = c.notBegun(s, s.count)
 		}
 		intended := c.intended(s)
-		if intended >= s.end || stop.Err() != nil {
+		if intended >= s.end || stop.Err() != nil || ctx.Err() != nil {
 			return
 		}
 		if now >= s.end {
@@ -95,6 +101,8 @@ func (c *worker) openLoop(ctx, stop context.Context, s *schedule) {
 			select {
 			case <-timer.C:
 			case <-stop.Done():
+				return
+			case <-ctx.Done():
 				return
 			}
 		}
@@ -126,6 +134,10 @@ func (c *worker) do(ctx context.Context, intended int64, s *schedule) {
 	*a = answer{}
 	start := c.logbook.begin()
 	c.memory.Do(ctx, r, a)
+	if a.err != nil {
+		c.look(ctx, a)
+	}
+	c.home = cmp.Or(a.node, c.home)
 	if a.session != 0 {
 		c.session = a.session // another one after the first has expired
 	}
@@ -137,8 +149,10 @@ func (c *worker) do(ctx context.Context, intended int64, s *schedule) {
 			Seq: a.seq, Delta: r.delta, Sum: a.sum, Because: a.because,
 		},
 		intended: min(intended, start), err: a.err,
+		home: c.home,
 	}
-	if s != nil && intended >= s.count {
+	// An error counts when it comes: what it was about may have begun long ago.
+	if s != nil && (intended >= s.count || a.err != nil && c.clock.now() >= s.count) {
 		c.record.counts, c.record.until = true, s.end
 	}
 	if r.kind.IsRead() {
@@ -146,4 +160,15 @@ func (c *worker) do(ctx context.Context, intended int64, s *schedule) {
 	}
 	c.logbook.end(&c.record)
 	c.chooser.learn(r, a)
+}
+
+// look finds out whether an error is that of a group that lost its state, and
+// says why the client was ended, if it was.
+func (c *worker) look(ctx context.Context, a *answer) {
+	if errors.Is(a.err, driver.ErrGeneration) {
+		c.watch.forget(0)
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, ctx.Err()) {
+		a.err = fmt.Errorf("%w: %w", cause, a.err)
+	}
 }
