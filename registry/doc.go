@@ -30,6 +30,6 @@
 // needs nothing but the newest.
 //
 // While the registry is away the view is frozen: the group goes on as long as
-// no member fails. If it cannot save its state it refuses every change, and is
-// to its nodes as if it were away.
+// no member fails. If it cannot save its state it refuses every change until it
+// can, and is to its nodes as if it were away.
 package registry
