@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,4 +46,35 @@ func TestRegistryTrouble(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A registry that lost its data directory is another group's to the members.
+func TestRegistryOfAnotherGroup(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	var out lockedBuffer
+	g.start("n1", func(cfg *Config) { cfg.Logger = slog.New(slog.NewTextHandler(&out, nil)) })
+	addr := g.registry.Addr()
+	if err := g.registry.Close(); err != nil {
+		t.Fatal(err)
+	}
+	g.startRegistry(RegistryConfig{Listen: addr})
+	eventually(t, "the node says so", func() bool { return strings.Contains(out.String(), "the registry has become another group's") })
+	g.kill("n1")
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }
