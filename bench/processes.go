@@ -91,10 +91,8 @@ func (p *processes) Digests(ctx context.Context) ([]digest, error) {
 		return nil, err
 	}
 	for _, child := range p.children {
-		select {
-		case <-child.gone:
+		if child.isGone() {
 			nodes = slices.DeleteFunc(nodes, func(e endpoint) bool { return e.name == child.name })
-		default:
 		}
 	}
 	return append(digestsOf(ctx, nodes), strangers...), nil
@@ -107,6 +105,8 @@ func (p *processes) Stop() error {
 	if p.follower != nil {
 		errs = append(errs, p.stop())
 	}
+	// One that is gone already was told as a loss.
+	p.children = slices.DeleteFunc(p.children, (*process).isGone)
 	for _, child := range p.children {
 		child.announceEnd()
 	}
@@ -173,6 +173,16 @@ func (p *process) address(ctx context.Context) (string, error) {
 		return addr, nil
 	case <-ctx.Done():
 		return "", fmt.Errorf("it did not start: %w", ctx.Err())
+	}
+}
+
+// isGone reports whether the process was ready, and has ended.
+func (p *process) isGone() bool {
+	select {
+	case <-p.gone:
+		return true
+	default:
+		return false
 	}
 }
 

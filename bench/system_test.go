@@ -91,7 +91,7 @@ func buildChecker(t *testing.T) string {
 // TestRealTarget loads a group that runs already, while a node joins, one
 // leaves and one is killed.
 func TestRealTarget(t *testing.T) {
-	p := &processes{}
+	p := &processes{losses: newLosses()}
 	t.Cleanup(func() {
 		if err := p.Stop(); err != nil {
 			t.Log("stopping the group, of which one was killed:", err)
@@ -249,6 +249,9 @@ func TestRealLoss(t *testing.T) {
 	}
 	if rep.Pass || len(rep.Failures) != 1 || !strings.HasPrefix(rep.Failures[0], "node n3 was lost, ") || !strings.Contains(rep.Failures[0], "killed") {
 		t.Errorf("pass %v, failures %q, notes %q, checks %+v", rep.Pass, rep.Failures, rep.Notes, rep.Checks)
+	}
+	if strings.Contains(strings.Join(rep.Notes, "\n"), "stopping the group") {
+		t.Errorf("the loss is told twice: %q", rep.Notes)
 	}
 	if rep.Errors == 0 || len(rep.Lost) != 1 {
 		t.Errorf("%d errors, lost %+v", rep.Errors, rep.Lost)
