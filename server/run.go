@@ -36,7 +36,7 @@ func (n *Node) incarnations(ctx context.Context) error {
 		if ctx.Err() != nil || r.leaving.Load() {
 			return ErrClosed
 		}
-		if errors.Is(reason, ErrConfig) && !(served && errors.Is(reason, errAdvertised)) {
+		if errors.Is(reason, ErrConfig) && (!served || !errors.Is(reason, errAdvertised)) {
 			n.withdraw(ctx, r)
 			return reason // no later incarnation would do better, unless it is the network that has changed
 		}
