@@ -1,10 +1,10 @@
 package server
 
 import (
-	"runtime"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/leak"
 )
 
 // patience is how long a test waits for what must happen. No healthy run needs
@@ -31,33 +31,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 func checkLeaks(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
-		deadline := time.After(patience)
-		again := time.NewTicker(2 * time.Millisecond)
-		defer again.Stop()
-		for {
-			left := running()
-			if left == "" {
-				return
-			}
-			select {
-			case <-again.C:
-			case <-deadline:
-				t.Errorf("goroutines outlive the test:\n%s", left)
-				return
-			}
+		if left := leak.Left(patience); left != "" {
+			t.Errorf("goroutines outlive the test:\n%s", left)
 		}
 	})
-}
-
-// running returns the stacks of the project's goroutines but those of tests.
-func running() string {
-	buf := make([]byte, 4<<20)
-	buf = buf[:runtime.Stack(buf, true)]
-	var left []string
-	for _, stack := range strings.Split(string(buf), "\n\n") {
-		if strings.Contains(stack, "/dsm/") && !strings.Contains(stack, "testing.tRunner") {
-			left = append(left, stack)
-		}
-	}
-	return strings.Join(left, "\n\n")
 }

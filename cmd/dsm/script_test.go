@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/seed-8247e700/dsm/internal/leak"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"dsm": main})
+	testscript.Main(leak.Checked(m), map[string]func(){"dsm": main})
 }
 
 // TestScripts runs the scripts in testdata, in which dsm is the real command in

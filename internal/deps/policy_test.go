@@ -125,4 +125,5 @@ var policy = map[string]rule{
 
 	// Tests only.
 	"internal/deps": {std: pure},
+	"internal/leak": {std: whole},
 }
