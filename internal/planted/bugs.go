@@ -18,4 +18,26 @@ const (
 	NoStability
 	WedgeWithoutBase
 	AckAcrossGap
+	AckBeforeStable
+	FlushWithoutFinals
+	FlushStateMoves
+	CutReused
+	JoinerAcksBlind
+	LeaderAmongJoiners
+	NoIncarnation
+	SnapshotElsewhere
+	ResultsNotInSnapshot
+	RetryRenumbered
+	PositionForgotten
+	LeaseIgnored
+	RestartForgets
+	ResumeSkips
+	TieDiffers
+	HeartbeatByID
+	AttemptFromFailed
+	ReportsOneWay
+	LeaseFromReceipt
+	WedgedVouches
+	ResultsPruned
+	SessionFromRetry
 )
