@@ -19,15 +19,15 @@ const ChildCommand = "child"
 // readyPrefix begins the line in which a child tells its address.
 const readyPrefix = "ready "
 
-// childStartTimeout bounds the start of a node or registry.
-const childStartTimeout = 30 * time.Second
+// childStartTimeout bounds the start of a node, which may have much to load, or
+// of a registry.
+const childStartTimeout = 2 * time.Minute
 
 // Child is a process of a run with Processes: a registry ("registry", level of
 // delivery) or a node ("node", id, address of the registry). It tells its
 // address on stdout and ends, cleanly, when stdin does, which is when its
-// parent ends, however that happens. Anything on stdin says that the end is
-// near, and what looks alarming is meant to be. An interrupt from the keyboard
-// is left to the parent.
+// parent ends, however that happens. Until then it obeys the orders on stdin. An
+// interrupt from the keyboard is left to the parent.
 func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	signal.Ignore(os.Interrupt)
 	ctx, cancel := context.WithTimeout(context.Background(), childStartTimeout)
@@ -62,17 +62,7 @@ func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		return errors.Join(err, service.Close())
 	}
 	parent := make(chan error, 1)
-	go func() {
-		_, err := io.CopyN(io.Discard, stdin, 1)
-		log.off()
-		if err == nil {
-			_, err = io.Copy(io.Discard, stdin)
-		}
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		parent <- err
-	}()
+	go func() { parent <- obey(stdin, stdout, log) }()
 	select {
 	case err = <-parent:
 		return errors.Join(err, service.Close())

@@ -42,18 +42,9 @@ func startProcesses(ctx context.Context, cfg *Config, env Env, s *feeds) (system
 }
 
 func (p *processes) start(ctx context.Context, cfg *Config, env Env, s *feeds) (origin uint64, err error) {
-	registry, err := p.run(ctx, env, registryName, "registry", cfg.Delivery)
+	_, addrs, err := p.startMembers(ctx, env, cfg.Delivery, cfg.Nodes)
 	if err != nil {
 		return 0, err
-	}
-	var addrs []string
-	for i := range cfg.Nodes {
-		name := nodeName(i)
-		addr, err := p.run(ctx, env, name, "node", name, registry)
-		if err != nil {
-			return 0, err
-		}
-		addrs = append(addrs, addr)
 	}
 	if p.follower, origin, err = follow(ctx, addrs, s, env, p.losses); err != nil {
 		return 0, err
@@ -61,6 +52,26 @@ func (p *processes) start(ctx context.Context, cfg *Config, env Env, s *feeds) (
 	p.handles, err = openNodeHandles(addrs, cfg.Conns)
 	return origin, err
 }
+
+// startMembers starts a registry and nodes, and returns their addresses.
+func (p *processes) startMembers(ctx context.Context, env Env, delivery string, nodes int) (registry string, addrs []string, err error) {
+	registry, err = p.run(ctx, env, registryName, "registry", delivery)
+	if err != nil {
+		return "", nil, err
+	}
+	for i := range nodes {
+		name := nodeName(i)
+		addr, err := p.run(ctx, env, name, "node", name, registry)
+		if err != nil {
+			return "", nil, err
+		}
+		addrs = append(addrs, addr)
+	}
+	return registry, addrs, nil
+}
+
+// member is the process of the i-th node, from 0.
+func (p *processes) member(i int) *process { return p.children[1+i] }
 
 // run starts a process and returns its address.
 func (p *processes) run(ctx context.Context, env Env, name string, args ...string) (string, error) {
@@ -124,7 +135,7 @@ type process struct {
 	name   string
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	stdout io.Reader
+	stdout *bufio.Reader
 	wait   func() error  // until it ends
 	gone   chan struct{} // closed then, once it was ready
 }
@@ -148,7 +159,7 @@ func startProcess(env Env, name string, args []string) (*process, error) {
 		return nil, errors.Join(err, stdin.Close(), stdout.Close())
 	}
 	return &process{
-		name: name, cmd: cmd, stdin: stdin, stdout: stdout,
+		name: name, cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout),
 		wait: sync.OnceValue(cmd.Wait), gone: make(chan struct{}),
 	}, nil
 }
@@ -161,7 +172,7 @@ func (p *process) address(ctx context.Context) (string, error) {
 	}
 	got := make(chan answer, 1)
 	go func() {
-		line, err := bufio.NewReader(p.stdout).ReadString('\n')
+		line, err := p.stdout.ReadString('\n')
 		got <- answer{line, err}
 	}()
 	select {
@@ -188,7 +199,7 @@ func (p *process) isGone() bool {
 
 // announceEnd tells the process that the end is near. One that is gone already
 // is told of by stop.
-func (p *process) announceEnd() { _, _ = p.stdin.Write([]byte{'\n'}) }
+func (p *process) announceEnd() { _, _ = p.stdin.Write([]byte{orderQuiet}) }
 
 // stop has the process end, and kills it if it does not.
 func (p *process) stop() error {

@@ -13,11 +13,6 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// maxUnread bounds the replies that wait for a client that does not read. A
-// client has at most MaxInFlight requests under way, so only large values get
-// near it.
-const maxUnread = 256 << 20
-
 // clientConn serves one client connection. One goroutine reads its requests and
 // answers reads in place; replies to writes come from the protocol loop.
 type clientConn struct {
@@ -26,6 +21,8 @@ type clientConn struct {
 	frames   *wire.FrameReader
 	inFlight atomic.Int64
 	touched  bool // belongs to the owner of the replica's turn
+
+	streaming atomic.Bool // stream is set
 
 	// Requests of this burst that the protocol loop has to see.
 	writes []clientWrite
@@ -47,7 +44,9 @@ func newClientConn(r *replica, conn net.Conn) *clientConn {
 		r:      r,
 		conn:   conn,
 		frames: wire.NewFrameReader(conn, uint32(limit)),
-		out:    nbio.NewWriter(conn, maxUnread),
+		out: nbio.NewWriter(conn, nbio.Limits{
+			MaxBuffered: r.cfg.MaxUnreadBytes, Patience: readerPatience, Shared: &r.unread,
+		}),
 	}
 }
 

@@ -26,7 +26,9 @@ const snapshotChunkBytes = 256 << 10
 
 var errAnotherView = errors.New("server: the joiner is a member now")
 
-// donate sends a joiner the state and then the deliveries as they happen.
+// donate sends a joiner the state, and the deliveries from then on as they happen.
+// Those that come while the state is on its way go between its chunks: the joiner
+// keeps them, not the donor, which clients wait for.
 func (r *replica) donate(conn net.Conn, joiner uint64) error {
 	f := newFeed(conn)
 	f.joiner = joiner
@@ -40,7 +42,7 @@ func (r *replica) donate(conn net.Conn, joiner uint64) error {
 		return errors.New("server: serves no joiners now")
 	}
 	defer f.close(net.ErrClosed)
-	err := sendSnapshot(f, snap)
+	err := r.sendSnapshot(f, snap)
 	snap.Close()
 	if err != nil {
 		return err
@@ -55,27 +57,53 @@ func (r *replica) donate(conn net.Conn, joiner uint64) error {
 	return f.pump()
 }
 
-// sendSnapshot sends the state, unless the deliveries pile up behind it.
-func sendSnapshot(f *feed, snap *store.Snapshot) error {
+// sendSnapshot sends the state in chunks, with a pause after each as long as the
+// group has other work.
+func (r *replica) sendSnapshot(f *feed, snap *store.Snapshot) error {
 	var b []byte
 	for more := true; more; {
-		if f.hasEnded() {
-			return errLagged
-		}
+		began, before := time.Now(), r.state.Load().Applied()
 		b = beginFrame(b[:0], frameChunk)
 		var err error
 		if b, more, err = snap.Next(b, snapshotChunkBytes); err != nil {
 			return fmt.Errorf("server: snapshot: %w", err)
 		}
-		if err := f.conn.SetWriteDeadline(time.Now().Add(donorPatience)); err != nil {
+		if err := f.conn.SetWriteDeadline(began.Add(donorPatience)); err != nil {
 			return err
 		}
 		if _, err := f.conn.Write(endFrame(b, 0)); err != nil {
 			return err
 		}
+		took := time.Since(began)
+		_, behind := f.standing()
+		if err := f.write(false); err != nil {
+			return err
+		}
+		busy := r.state.Load().Applied() != before
+		if pause := donorPause(took, busy, behind); pause > 0 && more {
+			time.Sleep(pause)
+		}
 	}
 	return nil
 }
+
+// donorPause is how long a donor rests after a chunk that took it some time, while
+// so many bytes were delivered. The state is in no hurry, and its members' clients
+// are: encoding it here and decoding it there take the processors that they need.
+// But it must come faster than it changes, and it must come.
+func donorPause(took time.Duration, busy bool, delivered int) time.Duration {
+	if !busy || delivered > snapshotChunkBytes/2 {
+		return 0
+	}
+	return min(donorRest*took, mostDonorPause)
+}
+
+// A donor that others work beside rests donorRest times as long as it works, but
+// for no longer than mostDonorPause, so that it sends 64 MiB/s if it can.
+const (
+	donorRest      = 3
+	mostDonorPause = snapshotChunkBytes * time.Second / (64 << 20)
+)
 
 // beginFrame appends the head of a frame, whose length endFrame fills in.
 func beginFrame(dst []byte, kind byte) []byte {

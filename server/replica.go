@@ -36,6 +36,8 @@ type replica struct {
 	timing     timing
 	net        *transport.Network
 	clients    clientSet
+	unread     atomic.Int64 // bytes that clients have not read
+	cutting    sync.Mutex   // held while clients are cut off for that
 
 	state    atomic.Pointer[store.Store] // replaced while the node observes only
 	serving  atomic.Bool                 // in a view: reads and writes are taken, with a lease

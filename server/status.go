@@ -23,6 +23,13 @@ type Status struct {
 	Clients     int            `json:"clients"`
 	Queue       int            `json:"queue"`  // commands that wait, and messages held back
 	Serves      bool           `json:"serves"` // in a view and with a lease: clients are served
+
+	// Transfers is how often this incarnation began to load a member's state: 0
+	// in the first of a group, more than 1 when a transfer broke off.
+	Transfers int `json:"transfers"`
+	// LiveHeap is the heap, in bytes, that the process's last garbage collection
+	// found in use.
+	LiveHeap uint64 `json:"live_heap_bytes"`
 }
 
 // MemberStatus is a member of the view, by rank.
@@ -41,6 +48,7 @@ func (r *replica) status() Status {
 		Phase: r.core.Phase().String(), Delivery: "safe", View: r.core.View().ID, Rank: r.core.Rank(),
 		Members: []MemberStatus{}, Position: r.core.Position(), Clients: r.clients.len(),
 		Queue: r.core.Pending() + r.core.HeldBack(), Serves: r.serves(),
+		Transfers: r.observer.transfers, LiveHeap: liveHeap(),
 	}
 	if r.settings.GetAgreedDelivery() {
 		s.Delivery = "agreed"
