@@ -27,6 +27,7 @@ type JoinReport struct {
 	BaselineRate float64       // acknowledged writes a second before the join
 	JoinRate     float64       // from the join's beginning to the run's end
 	LowestRate   float64       // of a window then
+	LowestAt     time.Duration // when that window ended, from the join's beginning
 	BelowHalf    time.Duration // the longest time on end that windows were below half of BaselineRate
 	Silence      time.Duration // the longest time on end without any acknowledgement, to a bucket
 	PerSecond    []float64     // the rate of each second from the join's beginning
@@ -61,6 +62,7 @@ func (r *JoinReport) rates(counts []int, warmup, starts time.Duration) {
 	windows := windowRates(counts, from)
 	if len(windows) > 0 {
 		r.LowestRate = slices.Min(windows)
+		r.LowestAt = time.Duration(slices.Index(windows, r.LowestRate)+1) * bucketTime
 	}
 	r.BelowHalf = longestBelow(windows, r.BaselineRate/2)
 	silent := make([]float64, len(during))
@@ -69,7 +71,9 @@ func (r *JoinReport) rates(counts []int, warmup, starts time.Duration) {
 	}
 	r.Silence = longestBelow(silent, 1)
 	for second := range slices.Chunk(during, int(time.Second/bucketTime)) {
-		r.PerSecond = append(r.PerSecond, rateOf(second))
+		if len(second)*int(bucketTime) == int(time.Second) { // the last may be a part
+			r.PerSecond = append(r.PerSecond, rateOf(second))
+		}
 	}
 }
 
@@ -101,8 +105,8 @@ func (r *JoinReport) WriteText(w io.Writer) error {
 	p.line("")
 	p.line("join                    %.1f s, %s of the state", r.JoinSeconds, count(r.Transfers, "transfer"))
 	p.line("write rate before       %.0f/s over %v", r.BaselineRate, c.Baseline)
-	p.line("write rate from then on %.0f/s (%.2f of before), lowest window %.0f/s (%.2f)",
-		r.JoinRate, r.share(r.JoinRate), r.LowestRate, r.share(r.LowestRate))
+	p.line("write rate from then on %.0f/s (%.2f of before), lowest window %.0f/s (%.2f) after %v",
+		r.JoinRate, r.share(r.JoinRate), r.LowestRate, r.share(r.LowestRate), r.LowestAt)
 	p.text("each second             ")
 	for _, rate := range r.PerSecond {
 		p.text("%.2f ", r.share(rate))

@@ -20,9 +20,10 @@ const (
 	frameHeadlen = 5
 )
 
-// snapshotChunkBytes is the size of a snapshot's frames, unless one value is
+// snapshotChunkBytes is the size of a snapshot's frames, which the buffer of a frame
+// reader has room for at once, unless one value is
 // larger.
-const snapshotChunkBytes = 256 << 10
+const snapshotChunkBytes = 256<<10 - frameHeadlen
 
 var errAnotherView = errors.New("server: the joiner is a member now")
 
@@ -57,10 +58,11 @@ func (r *replica) donate(conn net.Conn, joiner uint64) error {
 	return f.pump()
 }
 
-// sendSnapshot sends the state in chunks, with a pause after each as long as the
-// group has other work.
+// sendSnapshot sends the state in chunks, with the deliveries between them, and
+// with a pause after each chunk as long as the group has other work.
 func (r *replica) sendSnapshot(f *feed, snap *store.Snapshot) error {
 	var b []byte
+	sent := 0
 	for more := true; more; {
 		began, before := time.Now(), r.state.Load().Applied()
 		b = beginFrame(b[:0], frameChunk)
@@ -74,35 +76,35 @@ func (r *replica) sendSnapshot(f *feed, snap *store.Snapshot) error {
 		if _, err := f.conn.Write(endFrame(b, 0)); err != nil {
 			return err
 		}
+		sent += len(b)
 		took := time.Since(began)
-		_, behind := f.standing()
 		if err := f.write(false); err != nil {
 			return err
 		}
-		busy := r.state.Load().Applied() != before
-		if pause := donorPause(took, busy, behind); pause > 0 && more {
-			time.Sleep(pause)
+		if more && r.state.Load().Applied() != before {
+			time.Sleep(donorPause(took, sent, f.written))
 		}
 	}
 	return nil
 }
 
-// donorPause is how long a donor rests after a chunk that took it some time, while
-// so many bytes were delivered. The state is in no hurry, and its members' clients
-// are: encoding it here and decoding it there take the processors that they need.
-// But it must come faster than it changes, and it must come.
-func donorPause(took time.Duration, busy bool, delivered int) time.Duration {
-	if !busy || delivered > snapshotChunkBytes/2 {
+// donorPause is how long a donor that others work beside rests after a chunk that
+// took it some time, when it has sent so many bytes of the state and so many that
+// were delivered since. The state is in no hurry, and the members' clients are:
+// encoding it here and decoding it there take the processors that they need. But
+// it must come, and twice as fast as it changes, since the joiner keeps the changes.
+func donorPause(took time.Duration, sent, delivered int) time.Duration {
+	if delivered > sent/2 {
 		return 0
 	}
 	return min(donorRest*took, mostDonorPause)
 }
 
-// A donor that others work beside rests donorRest times as long as it works, but
-// for no longer than mostDonorPause, so that it sends 64 MiB/s if it can.
+// A donor rests donorRest times as long as it works, but for no longer than
+// mostDonorPause, so that it sends 64 MiB/s if it can.
 const (
 	donorRest      = 3
-	mostDonorPause = snapshotChunkBytes * time.Second / (64 << 20)
+	mostDonorPause = (256 << 10) * time.Second / (64 << 20)
 )
 
 // beginFrame appends the head of a frame, whose length endFrame fills in.

@@ -15,8 +15,9 @@ import (
 // goroutine writes. When all readers of the node together are too far behind,
 // the one that is furthest is cut off: see replica.publishFeeds.
 type feed struct {
-	conn   net.Conn
-	joiner uint64 // incarnation of the joiner it is for, 0: a client's
+	conn    net.Conn
+	joiner  uint64 // incarnation of the joiner it is for, 0: a client's
+	written int    // bytes; the writer's own
 
 	mu     sync.Mutex // guards what follows
 	more   sync.Cond  // something was published, or the feed closed
@@ -143,5 +144,6 @@ func (f *feed) write(wait bool) error {
 			f.close(err)
 			return err
 		}
+		f.written += len(b)
 	}
 }
