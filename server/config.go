@@ -62,7 +62,9 @@ type Config struct {
 	// node with another one cannot join, and Start fails with ErrConfig. Default 1 MiB, at most 16 MiB.
 	MaxValueBytes int
 
-	// MaxConns bounds client connections; others are refused. Default 16384.
+	// MaxConns bounds client connections. Beyond it a new one takes the place of
+	// the oldest on which nothing was asked yet, and is refused if there is none.
+	// Default 16384, or what the system allows in open files, less 512.
 	MaxConns int
 
 	// MaxInFlight bounds the requests in flight on a client connection. Default

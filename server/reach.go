@@ -24,6 +24,9 @@ func proofTime(detection time.Duration) time.Duration {
 	return min(max(detection, time.Second), 2*time.Second)
 }
 
+// maxProofs bounds how many joiners are looked for at a time.
+const maxProofs = 16
+
 // prove dials a joiner where it says that others find it, since of two nodes the
 // one that came later dials: nobody else would until the next one joins, and that
 // one could not. It returns the refusal if the joiner is not to be served.
@@ -31,9 +34,16 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 	incarnation, _ := binary.Uvarint(hello.Extra)
 	refuse := func(status wire.Status, format string, args ...any) *wire.HelloReply {
 		message := fmt.Sprintf(format, args...)
-		r.log.Warn("refuses a joiner", "joiner", incarnation, "reason", message)
+		if left, ok := r.refusals.Open(time.Now()); ok {
+			r.log.Warn("refuses a joiner", "joiner", incarnation, "reason", message, "left_out", left)
+		}
 		return &wire.HelloReply{Status: status, Version: wire.MaxVersion, Info: r.info(), Message: message}
 	}
+	if r.proofs.Add(1) > maxProofs {
+		r.proofs.Add(-1)
+		return refuse(wire.StatusUnavailable, "node %s looks for %d joiners already: try again", r.self.ID, maxProofs)
+	}
+	defer r.proofs.Add(-1)
 	ctx, cancel := context.WithTimeout(context.Background(), proofTime(r.detection()))
 	defer cancel()
 	joiner := r.awaitJoiner(ctx, incarnation)
@@ -56,10 +66,12 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 // awaitJoiner returns what the registry tells of a joiner. The joiner may have
 // heard of this node before this node hears of it.
 func (r *replica) awaitJoiner(ctx context.Context, incarnation uint64) (joiner *registrypb.Member) {
+	wait := 10 * time.Millisecond
 	for r.do(func() { joiner = r.directive.members[incarnation] }) && joiner == nil {
-		if !sleep(ctx, 10*time.Millisecond) {
+		if !sleep(ctx, wait) {
 			return nil
 		}
+		wait = min(2*wait, 100*time.Millisecond)
 	}
 	return joiner
 }

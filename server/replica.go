@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/transport"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -38,6 +39,8 @@ type replica struct {
 	clients    clientSet
 	unread     atomic.Int64 // bytes that clients have not read
 	cutting    sync.Mutex   // held while clients are cut off for that
+	proofs     atomic.Int32 // joiners that are looked for
+	refusals   sparelog.Gate
 
 	state    atomic.Pointer[store.Store] // replaced while the node observes only
 	serving  atomic.Bool                 // in a view: reads and writes are taken, with a lease

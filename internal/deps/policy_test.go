@@ -59,10 +59,13 @@ var policy = map[string]rule{
 		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
 	},
 	"internal/nbio":             {std: whole},
+	"internal/connset":          {std: whole},
+	"internal/rlimit":           {std: whole},
+	"internal/sparelog":         {std: whole},
 	"internal/transport/stream": {std: whole},
 	"internal/transport": {
 		std:  whole,
-		ours: []string{"internal/nbio", "internal/planted", "internal/transport/stream", "internal/wire", "isis"},
+		ours: []string{"internal/nbio", "internal/planted", "internal/sparelog", "internal/transport/stream", "internal/wire", "isis"},
 	},
 
 	// The registry.
@@ -81,7 +84,7 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/lease", "internal/nbio", "internal/planted", "internal/store", "internal/transport",
+			"internal/connset", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},

@@ -51,7 +51,7 @@ func TestWriterKeepsTheOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			near, far := pair()
-			w := NewWriter(near, Limits{MaxBuffered: end*8})
+			w := NewWriter(near, Limits{MaxBuffered: end * 8})
 			sent := make(chan struct{})
 			go func() {
 				defer close(sent)
@@ -196,7 +196,7 @@ func TestWriterDoesNotOvertakeItself(t *testing.T) {
 
 func TestWriterAllocatesNothing(t *testing.T) {
 	near, far := tcpPair(t)
-	w := NewWriter(near, Limits{MaxBuffered: 1<<20})
+	w := NewWriter(near, Limits{MaxBuffered: 1 << 20})
 	in, out := bytes.Repeat([]byte("x"), 100), make([]byte, 300)
 	if allocs := testing.AllocsPerRun(100, func() {
 		for range 3 {
