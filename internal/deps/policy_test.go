@@ -71,9 +71,12 @@ var policy = map[string]rule{
 	// The registry.
 	"registry": {
 		std:  whole,
-		ours: []string{"internal/planted", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect"},
+		ours: []string{
+			"internal/connset", "internal/planted", "internal/rlimit", "registry/membership", "registry/registrypb",
+			"registry/registrypb/registrypbconnect",
+		},
 		outside: []string{
-			"connectrpc.com/connect", "github.com/zeebo/xxh3", "go.etcd.io/bbolt", "golang.org/x/net/netutil",
+			"connectrpc.com/connect", "github.com/zeebo/xxh3", "go.etcd.io/bbolt",
 			"google.golang.org/protobuf",
 		},
 	},
