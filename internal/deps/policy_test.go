@@ -88,9 +88,14 @@ var policy = map[string]rule{
 	},
 	"internal/history": {std: whole, ours: []string{"internal/wire"}, outside: []string{"github.com/zeebo/xxh3"}},
 	"internal/sim": {
-		std:  whole,
-		ours: []string{"internal/history", "internal/planted", "internal/store", "internal/wire", "isis", "registry/membership"},
+		std: whole,
+		ours: []string{
+			"internal/lease", "internal/planted", "internal/session", "internal/store", "internal/transport",
+			"internal/transport/stream", "internal/wire", "isis", "registry/membership",
+		},
+		outside: []string{"github.com/anishathalye/porcupine"},
 	},
+	"internal/sim/core": {std: whole, ours: []string{"internal/planted", "isis"}},
 	"bench/check": {
 		std:     whole,
 		ours:    []string{"internal/history", "internal/planted", "internal/wire"},

@@ -1,4 +1,4 @@
-package sim
+package core
 
 // placed is a command at its place in the order.
 type placed struct {

@@ -1,13 +1,13 @@
-// Package sim runs whole groups of protocol cores in one goroutine, without a
+// Package core runs whole groups of protocol cores in one goroutine, without a
 // network, a disk or a clock, on a schedule that one seed decides: which link
 // delivers next, when a turn ends, who crashes, who is excluded though alive,
 // who returns, joins or leaves, and which of the registry's words are lost,
 // doubled or late. After every step the groups' logs are held against the
 // guarantees.
 //
-//	result := sim.Run(seed, sim.Options{})
+//	result := core.Run(seed, core.Options{})
 //	if result.Violation != "" {
-//		// Run(seed, sim.Options{Trace: show}) tells how it came about
+//		// Run(seed, core.Options{Trace: show}) tells how it came about
 //	}
 //
 // What is real and what is a model: the nodes are isis.Node values, driven as a
@@ -27,4 +27,4 @@
 // delivery this holds for the members of the last view. In the end, once faults
 // stop (settle.go), every survivor has delivered all that every survivor
 // submitted, and so has everyone for whoever left cleanly.
-package sim
+package core

@@ -1,4 +1,4 @@
-package sim_test
+package core_test
 
 import (
 	"flag"
@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/seed-8247e700/dsm/internal/sim"
+	"github.com/seed-8247e700/dsm/internal/sim/core"
 )
 
 var (
@@ -17,26 +17,26 @@ var (
 
 // TestSafe and TestAgreed run random schedules. A failure names its seed:
 //
-//	go test ./internal/sim -run TestSafe -seed N
-func TestSafe(t *testing.T) { runSeeds(t, sim.Options{}) }
+//	go test ./internal/sim/core -run TestSafe -seed N
+func TestSafe(t *testing.T) { runSeeds(t, core.Options{}) }
 
-func TestAgreed(t *testing.T) { runSeeds(t, sim.Options{Agreed: true}) }
+func TestAgreed(t *testing.T) { runSeeds(t, core.Options{Agreed: true}) }
 
-func runSeeds(t *testing.T, options sim.Options) {
+func runSeeds(t *testing.T, options core.Options) {
 	if *seed != 0 {
 		options.Trace = func(line string) { fmt.Println(line) }
-		if r := sim.Run(*seed, options); r.Violation != "" {
+		if r := core.Run(*seed, options); r.Violation != "" {
 			t.Errorf("seed %d: %s", *seed, r.Violation)
 		}
 		return
 	}
-	var total sim.Counts
+	var total core.Counts
 	failures := 0
 	for s := *from; s < *from+*seeds; s++ {
-		r := sim.Run(s, options)
+		r := core.Run(s, options)
 		total.Add(r.Counts)
 		if r.Violation != "" {
-			t.Errorf("seed %d: %s\nto see it: go test ./internal/sim -run %s -seed %d", s, r.Violation, t.Name(), s)
+			t.Errorf("seed %d: %s\nto see it: go test ./internal/sim/core -run %s -seed %d", s, r.Violation, t.Name(), s)
 			if failures++; failures == 3 {
 				break
 			}
@@ -60,8 +60,8 @@ func runSeeds(t *testing.T, options sim.Options) {
 func TestReplay(t *testing.T) {
 	for s := uint64(1); s <= 20; s++ {
 		var first, second []string
-		a := sim.Run(s, sim.Options{Trace: func(line string) { first = append(first, line) }})
-		b := sim.Run(s, sim.Options{Trace: func(line string) { second = append(second, line) }})
+		a := core.Run(s, core.Options{Trace: func(line string) { first = append(first, line) }})
+		b := core.Run(s, core.Options{Trace: func(line string) { second = append(second, line) }})
 		if a != b || !slices.Equal(first, second) {
 			t.Fatalf("seed %d: two runs differ", s)
 		}
