@@ -47,9 +47,10 @@ var policy = map[string]rule{
 	"registry/membership": {std: pureTimed, ours: []string{"internal/planted"}},
 
 	// What applications import: these packages, and the standard library.
-	"internal/wire":   {std: whole},
-	"internal/client": {std: whole, ours: []string{"internal/wire"}},
-	"driver":          {std: whole, ours: []string{"internal/client", "internal/wire"}},
+	"internal/wire":    {std: whole},
+	"internal/client":  {std: whole, ours: []string{"internal/wire"}},
+	"internal/session": {std: pureTimed, ours: []string{"internal/planted", "internal/wire"}},
+	"driver":           {std: whole, ours: []string{"internal/client", "internal/session", "internal/wire"}},
 
 	// The parts of a node.
 	"internal/store": {
@@ -88,7 +89,7 @@ var policy = map[string]rule{
 	"internal/history": {std: whole, ours: []string{"internal/wire"}, outside: []string{"github.com/zeebo/xxh3"}},
 	"internal/sim": {
 		std:  whole,
-		ours: []string{"internal/history", "internal/planted", "internal/store", "internal/wire", "isis", "registry/membership"},
+		ours: []string{"internal/history", "internal/planted", "internal/session", "internal/store", "internal/wire", "isis", "registry/membership"},
 	},
 	"bench/check": {
 		std:     whole,
