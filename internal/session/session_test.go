@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -13,6 +14,12 @@ import (
 // its caller is told that it did, or that it did not, only if that is so; reads
 // never go back; and an expiry is told, once.
 func TestLife(t *testing.T) {
+	// Many long lives, for what is rare; and some that shrink to the point.
+	for seed := range uint64(2000) {
+		if err := life(rand.New(rand.NewPCG(seed, 0)).IntN, 300); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		choose := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") }
 		if err := life(choose, rapid.IntRange(0, 300).Draw(t, "steps")); err != nil {
