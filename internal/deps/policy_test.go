@@ -48,9 +48,10 @@ var policy = map[string]rule{
 	"registry/membership": {std: pureTimed, ours: []string{"internal/planted"}},
 
 	// What applications import: these packages, and the standard library.
-	"internal/wire":   {std: whole},
-	"internal/client": {std: whole, ours: []string{"internal/wire"}},
-	"driver":          {std: whole, ours: []string{"internal/client", "internal/wire"}},
+	"internal/wire":    {std: whole},
+	"internal/client":  {std: whole, ours: []string{"internal/wire"}},
+	"internal/session": {std: pureTimed, ours: []string{"internal/planted", "internal/wire"}},
+	"driver":           {std: whole, ours: []string{"internal/client", "internal/session", "internal/wire"}},
 
 	// The parts of a node.
 	"internal/store": {
