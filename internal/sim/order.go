@@ -1,0 +1,154 @@
+package sim
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// order is the one order of a generation, known as far as any node has delivered,
+// which all are held against: dead ones, too.
+type order struct {
+	w          *world
+	generation uint64
+	messages   []ordered
+	at         []int32 // by position, from 1: the message that it is in
+	oracle     oracle
+	strong     uint64 // what all writes and strong reads that have ended reflect
+}
+
+// ordered is a message at its place.
+type ordered struct {
+	isis.Delivery
+	results []wire.Result
+	digest  uint64 // of the state after it
+}
+
+// logged is what a replica has delivered. With agreed delivery the orders of
+// nodes that are lost may differ, so that they can be compared in the end only.
+type logged struct {
+	first, view, seq uint64
+	sender           uint64
+	digest           uint64
+	payload          []byte
+	results          []wire.Result
+	delivery         isis.Delivery
+}
+
+func newOrder(w *world, generation uint64) *order {
+	return &order{w: w, generation: generation, at: make([]int32, 1), oracle: newOracle(w)}
+}
+
+// end is the last position that is known.
+func (o *order) end() uint64 { return uint64(len(o.at) - 1) }
+
+// deliver holds a delivery of a node, which has applied it, against the order.
+func (o *order) deliver(r *replica, d *isis.Delivery) {
+	if r.w.traits.agreed {
+		delivery := *d
+		delivery.Payload = bytes.Clone(d.Payload)
+		r.log = append(r.log, logged{delivery: delivery, digest: r.state.Digest(), results: slices.Clone(r.outcome.Results)})
+		return
+	}
+	o.place(r, d, r.outcome.Results, r.state.Digest())
+}
+
+func (o *order) place(r *replica, d *isis.Delivery, results []wire.Result, digest uint64) {
+	switch {
+	case d.First <= o.end():
+		m := &o.messages[o.at[d.First]]
+		if !m.same(d) {
+			o.w.fail("order: %s delivers %s at %d, where others have %s", r, describeDelivery(d), d.First, describeDelivery(&m.Delivery))
+		}
+		if m.digest != digest || !slices.Equal(m.results, results) {
+			o.w.fail("state: %s has another state after %d than the first to deliver it, or other results", r, d.First)
+		}
+		return
+	case d.First != o.end()+1:
+		o.w.fail("gap: %s delivers at %d, the order ends at %d", r, d.First, o.end())
+	}
+	o.checkSequence(r, d)
+	m := ordered{Delivery: *d, results: slices.Clone(results), digest: digest}
+	o.messages = append(o.messages, m)
+	for range d.Count {
+		o.at = append(o.at, int32(len(o.messages)-1))
+	}
+	o.w.counts.Commands += uint64(d.Count)
+	o.oracle.apply(r, d, m.results)
+}
+
+func (m *ordered) same(d *isis.Delivery) bool {
+	return m.View == d.View && m.Sender == d.Sender && m.Seq == d.Seq && m.First == d.First && m.Count == d.Count &&
+		bytes.Equal(m.Payload, d.Payload)
+}
+
+// checkSequence holds that a sender's messages of a view come in sequence.
+func (o *order) checkSequence(r *replica, d *isis.Delivery) {
+	last := uint64(0)
+	for i := len(o.messages) - 1; i >= 0 && o.messages[i].View == d.View; i-- {
+		if o.messages[i].Sender == d.Sender {
+			last = o.messages[i].Seq
+			break
+		}
+	}
+	if d.Seq != last+1 {
+		o.w.fail("sequence: %s delivers message %d of %s#%d in view %d after its message %d", r, d.Seq, d.Sender.ID, d.Sender.Incarnation, d.View, last)
+	}
+	if n := len(o.messages); n > 0 && o.messages[n-1].View > d.View {
+		o.w.fail("sequence: %s delivers a message of view %d after one of view %d", r, d.View, o.messages[n-1].View)
+	}
+}
+
+// loaded holds a state that a joiner has loaded against the order.
+func (o *order) loaded(r *replica) {
+	position := r.state.Applied()
+	if o.w.traits.agreed {
+		r.log = nil
+		return
+	}
+	if position > o.end() {
+		o.w.fail("snapshot: %s has loaded a state at %d, the order ends at %d", r, position, o.end())
+	}
+	if position == 0 {
+		return
+	}
+	m := &o.messages[o.at[position]]
+	if m.First+uint64(m.Count)-1 != position || m.digest != r.state.Digest() {
+		o.w.fail("snapshot: %s has loaded a state at %d that nobody had there", r, position)
+	}
+}
+
+// agree makes the order of a group with agreed delivery from what its members
+// have delivered, in the end.
+func (o *order) agree(members []*replica) {
+	slices.SortStableFunc(members, func(a, b *replica) int { return firstLogged(a) - firstLogged(b) })
+	for _, r := range members {
+		for i := range r.log {
+			l := &r.log[i]
+			if len(o.messages) == 0 && l.delivery.First > 1 {
+				o.skip(l.delivery.First - 1)
+			}
+			if l.delivery.First <= o.end() && o.at[l.delivery.First] < 0 {
+				continue
+			}
+			o.place(r, &l.delivery, l.results, l.digest)
+		}
+	}
+}
+
+// skip leaves out positions that no member has delivered by itself.
+func (o *order) skip(n uint64) {
+	for range n {
+		o.at = append(o.at, -1)
+	}
+	o.oracle.partial = true
+}
+
+func firstLogged(r *replica) int {
+	if len(r.log) == 0 {
+		return 1 << 30
+	}
+	return int(r.log[0].delivery.First)
+}

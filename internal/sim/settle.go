@@ -1,0 +1,142 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// settle stops the faults and lets the group come to rest: within a bounded time
+// all nodes that run are members, and all operations have ended.
+func (w *world) settle() {
+	w.heal()
+	t := &w.traits
+	w.runUntil(w.now + 4*t.detection)
+	healed := w.now
+	for !w.settled() {
+		if w.now-healed > 150*time.Second+60*t.detection {
+			w.fail("progress: not at rest %v after the last fault: %s", w.now-t.horizon, w.standing())
+		}
+		w.restartAll()
+		w.operate(w.now - healed)
+		w.runUntil(w.now + t.heartbeat/3)
+		if w.now-healed > 4*t.detection && w.allServe() {
+			w.draining = true
+		}
+	}
+}
+
+// heal ends all faults.
+func (w *world) heal() {
+	if w.tracing() {
+		w.trace("faults stop")
+	}
+	w.healed = true
+	g := w.registry
+	g.full, g.crashIn = false, 0
+	g.start()
+	for _, p := range w.processes {
+		if p.alive && p.host == nil {
+			p.crash(true)
+		}
+		p.crashIn = 0
+	}
+}
+
+// restartAll starts the nodes that do not run.
+func (w *world) restartAll() {
+	for _, h := range w.hosts {
+		if h.run == nil {
+			h.start(true)
+		}
+	}
+}
+
+// operate does what an operator does once the state is lost for certain, but not
+// proved so: he begins a new generation.
+func (w *world) operate(since time.Duration) {
+	g := w.registry
+	if since < 12*w.traits.detection || g.disk.Attempt == nil && w.allServe() {
+		return
+	}
+	view, ok := g.disk.Committed()
+	if !ok {
+		return
+	}
+	for _, m := range view.Members {
+		if r := w.replicas[m.Incarnation]; r != nil && r.p.alive && !r.over {
+			return
+		}
+	}
+	if w.tracing() {
+		w.trace("an operator begins a new generation")
+	}
+	w.counts.Forced++
+	g.step(func(now time.Duration) {
+		if _, err := g.group.NewGeneration(now, true); err != nil {
+			w.fail("progress: no new generation by force: %v", err)
+		}
+	}, nil)
+}
+
+// allServe tells whether every host's node is a member of the committed view, and
+// serves.
+func (w *world) allServe() bool {
+	g := w.registry
+	view, ok := g.disk.Committed()
+	if !ok || !g.up || g.problem || g.disk.Attempt != nil || len(view.Members) != len(w.hosts) {
+		return false
+	}
+	for _, h := range w.hosts {
+		if h.run == nil || h.run.current == nil {
+			return false
+		}
+		r := h.run.current
+		if r.over || !view.Has(r.self.Incarnation) || r.core.Phase() != isis.Normal || r.core.View().ID != view.ID || !r.serves() {
+			return false
+		}
+	}
+	return true
+}
+
+// settled tells whether nothing is under way.
+func (w *world) settled() bool {
+	if !w.draining || !w.allServe() {
+		return false
+	}
+	for _, c := range w.clients {
+		if len(c.active) > 0 {
+			return false
+		}
+	}
+	first := w.hosts[0].run.current
+	for _, h := range w.hosts {
+		r := h.run.current
+		if !r.core.Idle() || r.core.HeldBack() > 0 || r.state.Applied() != first.state.Applied() {
+			return false
+		}
+	}
+	return true
+}
+
+// standing tells how things stand, for a group that does not come to rest.
+func (w *world) standing() string {
+	view, _ := w.registry.disk.Committed()
+	s := fmt.Sprintf("view %d %v, attempt %v;", view.ID, view.Members, w.registry.disk.Attempt)
+	for _, h := range w.hosts {
+		if h.run == nil || h.run.current == nil {
+			s += fmt.Sprintf(" %s has no incarnation;", h.id)
+			continue
+		}
+		r := h.run.current
+		s += fmt.Sprintf(" %s %s in %d for %d at %d, over %v, waits for %q, ready %v;", r, r.core.Phase(), r.core.View().ID,
+			r.core.Attempt(), r.core.Position(), r.over, r.directive.latest.Reason, r.observer.ready)
+	}
+	for _, c := range w.clients {
+		for _, op := range c.active {
+			s += fmt.Sprintf(" %s: %s;", c, op)
+		}
+	}
+	return s
+}

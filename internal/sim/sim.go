@@ -1,0 +1,74 @@
+package sim
+
+import (
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// Options choose what is simulated. The zero value leaves all to the seed; the
+// others make a run smaller, to find out what a violation needs.
+type Options struct {
+	// Without switches kinds of faults off.
+	Without Faults
+
+	// Nodes and Clients bound their number. 0: as the seed decides.
+	Nodes, Clients int
+
+	// Horizon is when faults stop, in virtual time. 0: as the seed decides.
+	Horizon time.Duration
+
+	// Trace receives one line for each event. Default: none.
+	Trace func(line string)
+}
+
+// Result is what a run came to.
+type Result struct {
+	Seed      uint64
+	Violation string // what guarantee was broken, and how; empty: none
+	Nodes     int
+	Clients   int
+	Horizon   time.Duration
+	Counts
+}
+
+// Run simulates one group. Equal arguments give equal results.
+func Run(seed uint64, options Options) (result Result) {
+	w := newWorld(seed, options)
+	defer func() {
+		reason := recover()
+		result = Result{
+			Seed: seed, Counts: w.counts,
+			Nodes: w.traits.nodes, Clients: w.traits.clients, Horizon: w.traits.horizon,
+		}
+		result.Counts.Virtual = w.now
+		switch reason := reason.(type) {
+		case nil:
+		case violation:
+			result.Violation = string(reason)
+		default:
+			result.Violation = fmt.Sprintf("panic: %v\n%s", reason, debug.Stack())
+		}
+		if result.Violation != "" && w.tracing() {
+			w.trace("VIOLATION: %s", result.Violation)
+		}
+	}()
+	w.begin()
+	w.runUntil(w.traits.horizon)
+	w.settle()
+	w.finish()
+	return result
+}
+
+// violation is what the checks panic with: the run ends where it is found.
+type violation string
+
+func (w *world) fail(format string, args ...any) {
+	panic(violation(fmt.Sprintf(format, args...)))
+}
+
+func (w *world) tracing() bool { return w.options.Trace != nil }
+
+func (w *world) trace(format string, args ...any) {
+	w.options.Trace(fmt.Sprintf("%12.6f ", w.now.Seconds()) + fmt.Sprintf(format, args...))
+}
