@@ -32,7 +32,7 @@ func (n *Node) Wedge(a Attempt) bool {
 	if !planted.On(planted.WedgeWithoutBase) {
 		n.provesCommit(a.View.Prev) // only a committed view is the base of an attempt
 	}
-	if a.View.ID <= n.Attempt() || a.View.ID <= n.view.ID {
+	if a.View.ID <= n.Attempt() || a.View.ID <= n.view.ID || a.View.ID <= n.passed {
 		return false
 	}
 	if n.phase == Observing {
@@ -101,7 +101,7 @@ func (n *Node) lead() {
 // stepFlush takes a message of a flush. Those of attempts that are over are
 // dropped, those of attempts not known here yet are kept.
 func (n *Node) stepFlush(from MemberID, m *Message) error {
-	if m.View > n.Attempt() && m.View > n.view.ID {
+	if m.View > n.Attempt() && m.View > n.view.ID && m.View > n.passed {
 		return n.keep(from, m)
 	}
 	if m.View != n.Attempt() || n.phase == Excluded {

@@ -113,6 +113,7 @@ type Node struct {
 	flush  flush
 	future []kept
 	donor  MemberID // observing: whose deliveries are followed
+	passed uint64   // observing: the newest view known to be committed without this node
 
 	out, spare Ready
 }

@@ -72,7 +72,7 @@ func (c *chain) leave(w *world, incarnation uint64) {
 	}
 	if c.outside[incarnation] == 0 {
 		c.outside[incarnation] = max(w.now, 1)
-		if r := w.replicas[incarnation]; r != nil && !r.over && !r.leaving {
+		if r := w.replica(incarnation); r != nil && !r.over && !r.leaving {
 			w.counts.Exclusions++
 		}
 	}

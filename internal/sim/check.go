@@ -75,7 +75,7 @@ func (w *world) finish() {
 	o := w.order(generation)
 	var members []*replica
 	for _, m := range w.registry.members() {
-		members = append(members, w.replicas[m.Incarnation])
+		members = append(members, w.replica(m.Incarnation))
 	}
 	if w.traits.agreed {
 		o.agree(append([]*replica(nil), members...))

@@ -15,15 +15,16 @@ type client struct {
 	site   int
 	number int
 
-	bound   uint64 // generation, 0: none yet
-	seen    uint64
-	session session.Session
-	opening bool
+	bound             uint64 // generation, 0: none yet
+	seen              uint64
+	session           session.Session
+	opening, renewing bool
 
-	server  int // index of the host it stays with
-	conn    *conn
-	info    uint64 // generation that the connection belongs to
-	dialing bool
+	server   int // index of the host it stays with
+	conn     *conn
+	info     uint64 // generation that the connection belongs to
+	dialing  bool
+	failures int // in a row, to connect
 
 	active  []*operation
 	waiting []*operation // for a connection
@@ -49,7 +50,11 @@ func (c *client) next() {
 	if w.draining {
 		return
 	}
-	w.after(time.Duration(w.users.ExpFloat64()*float64(w.traits.think)), c.next)
+	think := w.traits.think
+	if w.healed {
+		think = max(think, w.traits.detection/2)
+	}
+	w.after(time.Duration(w.users.ExpFloat64()*float64(think)), c.next)
 	if len(c.active) < w.traits.depth {
 		c.begin()
 	}
@@ -73,13 +78,16 @@ func (c *client) connect() {
 		if conn != nil {
 			conn.close(0)
 		}
-		c.dialing = false
 		c.elsewhere()
-		waiting := c.waiting
-		c.waiting = nil
-		for _, op := range waiting {
-			op.noReply(true)
-		}
+		c.failures++
+		w.after(session.Backoff(c.failures, w.users.Float64()), func() {
+			c.dialing = false
+			waiting := c.waiting
+			c.waiting = nil
+			for _, op := range waiting {
+				op.noReply(true)
+			}
+		})
 	}
 	if h.run == nil {
 		w.after(w.traits.latency, failed)
@@ -121,7 +129,7 @@ func (r *replica) forget(c *conn) {
 
 // connected takes a connection into use, if it is not of an older generation.
 func (c *client) connected(conn *conn, generation uint64) {
-	c.dialing = false
+	c.dialing, c.failures = false, 0
 	waiting := c.waiting
 	c.waiting = nil
 	if generation < c.bound {

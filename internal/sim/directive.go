@@ -117,7 +117,11 @@ func (r *replica) linkPeers() {
 			delete(r.directive.members, incarnation)
 		}
 	}
-	r.setPeers(max(r.core.View().ID, r.core.Attempt()), wanted)
+	view := max(r.core.View().ID, r.core.Attempt())
+	if r.directive.committed != nil {
+		view = max(view, r.directive.committed.ID)
+	}
+	r.setPeers(view, wanted)
 }
 
 // entered notes that the node is in a new view.
@@ -154,4 +158,6 @@ func toView(v *membership.View) isis.View {
 }
 
 // byIncarnation orders links.
-func byIncarnation(l *link, incarnation uint64) int { return cmp.Compare(l.peer.Incarnation, incarnation) }
+func byIncarnation(l *link, incarnation uint64) int {
+	return cmp.Compare(l.peer.Incarnation, incarnation)
+}

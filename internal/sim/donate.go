@@ -187,4 +187,3 @@ func (r *replica) countTransfers() {
 		r.w.counts.JoinersLost++
 	}
 }
-

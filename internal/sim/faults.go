@@ -11,38 +11,38 @@ type Fault int
 
 // The kinds of faults.
 const (
-	Crash             Fault = iota // of a node's process, at any step
-	CrashDonor                     // while it sends a snapshot
-	CrashJoiner                    // while it loads one
-	CrashFlush                     // of a member of an attempt, while it is under way
-	Restart                        // with the identity directory: the process before is proved dead
-	RestartUnproved                // without
-	NewAddress                     // the node comes back elsewhere
-	Pause                          // and resume
-	Slow                           // a process
-	ClockJump                      // ahead
-	ClockRate                      // within the bounds of drift
-	Partition                      // of the nodes into two groups
-	CutLink                        // between two nodes, both ways
-	CutOneWay                      // between two nodes
-	Deaf                           // a node hears no other
-	Reset                          // of all connections between two nodes, which resume
-	Lag                            // of one way of the network
-	CutRegistry                    // from one node
-	CrashRegistry                  // between any two steps, and its restart
-	DiskFull                       // of the registry
-	Stuck                          // a member that sends heartbeats, and nothing else happens
-	StuckLeader                    // the same, the leader of an attempt
-	PartialJoin                    // a joiner that does not reach one of the members
-	SlowJoin                       // a joiner that never catches up
-	Twin                           // a second process of an id
-	Leave                          // and return
-	CutClient                      // connections of a client break, and its requests come late
-	LateRequest                    // a request comes again
-	MailLost                       // to or from the registry
-	MailDoubled                    //
-	MailLate                       //
-	TotalLoss                      // every member ends
+	Crash           Fault = iota // of a node's process, at any step
+	CrashDonor                   // while it sends a snapshot
+	CrashJoiner                  // while it loads one
+	CrashFlush                   // of a member of an attempt, while it is under way
+	Restart                      // with the identity directory: the process before is proved dead
+	RestartUnproved              // without
+	NewAddress                   // the node comes back elsewhere
+	Pause                        // and resume
+	Slow                         // a process
+	ClockJump                    // ahead
+	ClockRate                    // within the bounds of drift
+	Partition                    // of the nodes into two groups
+	CutLink                      // between two nodes, both ways
+	CutOneWay                    // between two nodes
+	Deaf                         // a node hears no other
+	Reset                        // of all connections between two nodes, which resume
+	Lag                          // of one way of the network
+	CutRegistry                  // from one node
+	CrashRegistry                // between any two steps, and its restart
+	DiskFull                     // of the registry
+	Stuck                        // a member that sends heartbeats, and nothing else happens
+	StuckLeader                  // the same, the leader of an attempt
+	PartialJoin                  // a joiner that does not reach one of the members
+	SlowJoin                     // a joiner that never catches up
+	Twin                         // a second process of an id
+	Leave                        // and return
+	CutClient                    // connections of a client break, and its requests come late
+	LateRequest                  // a request comes again
+	MailLost                     // to or from the registry
+	MailDoubled                  //
+	MailLate                     //
+	TotalLoss                    // every member ends
 	faultKinds
 )
 
@@ -189,7 +189,7 @@ func (w *world) dispensable(p *process) bool {
 	for _, view := range w.registry.possible() {
 		found := false
 		for _, m := range view.Members {
-			other := w.replicas[m.Incarnation]
+			other := w.replica(m.Incarnation)
 			found = found || other != r && other.holdsState()
 		}
 		if !found {
@@ -197,6 +197,14 @@ func (w *world) dispensable(p *process) bool {
 		}
 	}
 	return true
+}
+
+// replica is the latest run of an incarnation, nil if nothing of it has begun.
+func (w *world) replica(incarnation uint64) *replica {
+	if incarnation < uint64(len(w.replicas)) {
+		return w.replicas[incarnation]
+	}
+	return nil
 }
 
 // holdsState tells whether the replica has all that the last view ended with.

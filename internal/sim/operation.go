@@ -104,12 +104,14 @@ func (c *client) renew() {
 	}
 	w.after(w.traits.sessionTTL/3, c.renew)
 	id := c.session.Due()
-	if id == 0 {
+	if id == 0 || c.renewing {
 		return
 	}
+	c.renewing = true
 	op := &operation{c: c, begun: w.now, seen: c.seen, generation: c.bound, command: wire.Command{Op: wire.OpRenewSession, Session: id}}
 	op.Kind = session.Upkeep
 	op.then = func(ok bool) {
+		c.renewing = false
 		if ok && op.reply.Status == wire.StatusSessionExpired && op.generation == c.bound {
 			c.session.Expired(id)
 		}

@@ -65,7 +65,7 @@ func (w *world) operate(since time.Duration) {
 		return
 	}
 	for _, m := range view.Members {
-		if r := w.replicas[m.Incarnation]; r != nil && r.p.alive && !r.over {
+		if r := w.replica(m.Incarnation); r != nil && r.p.alive && !r.over {
 			return
 		}
 	}

@@ -75,7 +75,7 @@ func drawTraits(r *rand.Rand, o Options) traits {
 		t.sessionTTL = 2 * t.detection
 	}
 	t.horizon = t.detection * time.Duration(8+r.IntN(14))
-	t.think = t.detection / pick(r, time.Duration(2), 10, 50)
+	t.think = t.detection * time.Duration(t.clients) / pick(r, time.Duration(2), 8, 20)
 	t.patience = t.detection * pick(r, time.Duration(1), 2, 4)
 	t.hasty = pick(r, 0, 0, 0.1, 0.3)
 	t.copies = pick(r, 0, 0.05, 0.3)
