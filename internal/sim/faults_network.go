@@ -128,7 +128,7 @@ func (w *world) strikeJoin(k Fault) bool {
 		return false
 	}
 	if k == PartialJoin {
-		m := w.replica(members[w.faults.IntN(len(members))).Incarnation]
+		m := w.replica(members[w.faults.IntN(len(members))].Incarnation)
 		return m != nil && w.cutWays(k, w.oneOrBoth(p.site, m.p.site))
 	}
 	for site := range w.traits.nodes {
