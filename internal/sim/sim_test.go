@@ -3,6 +3,12 @@ package sim_test
 import (
 	"flag"
 	"fmt"
+	"hash/fnv"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,31 +16,110 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("seeds", 200, "number of seeds to run")
+	seeds = flag.Uint64("seeds", defaultSeeds, "number of seeds to run")
 	from  = flag.Uint64("from", 1, "first seed")
 	seed  = flag.Uint64("seed", 0, "run this seed alone, and print what happens")
+	span  = flag.Duration("time", 0, "run seeds on all cores for so long, instead of a number of them")
 )
 
+// TestSeeds runs groups, one for each seed. A failure names its seed:
+//
+//	go test ./internal/sim -run TestSeeds -seed N
 func TestSeeds(t *testing.T) {
 	if *seed != 0 {
-		r := sim.Run(*seed, sim.Options{Trace: func(line string) { fmt.Println(line) }})
-		if r.Violation != "" {
-			t.Fatalf("seed %d: %s", *seed, r.Violation)
-		}
+		replay(t, *seed)
 		return
 	}
-	var total sim.Counts
-	failures := 0
 	begun := time.Now()
-	for s := *from; s < *from+*seeds; s++ {
-		r := sim.Run(s, sim.Options{})
-		total.Add(&r.Counts)
-		if r.Violation != "" {
-			t.Errorf("seed %d: %s", s, r.Violation)
-			if failures++; failures == 10 {
-				break
+	total, n := runMany(t)
+	t.Log("\n" + sim.Report(&total, n, time.Since(begun), workers()))
+	if n < defaultSeeds || t.Failed() {
+		return
+	}
+	for _, missing := range sim.Missing(&total) {
+		t.Errorf("%d seeds, and no %s", n, missing)
+	}
+}
+
+// replay runs one seed and prints all that happens.
+func replay(t *testing.T, seed uint64) {
+	r := sim.Run(seed, sim.Options{Trace: func(line string) { fmt.Println(line) }})
+	if r.Violation != "" {
+		t.Fatalf("seed %d: FAIL: %s", seed, r.Violation)
+	}
+	t.Logf("seed %d: PASS", seed)
+}
+
+// workers is how many seeds run at a time: one for each core in a timed run.
+func workers() int {
+	if *span > 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return 1
+}
+
+// maxFailures ends a run: they are mostly the same.
+const maxFailures = 5
+
+// runMany runs seeds, as many as the flags say. It returns what they covered, and
+// their number.
+func runMany(t *testing.T) (total sim.Counts, n uint64) {
+	var next, failures atomic.Uint64
+	var mu sync.Mutex // guards total and n
+	next.Store(*from)
+	begun := time.Now()
+	var all sync.WaitGroup
+	for range workers() {
+		all.Go(func() {
+			for failures.Load() < maxFailures {
+				s := next.Add(1) - 1
+				if *span == 0 && s >= *from+*seeds || *span > 0 && time.Since(begun) > *span {
+					return
+				}
+				r := sim.Run(s, sim.Options{})
+				mu.Lock()
+				total.Add(&r.Counts)
+				n++
+				mu.Unlock()
+				if r.Violation != "" {
+					failures.Add(1)
+					t.Error(explain(&r))
+				}
 			}
+		})
+	}
+	all.Wait()
+	return total, n
+}
+
+// explain tells of a violation, with what a smaller run needs for it.
+func explain(r *sim.Result) string {
+	small := sim.Shrink(*r, 60)
+	var faults []string
+	for _, f := range small.Needs {
+		faults = append(faults, f.String())
+	}
+	return fmt.Sprintf("seed %d: FAIL: %s\nto see it: go test ./internal/sim -run TestSeeds -seed %d\n"+
+		"with %d nodes, %d clients, faults until %v (%s): %s\nit ends with\n%s",
+		r.Seed, r.Violation, r.Seed, small.Nodes, small.Clients, small.Horizon, strings.Join(faults, ", "), small.Violation,
+		strings.Join(small.Lines, "\n"))
+}
+
+// TestReplay holds that a seed decides everything.
+func TestReplay(t *testing.T) {
+	trace := func(s uint64) (sim.Result, uint64) {
+		sum := fnv.New64a()
+		r := sim.Run(s, sim.Options{Trace: func(line string) { _, _ = io.WriteString(sum, line+"\n") }})
+		return r, sum.Sum64()
+	}
+	for s := uint64(1); s <= 15; s++ {
+		a, first := trace(s)
+		b, second := trace(s)
+		if a != b || first != second {
+			t.Fatalf("seed %d: two runs differ", s)
+		}
+		if c := sim.Run(s, sim.Options{}); c != a {
+			t.Fatalf("seed %d: with a trace it goes another way", s)
 		}
 	}
-	t.Logf("%v a seed; %+v", time.Since(begun)/time.Duration(*seeds), total)
 }

@@ -1,0 +1,51 @@
+//go:build planted
+
+package sim_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/sim"
+)
+
+// maxSeeds bounds the search for a seed that shows a bug.
+const maxSeeds = 6000
+
+// elsewhere are the bugs that no simulation of a group can show, and why.
+var elsewhere = map[planted.Bug]string{
+	planted.ReadMissInstalls: "the simulation's clients keep no copies",
+}
+
+// TestPlanted switches on each bug, and runs seeds until one violates a guarantee.
+// The same seed without the bug must not.
+func TestPlanted(t *testing.T) {
+	for _, info := range planted.Bugs {
+		if elsewhere[info.Bug] != "" {
+			continue
+		}
+		t.Run(info.Name, func(t *testing.T) {
+			found := search(t, info.Bug)
+			if r := sim.Run(found, sim.Options{}); r.Violation != "" {
+				t.Errorf("seed %d without the bug: %s", found, r.Violation)
+			}
+		})
+	}
+}
+
+// search returns the first seed that shows the bug.
+func search(t *testing.T, bug planted.Bug) uint64 {
+	planted.With(t, bug)
+	defer planted.Set(bug, false)
+	for s := uint64(1); s <= maxSeeds; s++ {
+		if r := sim.Run(s, sim.Options{}); r.Violation != "" {
+			why, _, _ := strings.Cut(r.Violation, "\n")
+			planted.Caught(t, bug, fmt.Sprintf("the simulation of groups, with seed %d: %s", s, why))
+			return s
+		}
+	}
+	t.Fatalf("no seed of %d violated a guarantee", maxSeeds)
+	return 0
+}
