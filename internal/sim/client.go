@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/session"
@@ -188,11 +189,17 @@ func (c *client) bind(op *operation) bool {
 	return op.generation == c.bound
 }
 
+// variableName names a variable.
+func variableName(n int) string { return string(rune('k' + n)) }
+
 // key names one of the variables. Some are counters.
 func (c *client) key() (key string, counter bool) {
 	n := c.w.users.IntN(c.w.traits.keys)
-	return string(rune('k' + n)), n%2 == 1
+	return variableName(n), n%2 == 1
 }
+
+// padding makes values longer.
+var padding [64]byte
 
 // command is a random write.
 func (c *client) command() wire.Command {
@@ -204,7 +211,9 @@ func (c *client) command() wire.Command {
 	case c.w.users.IntN(10) == 0:
 		return wire.Command{Op: wire.OpDelete, Key: key}
 	}
-	value := []byte(fmt.Sprintf("%d.%d", c.number, c.values))
+	value := strconv.AppendInt(make([]byte, 0, 16+c.w.traits.valueBytes), int64(c.number), 10)
+	value = strconv.AppendUint(append(value, '.'), c.values, 10)
+	value = append(value, padding[:c.w.traits.valueBytes]...)
 	if c.w.users.IntN(4) == 0 {
 		expect := uint64(0)
 		if n := len(c.done); n > 0 {

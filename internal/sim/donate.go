@@ -81,7 +81,7 @@ func (r *replica) donate(c *conn, joiner *replica) {
 
 // sendChunk sends the next part of the snapshot, or that it is complete.
 func (f *feed) sendChunk() {
-	if f.over || f.r.over {
+	if f.over || f.r.over || f.r.p.ambush(CrashDonor) {
 		return
 	}
 	b, more, err := f.snapshot.Next(nil, f.r.w.traits.chunkBytes)
@@ -92,7 +92,7 @@ func (f *feed) sendChunk() {
 	c.send(0, func() { to.chunk(c, b) })
 	f.r.p.brink()
 	if more {
-		f.r.p.after(upTo(f.r.w.machines, 2*f.r.p.pace), f.sendChunk)
+		f.r.p.after(upTo(f.r.w.machines, 2*(f.r.p.pace+f.r.w.traits.chunkGap)), f.sendChunk)
 		return
 	}
 	f.snapshot.Close()
@@ -113,7 +113,7 @@ func (f *feed) sendChunk() {
 
 // chunk takes a part of a snapshot.
 func (r *replica) chunk(c *conn, b []byte) {
-	if r.observer.conn != c || r.observer.restorer == nil || r.over {
+	if r.observer.conn != c || r.observer.restorer == nil || r.over || r.p.ambush(CrashJoiner) {
 		return
 	}
 	if err := r.observer.restorer.Chunk(b); err != nil {

@@ -116,8 +116,10 @@ func (w *world) planFaults() {
 func (w *world) strike(k Fault) {
 	done := false
 	switch k {
-	case Crash, CrashDonor, CrashJoiner, CrashFlush:
-		done = w.strikeDown(k)
+	case Crash:
+		done = w.strikeDown()
+	case CrashDonor, CrashJoiner, CrashFlush:
+		w.ambushes = w.ambushes.With(k)
 	case NewAddress:
 		done = w.move()
 	case Pause, Slow, Stuck, StuckLeader, ClockJump, ClockRate:
@@ -213,39 +215,37 @@ func (r *replica) holdsState() bool {
 }
 
 // strikeDown has a process crash, now or within its next steps.
-func (w *world) strikeDown(k Fault) bool {
-	p := w.victim(func(p *process) bool {
-		r := p.current
-		if !w.dispensable(p) {
-			return false
-		}
-		switch k {
-		case CrashDonor:
-			return r != nil && len(r.feeds) > 0
-		case CrashJoiner:
-			return r != nil && !r.serving && r.observer.restorer != nil
-		case CrashFlush:
-			return r != nil && r.core.Attempt() != 0
-		}
-		return true
-	})
+func (w *world) strikeDown() bool {
+	p := w.victim(w.dispensable)
 	if p == nil {
 		return false
 	}
-	if w.faults.IntN(2) == 0 {
-		p.crashIn = 1 + w.faults.IntN(20)
-		w.after(w.traits.detection, func() {
-			if p.crashIn > 0 {
-				p.crash(true)
-			}
-		})
-	} else {
+	now := w.faults.IntN(2) == 0
+	if now {
 		p.crash(w.faults.IntN(2) == 0)
+	} else {
+		p.crashIn = 1 + w.faults.IntN(20)
 	}
 	if p.host != nil {
 		w.planRestart(p.host)
 	}
-	return k != Crash || !p.alive
+	return now // otherwise it is counted when it happens
+}
+
+// ambush is where a fault waits for a process that comes to a certain point. It
+// tells whether the process has crashed.
+func (p *process) ambush(k Fault) bool {
+	w := p.w
+	if !w.ambushes.Has(k) || w.healed || w.faults.IntN(3) > 0 || !w.dispensable(p) {
+		return false
+	}
+	w.ambushes &^= 1 << k
+	w.counts.Faults[k]++
+	p.crash(w.faults.IntN(2) == 0)
+	if p.host != nil {
+		w.planRestart(p.host)
+	}
+	return true
 }
 
 // planRestart has a host's process come back some time, perhaps only when faults

@@ -73,7 +73,7 @@ func (w *world) checkLinear(generation uint64) {
 		return
 	}
 	for n := range w.traits.keys {
-		key := string(rune('k' + n))
+		key := variableName(n)
 		var history []porcupine.Operation
 		for _, c := range w.clients {
 			for _, op := range c.done {

@@ -18,6 +18,8 @@ type traits struct {
 	minMembers                          int
 	window, batch                       int
 	keptBytes, chunkBytes, lagBytes     int
+	valueBytes                          int           // on top of what makes a value unique
+	chunkGap                            time.Duration // between the parts of a snapshot
 
 	latency, jitter, spike time.Duration
 	spikes                 float64
@@ -31,7 +33,7 @@ type traits struct {
 	think    time.Duration // between operations
 	patience time.Duration // of an attempt
 	hasty    float64       // chance that an operation is given up early
-	keys     int
+	keys     int           // of variables
 	reads    float64
 	strong   float64
 
@@ -52,6 +54,10 @@ func drawTraits(r *rand.Rand, o Options) traits {
 		depth:   1 + r.IntN(5), keys: 1 + r.IntN(5),
 		reads: pick(r, 0.2, 0.5, 0.8), strong: pick(r, 0.1, 0.5),
 	}
+	if r.IntN(3) == 0 {
+		t.keys, t.valueBytes = 20, 50
+	}
+	t.chunkGap = pick(r, 0, t.latency, t.detection/100, t.detection/20)
 	t.early = 1 + r.IntN(t.nodes)
 	t.heartbeat = (t.detection / pick(r, time.Duration(4), 5, 8)).Truncate(time.Millisecond)
 	t.attempt = t.detection * pick(r, time.Duration(1), 1, 2)
@@ -68,7 +74,7 @@ func drawTraits(r *rand.Rand, o Options) traits {
 		t.minMembers = 2
 	}
 	if r.IntN(6) == 0 {
-		t.keptBytes = pick(r, 2000, 8000)
+		t.keptBytes = pick(r, 400, 1500, 8000)
 	}
 	t.sessionTTL, t.tick, t.audit = 60*time.Second, t.detection/2, t.detection*pick(r, time.Duration(2), 5)
 	if r.IntN(6) == 0 {

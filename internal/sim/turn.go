@@ -17,6 +17,9 @@ func (r *replica) turn() {
 		return
 	}
 	r.w.counts.Turns++
+	if r.core.Attempt() != 0 && r.p.ambush(CrashFlush) {
+		return
+	}
 	if !r.p.stuck {
 		r.stepPeers()
 	}

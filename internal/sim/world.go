@@ -29,8 +29,9 @@ type world struct {
 	orders    []*order // by generation, from 1
 	chain     chain
 
-	healed   bool // faults have stopped
-	draining bool // clients begin nothing more
+	ambushes Faults // that wait for a process to come to a certain point
+	healed   bool   // faults have stopped
+	draining bool   // clients begin nothing more
 }
 
 func newWorld(seed uint64, options Options) *world {
