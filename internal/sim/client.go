@@ -27,10 +27,11 @@ type client struct {
 	dialing  bool
 	failures int // in a row, to connect
 
-	active  []*operation
-	waiting []*operation // for a connection
-	values  uint64
-	done    []*operation // answered, for the check of linearizability
+	active   []*operation
+	waiting  []*operation // for a connection
+	unopened []*operation // that wait for a session
+	values   uint64
+	done     []*operation // answered, for the check of linearizability
 }
 
 // clientConn is a node's end of a client's connection.
@@ -181,7 +182,6 @@ func (c *client) bind(op *operation) bool {
 			c.w.counts.Lost++
 		}
 		c.bound, c.seen, c.session = c.info, 0, session.Session{}
-		c.opening = false
 	}
 	if op.generation == 0 {
 		op.generation = c.bound

@@ -1,6 +1,10 @@
 package sim
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seed-8247e700/dsm/internal/transport/stream"
+)
 
 // strikeNetwork lets a fault of the network happen.
 func (w *world) strikeNetwork(k Fault) bool {
@@ -99,12 +103,20 @@ func (w *world) partition() bool {
 	return w.cutWays(Partition, ways)
 }
 
-// resetBetween breaks the connections between two sites.
+// resetBetween breaks the connections between two sites. Now and then an end finds
+// on that occasion that it has kept too much for its peer, and gives the link up.
 func (w *world) resetBetween(a, b int) bool {
 	done := false
 	for _, p := range w.processes {
 		if !p.alive || p.site != a {
 			continue
+		}
+		if r := p.current; r != nil && !r.over && w.faults.IntN(5) == 0 {
+			for _, l := range r.links {
+				if other := w.replica(l.peer.Incarnation); other != nil && other.p.site == b && !l.dead {
+					l.die(stream.ErrFull)
+				}
+			}
 		}
 		for _, c := range slices.Clone(p.conns) {
 			if c.ends[0].site == b || c.ends[1].site == b {

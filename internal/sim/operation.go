@@ -70,8 +70,8 @@ func (op *operation) start() {
 			op.finish()
 			return
 		case session.Unopened:
+			op.c.unopened = append(op.c.unopened, op)
 			op.c.open()
-			op.c.w.after(op.c.w.traits.latency*4, op.start)
 			return
 		}
 	}
@@ -91,9 +91,19 @@ func (c *client) open() {
 		if ok && op.reply.Status == wire.StatusOK && op.generation == c.bound {
 			c.session.Opened(op.reply.Position)
 		}
+		c.begun()
 	}
 	c.active = append(c.active, op)
 	op.attempt()
+}
+
+// begun goes on with the operations that wait for a session.
+func (c *client) begun() {
+	waiting := c.unopened
+	c.unopened = nil
+	for _, op := range waiting {
+		op.start()
+	}
 }
 
 // renew keeps the session alive.
@@ -276,6 +286,7 @@ func (op *operation) finish() {
 	op.over, op.ended = true, c.w.now
 	c.active = slices.DeleteFunc(c.active, func(o *operation) bool { return o == op })
 	c.waiting = slices.DeleteFunc(c.waiting, func(o *operation) bool { return o == op })
+	c.unopened = slices.DeleteFunc(c.unopened, func(o *operation) bool { return o == op })
 	answered := final(op.reply.Status) && op.reply.Position > 0
 	if op.numbered && op.generation == c.bound {
 		c.session.End(&op.Operation, answered)
