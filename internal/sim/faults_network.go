@@ -111,12 +111,8 @@ func (w *world) resetBetween(a, b int) bool {
 		if !p.alive || p.site != a {
 			continue
 		}
-		if r := p.current; r != nil && !r.over && w.faults.IntN(5) == 0 {
-			for _, l := range r.links {
-				if other := w.replica(l.peer.Incarnation); other != nil && other.p.site == b && !l.dead {
-					l.die(stream.ErrFull)
-				}
-			}
+		if r := p.current; r != nil && w.faults.IntN(5) == 0 && w.traits.minMembers == 1 {
+			r.giveUpLink(b)
 		}
 		for _, c := range slices.Clone(p.conns) {
 			if c.ends[0].site == b || c.ends[1].site == b {
@@ -126,6 +122,17 @@ func (w *world) resetBetween(a, b int) bool {
 		}
 	}
 	return done
+}
+
+// giveUpLink has a member take its link with another for full.
+func (r *replica) giveUpLink(site int) {
+	view := r.core.View()
+	for _, l := range r.links {
+		other := r.w.replica(l.peer.Incarnation)
+		if !r.over && other != nil && other.p.site == site && !l.dead && view.ID != 0 && view.Rank(l.peer) >= 0 && other.core.View().ID == view.ID {
+			l.die(stream.ErrFull)
+		}
+	}
 }
 
 // strikeJoin keeps a joiner from one of the members, or slows down what the
