@@ -252,6 +252,9 @@ func (n *Node) Ready() *Ready {
 			n.deliver()
 		}
 		n.acknowledge()
+	} else if n.flushMoves() {
+		n.deliver()
+		n.acknowledge()
 	}
 	n.out, n.spare = n.spare, n.out
 	n.out.reset()
