@@ -141,6 +141,9 @@ func (n *Node) enter(v View) {
 	n.flush = flush{}
 	n.self = v.Rank(n.cfg.Self)
 	n.ties = orderOfIDs(v.Members)
+	if planted.On(planted.TieDiffers) && n.self%2 == 1 {
+		slices.Reverse(n.ties)
+	}
 	n.senders = make([]sender, size)
 	n.stability = newStability(n.self, size)
 	n.answered = make([]uint64, size)

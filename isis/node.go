@@ -255,6 +255,9 @@ func (n *Node) Ready() *Ready {
 			n.deliver()
 		}
 		n.acknowledge()
+	} else if n.flushMoves() {
+		n.deliver()
+		n.acknowledge()
 	}
 	n.out, n.spare = n.spare, n.out
 	n.out.reset()

@@ -60,7 +60,7 @@ var policy = map[string]rule{
 		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
 	},
 	"internal/nbio":             {std: whole},
-	"internal/transport/stream": {std: whole},
+	"internal/transport/stream": {std: whole, ours: []string{"internal/planted"}},
 	"internal/transport": {
 		std:  whole,
 		ours: []string{"internal/nbio", "internal/planted", "internal/transport/stream", "internal/wire", "isis"},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
 )
 
 // suspects returns which of the members, all of the committed view, the group
@@ -71,7 +73,9 @@ func (g *Group) suspectCutLinks(members []Member, out map[uint64]string) {
 	for len(links) > 0 {
 		cuts := make([]int, len(members))
 		for l := range links {
-			cuts[l.senior]++
+			if !planted.On(planted.ReportsOneWay) {
+				cuts[l.senior]++
+			}
 			cuts[l.junior]++
 		}
 		victim := 0
@@ -115,7 +119,11 @@ func (g *Group) cutLinks(members []Member, out map[uint64]string) map[link]struc
 		for _, p := range g.nodes[m.Incarnation].report.Peers {
 			theirs, ok := rank[p.Incarnation]
 			if ok && theirs != mine && p.Silent >= g.state.Settings.Detection {
-				links[link{min(mine, theirs), max(mine, theirs)}] = struct{}{}
+				l := link{min(mine, theirs), max(mine, theirs)}
+				if planted.On(planted.ReportsOneWay) {
+					l = link{mine, theirs} // of which the second is counted
+				}
+				links[l] = struct{}{}
 			}
 		}
 	}

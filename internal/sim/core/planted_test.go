@@ -21,6 +21,8 @@ func TestPlanted(t *testing.T) {
 	for _, bug := range []planted.Bug{
 		planted.WrongEnd, planted.ClockBehind, planted.MaximumRule, planted.UnfinishedUnordered, planted.FutureDropped,
 		planted.NoStability, planted.WedgeWithoutBase, planted.AckAcrossGap, planted.JoinerMisses,
+		planted.AckBeforeStable, planted.FlushWithoutFinals, planted.FlushStateMoves, planted.CutReused,
+		planted.JoinerAcksBlind, planted.NoIncarnation, planted.TieDiffers,
 	} {
 		t.Run(bug.String(), func(t *testing.T) {
 			found := search(t, bug)
