@@ -137,7 +137,7 @@ func (r *replica) publish() {
 		return
 	}
 	r.feeds = slices.DeleteFunc(r.feeds, func(f *feed) bool {
-		if f.snapshot != nil && f.bytes > r.w.traits.lagBytes {
+		if f.snapshot != nil && f.bytes > r.w.traits.lagBytes && !r.w.healed {
 			r.w.counts.Lagged++
 			f.end()
 		}

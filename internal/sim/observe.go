@@ -48,11 +48,17 @@ func (r *replica) observe() {
 		again()
 		return
 	}
+	if r.w.tracing() {
+		r.w.trace("%s asks %s for its state", r, donor)
+	}
 	c := r.w.connect(r.p.site, r.p, r.w.byAddr[donor.PeerAddr])
 	o.conn = c
 	ended := func() {
 		if o.conn != c {
 			return
+		}
+		if r.w.tracing() {
+			r.w.trace("%s observes %s no more", r, donor)
 		}
 		o.conn, o.restorer = nil, nil
 		c.close(0)
