@@ -112,7 +112,9 @@ func (g *Group) blame(a *Attempt, survivors, joiners []Member) {
 		}
 	}
 	for _, m := range joiners {
-		if allAnswered || silent(m) {
+		// One that is gone is not to blame any more. Its id may have come back and
+		// be what the group waits for, if the minimum size leaves only this attempt.
+		if g.nodes[m.Incarnation] != nil && (allAnswered || silent(m)) {
 			g.penalise(m.ID)
 		}
 	}
