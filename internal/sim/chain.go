@@ -49,6 +49,7 @@ func (c *chain) saved(w *world, before, after *membership.State) {
 		w.counts.Views++
 		c.last, c.highest = v.ID, v.ID
 		c.views = append(c.views, v)
+		w.committing()
 		if w.tracing() {
 			w.trace("registry: view %d is committed: %v", v.ID, v.Members)
 		}
@@ -74,6 +75,9 @@ func (c *chain) leave(w *world, incarnation uint64) {
 		c.outside[incarnation] = max(w.now, 1)
 		if r := w.replica(incarnation); r != nil && !r.over && !r.leaving {
 			w.counts.Exclusions++
+			if w.traits.deafOnly && !w.healed && !slices.Contains(w.deaf, r.p.site) {
+				w.fail("blame: %s is excluded, and only others were deaf", r)
+			}
 		}
 	}
 }

@@ -43,6 +43,7 @@ const (
 	MailDoubled                  //
 	MailLate                     //
 	TotalLoss                    // every member ends
+	CutAtCommit                  // the registry is cut from all nodes once it has saved a view
 	faultKinds
 )
 
@@ -51,7 +52,7 @@ var faultNames = [faultKinds]string{
 	"pause", "slow node", "clock jump", "clock rate", "partition", "cut link", "cut one way", "deaf member", "reset link",
 	"lag", "cut from registry", "registry crash", "registry disk full", "stuck member", "stuck leader", "partial join",
 	"slow join", "second process", "leave", "cut client", "late request", "mail lost", "mail doubled", "mail late",
-	"total loss",
+	"total loss", "cut at a commit",
 }
 
 func (f Fault) String() string { return faultNames[f] }
@@ -79,7 +80,7 @@ func (s Faults) String() string {
 // happen by chance to messages.
 var planned = []Fault{
 	Crash, CrashDonor, CrashJoiner, CrashFlush, NewAddress, Pause, Slow, ClockJump, ClockRate, Partition, CutLink, CutOneWay,
-	Deaf, Reset, Lag, CutRegistry, CrashRegistry, DiskFull, Stuck, StuckLeader, PartialJoin, SlowJoin, Twin, Leave, CutClient,
+	Deaf, Reset, Lag, CutRegistry, CrashRegistry, DiskFull, Stuck, StuckLeader, PartialJoin, SlowJoin, Twin, Leave, CutClient, CutAtCommit,
 }
 
 // planFaults decides when faults come, and of which kind. Each finds its victim
@@ -118,7 +119,7 @@ func (w *world) strike(k Fault) {
 	switch k {
 	case Crash:
 		done = w.strikeDown()
-	case CrashDonor, CrashJoiner, CrashFlush:
+	case CrashDonor, CrashJoiner, CrashFlush, CutAtCommit:
 		w.ambushes = w.ambushes.With(k)
 	case NewAddress:
 		done = w.move()

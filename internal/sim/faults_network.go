@@ -31,6 +31,7 @@ func (w *world) strikeNetwork(k Fault) bool {
 	case CutOneWay:
 		return w.cutWays(k, [][2]int{{a, b}})
 	case Deaf:
+		w.deaf = append(w.deaf, a)
 		var ways [][2]int
 		for other := range t.nodes {
 			ways = append(ways, [2]int{other, a})
@@ -122,6 +123,21 @@ func (w *world) resetBetween(a, b int) bool {
 		}
 	}
 	return done
+}
+
+// committing is where the cut of the registry lies in wait for a commit: its
+// members are still wedged, and do not hear of it.
+func (w *world) committing() {
+	if !w.ambushes.Has(CutAtCommit) || w.healed {
+		return
+	}
+	w.ambushes &^= 1 << CutAtCommit
+	w.counts.Faults[CutAtCommit]++
+	var ways [][2]int
+	for site := range w.traits.nodes {
+		ways = append(ways, [2]int{w.registrySite(), site})
+	}
+	w.cutWays(CutAtCommit, ways)
 }
 
 // giveUpLink has a member take its link with another for full.

@@ -28,6 +28,7 @@ type traits struct {
 	loss, double, late     float64       // of words to and from the registry
 	copies                 float64       // chance that a request comes once more, late
 	totalLoss              bool
+	deafOnly               bool // no other fault: it must cost nobody else his place
 
 	depth    int           // operations of a client at a time
 	think    time.Duration // between operations
@@ -109,6 +110,13 @@ func (t *traits) drawFaults(r *rand.Rand) {
 		}
 	}
 	t.every = t.detection / pick(r, time.Duration(1), 2, 4)
+	if r.IntN(40) == 0 {
+		t.deafOnly, t.totalLoss = true, false
+		t.weights = [faultKinds]float64{Deaf: 1}
+		t.loss, t.double, t.late, t.spikes, t.copies = 0, 0, 0, 0, 0
+		t.every, t.jitter, t.latency = 8*t.detection, t.latency, min(t.latency, t.detection/200)
+		t.nodes, t.early = max(t.nodes, 3), max(t.nodes, 3)
+	}
 }
 
 // rate is how fast a process's clock runs.

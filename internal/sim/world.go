@@ -30,6 +30,7 @@ type world struct {
 	chain     chain
 
 	ambushes Faults // that wait for a process to come to a certain point
+	deaf     []int  // sites that were
 	healed   bool   // faults have stopped
 	draining bool   // clients begin nothing more
 }
