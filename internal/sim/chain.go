@@ -43,6 +43,7 @@ func (c *chain) saved(w *world, before, after *membership.State) {
 			for _, m := range base.Members {
 				if !v.Has(m.Incarnation) {
 					c.leave(w, m.Incarnation)
+					c.blame(w, base, m.Incarnation)
 				}
 			}
 		}
@@ -75,10 +76,18 @@ func (c *chain) leave(w *world, incarnation uint64) {
 		c.outside[incarnation] = max(w.now, 1)
 		if r := w.replica(incarnation); r != nil && !r.over && !r.leaving {
 			w.counts.Exclusions++
-			if w.traits.deafOnly && !w.healed && !slices.Contains(w.deaf, r.p.site) {
-				w.fail("blame: %s is excluded, and only others were deaf", r)
-			}
 		}
+	}
+}
+
+// blame holds that one deaf member among three or more costs no other its place.
+func (c *chain) blame(w *world, base *membership.View, incarnation uint64) {
+	r := w.replica(incarnation)
+	if !w.traits.deafOnly || w.healed || w.deafMany || len(base.Members) < 3 || r == nil {
+		return
+	}
+	if !slices.Contains(w.deaf, r.p.site) {
+		w.fail("blame: %s is excluded, and only others were deaf", r)
 	}
 }
 

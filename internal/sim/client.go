@@ -106,6 +106,7 @@ func (c *client) connect() {
 			return
 		}
 		r.clients = append(r.clients, &clientConn{conn: conn, c: c})
+		conn.bound = r
 		conn.ends[1].onClose = func() { r.forget(conn) }
 		generation := r.generation
 		conn.send(0, func() {

@@ -32,6 +32,7 @@ func (w *world) strikeNetwork(k Fault) bool {
 		return w.cutWays(k, [][2]int{{a, b}})
 	case Deaf:
 		w.deaf = append(w.deaf, a)
+		w.deafMany = w.deafMany || slices.ContainsFunc(w.network.blocked, func(n uint8) bool { return n > 0 })
 		var ways [][2]int
 		for other := range t.nodes {
 			ways = append(ways, [2]int{other, a})

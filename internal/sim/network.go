@@ -69,8 +69,9 @@ func (n *network) delay(from, to int) time.Duration {
 // conn is a connection: in each direction what is sent arrives in order, or not
 // at all. End 0 is the one that has dialled.
 type conn struct {
-	w    *world
-	ends [2]end
+	w     *world
+	ends  [2]end
+	bound *replica // of a client's connection: the incarnation that serves it
 }
 
 // end is one end of a connection, and what is on its way to it.

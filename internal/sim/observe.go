@@ -13,6 +13,7 @@ import (
 type observer struct {
 	donor    isis.MemberID
 	conn     *conn
+	followed *conn           // the connection whose snapshot is loaded
 	restorer *store.Restorer // a snapshot is on its way
 	head     uint64
 	ready    bool
@@ -74,7 +75,7 @@ func (r *replica) patience(c *conn, ended func()) {
 	o := &r.observer
 	before := c.ends[0].last
 	r.p.after(4*r.w.traits.detection, func() {
-		if o.conn != c || o.restorer == nil && o.donor.Incarnation != 0 && o.ready {
+		if o.conn != c || o.followed == c {
 			return
 		}
 		if c.ends[0].last == before {
@@ -127,7 +128,7 @@ func (r *replica) startFollowing(c *conn, s *store.Store, head uint64, donor isi
 	r.core.Observe(s.Applied(), donor)
 	r.adopt(s)
 	r.w.order(r.generation).loaded(r)
-	o.donor, o.head = donor, head
+	o.donor, o.head, o.followed = donor, head, c
 	o.ready = s.Applied() >= head
 	o.wait = 20 * time.Millisecond
 }
@@ -142,7 +143,7 @@ func (r *replica) dropDonor(c *conn) {
 // checkDonor gives up a donor that will not be in the next view.
 func (r *replica) checkDonor() {
 	o := &r.observer
-	if o.conn == nil || o.restorer != nil || o.donor.Incarnation == 0 || r.core.Phase() != isis.Observing || r.core.CutAcknowledged() {
+	if o.conn == nil || o.followed != o.conn || r.core.Phase() != isis.Observing || r.core.CutAcknowledged() {
 		return
 	}
 	if slices.ContainsFunc(r.donors(), func(m membership.Member) bool { return m.Incarnation == o.donor.Incarnation }) {

@@ -25,6 +25,7 @@ type operation struct {
 	numbered   bool
 	attempts   int // number of the latest attempt
 	on         *conn
+	sent       *wire.Request // with the latest attempt
 	reply      wire.Reply
 	then       func(ok bool) // of what the client does for itself
 }
@@ -170,11 +171,10 @@ func (op *operation) attempt() {
 // send sends a request, and waits for so long.
 func (op *operation) send(req *wire.Request) {
 	w, conn, number := op.c.w, op.c.conn, op.attempts
-	op.on = conn
+	op.on, op.sent = conn, req
 	if w.tracing() {
 		w.trace("%s asks %s: %s", op.c, conn.ends[1].p, op)
 	}
-	p := conn.ends[1].p
 	arrive := func() {
 		r := conn.replica(op.c)
 		if r == nil {
@@ -190,12 +190,6 @@ func (op *operation) send(req *wire.Request) {
 		})
 	}
 	conn.send(1, arrive)
-	if !w.healed && chance(w.users, w.traits.copies) && !w.options.Without.Has(LateRequest) {
-		w.counts.Faults[LateRequest]++
-		if r := p.current; r != nil {
-			w.after(upTo(w.users, 2*w.traits.detection), func() { p.do(func() { r.take(req, func(wire.Reply) {}) }) })
-		}
-	}
 	w.after(w.traits.patience, func() {
 		if !op.over && op.attempts == number && op.on == conn {
 			op.noReply(false)
@@ -222,7 +216,25 @@ func (op *operation) replied(reply wire.Reply) {
 	op.judge(op.Reply(&reply), reply)
 }
 
+// arriveLate has an attempt that nobody waits for any more reach its node after
+// all, at the incarnation that it was sent to.
+func (op *operation) arriveLate() {
+	w, req := op.c.w, op.sent
+	if op.on == nil || w.healed || !chance(w.users, w.traits.copies) || w.options.Without.Has(LateRequest) {
+		return
+	}
+	r := op.on.bound
+	if r == nil || req.Kind != wire.RequestWrite {
+		return
+	}
+	w.counts.Faults[LateRequest]++
+	w.after(upTo(w.users, 2*w.traits.detection), func() { r.p.do(func() { r.take(req, func(wire.Reply) {}) }) })
+}
+
 func (op *operation) noReply(notSent bool) {
+	if !notSent {
+		op.arriveLate()
+	}
 	op.judge(op.NoReply(notSent), wire.Reply{})
 }
 
@@ -268,6 +280,7 @@ func (op *operation) giveUp() {
 		return
 	}
 	op.NoReply(false)
+	op.arriveLate()
 	if op.attempts > 0 && op.Unknown() {
 		op.lost = true
 	}

@@ -82,7 +82,7 @@ func drawTraits(r *rand.Rand, o Options) traits {
 	t.think = t.detection * time.Duration(t.clients) / pick(r, time.Duration(2), 8, 20)
 	t.patience = t.detection * pick(r, time.Duration(1), 2, 4)
 	t.hasty = pick(r, 0, 0, 0.1, 0.3)
-	t.copies = pick(r, 0, 0.05, 0.3)
+	t.copies = pick(r, 0, 0.3, 1)
 	t.totalLoss = r.IntN(25) == 0
 	t.drawFaults(r)
 	if o.Nodes > 0 {

@@ -31,6 +31,7 @@ type world struct {
 
 	ambushes Faults // that wait for a process to come to a certain point
 	deaf     []int  // sites that were
+	deafMany bool   // several at a time
 	healed   bool   // faults have stopped
 	draining bool   // clients begin nothing more
 }
