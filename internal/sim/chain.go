@@ -11,12 +11,10 @@ import (
 // chain is the views that the registry has saved, and when each incarnation was
 // left out of one.
 type chain struct {
-	generation uint64
-	last       uint64 // committed view of the generation
-	highest    uint64 // of all generations
-	views      []membership.View
-	outside    []time.Duration // by incarnation: when a view without it was committed, 0: never
-	forced     bool            // an operator has given a generation up
+	last    uint64 // committed view of the generation
+	highest uint64 // of all generations
+	views   []membership.View
+	outside []time.Duration // by incarnation: when a view without it was committed, 0: never
 }
 
 // saved holds a state that is on disk now against the one before.

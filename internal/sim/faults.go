@@ -180,8 +180,6 @@ func (w *world) victim(pass func(*process) bool) *process {
 	return chosen
 }
 
-func anyProcess(*process) bool { return true }
-
 // dispensable tells whether the group keeps its state without a process, whether
 // or not the attempt under way commits.
 func (w *world) dispensable(p *process) bool {

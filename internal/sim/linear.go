@@ -21,7 +21,7 @@ type register struct {
 // taken effect at any time after it began, or never, which is after all others.
 var variable = porcupine.Model{
 	Init: func() any { return register{} },
-	Step: func(state, input, output any) (bool, any) {
+	Step: func(state, input, _ any) (bool, any) {
 		return input.(*operation).linear(state.(register))
 	},
 }

@@ -91,10 +91,9 @@ func (o *oracle) write(position uint64, c *wire.Command, result *wire.Result) {
 	s := o.sessions[c.Session]
 	before := o.executed[id]
 	want := result.Status
-	switch {
-	case s == nil:
+	if s == nil {
 		want = wire.StatusSessionExpired
-	default:
+	} else {
 		s.renewed, s.floor = o.clock, max(s.floor, c.Floor)
 		switch {
 		case c.Seq < s.floor:

@@ -29,12 +29,9 @@ type ordered struct {
 // logged is what a replica has delivered. With agreed delivery the orders of
 // nodes that are lost may differ, so that they can be compared in the end only.
 type logged struct {
-	first, view, seq uint64
-	sender           uint64
-	digest           uint64
-	payload          []byte
-	results          []wire.Result
-	delivery         isis.Delivery
+	digest   uint64
+	results  []wire.Result
+	delivery isis.Delivery
 }
 
 func newOrder(w *world, generation uint64) *order {
@@ -93,7 +90,7 @@ func (o *order) checkSequence(r *replica, d *isis.Delivery) {
 			break
 		}
 	}
-	if d.Seq != last+1 && !(o.oracle.partial && last == 0) {
+	if d.Seq != last+1 && (!o.oracle.partial || last != 0) {
 		o.w.fail("sequence: %s delivers message %d of %s#%d in view %d after its message %d", r, d.Seq, d.Sender.ID, d.Sender.Incarnation, d.View, last)
 	}
 	if n := len(o.messages); n > 0 && o.messages[n-1].View > d.View {

@@ -63,7 +63,6 @@ type replica struct {
 	observer  observer
 	feeds     []*feed
 	clients   []*clientConn
-	own       int // commands submitted
 	log       []logged
 }
 

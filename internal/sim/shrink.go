@@ -42,23 +42,23 @@ func Shrink(failed Result, lines int) Shrunk {
 		o.Without = o.Without.With(f)
 		try(o)
 	}
-	for best.Result.Clients > 1 {
+	for best.Clients > 1 {
 		o := best.Options
-		o.Clients = best.Result.Clients - 1
+		o.Clients = best.Clients - 1
 		if !try(o) {
 			break
 		}
 	}
-	for best.Result.Nodes > 1 {
+	for best.Nodes > 1 {
 		o := best.Options
-		o.Nodes = best.Result.Nodes - 1
+		o.Nodes = best.Nodes - 1
 		if !try(o) {
 			break
 		}
 	}
 	for range 6 {
 		o := best.Options
-		o.Horizon = best.Result.Horizon * 3 / 4
+		o.Horizon = best.Horizon * 3 / 4
 		if !try(o) {
 			break
 		}

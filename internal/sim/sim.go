@@ -41,7 +41,7 @@ func Run(seed uint64, options Options) (result Result) {
 			Seed: seed, Counts: w.counts,
 			Nodes: w.traits.nodes, Clients: w.traits.clients, Horizon: w.traits.horizon,
 		}
-		result.Counts.Virtual = w.now
+		result.Virtual = w.now
 		switch reason := reason.(type) {
 		case nil:
 		case violation:
