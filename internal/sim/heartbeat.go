@@ -1,11 +1,9 @@
 package sim
 
 import (
-	"encoding/binary"
 	"slices"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/lease"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
@@ -194,121 +192,5 @@ func (r *replica) expireWrites(now time.Duration) {
 		}
 		r.answer(*c, wire.Result{Status: wire.StatusTimeout})
 		c.done = nil
-	}
-}
-
-// tenure is a replica's lease: without one it serves nobody.
-type tenure struct {
-	until    time.Duration
-	lease    lease.Lease
-	probes   uint64
-	probed   time.Duration
-	held     bool
-	everHeld bool
-}
-
-func (r *replica) serves() bool { return r.serving && r.p.local() < r.tenure.until }
-
-func (r *replica) probe() {
-	t := &r.tenure
-	t.probes++
-	t.probed = r.p.local()
-	t.lease.Probed(t.probes, t.probed)
-	r.core.Probe(t.probes)
-}
-
-// vouched takes the registry's answer to a heartbeat.
-func (r *replica) vouched(d *membership.Directive, sent *beat) {
-	view := sent.report.View
-	if view == 0 || d.Excluded || d.Group != r.group || d.Generation != r.generation {
-		return
-	}
-	for i := range d.Views {
-		if d.Views[i].ID > view {
-			return
-		}
-	}
-	r.tenure.lease.Vouched(sent.at, r.p.local())
-}
-
-// renew takes what others have vouched for in this turn.
-func (r *replica) renew() {
-	t := &r.tenure
-	t.lease.Time = r.w.traits.detection
-	t.lease.Answered(r.core.Vouched(), r.p.local())
-	t.until = t.lease.Until()
-	if !t.held && r.serves() {
-		t.held, t.everHeld = true, true
-	}
-}
-
-// lapseIfDue tells those who wait when the lease has run out.
-func (r *replica) lapseIfDue() {
-	if !r.tenure.held || r.serves() {
-		return
-	}
-	r.tenure.held = false
-	r.w.counts.Lapses++
-	if r.w.tracing() {
-		r.w.trace("%s has no lease any more", r)
-	}
-	for i := range r.waiting {
-		c := &r.waiting[i]
-		r.answer(*c, wire.Result{Status: wire.StatusInterrupted})
-		c.done = nil
-	}
-	r.refuseReads()
-}
-
-// ordinalClock times what the view's first member puts into the order.
-type ordinalClock struct {
-	first           bool
-	ticked, audited time.Duration
-	tick, audit     time.Duration
-	ordering        bool
-}
-
-func (c *ordinalClock) enter(r *replica, first bool) {
-	if first && !c.first {
-		c.ticked, c.audited = r.p.local(), r.p.local()
-	}
-	c.first = first
-}
-
-func (r *replica) orderTime(now time.Duration) {
-	c := &r.clock
-	if !c.first || r.core.Phase() != isis.Normal || !r.serves() {
-		return
-	}
-	if since := now - c.ticked; since >= c.tick && !c.ordering {
-		c.ticked, c.ordering = now, true
-		r.submitOwn(&wire.Command{Op: wire.OpTick, Delta: min(since, c.tick).Milliseconds()}, func(wire.Result) { c.ordering = false })
-	}
-	if now-c.audited >= c.audit {
-		c.audited = now
-		var voters []string
-		for _, m := range r.core.View().Members {
-			voters = append(voters, memberName(m))
-		}
-		r.submitOwn(&wire.Command{Op: wire.OpAudit, Value: wire.AppendStrings(nil, voters)}, nil)
-	}
-}
-
-func (r *replica) onAudit(position, digest uint64, voters []string) {
-	name := memberName(r.self)
-	if !slices.Contains(voters, name) {
-		return
-	}
-	vote := wire.Command{
-		Op: wire.OpAuditVote, Key: name, Expect: position,
-		Value: binary.LittleEndian.AppendUint64(nil, digest),
-	}
-	r.post(func() { r.submitOwn(&vote, nil) })
-}
-
-func (r *replica) onVerdict(position uint64, differing []string) {
-	r.w.counts.Audits++
-	if len(differing) > 0 {
-		r.w.fail("audit: at %d replicas differ: %v", position, differing)
 	}
 }
