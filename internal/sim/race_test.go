@@ -3,4 +3,4 @@
 package sim_test
 
 // The race detector makes runs slow, and there is one goroutine in each.
-const defaultSeeds = 40
+const defaultSeeds = 30
