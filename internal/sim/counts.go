@@ -23,6 +23,8 @@ type Counts struct {
 	Lagged      uint64 // joiners that fell too far behind
 	DonorsLost  uint64 // crashed in a transfer
 	JoinersLost uint64
+	Outdated    uint64 // directives that came after newer ones
+	Deposed     uint64 // of those: of a registry process before the last
 	Missed      uint64 // members that had to start over
 	Resumed     uint64 // links that went on over another connection
 	DeadLinks   uint64
@@ -60,6 +62,8 @@ func (c *Counts) Add(d *Counts) {
 		{&c.DonorsLost, &d.DonorsLost},
 		{&c.JoinersLost, &d.JoinersLost},
 		{&c.Missed, &d.Missed},
+		{&c.Outdated, &d.Outdated},
+		{&c.Deposed, &d.Deposed},
 		{&c.Resumed, &d.Resumed},
 		{&c.DeadLinks, &d.DeadLinks},
 		{&c.Lapses, &d.Lapses},

@@ -41,6 +41,10 @@ func (r *replica) directed(d membership.Directive) {
 	}
 	state := &r.directive
 	if state.known && d.Revision < state.latest.Revision {
+		r.w.counts.Outdated++
+		if d.Revision>>32 < state.latest.Revision>>32 {
+			r.w.counts.Deposed++
+		}
 		return
 	}
 	state.latest, state.known = d, true

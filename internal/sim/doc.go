@@ -11,7 +11,7 @@
 // From the command line:
 //
 //	go test ./internal/sim                            some hundred seeds
-//	go test ./internal/sim -run TestSeeds -seed N     one seed, with its trace
+//	go test ./internal/sim -run TestSeeds -v -seed N  one seed, with its trace
 //	make sim SIMTIME=10m SIMFROM=1                    seeds on all cores, then every planted bug
 //
 // # What is real

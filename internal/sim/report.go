@@ -29,6 +29,8 @@ func Report(c *Counts, seeds uint64, took time.Duration, cores int) string {
 	row("  too slow, begun anew", c.Lagged)
 	row("  donors crashed meanwhile", c.DonorsLost)
 	row("  joiners crashed meanwhile", c.JoinersLost)
+	row("directives outdated", c.Outdated)
+	row("  by another registry process", c.Deposed)
 	row("members that missed a view", c.Missed)
 	row("links resumed", c.Resumed)
 	row("links dead until the next view", c.DeadLinks)
@@ -54,7 +56,7 @@ func Missing(c *Counts) []string {
 		"exclusion of a node that runs": c.Exclusions, "joiner too slow": c.Lagged, "donor crashed in a transfer": c.DonorsLost,
 		"joiner crashed in a transfer": c.JoinersLost, "link resumed": c.Resumed, "dead link": c.DeadLinks, "lease run out": c.Lapses,
 		"session lost": c.Lost, "new generation": c.Generations, "write repeated": c.Repeats, "unknown outcome": c.Unknown,
-		"audit": c.Audits, "node that left": c.Left,
+		"audit": c.Audits, "directive of a deposed registry": c.Deposed, "node that left": c.Left,
 	} {
 		if n == 0 {
 			missing = append(missing, name)
