@@ -72,7 +72,7 @@ func drawTraits(r *rand.Rand, o Options) traits {
 		t.drift = pick(r, 0.001, 0.02, 0.1)
 	}
 	if r.IntN(8) == 0 {
-		t.minMembers = 2
+		t.minMembers = 2 + r.IntN(2)
 	}
 	t.sessionTTL, t.tick, t.audit = 60*time.Second, t.detection/2, t.detection*pick(r, time.Duration(2), 5)
 	if r.IntN(6) == 0 {
