@@ -229,14 +229,24 @@ func (c *conn) reset() {
 	}
 }
 
+// keepAlive is after how many detection times a system gives a connection up whose
+// other end is silent.
+const keepAlive = 20
+
 // die is the end of the process at one end: what it has sent arrives up to some
-// point. Without a word the other end does not learn of it.
+// point. Without a word the other end learns of it much later, from its system.
 func (c *conn) die(by int, word bool) {
 	c.ends[by].closed = true
 	c.tear(1 - by)
-	if word && !c.ends[1-by].closed {
-		c.push(1-by, item{fin: true})
+	silence := time.Duration(0)
+	if !word {
+		silence = keepAlive * c.w.traits.detection
 	}
+	c.w.after(silence, func() {
+		if !c.ends[1-by].closed {
+			c.push(1-by, item{fin: true})
+		}
+	})
 }
 
 // addConn and dropConn keep a process's list of its connections.
