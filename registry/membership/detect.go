@@ -118,7 +118,7 @@ func (g *Group) cutLinks(members []Member, out map[uint64]string) map[link]struc
 		// link that is back but not reported yet.
 		for _, p := range g.nodes[m.Incarnation].report.Peers {
 			theirs, ok := rank[p.Incarnation]
-			if ok && theirs != mine && p.Silent >= g.state.Settings.Detection {
+			if ok && theirs != mine && p.Silent >= g.state.Settings.Detection && !g.owesNothing(p.Incarnation, m.Incarnation) {
 				l := link{min(mine, theirs), max(mine, theirs)}
 				if planted.On(planted.ReportsOneWay) {
 					l = link{mine, theirs} // of which the second is counted
@@ -128,6 +128,14 @@ func (g *Group) cutLinks(members []Member, out map[uint64]string) map[link]struc
 		}
 	}
 	return links
+}
+
+// owesNothing tells whether a member is wedged for the attempt under way, which
+// the other is not in: the one answers nothing more in their view, and the other,
+// who does not hear of the attempt, takes that for silence.
+func (g *Group) owesNothing(wedged, other uint64) bool {
+	a := g.state.Attempt
+	return a != nil && a.View.Has(wedged) && !a.View.Has(other) && g.nodes[wedged].wedgedFor(a.View.ID)
 }
 
 // inDoubt tells whether a node has missed heartbeats, but not yet for the
