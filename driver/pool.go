@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -215,7 +217,7 @@ func (p *pool) connect() {
 		if p.settle(conn, server, err) {
 			return
 		}
-		_ = sleep(p.ctx, backoff(failures)) // the next round sees that the pool is closed
+		_ = sleep(p.ctx, session.Backoff(failures, rand.Float64())) // the next round sees that the pool is closed
 	}
 }
 

@@ -48,9 +48,10 @@ var policy = map[string]rule{
 	"registry/membership": {std: pureTimed, ours: []string{"internal/planted"}},
 
 	// What applications import: these packages, and the standard library.
-	"internal/wire":   {std: whole},
-	"internal/client": {std: whole, ours: []string{"internal/wire"}},
-	"driver":          {std: whole, ours: []string{"internal/client", "internal/wire"}},
+	"internal/wire":    {std: whole},
+	"internal/client":  {std: whole, ours: []string{"internal/wire"}},
+	"internal/session": {std: pureTimed, ours: []string{"internal/planted", "internal/wire"}},
+	"driver":           {std: whole, ours: []string{"internal/client", "internal/session", "internal/wire"}},
 
 	// The parts of a node.
 	"internal/store": {
@@ -59,7 +60,7 @@ var policy = map[string]rule{
 		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
 	},
 	"internal/nbio":             {std: whole},
-	"internal/transport/stream": {std: whole},
+	"internal/transport/stream": {std: whole, ours: []string{"internal/planted"}},
 	"internal/transport": {
 		std:  whole,
 		ours: []string{"internal/nbio", "internal/planted", "internal/transport/stream", "internal/wire", "isis"},
@@ -88,9 +89,14 @@ var policy = map[string]rule{
 	},
 	"internal/history": {std: whole, ours: []string{"internal/wire"}, outside: []string{"github.com/zeebo/xxh3"}},
 	"internal/sim": {
-		std:  whole,
-		ours: []string{"internal/history", "internal/planted", "internal/store", "internal/wire", "isis", "registry/membership"},
+		std: whole,
+		ours: []string{
+			"internal/lease", "internal/planted", "internal/session", "internal/store", "internal/transport",
+			"internal/transport/stream", "internal/wire", "isis", "registry/membership",
+		},
+		outside: []string{"github.com/anishathalye/porcupine"},
 	},
+	"internal/sim/core": {std: whole, ours: []string{"internal/planted", "isis"}},
 	"bench/check": {
 		std:     whole,
 		ours:    []string{"internal/history", "internal/planted", "internal/wire"},
