@@ -194,5 +194,5 @@ func tellView(conn net.Conn) {
 		return
 	}
 	const view = `{"group":"1","generation":"1","view":{"id":"1","members":[{"id":"a","clientAddr":"a:1"},{"id":"b","clientAddr":"b:1"}]}}`
-	fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(view), view)
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(view), view)
 }

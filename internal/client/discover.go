@@ -48,7 +48,9 @@ func discover(ctx context.Context, addr string, o Options) (View, error) {
 	// A view is asked for rarely, so no connection is kept, and no proxy is
 	// asked for what stands beside us. Left to itself the transport would go on
 	// dialling, for a connection that nobody wants, when the context has ended.
-	dial := func(_ context.Context, network, addr string) (net.Conn, error) { return o.DialContext(ctx, network, addr) }
+	dial := func(_ context.Context, network, addr string) (net.Conn, error) {
+		return o.DialContext(ctx, network, addr)
+	}
 	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/v1/view", nil)
 	if err != nil {
