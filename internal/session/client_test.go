@@ -3,6 +3,7 @@ package session_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/session"
@@ -277,9 +278,9 @@ func (c *client) check() error {
 	for len(c.late) > 0 {
 		c.arrive()
 	}
-	for number, times := range c.group.executed {
-		if times != 1 {
-			return fmt.Errorf("write %d was executed %d times", number, times)
+	for _, number := range slices.Sorted(maps.Keys(c.group.executed)) {
+		if times := c.group.executed[number]; times != 1 {
+			return fmt.Errorf("write %d was not executed once, but %d times", number, times)
 		}
 	}
 	for _, w := range c.ended {
