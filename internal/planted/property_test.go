@@ -18,7 +18,10 @@ func TestPlantedComplaint(t *testing.T) {
 	}{
 		{"passes", func(testing.TB) {}, ""},
 		{"error", func(t testing.TB) { t.Errorf("first"); t.Errorf("second") }, "first"},
-		{"fatal", func(t testing.TB) { t.Fatalf("first"); t.Errorf("second") }, "first"},
+		{"fatal", func(t testing.TB) {
+			defer t.Errorf("second")
+			t.Fatalf("first")
+		}, "first"},
 		{"fail now", func(t testing.TB) { t.FailNow() }, "failed"},
 		{"panic", func(testing.TB) { panic("first") }, "panic: first"},
 	} {
