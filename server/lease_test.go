@@ -106,3 +106,22 @@ func TestLeaseRunsOut(t *testing.T) {
 		t.Errorf("status with a lease: %+v", s)
 	}
 }
+
+// A node whose loop is stuck stops answering reads when its lease runs out, on
+// connections that are served without the loop.
+func TestStuckLoopServesNobody(t *testing.T) {
+	g := newGroup(t, fast())
+	g.startAll(2)
+	g.client("n1").set("k", "v")
+	before := g.nodes["n2"].current.Load()
+	local, remote := g.connect("n2"), g.dial("n2")
+	release := g.hold("n2")
+	for name, conn := range map[string]wire.Conn{"local": local, "remote": remote} {
+		eventually(t, name+" reads are refused", func() bool {
+			reply, err := conn.Get(t.Context(), "k", 0, false)
+			return err == nil && reply.Status == wire.StatusUnavailable
+		})
+	}
+	release()
+	g.returned("n2", before)
+}
