@@ -28,6 +28,9 @@ const (
 	setUpTimeout = 60 * time.Second
 )
 
+// loadBegins is what people are told when the variables are loaded.
+const loadBegins = "the load begins"
+
 // ErrInterrupted says that the context ended before there was a group under
 // load, and anything to report.
 var ErrInterrupted = errors.New("bench: interrupted before anything was measured")
@@ -231,6 +234,7 @@ func (r *run) load(ctx context.Context) error {
 	}
 	r.prepared = true
 
+	r.env.notice(loadBegins)
 	begin := r.clock.now()
 	r.watch.begun(begin)
 	r.plan = schedule{

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -97,7 +99,8 @@ func TestRealTarget(t *testing.T) {
 			t.Log("stopping the group, of which one was killed:", err)
 		}
 	})
-	env := Env{Notices: t.Output()}
+	began := &awaited{to: t.Output(), text: loadBegins, seen: make(chan struct{})}
+	env := Env{Notices: began}
 	start := func(name string, args ...string) string {
 		addr, err := p.run(t.Context(), env, name, args...)
 		if err != nil {
@@ -120,6 +123,11 @@ func TestRealTarget(t *testing.T) {
 	go func() {
 		defer enough()
 		happened <- func() error {
+			select {
+			case <-began.seen:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 			members := &membership{addrs: addrs}
 			if _, err := p.run(ctx, env, "n5", "node", "n5", registry); err != nil {
 				return err
@@ -151,6 +159,21 @@ func TestRealTarget(t *testing.T) {
 	if err != nil || !r.Pass || r.Errors > 0 || !r.Interrupted {
 		t.Fatalf("error %v, report %+v", err, r)
 	}
+}
+
+// awaited passes on what is written, and tells when a text was among it.
+type awaited struct {
+	to   io.Writer
+	text string
+	once sync.Once
+	seen chan struct{} // closed then
+}
+
+func (a *awaited) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), a.text) {
+		a.once.Do(func() { close(a.seen) })
+	}
+	return a.to.Write(b)
 }
 
 // waitForMembers waits until the group consists of nodes with these names.

@@ -178,7 +178,7 @@ func (c *caller) write(cmd wire.Command) wire.Reply {
 		cmd.Session, cmd.Seq, cmd.Floor = c.session, c.seq, c.seq
 	}
 	reply, err := c.conn.Write(c.t.Context(), c.seen, cmd)
-	for err == nil && again(reply.Status) && cmd.Op != wire.OpOpenSession {
+	for err == nil && again(reply.Status) {
 		reply, err = c.conn.Write(c.t.Context(), c.seen, cmd)
 	}
 	if err != nil || reply.Status != wire.StatusOK {

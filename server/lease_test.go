@@ -113,7 +113,6 @@ func TestStuckLoopServesNobody(t *testing.T) {
 	g := newGroup(t, fast())
 	g.startAll(2)
 	g.client("n1").set("k", "v")
-	before := g.nodes["n2"].current.Load()
 	local, remote := g.connect("n2"), g.dial("n2")
 	release := g.hold("n2")
 	for name, conn := range map[string]wire.Conn{"local": local, "remote": remote} {
@@ -123,5 +122,5 @@ func TestStuckLoopServesNobody(t *testing.T) {
 		})
 	}
 	release()
-	g.returned("n2", before)
+	eventually(t, "it serves again, as the same incarnation or the next", func() bool { return g.nodes["n2"].Status().Serves })
 }
