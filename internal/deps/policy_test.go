@@ -58,6 +58,7 @@ var policy = map[string]rule{
 		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
 	},
 	"internal/nbio":             {std: whole},
+	"internal/netfault":         {std: whole},
 	"internal/transport/stream": {std: whole},
 	"internal/transport": {
 		std:  whole,
