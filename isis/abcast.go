@@ -19,7 +19,7 @@ func (n *Node) stepView(from MemberID, m *Message) error {
 			return n.keep(from, m)
 		}
 	}
-	if m.View < n.view.ID || n.phase != Normal {
+	if m.View < n.view.ID || n.phase != Normal && !n.vouchesWhileWedged(m) {
 		return nil // of a view that is over, or that is being flushed
 	}
 	rank := n.view.Rank(from)
@@ -33,6 +33,10 @@ func (n *Node) stepView(from MemberID, m *Message) error {
 		return n.proposal(rank, from, m)
 	case KindFinal:
 		return n.final(rank, from, m)
+	case KindProbe:
+		return n.probe(from, m)
+	case KindVouch:
+		return n.vouch(rank, from, m)
 	default:
 		return n.ack(rank, from, m)
 	}

@@ -133,6 +133,8 @@ func (n *Node) enter(v View) {
 	n.stability = newStability(n.self, size)
 	n.answered = make([]uint64, size)
 	n.proposed = make([]uint64, size)
+	n.probed = 0
+	n.vouched = make([]uint64, size)
 	n.queue.clear()
 	n.unstable = nil
 	n.nextSeq = 1

@@ -105,6 +105,8 @@ type Node struct {
 	unfinished int      // own messages that await PROPOSALs
 	answered   []uint64 // by rank: seq of the last own message it has answered
 	proposed   []uint64 // by rank: its last proposal for an own message
+	probed     uint64   // number of the last probe
+	vouched    []uint64 // by rank: number of the last probe it has answered
 	unstable   []*entry // agreed delivery: delivered, not known to be held by all
 	free       []*entry
 
@@ -231,7 +233,7 @@ func (n *Node) Step(from MemberID, m *Message) error {
 		return nil
 	}
 	switch m.Kind {
-	case KindPropose, KindProposal, KindFinal, KindAck:
+	case KindPropose, KindProposal, KindFinal, KindAck, KindProbe, KindVouch:
 		return n.stepView(from, m)
 	case KindFlushState, KindCut, KindCutAck:
 		return n.stepFlush(from, m)

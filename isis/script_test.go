@@ -21,6 +21,7 @@ import (
 //	deliver all              delivers everything, link by link
 //	turn n1                  ends a turn
 //	acks n1                  sends the acknowledgements that wait for company
+//	probe n1 3, vouched n1   sends probe 3; the last probe that all others have answered
 //	crash n1                 stops n1; what it has sent can still be delivered
 //	lose n1 n2               loses what n1, which has crashed, has sent to n2
 //	attempt 2 base=1 leader=n2 n2 n3   names an attempt; it becomes known by wedge
@@ -100,6 +101,11 @@ func (s *script) run(d *datadriven.TestData) {
 	case "acks":
 		s.find(names[0]).node.SendAcks()
 		s.turn(s.find(names[0]), false)
+	case "probe":
+		s.find(names[0]).node.Probe(number(names[1]))
+		s.turn(s.find(names[0]), false)
+	case "vouched":
+		s.printf("%d\n", s.find(names[0]).node.Vouched())
 	case "state":
 		for _, name := range names {
 			s.out.WriteString(s.state(s.find(name)))
@@ -321,7 +327,7 @@ func (s *script) joiner(cmd string, names []string) {
 func (s *script) inject(d *datadriven.TestData, names []string) {
 	from, to := s.find(names[0]), s.find(names[1])
 	m := Message{View: 1, Count: 1}
-	for kind := range Kind(10) {
+	for kind := range Kind(12) {
 		if kind.String() == names[2] {
 			m.Kind = kind
 			break

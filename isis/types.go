@@ -37,19 +37,21 @@ type Kind uint8
 
 // The kinds of messages between members. Their numbers are part of the protocol.
 const (
-	KindPropose    Kind = 1 // sender to all: View, Seq, Priority (own proposal), Count, Payload
-	KindProposal   Kind = 2 // receiver to sender: View, Seq, Priority
-	KindFinal      Kind = 3 // sender to all: View, Seq, Priority
-	KindAck        Kind = 4 // to all: View, Acks: by rank of the sender, the highest Seq up to which every FINAL is held
-	KindFlushState Kind = 5 // survivor to leader: View is the attempt's id; State
-	KindCut        Kind = 6 // leader to members: View is the attempt's id; Cut
-	KindCutAck     Kind = 7 // member to leader: View is the attempt's id
-	KindCommit     Kind = 8 // member to members: View is committed
+	KindPropose    Kind = 1  // sender to all: View, Seq, Priority (own proposal), Count, Payload
+	KindProposal   Kind = 2  // receiver to sender: View, Seq, Priority
+	KindFinal      Kind = 3  // sender to all: View, Seq, Priority
+	KindAck        Kind = 4  // to all: View, Acks: by rank of the sender, the highest Seq up to which every FINAL is held
+	KindFlushState Kind = 5  // survivor to leader: View is the attempt's id; State
+	KindCut        Kind = 6  // leader to members: View is the attempt's id; Cut
+	KindCutAck     Kind = 7  // member to leader: View is the attempt's id
+	KindCommit     Kind = 8  // member to members: View is committed
+	KindProbe      Kind = 9  // member to all: View, Seq (number of the probe): are you in the view, and not wedged?
+	KindVouch      Kind = 10 // member to who probed: View, Seq: I am
 )
 
 // String returns the name that the literature gives the message.
 func (k Kind) String() string {
-	names := [...]string{"?", "PROPOSE", "PROPOSAL", "FINAL", "ACK", "FLUSH-STATE", "CUT", "CUT-ACK", "COMMIT"}
+	names := [...]string{"?", "PROPOSE", "PROPOSAL", "FINAL", "ACK", "FLUSH-STATE", "CUT", "CUT-ACK", "COMMIT", "PROBE", "VOUCH"}
 	if int(k) >= len(names) {
 		return names[0]
 	}

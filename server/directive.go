@@ -130,11 +130,10 @@ func (r *replica) entered(v isis.View) {
 		}
 	}
 	r.beat.entered, r.beat.accused = time.Now(), nil
+	r.post(r.probe) // in the next turn, which takes it along
 	r.clock.enter(v.Rank(r.self) == 0)
 	r.linkPeers()
-	if !r.serving.Swap(true) {
-		close(r.joined)
-	}
+	r.serving.Store(true)
 }
 
 func memberNames(members []isis.MemberID) []string {

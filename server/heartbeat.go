@@ -17,13 +17,19 @@ import (
 type heartbeat struct {
 	last     time.Time
 	told     beatNews
-	outgoing chan *registrypb.HeartbeatRequest // the newest only
+	outgoing chan sentBeat // the newest only
 
 	oldest   uint64 // own message that awaited PROPOSALs at the last look
 	since    time.Time
 	awaiting []isis.MemberID
 	entered  time.Time       // the view
 	accused  map[uint64]bool // by incarnation: broke the protocol in this view
+}
+
+// sentBeat is a heartbeat, and when the loop sent it, by uptime.
+type sentBeat struct {
+	req *registrypb.HeartbeatRequest
+	at  time.Duration
 }
 
 // timing is what a registry that is started again may change for nodes that run.
@@ -82,6 +88,7 @@ func (r *replica) beatIfNews() {
 // it has not taken yet.
 func (r *replica) sendBeat(now time.Time) {
 	b := &r.beat
+	at := uptime()
 	b.last, b.told = now, r.beatNews()
 	req := &registrypb.HeartbeatRequest{
 		Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
@@ -94,7 +101,7 @@ func (r *replica) sendBeat(now time.Time) {
 	case <-b.outgoing:
 	default:
 	}
-	b.outgoing <- req
+	b.outgoing <- sentBeat{req: req, at: at}
 }
 
 // peersHeard tells since when each peer is silent: nothing came from it, or it
@@ -146,6 +153,8 @@ func (r *replica) pulse(ctx context.Context) {
 		r.post(func() {
 			now := time.Now()
 			r.pulsed = now
+			r.lapseIfDue()
+			r.probeIfDue()
 			r.expireReads(now)
 			r.expireWrites(now)
 			r.orderTime(now)
@@ -167,19 +176,19 @@ func (r *replica) pulse(ctx context.Context) {
 func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
 	var trouble registryTrouble
 	for {
-		var req *registrypb.HeartbeatRequest
+		var beat sentBeat
 		select {
 		case <-ctx.Done():
 			return
-		case req = <-r.beat.outgoing:
+		case beat = <-r.beat.outgoing:
 		}
 		callCtx, cancel := context.WithTimeout(ctx, r.detection())
-		d, err := client.Heartbeat(callCtx, req)
+		d, err := client.Heartbeat(callCtx, beat.req)
 		cancel()
 		switch {
 		case err == nil:
 			trouble.over(r.log)
-			r.post(func() { r.directed(d) })
+			r.post(func() { r.vouched(d, beat); r.directed(d) })
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, registry.ErrOtherGeneration):

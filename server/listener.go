@@ -105,6 +105,8 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 		return refuse(wire.StatusBadRequest, "role %d is unknown to node %s", hello.Role, n.cfg.ID)
 	case r == nil || !r.serving.Load() || hello.Role == wire.RolePeer:
 		return refuse(wire.StatusUnavailable, "node %s is not a member of its group yet: try another node, or again", n.cfg.ID)
+	case hello.Role == wire.RoleClient && !r.serves():
+		return refuse(wire.StatusUnavailable, "node %s is cut off from its group or waits for a new view, and serves nobody meanwhile: try another node, or again", n.cfg.ID)
 	case r.leaving.Load():
 		return refuse(wire.StatusUnavailable, "node %s is leaving its group: try another node", n.cfg.ID)
 	case hello.Role == wire.RoleClient && r.clients.len() >= n.cfg.MaxConns:

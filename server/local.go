@@ -20,7 +20,7 @@ var errLocalClosed = errors.New("server: the embedded node has stopped")
 
 // Get reads at or after position, as wire.Conn says.
 func (c localConn) Get(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
-	if !c.r.serving.Load() {
+	if !c.r.serves() {
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
 	if !strong {
@@ -75,7 +75,7 @@ var calls = sync.Pool{New: func() any {
 
 // Write orders a command and waits for its delivery at this node.
 func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.Reply, error) {
-	if !c.r.serving.Load() || c.r.leaving.Load() {
+	if c.r.leaving.Load() || !c.r.serves() {
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
 	if !mayWrite(cmd.Op) {

@@ -30,10 +30,11 @@ func (c *ordinalClock) enter(first bool) {
 }
 
 // orderTime puts into the order what is due. A tick counts for one interval at
-// most, however late it comes, so that a stall of the group expires nobody.
+// most, however late it comes, and none is ordered without a lease, so that a
+// stall of the group expires nobody.
 func (r *replica) orderTime(now time.Time) {
 	c := &r.clock
-	if !c.first || r.core.Phase() != isis.Normal {
+	if !c.first || r.core.Phase() != isis.Normal || !r.serves() {
 		return
 	}
 	if since := now.Sub(c.ticked); since >= c.tick && !c.ordering {

@@ -78,6 +78,10 @@ func (r *replica) read(p *parkedRead) {
 		r.finish(p, wire.Reply{Status: p.status})
 		return
 	}
+	if !r.serves() {
+		r.finish(p, wire.Reply{Status: wire.StatusUnavailable})
+		return
+	}
 	r.finish(p, getReply(r.state.Load().Get(p.key)))
 }
 

@@ -38,10 +38,10 @@ type replica struct {
 	clients    clientSet
 
 	state    atomic.Pointer[store.Store] // replaced while the node observes only
-	serving  atomic.Bool                 // in a view: reads and writes are taken
+	serving  atomic.Bool                 // in a view: reads and writes are taken, with a lease
 	leaving  atomic.Bool                 // takes no new writes
 	waitsFor atomic.Pointer[string]      // why it is no member yet, for people; nil: nothing is known
-	joined   chan struct{}               // closed when it serves for the first time
+	joined   chan struct{}               // closed when it serves, in a view and with a lease, for the first time
 	ended    chan struct{}               // closed when the replica has ended
 	reason   error                       // why; set before ended is closed
 
@@ -60,6 +60,7 @@ type replica struct {
 	audits    audits
 	failed    error // the turn ends with the replica
 
+	tenure     tenure
 	directive  directiveState
 	beat       heartbeat
 	observer   observer

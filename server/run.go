@@ -183,7 +183,7 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 		}),
 		directive: directiveState{members: map[uint64]*registrypb.Member{}, successor: d},
 		beat: heartbeat{
-			outgoing: make(chan *registrypb.HeartbeatRequest, 1),
+			outgoing: make(chan sentBeat, 1),
 		},
 		clock: ordinalClock{
 			tick:  time.Duration(settings.GetTickMs()) * time.Millisecond,

@@ -21,7 +21,8 @@ type Status struct {
 	Members     []MemberStatus `json:"members"`
 	Position    uint64         `json:"position,string"`
 	Clients     int            `json:"clients"`
-	Queue       int            `json:"queue"` // commands that wait, and messages held back
+	Queue       int            `json:"queue"`  // commands that wait, and messages held back
+	Serves      bool           `json:"serves"` // in a view and with a lease: clients are served
 }
 
 // MemberStatus is a member of the view, by rank.
@@ -39,7 +40,7 @@ func (r *replica) status() Status {
 		ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
 		Phase: r.core.Phase().String(), Delivery: "safe", View: r.core.View().ID, Rank: r.core.Rank(),
 		Members: []MemberStatus{}, Position: r.core.Position(), Clients: r.clients.len(),
-		Queue: r.core.Pending() + r.core.HeldBack(),
+		Queue: r.core.Pending() + r.core.HeldBack(), Serves: r.serves(),
 	}
 	if r.settings.GetAgreedDelivery() {
 		s.Delivery = "agreed"

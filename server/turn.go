@@ -53,10 +53,10 @@ func (r *replica) turn(work *inbox) {
 	for _, call := range work.calls {
 		call()
 	}
-	leaving := r.leaving.Load()
+	refuses := len(work.commands) > 0 && (r.leaving.Load() || !r.serves())
 	for i := range work.commands {
 		c := &work.commands[i]
-		if leaving {
+		if refuses {
 			r.released += c.end - c.start
 			r.answer(c.waiter, wire.Result{Status: wire.StatusUnavailable})
 			continue
@@ -116,6 +116,7 @@ func (r *replica) advance() {
 	for i := range ready.Entered {
 		r.entered(ready.Entered[i])
 	}
+	r.renew()
 	r.wake()
 	r.armAckTimer()
 	r.beatIfNews()

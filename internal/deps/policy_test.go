@@ -44,6 +44,7 @@ var policy = map[string]rule{
 	// The pure core.
 	"internal/planted":    {std: pure},
 	"isis":                {std: pure, ours: []string{"internal/planted"}},
+	"internal/lease":      {std: pureTimed, ours: []string{"internal/planted"}},
 	"registry/membership": {std: pureTimed, ours: []string{"internal/planted"}},
 
 	// What applications import: these packages, and the standard library.
@@ -81,7 +82,7 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/nbio", "internal/planted", "internal/store", "internal/transport",
+			"internal/lease", "internal/nbio", "internal/planted", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},

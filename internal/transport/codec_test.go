@@ -35,13 +35,15 @@ func genEntries() *rapid.Generator[[]isis.Entry] {
 func genMessage() *rapid.Generator[isis.Message] {
 	return rapid.Custom(func(t *rapid.T) isis.Message {
 		u64 := func(name string) uint64 { return rapid.Uint64().Draw(t, name) }
-		m := isis.Message{Kind: isis.Kind(rapid.IntRange(1, 8).Draw(t, "kind")), View: u64("view")}
+		m := isis.Message{Kind: isis.Kind(rapid.IntRange(1, 10).Draw(t, "kind")), View: u64("view")}
 		switch m.Kind {
 		case isis.KindPropose:
 			m.Seq, m.Priority = u64("seq"), u64("priority")
 			m.Count, m.Payload = rapid.Uint32().Draw(t, "count"), genPayload().Draw(t, "payload")
 		case isis.KindProposal, isis.KindFinal:
 			m.Seq, m.Priority = u64("seq"), u64("priority")
+		case isis.KindProbe, isis.KindVouch:
+			m.Seq = u64("seq")
 		case isis.KindAck:
 			m.Acks = rapid.SliceOfN(rapid.Uint64(), 0, 9).Draw(t, "acks")
 		case isis.KindFlushState:
@@ -84,7 +86,7 @@ func TestDecodeRefuses(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"nothing":                 nil,
 		"kind 0":                  {0, 1},
-		"kind 9":                  {9, 1},
+		"kind 11":                 {11, 1},
 		"no view":                 {8},
 		"something behind":        {8, 1, 0},
 		"a number in long form":   {8, 0x81, 0},
@@ -109,7 +111,7 @@ func TestEncodePanicsOnWhatNobodyCouldDecode(t *testing.T) {
 			t.Fatal("it does not")
 		}
 	}()
-	AppendMessage(nil, &isis.Message{Kind: 9})
+	AppendMessage(nil, &isis.Message{Kind: 11})
 }
 
 func FuzzDecodeMessage(f *testing.F) {
@@ -126,6 +128,7 @@ func FuzzDecodeMessage(f *testing.F) {
 		}}},
 		{Kind: isis.KindCutAck, View: 1},
 		{Kind: isis.KindCommit, View: 1},
+		{Kind: isis.KindProbe, View: 1, Seq: 1},
 	} {
 		f.Add(AppendMessage(nil, &m))
 	}
