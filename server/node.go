@@ -55,6 +55,16 @@ type Node struct {
 //   - the context's error: the node did not become a member in time;
 //   - errors of the network and of files, of the listener and the directory.
 func Start(ctx context.Context, cfg Config) (*Node, error) {
+	n, err := start(ctx, cfg)
+	if err != nil && cfg.Listener != nil {
+		if closeErr := cfg.Listener.Close(); !errors.Is(closeErr, net.ErrClosed) {
+			err = errors.Join(err, closeErr)
+		}
+	}
+	return n, err
+}
+
+func start(ctx context.Context, cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -63,13 +73,15 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := registry.Dial(cfg.Registry)
+	client, err := registry.DialThrough(cfg.Registry, cfg.Dial)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: Registry: %w", ErrConfig, err), ident.close())
 	}
-	listener, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: Listen: %w", ErrConfig, err), ident.close())
+	listener := cfg.Listener
+	if listener == nil {
+		if listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+			return nil, errors.Join(fmt.Errorf("%w: Listen: %w", ErrConfig, err), ident.close())
+		}
 	}
 	if cfg.Advertise == "" {
 		if cfg.Advertise, err = advertised(listener.Addr(), cfg.Registry); err != nil {

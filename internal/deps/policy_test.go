@@ -60,6 +60,7 @@ var policy = map[string]rule{
 		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
 	},
 	"internal/nbio":             {std: whole},
+	"internal/netfault":         {std: whole},
 	"internal/transport/stream": {std: whole, ours: []string{"internal/planted"}},
 	"internal/transport": {
 		std:  whole,
@@ -102,9 +103,10 @@ var policy = map[string]rule{
 		ours:    []string{"internal/history", "internal/planted", "internal/wire"},
 		outside: []string{"github.com/zeebo/xxh3"},
 	},
+	"bench/fault": {std: whole},
 	"bench": {
 		std:  whole,
-		ours: []string{"bench/check", "driver", "internal/client", "internal/history", "internal/planted", "internal/wire", "registry", "server"},
+		ours: []string{"bench/check", "bench/fault", "driver", "internal/client", "internal/history", "internal/netfault", "internal/planted", "internal/wire", "registry", "server"},
 		outside: []string{
 			"github.com/HdrHistogram/hdrhistogram-go", "github.com/olekukonko/tablewriter",
 			"github.com/schollz/progressbar/v3", "github.com/zeebo/xxh3", "golang.org/x/term",
