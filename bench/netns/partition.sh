@@ -42,12 +42,13 @@ host() {
 	ip -n "$(space "$name")" link set lo up
 }
 
-on() { ip netns exec "$(space "$1")" "${@:2}"; }
+# on becomes a program on a host, in a subshell whose process it then is.
+on() { exec ip netns exec "$(space "$1")" "${@:2}"; }
 
 run() {
 	local name=$1
 	shift
-	on "$name" "$@" >"$dir/$name.log" 2>&1 &
+	(on "$name" "$@") >"$dir/$name.log" 2>&1 &
 	pid[$name]=$!
 }
 
@@ -79,7 +80,7 @@ for i in 1 2 3; do
 	awaits "$dir/n$i.log" "entered view"
 done
 
-on c "$dir/dsmbench" -target "dsm://$net.11:7000,$net.12:7000,$net.13:7000" -duration 40s -clients 24 "$@" &
+(on c "$dir/dsmbench" -target "dsm://$net.11:7000,$net.12:7000,$net.13:7000" -duration 40s -clients 24 "$@") &
 pid[bench]=$!
 began=$SECONDS
 sleep 6; port n3 down
