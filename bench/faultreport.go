@@ -13,8 +13,8 @@ const recovery = time.Second
 // FaultReport is what was done to the group, and how it got over it. Times are
 // nanoseconds.
 type FaultReport struct {
-	Schedule     string     `json:"schedule"` // as --faults takes it
-	Seed         uint64     `json:"seed"`     // that a random one came from
+	Schedule     string     `json:"schedule"`    // as --faults takes it
+	Seed         uint64     `json:"seed,string"` // that a random one came from
 	Detection    int64      `json:"detection_ns"`
 	Limit        int64      `json:"limit_ns"` // of what a fault may cost
 	Faults       []FaultRow `json:"faults"`
