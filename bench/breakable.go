@@ -56,6 +56,11 @@ func startBreakable(ctx context.Context, cfg *Config, env Env, s *feeds) (system
 	return b, check.Options{Origin: origin}, nil
 }
 
+// spreadConns is how many times as many connections there are as Config.Conns says.
+// A handle stays where it went when its node was lost: the more there are, the
+// sooner a node that is back has clients again when others fail.
+const spreadConns = 4
+
 func (b *breakable) start(ctx context.Context, s *feeds) (origin uint64, err error) {
 	if b.dir, err = os.MkdirTemp("", "dsmbench-"); err != nil {
 		return 0, err
@@ -86,7 +91,7 @@ func (b *breakable) start(ctx context.Context, s *feeds) (origin uint64, err err
 	if b.follower, origin, err = follow(ctx, addrs, s, b.env, b.losses, b.serves); err != nil {
 		return 0, err
 	}
-	b.handles, err = openSpreadHandles(ctx, "dsm+registry://"+b.registry, b.nodes, b.cfg.Conns)
+	b.handles, err = openSpreadHandles(ctx, "dsm+registry://"+b.registry, b.nodes, spreadConns*b.cfg.Conns)
 	return origin, err
 }
 
@@ -224,7 +229,8 @@ func (b *breakable) whole(ctx context.Context) error {
 	}
 }
 
-// missing tells of the nodes that are to live and are no members.
+// missing tells of the nodes that are to live and are no members. Those lost by
+// themselves were told already.
 func (b *breakable) missing(members []member) (missing []error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -233,7 +239,7 @@ func (b *breakable) missing(members []member) (missing []error) {
 		is := slices.ContainsFunc(members, func(m member) bool {
 			return m.ID == s.name && m.ClientAddr == s.child.addr && b.knows(m.Incarnation)
 		})
-		if s.wanted && !is {
+		if lost := s.child.isGone() && !s.child.doomed.Load(); s.wanted && !is && !lost {
 			missing = append(missing, errors.Join(fmt.Errorf("%s is not back in the group", s.name), s.trouble))
 		}
 	}

@@ -13,13 +13,15 @@ const recovery = time.Second
 // FaultReport is what was done to the group, and how it got over it. Times are
 // nanoseconds.
 type FaultReport struct {
-	Schedule     string     `json:"schedule"` // as --faults takes it
-	Seed         uint64     `json:"seed"`     // that a random one came from
+	Schedule     string     `json:"schedule"`    // as --faults takes it
+	Seed         uint64     `json:"seed,string"` // that a random one came from
 	Detection    int64      `json:"detection_ns"`
 	Limit        int64      `json:"limit_ns"` // of what a fault may cost
 	Faults       []FaultRow `json:"faults"`
 	WithoutWrite int64      `json:"longest_without_write_ns"` // in the whole time that counts
 	WithoutRead  int64      `json:"longest_without_read_ns"`
+	Surprises    int64      `json:"unexpected_errors"` // that clients saw, and that were not for want of time
+	Surprise     string     `json:"unexpected_error,omitempty"`
 	Verdict      string     `json:"verdict"`
 	Seconds      []Second   `json:"per_second"`
 }
@@ -44,6 +46,7 @@ func (r *run) faultReport() *FaultReport {
 	rep := &FaultReport{
 		Schedule: r.injector.schedule.String(), Seed: r.cfg.Seed,
 		Detection: int64(detection), Limit: int64(limit), Seconds: o.seconds,
+		Surprises: o.surprises, Surprise: o.surprise,
 	}
 	without := func(from, to int64) (write, read int64) {
 		if r.cfg.hasWrites() {
@@ -116,6 +119,9 @@ func (f *FaultReport) failures() (list []string) {
 		if row.Error != "" {
 			list = append(list, fmt.Sprintf("%s: %s", row.Fault, row.Error))
 		}
+	}
+	if f.Surprises > 0 {
+		list = append(list, fmt.Sprintf("%s that no fault excuses, such as: %s", count(int(f.Surprises), "error"), f.Surprise))
 	}
 	return list
 }

@@ -1,8 +1,12 @@
 package bench
 
 import (
+	"cmp"
+	"errors"
 	"sort"
 	"time"
+
+	"github.com/seed-8247e700/dsm/driver"
 )
 
 // leastSilence is the shortest time without an answer that is kept track of.
@@ -12,6 +16,9 @@ const leastSilence = 50 * time.Millisecond
 type outages struct {
 	writes, reads pulse
 	seconds       []Second
+
+	surprises int64  // errors that no fault excuses
+	surprise  string // the first
 }
 
 // Second is what ended in one second of the time that counts.
@@ -24,6 +31,10 @@ type Second struct {
 // add takes an operation, in the order in which they ended. One that failed for no
 // fault of its own is none that succeeded.
 func (o *outages) add(r *record) {
+	if r.err != nil && !excused(r.err) {
+		o.surprises++
+		o.surprise = cmp.Or(o.surprise, r.err.Error())
+	}
 	if !r.counts || r.op.End < r.from || r.op.End > r.until {
 		return
 	}
@@ -41,6 +52,12 @@ func (o *outages) add(r *record) {
 		s.Writes++
 		o.writes.beat(r.op.End)
 	}
+}
+
+// excused reports whether an error says that time was up, and nothing else.
+// Whatever else goes wrong the driver tries again.
+func excused(err error) bool {
+	return errors.Is(err, driver.ErrOutcomeUnknown) || errors.Is(err, driver.ErrUnavailable)
 }
 
 // pulse has the silences between successes.

@@ -243,7 +243,14 @@ func (r *run) load(ctx context.Context) error {
 		return err
 	}
 	r.prepared = true
+	late := time.AfterFunc(r.cfg.Warmup+r.cfg.Duration+graceTimeout, tooLate)
+	defer late.Stop()
+	r.underLoad(ctx)
+	return nil
+}
 
+// underLoad has the clients do what the Config says, and faults happen.
+func (r *run) underLoad(ctx context.Context) {
 	r.env.notice(loadBegins)
 	begin := r.clock.now()
 	r.watch.begun(begin)
@@ -253,8 +260,6 @@ func (r *run) load(ctx context.Context) error {
 		end:   begin + int64(r.cfg.Warmup) + int64(r.cfg.Duration),
 		rate:  r.cfg.Rate,
 	}
-	late := time.AfterFunc(r.cfg.Warmup+r.cfg.Duration+graceTimeout, tooLate)
-	defer late.Stop()
 	standing := func() string { return "" }
 	if r.injector != nil {
 		r.injector.start(r.plan.count, r.plan.end)
@@ -274,7 +279,6 @@ func (r *run) load(ctx context.Context) error {
 		r.interrupted = true
 		r.plan.end = min(r.plan.end, r.clock.now())
 	}
-	return nil
 }
 
 func (r *run) everyClient(f func(*worker)) {

@@ -72,12 +72,21 @@ func TestRealGroups(t *testing.T) {
 			dir := t.TempDir()
 			cfg.HistoryFile, cfg.DeliveryLogDir = filepath.Join(dir, "history"), filepath.Join(dir, "logs")
 			passes(t, cfg)
-			out, err := exec.Command(checker, cfg.HistoryFile, cfg.DeliveryLogDir).CombinedOutput()
-			if err != nil || !strings.Contains(string(out), fmt.Sprintf("%d nodes", cfg.Nodes)) {
-				t.Errorf("the second opinion: %v: %s", err, out)
+			if out := secondOpinion(t, checker, &cfg); !strings.Contains(out, fmt.Sprintf("%d nodes", cfg.Nodes)) {
+				t.Errorf("the second opinion: %s", out)
 			}
 		})
 	}
+}
+
+// secondOpinion has the checker look at the files of a run.
+func secondOpinion(t *testing.T, checker string, cfg *Config) string {
+	t.Helper()
+	out, err := exec.Command(checker, cfg.HistoryFile, cfg.DeliveryLogDir).CombinedOutput()
+	if err != nil {
+		t.Errorf("the second opinion: %v: %s", err, out)
+	}
+	return string(out)
 }
 
 // buildChecker builds the program that is the second opinion.
@@ -265,7 +274,7 @@ func TestRealLoss(t *testing.T) {
 			return nil, options, err
 		}
 		p := sys.(*processes)
-		return &doomed{processes: p, victim: p.children[3]}, options, nil
+		return &doomed{processes: p, fate: fate{victim: p.children[3]}}, options, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -281,28 +290,33 @@ func TestRealLoss(t *testing.T) {
 	}
 }
 
-// doomed is a group whose victim is killed when its client is well under way.
+// doomed is a group whose victim is killed when its clients are well under way.
 type doomed struct {
 	*processes
-	victim *process
-	ops    atomic.Int64
+	fate
 }
 
 // Open begins a client's session.
 func (d *doomed) Open(ctx context.Context, client int) (memory, error) {
 	m, err := d.processes.Open(ctx, client)
-	return &doomedMemory{m, d}, err
+	return &fatedMemory{m, &d.fate}, err
 }
 
-type doomedMemory struct {
+// fate kills a process after some operations.
+type fate struct {
+	victim *process
+	ops    atomic.Int64
+}
+
+type fatedMemory struct {
 	memory
-	group *doomed
+	fate *fate
 }
 
 // Do carries out a request.
-func (m *doomedMemory) Do(ctx context.Context, r *request, a *answer) {
-	if m.group.ops.Add(1) == 300 {
-		_ = m.group.victim.cmd.Process.Kill() // the run tells if it lives on
+func (m *fatedMemory) Do(ctx context.Context, r *request, a *answer) {
+	if m.fate.ops.Add(1) == 300 {
+		_ = m.fate.victim.cmd.Process.Kill() // the run tells if it lives on
 	}
 	m.memory.Do(ctx, r, a)
 }

@@ -89,7 +89,8 @@ func (g *generator) draw(at time.Duration, beside []Fault) (faults []Fault, end 
 // fits reports whether there are faults, and the registry is not concerned twice.
 func fits(faults, beside []Fault) bool {
 	aboutRegistry := func(f Fault) bool { return f.Kind == RegistryAway || f.Kind == DiskFull }
-	return len(faults) > 0 && !(slices.ContainsFunc(faults, aboutRegistry) && slices.ContainsFunc(beside, aboutRegistry))
+	twice := slices.ContainsFunc(faults, aboutRegistry) && slices.ContainsFunc(beside, aboutRegistry)
+	return len(faults) > 0 && !twice
 }
 
 // free is the nodes that others do not touch, but one, in random order.

@@ -16,7 +16,7 @@ import (
 func TestRandom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed, nodes := rapid.Uint64().Draw(t, "seed"), rapid.IntRange(1, 9).Draw(t, "nodes")
-		duration := time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "duration"))
+		duration := time.Duration(rapid.Int64Range(0, int64(15*time.Minute)).Draw(t, "duration"))
 		s, err := Random(seed, nodes, duration)
 		again, againErr := Random(seed, nodes, duration)
 		if !reflect.DeepEqual(s, again) || (err == nil) != (againErr == nil) {

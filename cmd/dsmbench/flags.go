@@ -65,6 +65,9 @@ func (o *options) check(f *pflag.FlagSet) error {
 	if f.Changed("target") && o.cfg.Target == "" {
 		return errors.New("--target is empty: give the DSN of a group, such as dsm://127.0.0.1:7000")
 	}
+	if f.Changed("faults") && o.cfg.Faults == "" {
+		return errors.New("--faults is empty: give a schedule, such as kill:n2@3s+2s, or random")
+	}
 	if o.cfg.Target != "" {
 		for _, name := range []string{"nodes", "delivery"} {
 			if f.Changed(name) {

@@ -127,7 +127,7 @@ func TestForwards(t *testing.T) {
 	if err := p.dialled.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := p.taken.Read(make([]byte, 1)); err != io.EOF {
+	if n, err := p.taken.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Fatalf("%d bytes, %v, want the end", n, err)
 	}
 	send(t, p.taken, "late")
@@ -171,7 +171,7 @@ func TestCloseIsHeld(t *testing.T) {
 	expectNothing(t, p.dialled)
 	p.proxy.Heal("b", "a")
 	expect(t, p.dialled, "last words")
-	if n, err := p.dialled.Read(make([]byte, 1)); err != io.EOF {
+	if n, err := p.dialled.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Fatalf("%d bytes, %v, want the end", n, err)
 	}
 }
@@ -294,7 +294,7 @@ func TestGarbage(t *testing.T) {
 	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := bufio.NewReader(conn).ReadString('\n'); line != "" || err != io.EOF {
+	if line, err := bufio.NewReader(conn).ReadString('\n'); line != "" || !errors.Is(err, io.EOF) {
 		t.Errorf("got %q, %v", line, err)
 	}
 	if err := conn.Close(); err != nil {

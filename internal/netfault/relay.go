@@ -163,7 +163,9 @@ func (r *relay) opened(conn *net.TCPConn) bool {
 // there forwards from the dialler, once the other half is open. A dialler that
 // gives up earlier ends the relay.
 func (r *relay) there(opened <-chan *net.TCPConn) {
-	if _, err := r.in.Peek(1); err != nil && !(errors.Is(err, io.EOF) && r.established()) {
+	_, err := r.in.Peek(1)
+	closedInOrder := errors.Is(err, io.EOF) && r.established()
+	if err != nil && !closedInOrder {
 		r.cancel()
 		return
 	}
