@@ -3,6 +3,8 @@
 GO       ?= go
 TOOL      = $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 20s
+SIMTIME  ?= 1m
+SIMFROM  ?= 1
 
 # `make` alone does what a change must pass; `make help` lists the rest.
 .PHONY: all
@@ -41,6 +43,12 @@ race: ## every test, under the race detector
 .PHONY: planted
 planted: ## switch on every known mistake, and name what caught it
 	$(GO) test -tags planted -run Planted -v ./...
+
+# A failure prints its seed: go test ./internal/sim -run TestSeeds -seed N
+.PHONY: sim
+sim: ## simulate groups under faults for SIMTIME from seed SIMFROM, then with every planted bug
+	$(GO) test ./internal/sim -run TestSeeds -v -timeout 0 -time $(SIMTIME) -from $(SIMFROM)
+	$(GO) test ./internal/sim ./internal/sim/core -tags planted -run TestPlanted -v -timeout 0
 
 # Fuzzing takes one target at a time, so list them first. The listing is a
 # command of its own: a package that does not compile must fail the target.

@@ -31,6 +31,7 @@ type auditor struct {
 	checker  *check.Checker
 	figures  *figures
 	files    *files
+	outages  outages
 
 	nudge  chan struct{}
 	lowest atomic.Uint64 // position that every live node has delivered
@@ -149,11 +150,16 @@ func (a *auditor) takeEvents() {
 				a.checker.RestartStream(f.name)
 			case eventEnd:
 				a.checker.EndStream(f.name)
+				f.over = true
 			case eventLost:
 				a.checker.LoseStream(f.name, e.why)
+				f.over = true
 			}
 		}
 		clear(events) // the payloads may go
+		if f.over {
+			events = nil // and so may the rest: in a long run many streams end
+		}
 		a.events[f] = events
 	}
 }
@@ -162,6 +168,7 @@ func (a *auditor) complete(r *record) {
 	a.checker.Complete(&r.op)
 	a.keep(a.files.complete(&r.op))
 	a.figures.add(r)
+	a.outages.add(r)
 	if r.counts {
 		a.total.Add(1)
 	}

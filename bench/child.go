@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/netfault"
 	"github.com/seed-8247e700/dsm/server"
 )
 
@@ -23,50 +26,105 @@ const readyPrefix = "ready "
 // of a registry.
 const childStartTimeout = 2 * time.Minute
 
+// What a parent writes to the stdin of a child.
+const (
+	commandEnd     = '\n' // the end is near, and what looks alarming is meant to be
+	commandFull    = 'f'  // writes to files are to fail, as on a full disk
+	commandRoom    = 'r'  // no more
+	commandCollect = 'c'  // garbage is to be collected: collectedLine says that it was
+)
+
+// collectedLine is a child's answer to commandCollect.
+const collectedLine = "collected\n"
+
+// listenerFile is the descriptor of the listener that a child is given.
+const listenerFile = 3
+
+// service is a node or a registry.
+type service interface {
+	Addr() string
+	Close() error
+	Done() <-chan struct{}
+	Err() error
+}
+
 // Child is a process of a run with Processes: a registry ("registry", level of
-// delivery) or a node ("node", id, address of the registry). It tells its
-// address on stdout and ends, cleanly, when stdin does, which is when its
-// parent ends, however that happens. Until then it obeys the orders on stdin. An
+// delivery) or a node ("node", id, address of the registry). With faults a registry
+// is told the address to listen at and a directory as well, and a node a directory,
+// the address of the proxy to dial through, and, as descriptor 3, its listener. It
+// tells its address on stdout and ends, cleanly, when stdin does, which is when its
+// parent ends, however that happens; until then it obeys the commands there. An
 // interrupt from the keyboard is left to the parent.
 func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	signal.Ignore(os.Interrupt)
 	ctx, cancel := context.WithTimeout(context.Background(), childStartTimeout)
 	defer cancel()
 	log := newLogSwitch(stderr)
-	var (
-		service interface {
-			Addr() string
-			Close() error
-			Done() <-chan struct{}
-			Err() error
-		}
-		err error
-	)
-	switch {
-	case len(args) == 2 && args[0] == "registry":
-		service, err = server.StartRegistry(ctx, server.RegistryConfig{
-			Listen: loopback, Settings: settings(args[1]), Logger: log.logger,
-		})
-	case len(args) == 3 && args[0] == "node":
-		service, err = server.Start(ctx, server.Config{
-			ID: args[1], Registry: args[2], Listen: loopback, Logger: log.logger,
-		})
-	default:
-		return fmt.Errorf("%w: %s %q is for dsmbench itself", ErrConfig, ChildCommand, args)
-	}
+	s, err := startService(ctx, args, log)
 	if err != nil {
 		return err
 	}
 	log.on()
-	if _, err := fmt.Fprintf(stdout, "%s%s\n", readyPrefix, service.Addr()); err != nil {
-		return errors.Join(err, service.Close())
+	if _, err := fmt.Fprintf(stdout, "%s%s\n", readyPrefix, s.Addr()); err != nil {
+		return errors.Join(err, s.Close())
 	}
 	parent := make(chan error, 1)
 	go func() { parent <- obey(stdin, stdout, log) }()
 	select {
 	case err = <-parent:
-		return errors.Join(err, service.Close())
-	case <-service.Done():
-		return service.Err()
+		return errors.Join(err, s.Close())
+	case <-s.Done():
+		return s.Err()
+	}
+}
+
+// startService starts what the arguments say.
+func startService(ctx context.Context, args []string, log *logSwitch) (service, error) {
+	switch {
+	case len(args) == 2 && args[0] == "registry":
+		return server.StartRegistry(ctx, server.RegistryConfig{Listen: loopback, Settings: settings(args[1]), Logger: log.logger})
+	case len(args) == 4 && args[0] == "registry":
+		return server.StartRegistry(ctx, server.RegistryConfig{
+			Listen: args[2], DataDir: args[3], Settings: settings(args[1]), Logger: log.logger,
+		})
+	case len(args) == 3 && args[0] == "node":
+		return server.Start(ctx, server.Config{ID: args[1], Registry: args[2], Listen: loopback, Logger: log.logger})
+	case len(args) == 5 && args[0] == "node":
+		file := os.NewFile(listenerFile, "listener")
+		listener, err := net.FileListener(file)
+		if err = errors.Join(err, file.Close()); err != nil {
+			return nil, err
+		}
+		return server.Start(ctx, server.Config{
+			ID: args[1], Registry: args[2], Listener: listener, DataDir: args[3],
+			Dial: netfault.Through(args[4], args[1]), Logger: log.logger,
+		})
+	default:
+		return nil, fmt.Errorf("%w: %s %q is for dsmbench itself", ErrConfig, ChildCommand, args)
+	}
+}
+
+// obey does what the parent says until stdin ends.
+func obey(stdin io.Reader, stdout io.Writer, log *logSwitch) error {
+	for command := make([]byte, 1); ; {
+		_, err := io.ReadFull(stdin, command)
+		if errors.Is(err, io.EOF) {
+			log.off()
+			return nil
+		}
+		if err == nil {
+			switch command[0] {
+			case commandFull, commandRoom:
+				err = limitFiles(command[0] == commandFull)
+			case commandCollect:
+				runtime.GC()
+				_, err = io.WriteString(stdout, collectedLine)
+			default:
+				log.off()
+			}
+		}
+		if err != nil {
+			return err
+		}
 	}
 }

@@ -25,6 +25,9 @@ const (
 	Agreed = "agreed"
 )
 
+// RandomFaults stands for a schedule of faults that Seed decides.
+const RandomFaults = "random"
+
 // Config says what a run does. Its fields have the names of dsmbench's flags.
 type Config struct {
 	Nodes      int           // of the group that is started
@@ -44,6 +47,7 @@ type Config struct {
 	Delivery   string        // Safe or Agreed
 	Embedded   bool          // clients use the handles of the nodes in this process
 	Processes  bool          // nodes and registry are processes of their own
+	Faults     string        // what goes wrong, as fault.Parse reads it, or RandomFaults; implies Processes
 	Target     string        // DSN of a running group; empty: start one
 	Keep       bool          // leave the variables in the running group
 	Seed       uint64        // of all that is random
@@ -73,6 +77,8 @@ const (
 	maxValueBytes = 1 << 20
 	maxDuration   = 30 * 24 * time.Hour
 	maxRate       = 10_000_000
+
+	maxFaultyDuration = 24 * time.Hour // what is kept for each second of it is bounded
 )
 
 // Validate reports the first field that makes no sense, by the name of its
@@ -128,10 +134,19 @@ func (c *Config) validateChoices() error {
 		return fmt.Errorf("%w: --embedded needs the nodes in this process, --processes puts them elsewhere: leave one out", ErrConfig)
 	case c.Keep && c.Target == "":
 		return fmt.Errorf("%w: --keep leaves variables in a running group: give one with --target", ErrConfig)
+	case c.Faults != "" && c.Embedded:
+		return fmt.Errorf("%w: --faults needs the nodes in processes of their own, --embedded puts them into this one: leave one out", ErrConfig)
+	case c.Faults != "" && c.Target != "":
+		return fmt.Errorf("%w: --faults breaks a group that the run starts, --target uses one that runs already: leave one out", ErrConfig)
+	case c.Faults != "" && !canBreak:
+		return fmt.Errorf("%w: --faults needs a Unix system", ErrConfig)
+	case c.Faults != "" && c.Duration > maxFaultyDuration:
+		return badFlag("duration", c.Duration.String(), "must be at most 24h with --faults")
 	case c.Target != "" && (c.Embedded || c.Processes):
 		return fmt.Errorf("%w: --target uses a running group, --embedded and --processes start one: leave one out", ErrConfig)
 	}
-	return nil
+	_, err := c.schedule()
+	return err
 }
 
 func badFlag(flag, value, want string) error {

@@ -20,6 +20,16 @@
 // group which stalls cannot hide the operations that should have begun
 // meanwhile (what Gil Tene calls coordinated omission).
 //
+// With Config.Faults the nodes and the registry are processes that are killed,
+// paused, cut off from each other and started again, as a schedule of package
+// fault says, whose times count from the end of the warm-up. They reach each other
+// through a proxy of package netfault; clients reach them directly, stay with the
+// group rather than with a node, and lose no operation but for want of time. The
+// report has the longest time without a success from each fault on until the next
+// one, and the run fails if that is longer than a group may take. In a closed loop
+// clients that wait for a write read nothing meanwhile, which counts as a time
+// without reads.
+//
 // How a run is put together: each client writes what it did into a buffer of
 // its own; each node's deliveries go into a feed; the auditor, one goroutine,
 // empties all of them every few milliseconds, in the order in which operations

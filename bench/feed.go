@@ -28,6 +28,7 @@ const maxFeed = 1 << 14
 // feed takes the deliveries of one node to the auditor.
 type feed struct {
 	name string
+	over bool // no events come any more; the auditor's
 
 	mu     sync.Mutex // guards what follows
 	room   sync.Cond  // there is room again

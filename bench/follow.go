@@ -17,8 +17,8 @@ const (
 
 	// leaveTimeout is how long a node whose deliveries ended may still be a
 	// member before they count as lost: well above the time in which a group
-	// notices a crash.
-	leaveTimeout = 20 * time.Second
+	// notices a crash, and a registry is away that must be told of it.
+	leaveTimeout = time.Minute
 )
 
 // follower brings the deliveries of the members of a group, as they tell them
@@ -27,6 +27,7 @@ type follower struct {
 	feeds   *feeds
 	members *membership
 	env     Env
+	lives   func(addr string) bool // nil: not known
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -44,10 +45,11 @@ type followed struct {
 
 // follow subscribes to all members. The order is checked after the position
 // that it returns, from which on every stream is complete. That the group lost its
-// state is told to l.
-func follow(ctx context.Context, addrs []string, s *feeds, env Env, l losses) (*follower, uint64, error) {
+// state is told to l. lives, if there is one, knows for certain whether the node
+// at an address is dead.
+func follow(ctx context.Context, addrs []string, s *feeds, env Env, l losses, lives func(addr string) bool) (*follower, uint64, error) {
 	f := &follower{
-		feeds: s, members: &membership{addrs: addrs, losses: l}, env: env,
+		feeds: s, members: &membership{addrs: addrs, losses: l}, env: env, lives: lives,
 		following: make(map[uint64]*followed),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -116,7 +118,8 @@ func (f *follower) ended(to *feed, m member, reason error) {
 	tick := time.NewTicker(memberInterval)
 	defer tick.Stop()
 	for {
-		if members, err := f.members.members(ctx); err == nil && !contains(members, m.Incarnation) {
+		dead := f.lives != nil && !f.lives(m.ClientAddr)
+		if members, err := f.members.members(ctx); dead || err == nil && !contains(members, m.Incarnation) {
 			to.tell(eventEnd, "")
 			return
 		}
@@ -158,8 +161,11 @@ func (f *follower) lookForMembers() {
 			if f.knows(m.Incarnation) || m.ClientAddr == "" {
 				continue
 			}
-			if _, err := f.subscribe(f.ctx, m); err != nil {
-				continue // it may not serve yet
+			ctx, cancel := context.WithTimeout(f.ctx, askTimeout)
+			_, err := f.subscribe(ctx, m)
+			cancel()
+			if err != nil {
+				continue // it may not serve yet, or not any more
 			}
 			f.env.notice("following %s, which joined", m.exact())
 		}

@@ -20,6 +20,8 @@ func startSystem(ctx context.Context, cfg *Config, env Env, s *feeds) (system, c
 	switch {
 	case cfg.Target != "":
 		return startTarget(ctx, cfg, env, s)
+	case cfg.Faults != "":
+		return startBreakable(ctx, cfg, env, s)
 	case cfg.Processes:
 		return startProcesses(ctx, cfg, env, s)
 	default:

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/seed-8247e700/dsm/driver"
 )
@@ -51,22 +50,22 @@ func openNodeHandles(addrs []string, conns int) (handles, error) {
 // that has the fewest.
 const placements = 16
 
-// openTargetHandles opens handles by a name that stands for several servers,
+// openSpreadHandles opens handles by a name that stands for several servers,
 // and that stay with the group when a node leaves. The driver chooses servers
 // by chance; a handle at a server that has its share already is opened again,
 // a few times.
-func openTargetHandles(ctx context.Context, dsn string, nodes, conns int) (handles, error) {
+func openSpreadHandles(ctx context.Context, dsn string, nodes, conns int) (handles, error) {
 	var h handles
 	share := make(map[string]int)
 	for range nodes * conns {
 		for try := range placements {
 			db, err := driver.Open(dsn)
 			if err != nil {
-				return nil, errors.Join(fmt.Errorf("%w: --target: %w", ErrConfig, err), h.close())
+				return nil, errors.Join(err, h.close())
 			}
 			db.SetMaxOpenConns(1)
 			if err := db.Ping(ctx); err != nil {
-				return nil, errors.Join(fmt.Errorf("--target %s: %w", dsn, err), db.Close(), h.close())
+				return nil, errors.Join(err, db.Close(), h.close())
 			}
 			if server := db.Stats().Server; share[server] < conns || try == placements-1 {
 				share[server]++

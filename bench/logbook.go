@@ -22,7 +22,8 @@ type record struct {
 	err      error
 	home     string // node of the client, should none have answered
 	counts   bool   // in the figures
-	until    int64  // end of the time that counts
+	from     int64  // begin of the time that counts
+	until    int64  // and its end
 }
 
 // Bounds of a logbook, in records: together no more than totalRecords, each at

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ type membership struct {
 }
 
 // members asks the nodes known, one after the other, until one that serves
-// tells its view.
+// tells its view. A node that does not is asked after all others from then on.
 func (m *membership) members(ctx context.Context) ([]member, error) {
 	m.mu.Lock()
 	addrs := m.addrs
@@ -47,10 +48,11 @@ func (m *membership) members(ctx context.Context) ([]member, error) {
 			err = m.same(generation)
 		}
 		if err == nil {
-			m.remember(list)
+			m.remember(addr, list)
 			return list, nil
 		}
 		errs = append(errs, err)
+		m.putLast(addr)
 		if ctx.Err() != nil {
 			break
 		}
@@ -76,9 +78,17 @@ func (m *membership) same(generation uint64) error {
 	return fmt.Errorf("%w: generation %d", errGeneration, generation)
 }
 
-// remember puts the members' addresses before those known earlier, of which
-// some are kept in case all members change.
-func (m *membership) remember(list []member) {
+// putLast has an address asked after all others.
+func (m *membership) putLast(addr string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	addrs := slices.DeleteFunc(slices.Clone(m.addrs), func(a string) bool { return a == addr })
+	m.addrs = append(addrs, addr)
+}
+
+// remember puts the members' addresses, the one first that answered, before those
+// known earlier, of which some are kept in case all members change.
+func (m *membership) remember(answered string, list []member) {
 	const keep = 64
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -90,6 +100,7 @@ func (m *membership) remember(list []member) {
 			addrs = append(addrs, addr)
 		}
 	}
+	add(answered)
 	for _, one := range list {
 		add(one.ClientAddr)
 	}
@@ -113,15 +124,16 @@ func membersAt(ctx context.Context, addr string) (list []member, generation uint
 	}
 	var status struct {
 		Phase      string   `json:"phase"`
-		Rank       int      `json:"rank"`
+		Serves     bool     `json:"serves"`
 		Members    []member `json:"members"`
 		Generation uint64   `json:"generation,string"`
 	}
 	if err := json.Unmarshal(data, &status); err != nil {
 		return nil, 0, fmt.Errorf("status of the node at %s: %w", addr, err)
 	}
-	if status.Rank < 0 || status.Phase == "excluded" || status.Phase == "stopped" || len(status.Members) == 0 {
-		return nil, 0, fmt.Errorf("the node at %s is not in the group now (%s)", addr, status.Phase)
+	// One without a lease may tell a view that is gone.
+	if !status.Serves || len(status.Members) == 0 {
+		return nil, 0, fmt.Errorf("the node at %s does not serve now (%s)", addr, status.Phase)
 	}
 	return status.Members, status.Generation, nil
 }

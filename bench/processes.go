@@ -1,34 +1,27 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"slices"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/seed-8247e700/dsm/bench/check"
+	"github.com/seed-8247e700/dsm/bench/fault"
 )
 
 // registryName is the registry among the processes.
-const registryName = "registry"
-
-// exitTimeout is how long a process may take to end cleanly before it is
-// killed.
-const exitTimeout = 15 * time.Second
+const registryName = fault.Registry
 
 // processes is a group of which each node, and the registry, is a process.
 type processes struct {
 	handles
 	*follower
 	losses
-	nodes    int
+	nodes int
+
+	mu       sync.Mutex // guards children while faults may change them
 	children []*process // the registry first
 }
 
@@ -46,7 +39,7 @@ func (p *processes) start(ctx context.Context, cfg *Config, env Env, s *feeds) (
 	if err != nil {
 		return 0, err
 	}
-	if p.follower, origin, err = follow(ctx, addrs, s, env, p.losses); err != nil {
+	if p.follower, origin, err = follow(ctx, addrs, s, env, p.losses, p.serves); err != nil {
 		return 0, err
 	}
 	p.handles, err = openNodeHandles(addrs, cfg.Conns)
@@ -75,21 +68,41 @@ func (p *processes) member(i int) *process { return p.children[1+i] }
 
 // run starts a process and returns its address.
 func (p *processes) run(ctx context.Context, env Env, name string, args ...string) (string, error) {
-	child, err := startProcess(env, name, args)
+	child, err := startProcess(env, name, nil, args)
 	if err != nil {
 		return "", fmt.Errorf("process %s: %w", name, err)
 	}
+	p.mu.Lock()
 	p.children = append(p.children, child)
-	addr, err := child.address(ctx)
+	p.mu.Unlock()
+	return p.attend(ctx, child)
+}
+
+// attend waits until a process is ready, and returns its address. When it ends
+// although nobody wanted it to, that is told as a loss.
+func (p *processes) attend(ctx context.Context, child *process) (string, error) {
+	addr, err := child.awaitReady(ctx)
 	if err != nil {
-		return "", fmt.Errorf("process %s: %w", name, err)
+		return "", fmt.Errorf("process %s: %w", child.name, err)
 	}
+	p.mu.Lock()
+	child.addr = addr
+	p.mu.Unlock()
 	go func() {
 		err := child.wait()
 		close(child.gone)
-		p.nodeEnded(name, err)
+		if !child.doomed.Load() {
+			p.nodeEnded(child.name, err)
+		}
 	}()
 	return addr, nil
+}
+
+// serves reports whether a process that lives serves at an address.
+func (p *processes) serves(addr string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.children, func(c *process) bool { return c.addr == addr && !c.isGone() })
 }
 
 // Home is the node of a client: handles are opened in turns.
@@ -101,11 +114,7 @@ func (p *processes) Digests(ctx context.Context) ([]digest, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, child := range p.children {
-		if child.isGone() {
-			nodes = slices.DeleteFunc(nodes, func(e endpoint) bool { return e.name == child.name })
-		}
-	}
+	nodes = slices.DeleteFunc(nodes, func(e endpoint) bool { return !p.serves(e.addr) })
 	return append(digestsOf(ctx, nodes), strangers...), nil
 }
 
@@ -127,83 +136,4 @@ func (p *processes) Stop() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// process is a child of this process. It ends when its stdin does, and so,
-// whatever happens to the parent, does not outlive it.
-type process struct {
-	name   string
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	stdout *bufio.Reader
-	wait   func() error  // until it ends
-	gone   chan struct{} // closed then, once it was ready
-}
-
-func startProcess(env Env, name string, args []string) (*process, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(program, append([]string{ChildCommand}, args...)...)
-	cmd.Stderr = env.Notices
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, errors.Join(err, stdin.Close())
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, errors.Join(err, stdin.Close(), stdout.Close())
-	}
-	return &process{
-		name: name, cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout),
-		wait: sync.OnceValue(cmd.Wait), gone: make(chan struct{}),
-	}, nil
-}
-
-// address waits for the line that says that the process is ready.
-func (p *process) address(ctx context.Context) (string, error) {
-	type answer struct {
-		line string
-		err  error
-	}
-	got := make(chan answer, 1)
-	go func() {
-		line, err := p.stdout.ReadString('\n')
-		got <- answer{line, err}
-	}()
-	select {
-	case a := <-got:
-		addr, ok := strings.CutPrefix(strings.TrimSpace(a.line), readyPrefix)
-		if a.err != nil || !ok {
-			return "", errors.Join(fmt.Errorf("it did not start, and said %q", a.line), a.err)
-		}
-		return addr, nil
-	case <-ctx.Done():
-		return "", fmt.Errorf("it did not start: %w", ctx.Err())
-	}
-}
-
-// isGone reports whether the process was ready, and has ended.
-func (p *process) isGone() bool {
-	select {
-	case <-p.gone:
-		return true
-	default:
-		return false
-	}
-}
-
-// announceEnd tells the process that the end is near. One that is gone already
-// is told of by stop.
-func (p *process) announceEnd() { _, _ = p.stdin.Write([]byte{orderQuiet}) }
-
-// stop has the process end, and kills it if it does not.
-func (p *process) stop() error {
-	timer := time.AfterFunc(exitTimeout, func() { _ = p.cmd.Process.Kill() }) // an error means that it has ended
-	defer timer.Stop()
-	return errors.Join(p.stdin.Close(), p.wait())
 }

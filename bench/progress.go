@@ -2,7 +2,6 @@ package bench
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,8 +20,8 @@ type progress struct {
 }
 
 // showProgress draws a bar that moves with time, if the run has a terminal.
-// total counts the operations so far.
-func showProgress(env Env, cfg *Config, total *atomic.Int64) *progress {
+// total counts the operations so far, standing tells what is wrong on purpose.
+func showProgress(env Env, cfg *Config, total *atomic.Int64, standing func() string) *progress {
 	p := &progress{stop: make(chan struct{})}
 	if !env.Progress {
 		return p
@@ -49,7 +48,11 @@ func showProgress(env Env, cfg *Config, total *atomic.Int64) *progress {
 			elapsed := time.Since(begin)
 			if elapsed > cfg.Warmup {
 				n := float64(total.Load()) / (elapsed - cfg.Warmup).Seconds()
-				bar.Describe(fmt.Sprintf("%s ops/s", grouped(int64(n))))
+				text := grouped(int64(n)) + " ops/s"
+				if now := standing(); now != "" {
+					text += ", " + now
+				}
+				bar.Describe(text)
 			}
 			// The bar must not end by itself before the last operation has.
 			p.err = bar.Set64(min(elapsed, whole-time.Millisecond).Milliseconds())

@@ -18,8 +18,9 @@ type Report struct {
 	Histograms  []Histogram    `json:"histograms"`
 	Checks      []check.Result `json:"checks"`
 	Notes       []string       `json:"notes,omitempty"`
-	Lost        []Loss         `json:"lost,omitempty"` // nodes of the own group
-	Errors      int64          `json:"errors"`         // that clients saw, in the whole run
+	Lost        []Loss         `json:"lost,omitempty"`   // nodes of the own group
+	Faults      *FaultReport   `json:"faults,omitempty"` // what was done to it
+	Errors      int64          `json:"errors"`           // that clients saw, in the whole run
 	Interrupted bool           `json:"interrupted"`
 	Pass        bool           `json:"pass"`
 	Failures    []string       `json:"failures,omitempty"` // why not
@@ -40,6 +41,9 @@ func (r *run) report(digests []digest) *Report {
 		Errors: r.figures.failed, Interrupted: r.interrupted,
 	}
 	rep.Lost, _, _ = r.watch.state()
+	if r.injector != nil {
+		rep.Faults = r.faultReport()
+	}
 	r.note(rep)
 	r.judge(rep, errors.Join(r.auditor.err, r.files.close(), writePercentiles(r.cfg.HistFile, r.figures)))
 	return rep
@@ -89,6 +93,10 @@ func (r *run) judge(rep *Report, files error) {
 	for i := range rep.Lost {
 		rep.Failures = append(rep.Failures, rep.Lost[i].text())
 	}
+	if rep.Faults != nil {
+		rep.Failures = append(rep.Failures, rep.Faults.failures()...)
+	}
+	rep.Failures = append(rep.Failures, r.failed...)
 	for i := range rep.Checks {
 		if c := &rep.Checks[i]; !c.Pass() {
 			rep.Failures = append(rep.Failures, fmt.Sprintf("%s: %d violations, %d events could not be checked",

@@ -28,6 +28,9 @@ const (
 	setUpTimeout = 60 * time.Second
 )
 
+// loadBegins is what people are told when the variables are loaded.
+const loadBegins = "the load begins"
+
 // ErrInterrupted says that the context ended before there was a group under
 // load, and anything to report.
 var ErrInterrupted = errors.New("bench: interrupted before anything was measured")
@@ -91,8 +94,11 @@ type run struct {
 	plan    schedule
 	watch   *watch
 
+	injector *injector // nil without faults
+
 	prepared    bool // the variables are loaded: load may begin
 	interrupted bool
+	failed      []string // what else fails the run
 }
 
 // onSystem starts the group, loads it, and stops it.
@@ -123,6 +129,13 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 	defer r.watch.start(sys)()
 	defer r.closeSessions()
 	keys := newKeyspace(&r.cfg, options.Prefix)
+	if b, ok := sys.(faulty); ok && r.cfg.Faults != "" {
+		s, err := r.cfg.schedule()
+		if err != nil {
+			return nil, err
+		}
+		r.injector = newInjector(r.env, r.clock, b, s)
+	}
 	if err := r.openSessions(setUp, sys, keys); err != nil && ctx.Err() != nil {
 		return nil, ErrInterrupted
 	} else if err != nil {
@@ -236,7 +249,15 @@ func (r *run) load(ctx context.Context) error {
 		return err
 	}
 	r.prepared = true
+	late := time.AfterFunc(r.cfg.Warmup+r.cfg.Duration+graceTimeout, tooLate)
+	defer late.Stop()
+	r.underLoad(ctx)
+	return nil
+}
 
+// underLoad has the clients do what the Config says, and faults happen.
+func (r *run) underLoad(ctx context.Context) {
+	r.env.notice(loadBegins)
 	begin := r.clock.now()
 	r.watch.begun(begin)
 	r.plan = schedule{
@@ -245,9 +266,13 @@ func (r *run) load(ctx context.Context) error {
 		end:   begin + int64(r.cfg.Warmup) + int64(r.cfg.Duration),
 		rate:  r.cfg.Rate,
 	}
-	late := time.AfterFunc(r.cfg.Warmup+r.cfg.Duration+graceTimeout, tooLate)
-	defer late.Stop()
-	progress := showProgress(r.env, &r.cfg, &r.auditor.total)
+	standing := func() string { return "" }
+	if r.injector != nil {
+		r.injector.start(r.plan.count, r.plan.end)
+		defer r.injector.finish()
+		standing = r.injector.standing
+	}
+	progress := showProgress(r.env, &r.cfg, &r.auditor.total, standing)
 	r.everyClient(func(c *worker) {
 		if r.cfg.Rate > 0 {
 			c.openLoop(c.ctx, ctx, &r.plan)
@@ -260,7 +285,6 @@ func (r *run) load(ctx context.Context) error {
 		r.interrupted = true
 		r.plan.end = min(r.plan.end, r.clock.now())
 	}
-	return nil
 }
 
 func (r *run) everyClient(f func(*worker)) {
@@ -274,6 +298,9 @@ func (r *run) everyClient(f func(*worker)) {
 // settle waits until the nodes have delivered everything, and compares their
 // states. The context of the run may have ended; this goes on.
 func (r *run) settle(sys system) []digest {
+	if _, stateless, _ := r.watch.state(); r.injector != nil && !stateless {
+		r.failed = append(r.failed, r.injector.heal()...)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	if lost, stateless, _ := r.watch.state(); stateless || len(lost) >= r.cfg.Nodes && r.cfg.Target == "" {

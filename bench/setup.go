@@ -12,7 +12,7 @@ func (c *Config) SetUp() string {
 	switch {
 	case c.Target != "":
 		fmt.Fprintf(&b, "group at %s", c.Target)
-	case c.Processes:
+	case c.Processes || c.Faults != "":
 		fmt.Fprintf(&b, "%s and a registry, each a process, %s delivery", count(c.Nodes, "node"), c.Delivery)
 	default:
 		fmt.Fprintf(&b, "%s and a registry in this process, %s delivery", count(c.Nodes, "node"), c.Delivery)
@@ -35,6 +35,11 @@ func (c *Config) SetUp() string {
 		fmt.Fprintf(&b, ", %s of the reads strong", showShare(c.Strong))
 	}
 	fmt.Fprintf(&b, "; %s, %s, values of %d bytes", count(c.Keys, "key"), c.Dist, c.ValueBytes)
+	if s, err := c.schedule(); err == nil && c.Faults == RandomFaults {
+		fmt.Fprintf(&b, "; %s from the seed", count(len(s), "random fault"))
+	} else if err == nil && len(s) > 0 {
+		fmt.Fprintf(&b, "; %s: %s", count(len(s), "fault"), s)
+	}
 	fmt.Fprintf(&b, "; %v after %v of warm-up; seed %d", c.Duration, c.Warmup, c.Seed)
 	fmt.Fprintf(&b, "; %s, %s/%s, GOMAXPROCS %d", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
 	return b.String()

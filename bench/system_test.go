@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -70,12 +72,21 @@ func TestRealGroups(t *testing.T) {
 			dir := t.TempDir()
 			cfg.HistoryFile, cfg.DeliveryLogDir = filepath.Join(dir, "history"), filepath.Join(dir, "logs")
 			passes(t, cfg)
-			out, err := exec.Command(checker, cfg.HistoryFile, cfg.DeliveryLogDir).CombinedOutput()
-			if err != nil || !strings.Contains(string(out), fmt.Sprintf("%d nodes", cfg.Nodes)) {
-				t.Errorf("the second opinion: %v: %s", err, out)
+			if out := secondOpinion(t, checker, &cfg); !strings.Contains(out, fmt.Sprintf("%d nodes", cfg.Nodes)) {
+				t.Errorf("the second opinion: %s", out)
 			}
 		})
 	}
+}
+
+// secondOpinion has the checker look at the files of a run.
+func secondOpinion(t *testing.T, checker string, cfg *Config) string {
+	t.Helper()
+	out, err := exec.Command(checker, cfg.HistoryFile, cfg.DeliveryLogDir).CombinedOutput()
+	if err != nil {
+		t.Errorf("the second opinion: %v: %s", err, out)
+	}
+	return string(out)
 }
 
 // buildChecker builds the program that is the second opinion.
@@ -97,7 +108,8 @@ func TestRealTarget(t *testing.T) {
 			t.Log("stopping the group, of which one was killed:", err)
 		}
 	})
-	env := Env{Notices: t.Output()}
+	began := &awaited{to: t.Output(), text: loadBegins, seen: make(chan struct{})}
+	env := Env{Notices: began}
 	start := func(name string, args ...string) string {
 		addr, err := p.run(t.Context(), env, name, args...)
 		if err != nil {
@@ -120,6 +132,11 @@ func TestRealTarget(t *testing.T) {
 	go func() {
 		defer enough()
 		happened <- func() error {
+			select {
+			case <-began.seen:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 			members := &membership{addrs: addrs}
 			if _, err := p.run(ctx, env, "n5", "node", "n5", registry); err != nil {
 				return err
@@ -151,6 +168,21 @@ func TestRealTarget(t *testing.T) {
 	if err != nil || !r.Pass || r.Errors > 0 || !r.Interrupted {
 		t.Fatalf("error %v, report %+v", err, r)
 	}
+}
+
+// awaited passes on what is written, and tells when a text was among it.
+type awaited struct {
+	to   io.Writer
+	text string
+	once sync.Once
+	seen chan struct{} // closed then
+}
+
+func (a *awaited) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), a.text) {
+		a.once.Do(func() { close(a.seen) })
+	}
+	return a.to.Write(b)
 }
 
 // waitForMembers waits until the group consists of nodes with these names.
@@ -242,7 +274,7 @@ func TestRealLoss(t *testing.T) {
 			return nil, options, err
 		}
 		p := sys.(*processes)
-		return &doomed{processes: p, victim: p.children[3]}, options, nil
+		return &doomed{processes: p, fate: fate{victim: p.children[3]}}, options, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -258,28 +290,33 @@ func TestRealLoss(t *testing.T) {
 	}
 }
 
-// doomed is a group whose victim is killed when its client is well under way.
+// doomed is a group whose victim is killed when its clients are well under way.
 type doomed struct {
 	*processes
-	victim *process
-	ops    atomic.Int64
+	fate
 }
 
 // Open begins a client's session.
 func (d *doomed) Open(ctx context.Context, client int) (memory, error) {
 	m, err := d.processes.Open(ctx, client)
-	return &doomedMemory{m, d}, err
+	return &fatedMemory{m, &d.fate}, err
 }
 
-type doomedMemory struct {
+// fate kills a process after some operations.
+type fate struct {
+	victim *process
+	ops    atomic.Int64
+}
+
+type fatedMemory struct {
 	memory
-	group *doomed
+	fate *fate
 }
 
 // Do carries out a request.
-func (m *doomedMemory) Do(ctx context.Context, r *request, a *answer) {
-	if m.group.ops.Add(1) == 300 {
-		_ = m.group.victim.cmd.Process.Kill() // the run tells if it lives on
+func (m *fatedMemory) Do(ctx context.Context, r *request, a *answer) {
+	if m.fate.ops.Add(1) == 300 {
+		_ = m.fate.victim.cmd.Process.Kill() // the run tells if it lives on
 	}
 	m.memory.Do(ctx, r, a)
 }

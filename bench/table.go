@@ -18,6 +18,9 @@ func (r *Report) WriteTables(w io.Writer, width int) error {
 	out.table(r.operations(func(row Row) bool { return row.Node == "" && (!row.group() || row.Op == rowAll) }))
 	out.printf("\nby node\n")
 	out.table(r.operations(func(row Row) bool { return row.Node != "" && row.group() }))
+	if r.Faults != nil {
+		out.faults(r.Faults, width)
+	}
 	for _, h := range r.Histograms {
 		out.printf("\nlatency of %s %s\n", grouped(h.Count), h.Of)
 		out.bars(h, width)

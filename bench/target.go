@@ -27,13 +27,13 @@ func startTarget(ctx context.Context, cfg *Config, env Env, s *feeds) (system, c
 		return nil, check.Options{}, fmt.Errorf("--target %s: %w", cfg.Target, err)
 	}
 	l := newLosses()
-	f, origin, err := follow(ctx, addrs, s, env, l)
+	f, origin, err := follow(ctx, addrs, s, env, l, nil)
 	if err != nil {
 		return nil, check.Options{}, fmt.Errorf("--target %s: %w", cfg.Target, err)
 	}
 	t := &target{follower: f, losses: l}
-	if t.handles, err = openTargetHandles(ctx, cfg.Target, len(s.all()), cfg.Conns); err != nil {
-		return nil, check.Options{}, errors.Join(err, t.Stop())
+	if t.handles, err = openSpreadHandles(ctx, cfg.Target, len(s.all()), cfg.Conns); err != nil {
+		return nil, check.Options{}, errors.Join(fmt.Errorf("--target %s: %w", cfg.Target, err), t.Stop())
 	}
 	// The time keeps two runs apart that have the same seed.
 	prefix := fmt.Sprintf("dsmbench-%x-%x/", time.Now().UnixNano(), cfg.Seed)

@@ -153,7 +153,7 @@ func (c *worker) do(ctx context.Context, intended int64, s *schedule) {
 	}
 	// An error counts when it comes: what it was about may have begun long ago.
 	if s != nil && (intended >= s.count || a.err != nil && c.clock.now() >= s.count) {
-		c.record.counts, c.record.until = true, s.end
+		c.record.counts, c.record.from, c.record.until = true, s.count, s.end
 	}
 	if r.kind.IsRead() {
 		c.record.op.Value = a.value

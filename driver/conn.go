@@ -5,55 +5,55 @@ import "context"
 // Conn is a session of its own on a DB's connections. Its methods are those of
 // the DB, and may be called by many goroutines. It must be closed.
 type Conn struct {
-	session *session
+	handle *handle
 }
 
 // Get is DB.Get in the Conn's session.
 func (c *Conn) Get(ctx context.Context, key string, options ...ReadOption) (Value, error) {
-	return c.session.get(ctx, key, options)
+	return c.handle.get(ctx, key, options)
 }
 
 // Set is DB.Set in the Conn's session.
 func (c *Conn) Set(ctx context.Context, key string, value []byte) (version uint64, err error) {
-	return c.session.set(ctx, key, value)
+	return c.handle.set(ctx, key, value)
 }
 
 // Delete is DB.Delete in the Conn's session.
 func (c *Conn) Delete(ctx context.Context, key string) (version uint64, err error) {
-	return c.session.delete(ctx, key)
+	return c.handle.delete(ctx, key)
 }
 
 // Add is DB.Add in the Conn's session.
 func (c *Conn) Add(ctx context.Context, key string, delta int64) (sum int64, err error) {
-	return c.session.add(ctx, key, delta)
+	return c.handle.add(ctx, key, delta)
 }
 
 // CompareAndSet is DB.CompareAndSet in the Conn's session.
 func (c *Conn) CompareAndSet(ctx context.Context, key string, value []byte, version uint64) (newVersion uint64, err error) {
-	return c.session.compareAndSet(ctx, key, value, version)
+	return c.handle.compareAndSet(ctx, key, value, version)
 }
 
 // Ping is DB.Ping in the Conn's session.
 func (c *Conn) Ping(ctx context.Context) error {
-	return c.session.ping(ctx)
+	return c.handle.ping(ctx)
 }
 
 // SessionID is DB.SessionID for the Conn's session.
 func (c *Conn) SessionID(ctx context.Context) (uint64, error) {
-	return c.session.sessionID(ctx)
+	return c.handle.sessionID(ctx)
 }
 
 // Close ends the session. It tries for at most a second to close it in the
 // group, which forgets it by itself later. Operations in flight go on; those
 // begun later return ErrClosed.
 func (c *Conn) Close() error {
-	s := c.session
-	if s.closed.Swap(true) || s.db.closing.Load() {
+	h := c.handle
+	if h.closed.Swap(true) || h.db.closing.Load() {
 		return nil
 	}
-	s.db.keeper.drop(s)
+	h.db.keeper.drop(h)
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	s.end(ctx)
+	h.end(ctx)
 	return nil
 }

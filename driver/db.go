@@ -30,7 +30,7 @@ type Connector interface {
 // are one session: each sees what any of them has seen. Make one, and keep it.
 type DB struct {
 	pool     *pool
-	main     *session
+	main     *handle
 	timeout  time.Duration
 	patience patience
 	keeper   keeper
@@ -79,9 +79,9 @@ func OpenDB(c Connector) *DB {
 
 func open(source source, timeout time.Duration, l limits) *DB {
 	db := &DB{pool: newPool(source, l), timeout: timeout}
-	db.main = newSession(db)
+	db.main = newHandle(db)
 	db.keeper.ctx, db.keeper.cancel = context.WithCancel(context.Background())
-	db.keeper.sessions = make(map[*session]struct{})
+	db.keeper.sessions = make(map[*handle]struct{})
 	db.patience.timeout, db.patience.parent = timeout, db.pool.ctx
 	return db
 }
@@ -146,12 +146,12 @@ func (db *DB) Conn(ctx context.Context) (*Conn, error) {
 	if err := db.main.usable(); err != nil {
 		return nil, err
 	}
-	s := newSession(db)
+	h := newHandle(db)
 	seen := db.main.state.Load()
-	begun := &state{bound: seen.bound}
+	begun := newState(seen.bound)
 	begun.raise(seen.position.Load())
-	s.state.Store(begun)
-	return &Conn{session: s}, nil
+	h.state.Store(begun)
+	return &Conn{handle: h}, nil
 }
 
 // Close ends the handle and all its Conns. Operations in flight return
@@ -163,7 +163,7 @@ func (db *DB) Close() error {
 	}
 	sessions := db.keeper.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	forEach(sessions, renewalsAtATime, func(s *session) { s.end(ctx) })
+	forEach(sessions, renewalsAtATime, func(h *handle) { h.end(ctx) })
 	cancel()
 	db.patience.stop()
 	return db.pool.close()

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What an application takes in with the driver is the standard library and two
+// What an application takes in with the driver is the standard library and a few
 // packages of this module, themselves on the standard library only.
 func TestDependencies(t *testing.T) {
 	const module = "github.com/seed-8247e700/dsm/"
@@ -14,7 +14,10 @@ func TestDependencies(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	want := map[string]bool{module + "driver": true, module + "internal/client": true, module + "internal/wire": true}
+	want := map[string]bool{
+		module + "driver": true, module + "internal/client": true, module + "internal/planted": true,
+		module + "internal/session": true, module + "internal/wire": true,
+	}
 	for _, path := range strings.Fields(string(out)) {
 		if !want[path] {
 			t.Errorf("the driver depends on %s", path)

@@ -36,6 +36,12 @@
 // option timeout. A write that is tried again takes effect once. What is certain
 // about an operation that fails is told by its error: see the variables.
 //
+// A server that says that it does not serve, or whose connection breaks, is left
+// at once. One that says nothing any more is noticed after two ping intervals, or
+// half a second while it is being connected to; another one is tried then. When
+// all refuse, operations and connections are tried at growing intervals, up to
+// about a second, which are never the same for two handles.
+//
 // # Data source names
 //
 //	dsm://host:port,host:port/?option=value&option=value

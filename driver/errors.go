@@ -52,8 +52,10 @@ var (
 	// ErrSessionExpired: the group has forgotten the handle's session, because
 	// it did not hear from it for too long. The write was not executed, unless
 	// the error is ErrOutcomeUnknown too: then an earlier attempt may have been.
-	// It is told once, to the writes in flight or else to the next one; the
-	// write after that begins a new session. What is read goes on unharmed.
+	// It is told once: to the writes in flight that meet it, or else to the
+	// first that begins after it was found out. No write that begins after one
+	// was told is told again; it begins a new session. What is read goes on
+	// unharmed.
 	ErrSessionExpired = errors.New("driver: the session has expired")
 
 	// ErrGeneration: all that the handle has seen and written is gone. Either

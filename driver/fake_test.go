@@ -174,6 +174,7 @@ const (
 	faultIgnore      // not executed, never answered
 	faultGarbage
 	faultStale // it answers from the beginning of the order
+	faultLate  // executed, answered two minutes later
 )
 
 // fakeNode serves a fakeGroup, over connections of the cluster.
@@ -184,6 +185,9 @@ type fakeNode struct {
 	mu      sync.Mutex
 	group   *fakeGroup
 	down    bool
+	lost    bool          // no packet reaches it: dialling takes as long as it may
+	far     time.Duration // how long dialling takes
+	mute    bool          // it accepts connections, and says nothing
 	refuse  wire.Status
 	greets  string // sent instead of the handshake's reply
 	lag     uint64 // how many positions its replica is behind
@@ -191,6 +195,7 @@ type fakeNode struct {
 	delay   func(*wire.Request) time.Duration
 	conns   map[net.Conn]*sync.Mutex // of each, for writing
 	dials   int
+	dialled []time.Time
 	served  int
 	seen    []wire.Request // without their bytes
 	stopped sync.WaitGroup
@@ -200,6 +205,7 @@ type fakeNode struct {
 type fakeCluster struct {
 	nodes map[string]*fakeNode
 	group *fakeGroup
+	waits sync.Once
 }
 
 // newFakeCluster makes nodes a:1, b:1, c:1 ...
@@ -218,11 +224,19 @@ func (c *fakeCluster) dial(ctx context.Context, _, addr string) (net.Conn, error
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.dials++
+	n.dialled = append(n.dialled, time.Now())
+	far := n.far
+	if n.lost {
+		far = time.Hour
+	}
+	n.mu.Unlock()
+	err := sleep(ctx, far)
+	n.mu.Lock()
+	if err != nil {
+		return nil, err
+	}
 	if n.down {
 		return nil, fmt.Errorf("dial %s: connection refused", addr)
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
 	}
 	here, there := net.Pipe()
 	writing := new(sync.Mutex)
@@ -243,7 +257,7 @@ func (c *fakeCluster) open(t testing.TB, options string) *DB {
 		t.Fatal(err)
 	}
 	db.pool.source.(*servers).options.DialContext = c.dial
-	t.Cleanup(c.wait)
+	c.waits.Do(func() { t.Cleanup(c.wait) }) // after all handles are closed
 	closeLater(t, db)
 	return db
 }
@@ -312,7 +326,7 @@ func (n *fakeNode) serve(conn net.Conn, writing *sync.Mutex) {
 		return
 	}
 	n.mu.Lock()
-	greets, group := n.greets, n.group
+	greets, group, mute := n.greets, n.group, n.mute
 	reply := wire.HelloReply{Status: n.refuse, Version: wire.MaxVersion, Message: "the test says so"}
 	group.mu.Lock()
 	reply.Info = wire.Info{
@@ -324,6 +338,10 @@ func (n *fakeNode) serve(conn net.Conn, writing *sync.Mutex) {
 	}
 	group.mu.Unlock()
 	n.mu.Unlock()
+	if mute {
+		_, _ = conn.Read(make([]byte, 1)) // until the client gives up
+		return
+	}
 	if greets != "" {
 		_, _ = conn.Write([]byte(greets))
 		return
@@ -400,6 +418,8 @@ func (n *fakeNode) handle(r *wire.Request, info wire.Info) []byte {
 		return []byte{}
 	case faultSilence:
 		return nil
+	case faultLate:
+		<-timeAfterTTL()
 	case faultInterrupted:
 		reply = wire.Reply{ID: r.ID, Status: wire.StatusInterrupted}
 	}

@@ -14,7 +14,7 @@ type keeper struct {
 	workers sync.WaitGroup
 
 	mu       sync.Mutex // guards all below
-	sessions map[*session]struct{}
+	sessions map[*handle]struct{}
 	running  bool
 	stopped  bool
 }
@@ -24,14 +24,14 @@ const renewalsAtATime = 64
 
 // keep has a session of the given time to live kept alive, from now on until
 // drop.
-func (db *DB) keep(s *session, ttl time.Duration) {
+func (db *DB) keep(h *handle, ttl time.Duration) {
 	k := &db.keeper
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if ttl <= 0 || k.stopped {
 		return
 	}
-	k.sessions[s] = struct{}{}
+	k.sessions[h] = struct{}{}
 	if !k.running {
 		k.running = true
 		// A session is looked at twice in a third of its time: whatever its last
@@ -41,14 +41,14 @@ func (db *DB) keep(s *session, ttl time.Duration) {
 }
 
 // drop ends what keep began.
-func (k *keeper) drop(s *session) {
+func (k *keeper) drop(h *handle) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.sessions, s)
+	delete(k.sessions, h)
 }
 
 // stop ends all renewals and returns the sessions that were kept.
-func (k *keeper) stop() []*session {
+func (k *keeper) stop() []*handle {
 	k.mu.Lock()
 	k.stopped = true
 	kept := k.listLocked()
@@ -58,8 +58,8 @@ func (k *keeper) stop() []*session {
 	return kept
 }
 
-func (k *keeper) listLocked() []*session {
-	list := make([]*session, 0, len(k.sessions))
+func (k *keeper) listLocked() []*handle {
+	list := make([]*handle, 0, len(k.sessions))
 	for s := range k.sessions {
 		list = append(list, s)
 	}
@@ -81,15 +81,15 @@ func (db *DB) renewals(interval time.Duration) {
 		db.keeper.mu.Unlock()
 		// What has not succeeded when the time is up is tried again.
 		ctx, cancel := context.WithTimeout(db.keeper.ctx, interval)
-		forEach(list, renewalsAtATime, func(s *session) { s.renew(ctx) })
+		forEach(list, renewalsAtATime, func(h *handle) { h.renew(ctx) })
 		cancel()
 	}
 }
 
 // forEach calls do for all sessions, so many at a time, and waits.
-func forEach(list []*session, atATime int, do func(*session)) {
+func forEach(list []*handle, atATime int, do func(*handle)) {
 	var workers sync.WaitGroup
-	next := make(chan *session)
+	next := make(chan *handle)
 	for range min(atATime, len(list)) {
 		workers.Go(func() {
 			for s := range next {

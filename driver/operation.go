@@ -4,36 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// kind is what an operation asks for.
-type kind uint8
-
-const (
-	kindGet    kind = iota
-	kindWrite       // of a variable, numbered in its session
-	kindOpen        // a session
-	kindUpkeep      // renew or close one: on behalf of nobody who could be told anything
-	kindPing
-)
-
-// operation is one call of a handle, with all its attempts. A write has the same
-// number in all of them, so that it takes effect once.
+// operation is one call of a handle, with all its attempts.
 type operation struct {
-	session *session
+	session.Operation
+	handle  *handle
 	state   *state // what the session had seen when the operation began
 	ctx     context.Context
-	kind    kind
 	strong  bool
 	key     string       // of a get
 	command wire.Command // of a write
 	writer  *writer      // of a numbered write
 
-	attempts int
-	sent     bool               // an attempt may have executed the command
 	last     error              // why the last attempt failed
 	answered wire.Info          // of the node that answered
 	cancel   context.CancelFunc // of ctx, nil if it is the caller's
@@ -50,13 +38,13 @@ func (op *operation) run() (wire.Reply, error) {
 }
 
 func (op *operation) try() (wire.Reply, error) {
-	pool := op.session.db.pool
+	pool := op.handle.db.pool
 	for {
 		if err := op.ctx.Err(); err != nil {
 			return wire.Reply{}, op.giveUp(err)
 		}
 		l := pool.pick()
-		if l == nil || op.attempts > 0 {
+		if l == nil || op.Attempts() > 0 {
 			op.bound()
 		}
 		var err error
@@ -84,7 +72,7 @@ func (op *operation) try() (wire.Reply, error) {
 // always, a timer would be most of its cost.
 func (op *operation) bound() {
 	if op.cancel == nil {
-		op.ctx, op.cancel = op.session.db.bounded(op.ctx)
+		op.ctx, op.cancel = op.handle.db.bounded(op.ctx)
 	}
 }
 
@@ -96,50 +84,47 @@ func (op *operation) bind(l *link) error {
 	if begun.bound == l.bound {
 		return nil
 	}
-	if op.kind != kindUpkeep {
-		op.session.state.CompareAndSwap(begun, &state{bound: l.bound})
+	if op.Kind != session.Upkeep {
+		op.handle.state.CompareAndSwap(begun, newState(l.bound))
 	}
-	if op.kind == kindUpkeep || !begun.blank() {
+	if op.Kind == session.Upkeep || !begun.blank() {
 		return fmt.Errorf("%w (node %s, group %x, generation %d)",
 			ErrGeneration, l.info.NodeID, l.info.Group, l.info.Generation)
 	}
-	op.state = op.session.state.Load()
+	op.state = op.handle.state.Load()
 	if op.state.bound != l.bound {
 		// Another operation was quicker, on a newer connection.
-		op.state = &state{bound: l.bound}
+		op.state = newState(l.bound)
 	}
 	return nil
 }
 
 // attempt asks one node. It is final when the reply answers the operation.
 func (op *operation) attempt(l *link) (reply wire.Reply, final bool, err error) {
-	defer op.session.db.pool.put(l)
-	op.attempts++
-	if op.attempts > 1 {
-		op.session.db.retries.Add(1)
+	defer op.handle.db.pool.put(l)
+	position := op.Attempt(op.state.position.Load())
+	if op.Attempts() > 1 {
+		op.handle.db.retries.Add(1)
 	}
-	position := op.state.position.Load()
 	reply, err = op.ask(l, position)
 	if err != nil {
 		return wire.Reply{}, false, op.noReply(l, err)
 	}
-	return op.judge(l, reply, position)
+	return op.judge(l, reply)
 }
 
 // ask makes the round trip.
 func (op *operation) ask(l *link, position uint64) (wire.Reply, error) {
-	switch op.kind {
-	case kindGet:
+	switch op.Kind {
+	case session.Get:
 		return l.conn.Get(op.ctx, op.key, position, op.strong)
-	case kindPing:
+	case session.Ping:
 		return wire.Reply{}, l.conn.Ping(op.ctx)
-	case kindWrite:
+	case session.Write:
 		if len(op.command.Value) > int(l.info.MaxValueBytes) && l.info.MaxValueBytes > 0 {
 			return wire.Reply{Status: wire.StatusTooLarge}, nil
 		}
-		// What nobody waits for any more may have become more since the last
-		// attempt.
-		op.command.Floor = op.writer.writes.floor()
+		op.writer.number(&op.Operation, &op.command)
 	}
 	return l.conn.Write(op.ctx, position, op.command)
 }
@@ -147,67 +132,62 @@ func (op *operation) ask(l *link, position uint64) (wire.Reply, error) {
 // noReply takes an attempt that ended without a reply. It returns nil if another
 // one may be made.
 func (op *operation) noReply(l *link, err error) error {
-	if !errors.Is(err, wire.ErrNotSent) {
-		op.sent = true
-	}
+	op.NoReply(errors.Is(err, wire.ErrNotSent))
 	op.last = err
 	if ctxErr := op.ctx.Err(); ctxErr != nil {
 		return op.giveUp(ctxErr)
 	}
-	op.session.db.pool.fail(l)
+	op.handle.db.pool.fail(l)
 	return nil
 }
 
 // judge takes a reply.
-func (op *operation) judge(l *link, reply wire.Reply, position uint64) (wire.Reply, bool, error) {
-	switch reply.Status {
-	case wire.StatusOK, wire.StatusNotFound, wire.StatusConflict, wire.StatusNotInteger, wire.StatusOverflow:
-		if op.kind == kindGet && reply.Position < position {
-			// Older than what the session has seen: never to be shown.
-			return op.again(l, fmt.Errorf("%w: node %s answered from position %d, asked for %d",
-				ErrProtocol, l.info.NodeID, reply.Position, position))
-		}
+func (op *operation) judge(l *link, reply wire.Reply) (wire.Reply, bool, error) {
+	verdict := op.Reply(&reply)
+	switch verdict {
+	case session.Answered:
 		op.state.raise(reply.Position)
 		op.answered = l.info
 		return reply, true, nil
-	case wire.StatusTooLarge, wire.StatusBadRequest, wire.StatusTooManySessions:
+	case session.Declined:
 		op.answered = l.info
 		return reply, true, nil
-	case wire.StatusSessionExpired:
+	case session.Expired:
 		op.answered = l.info
-		if op.kind != kindWrite {
-			return reply, true, nil
-		}
-		op.state.expire(op.writer)
+		op.writer.told(&op.Operation)
 		return reply, false, op.uncertain(ErrSessionExpired)
-	case wire.StatusStaleSequence:
+	case session.Superseded:
 		// The group has been told that nobody waits for this write.
 		return reply, false, fmt.Errorf("%w: the group does not keep it any more", ErrOutcomeUnknown)
-	case wire.StatusTooManyResults:
-		// Writes before this one have to end first; the node is well.
-		op.last = errors.New("driver: too many writes of the session are under way")
-		return reply, false, nil
-	case wire.StatusUnavailable:
-		return op.again(l, fmt.Errorf("driver: node %s does not serve now", l.info.NodeID))
-	case wire.StatusGeneration:
-		return op.again(l, fmt.Errorf("driver: node %s is in another generation", l.info.NodeID))
-	case wire.StatusTimeout, wire.StatusInterrupted:
-		op.sent = true
-		if reply.Status == wire.StatusTimeout && op.expired() {
+	case session.TimedOut:
+		if op.expired() {
 			return reply, false, op.giveUp(context.DeadlineExceeded)
 		}
-		return op.again(l, fmt.Errorf("driver: node %s could not finish it", l.info.NodeID))
-	default:
-		op.sent = true
-		return op.again(l, fmt.Errorf("%w: node %s answered with status %d", ErrProtocol, l.info.NodeID, reply.Status))
 	}
+	op.last = op.failure(l, reply, verdict)
+	if verdict.Elsewhere() {
+		op.handle.db.pool.fail(l)
+	}
+	return wire.Reply{}, false, nil
 }
 
-// again has the operation tried again, on another server if there is one.
-func (op *operation) again(l *link, why error) (wire.Reply, bool, error) {
-	op.last = why
-	op.session.db.pool.fail(l)
-	return wire.Reply{}, false, nil
+// failure says why an attempt has to be followed by another.
+func (op *operation) failure(l *link, reply wire.Reply, verdict session.Verdict) error {
+	node := l.info.NodeID
+	switch verdict {
+	case session.Behind:
+		return fmt.Errorf("%w: node %s answered from position %d, asked for %d", ErrProtocol, node, reply.Position, op.Asked())
+	case session.Crowded:
+		return errors.New("driver: too many writes of the session are under way")
+	case session.Refused:
+		return fmt.Errorf("driver: node %s does not serve now", node)
+	case session.Estranged:
+		return fmt.Errorf("driver: node %s is in another generation", node)
+	case session.TimedOut, session.Interrupted:
+		return fmt.Errorf("driver: node %s could not finish it", node)
+	default:
+		return fmt.Errorf("%w: node %s answered with status %d", ErrProtocol, node, reply.Status)
+	}
 }
 
 // expired reports whether the context's time is up, which a node may notice a
@@ -218,24 +198,23 @@ func (op *operation) expired() bool {
 	return !ok || !time.Now().Before(deadline)
 }
 
-// pause waits before another attempt: not after the first, since another server
-// may do better at once, and longer each time after that.
+// pause waits before another attempt, if there is something to wait for.
 func (op *operation) pause() error {
-	if op.attempts < 2 {
-		return nil
+	if d := op.Pause(rand.Float64()); d > 0 {
+		return sleep(op.ctx, d)
 	}
-	return sleep(op.ctx, backoff(op.attempts-1))
+	return nil
 }
 
 // giveUp returns what an operation without an answer returns, because of cause:
 // its context's end, or that there will be no connection.
 func (op *operation) giveUp(cause error) error {
-	if op.session.db.closing.Load() && !errors.Is(cause, ErrClosed) {
+	if op.handle.db.closing.Load() && !errors.Is(cause, ErrClosed) {
 		// The handle's end may have shown as the end of its connections, or of
 		// a context that it lent.
 		cause = fmt.Errorf("%w: %w", ErrClosed, cause)
 	}
-	if op.sent && op.kind == kindWrite {
+	if op.Unknown() {
 		return fmt.Errorf("%w: %w%s", ErrOutcomeUnknown, cause, op.detail())
 	}
 	if errors.Is(cause, ErrClosed) || errors.Is(cause, ErrVersion) || errors.Is(cause, ErrProtocol) {
@@ -247,7 +226,7 @@ func (op *operation) giveUp(cause error) error {
 // uncertain is cause, and ErrOutcomeUnknown too when an earlier attempt of a
 // write may have been executed.
 func (op *operation) uncertain(cause error) error {
-	if op.sent && op.kind == kindWrite {
+	if op.Unknown() {
 		return fmt.Errorf("%w: %w", cause, ErrOutcomeUnknown)
 	}
 	return cause
@@ -258,7 +237,7 @@ func (op *operation) detail() string {
 	if op.last == nil {
 		return ""
 	}
-	return fmt.Sprintf(" (after %d attempts, the last failed: %v)", op.attempts, op.last)
+	return fmt.Sprintf(" (after %d attempts, the last failed: %v)", op.Attempts(), op.last)
 }
 
 // unavailable is ErrUnavailable because of cause, the end of a context.

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // pool holds the connections of a handle, all to one server while that is well.
@@ -33,6 +32,8 @@ type pool struct {
 	bound      *binding   // of the links
 	server     string     // of the latest link
 	connecting bool
+	stopOnly   context.CancelFunc // while another connection to server is made; gives that up
+	pace       pace
 	closed     bool
 	lastErr    error // of connecting, until it succeeds
 	limits     limits
@@ -195,96 +196,6 @@ func (p *pool) grantLocked(g grant) {
 	p.waiting.Add(-1)
 }
 
-// connect opens one connection for those who wait. It goes on until it
-// succeeds, nobody waits any more, or trying again would not help.
-func (p *pool) connect() {
-	for failures := 1; ; failures++ {
-		p.mu.Lock()
-		if len(p.waiters) == 0 || p.closed || p.fullLocked() {
-			p.connecting = false
-			p.mu.Unlock()
-			return
-		}
-		bound, only := p.bound, ""
-		if len(*p.links.Load()) > 0 {
-			only = p.server
-		}
-		p.mu.Unlock()
-
-		conn, server, err := p.source.connect(p.ctx, bound, only)
-		if p.settle(conn, server, err) {
-			return
-		}
-		_ = sleep(p.ctx, backoff(failures)) // the next round sees that the pool is closed
-	}
-}
-
-// settle takes the outcome of connecting, and reports whether it is final.
-func (p *pool) settle(conn wire.Conn, server string, err error) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err != nil {
-		p.lastErr = err
-		if !permanent(err) || p.closed || len(*p.links.Load()) > 0 {
-			return false
-		}
-		for len(p.waiters) > 0 {
-			p.grantLocked(grant{err: permanentError(err)})
-		}
-		p.connecting = false
-		return true
-	}
-	p.connecting = false
-	if p.closed {
-		_ = conn.Close() // nobody is left to be told
-		return true
-	}
-	p.lastErr = nil
-	p.adoptLocked(conn, server)
-	p.serveLocked()
-	return true
-}
-
-// permanentError is what an operation returns when no server can be spoken to.
-func permanentError(err error) error {
-	switch {
-	case errors.Is(err, wire.ErrNodeClosed):
-		return fmt.Errorf("%w: %w", ErrClosed, err)
-	case errors.Is(err, wire.ErrVersion):
-		return fmt.Errorf("%w: %w", ErrVersion, err)
-	default:
-		return fmt.Errorf("%w: %w", ErrProtocol, err)
-	}
-}
-
-// adoptLocked takes a new connection in. Links that belong to something else
-// are given up.
-func (p *pool) adoptLocked(conn wire.Conn, server string) {
-	info := conn.Info()
-	if p.bound == nil || p.bound.group != info.Group || p.bound.generation != info.Generation {
-		p.bound = &binding{group: info.Group, generation: info.Generation}
-		p.retireLocked(func(*link) bool { return true })
-	}
-	if p.server != "" && p.server != server {
-		p.failOver.Add(1)
-		p.retireLocked(func(*link) bool { return true })
-	}
-	p.server = server
-	l := newLink(conn, server, p.bound)
-	links := append(slices.Clone(*p.links.Load()), l)
-	p.links.Store(&links)
-	p.sweepLaterLocked()
-	if r, ok := conn.(interface{ Retired() <-chan struct{} }); ok {
-		p.workers.Go(func() {
-			select {
-			case <-r.Retired():
-				p.fail(l)
-			case <-l.closed:
-			}
-		})
-	}
-}
-
 // fail gives up the link and all others to its server, which did not do well.
 // Requests in flight on them may still be answered.
 func (p *pool) fail(l *link) {
@@ -294,7 +205,14 @@ func (p *pool) fail(l *link) {
 	p.source.failed(l.server)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if l.retired.Load() {
+		return // another caller was quicker
+	}
+	p.pace.lost(time.Now(), time.Since(l.created), rand.Float64())
 	p.retireLocked(func(other *link) bool { return other == l || (l.server != "" && other.server == l.server) })
+	if p.stopOnly != nil && len(*p.links.Load()) == 0 {
+		p.stopOnly()
+	}
 	p.serveLocked()
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -101,38 +100,13 @@ func (s *servers) connect(ctx context.Context, bound *binding, only string) (wir
 			return nil, "", err
 		}
 	}
-	var failures []error
-	var other *client.Conn // of another group, taken if there is nothing better
-	otherServer := ""
-	for _, server := range candidates {
-		conn, err := s.dial(ctx, server, bound)
-		if err != nil {
-			if only == "" {
-				s.failed(server)
-			}
-			failures = append(failures, err)
-			continue
-		}
-		relation := compare(bound, conn.Info())
-		switch {
-		case relation == relationSame || relation == relationNewer:
-			s.chosen(server)
-			if other != nil {
-				_ = other.Close() // it was not needed
-			}
-			return conn, server, nil
-		case relation == relationOther && other == nil && only == "":
-			other, otherServer = conn, server
-		default:
-			s.failed(server)
-			failures = append(failures, errors.Join(fmt.Errorf("driver: server %s: %w", server, errOlder), conn.Close()))
-		}
+	r := race{servers: s, bound: bound, only: only != "", candidates: candidates}
+	conn, server, err := r.run(ctx)
+	if err != nil {
+		return nil, "", err
 	}
-	if other != nil {
-		s.chosen(otherServer)
-		return other, otherServer, nil
-	}
-	return nil, "", errors.Join(failures...)
+	s.chosen(server)
+	return conn, server, nil
 }
 
 // dial connects to one server. A server that refuses because the handle is
@@ -156,7 +130,13 @@ func (s *servers) dial(ctx context.Context, server string, bound *binding) (*cli
 // those that did not fail lately, by chance, so that handles spread over the
 // group, then the others, the one that failed the longest ago first.
 func (s *servers) candidates(ctx context.Context) ([]string, error) {
-	found, err := s.find(ctx)
+	s.mu.Lock()
+	timeout := s.dsn.DialTimeout
+	if len(s.known) > 0 {
+		timeout = min(timeout, headStart)
+	}
+	s.mu.Unlock()
+	found, err := s.find(ctx, timeout)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil && len(s.known) == 0 {
@@ -182,8 +162,8 @@ func (s *servers) candidates(ctx context.Context) ([]string, error) {
 }
 
 // find looks the servers up, which for a list of them costs nothing.
-func (s *servers) find(ctx context.Context) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.dsn.DialTimeout)
+func (s *servers) find(ctx context.Context, timeout time.Duration) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return s.dsn.Find(ctx, s.options)
 }

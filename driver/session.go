@@ -2,15 +2,18 @@ package driver
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// session is a sequence of operations that are seen in program order: that of a
-// DB, or of a Conn.
-type session struct {
+// handle is a sequence of operations that are seen in program order, a session:
+// that of a DB, or of a Conn.
+type handle struct {
 	db     *DB
 	closed atomic.Bool
 	state  atomic.Pointer[state]
@@ -19,32 +22,36 @@ type session struct {
 }
 
 // state is what a session has seen of one group and generation. When the handle
-// is bound to another, the session gets a new one, and tells so once.
+// is bound to another, it gets a new one, and tells so once.
 type state struct {
 	bound    *binding // nil as long as the session has not used a connection
 	position atomic.Uint64
-	writer   atomic.Pointer[writer]
-	lost     atomic.Bool // the session expired while no write was in flight: the next one is told
+	writer   *writer
 }
 
-// writer is the session as the group knows it.
+// writer is the session as the group knows it. It is apart from the position, so
+// that readers do not feel its lock.
 type writer struct {
-	id     uint64
-	writes sequence
-	active atomic.Bool // a write was answered since the keeper looked last
+	mu      sync.Mutex // guards session
+	session session.Session
 }
 
-func newSession(db *DB) *session {
-	s := &session{db: db, opening: make(chan struct{}, 1)}
-	s.state.Store(new(state))
-	return s
+func newHandle(db *DB) *handle {
+	h := &handle{db: db, opening: make(chan struct{}, 1)}
+	h.state.Store(newState(nil))
+	return h
+}
+
+func newState(bound *binding) *state {
+	return &state{bound: bound, writer: new(writer)}
 }
 
 // raise notes that the session has seen position.
 func (st *state) raise(position uint64) {
 	for {
 		seen := st.position.Load()
-		if position <= seen || st.position.CompareAndSwap(seen, position) {
+		raised := session.Raise(seen, position)
+		if raised == seen || st.position.CompareAndSwap(seen, raised) {
 			return
 		}
 	}
@@ -52,105 +59,166 @@ func (st *state) raise(position uint64) {
 
 // blank reports whether a session has nothing that it could lose.
 func (st *state) blank() bool {
-	return st.position.Load() == 0 && st.writer.Load() == nil
+	if st.position.Load() != 0 {
+		return false
+	}
+	st.writer.mu.Lock()
+	defer st.writer.mu.Unlock()
+	return st.writer.session.Blank()
 }
 
-// writing returns the session's writer, after opening the session in the group
-// if need be. It returns ErrSessionExpired once if it has expired unnoticed.
-func (s *session) writing(ctx context.Context) (*state, *writer, error) {
-	st := s.state.Load()
-	if w := st.writer.Load(); w != nil {
-		return st, w, nil
+// enter numbers a write; op is nil for a caller who only wants the session's id.
+func (w *writer) enter(op *session.Operation) (id uint64, r session.Readiness) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.enterLocked(op)
+}
+
+func (w *writer) enterLocked(op *session.Operation) (id uint64, r session.Readiness) {
+	if op == nil {
+		return w.session.Use()
 	}
-	select {
-	case s.opening <- struct{}{}:
-	case <-ctx.Done():
-		return nil, nil, unavailable(ctx.Err(), nil)
+	r = w.session.Begin(op)
+	id, _ = op.Numbered()
+	return id, r
+}
+
+// opened takes the session's id, and numbers the write for which it was opened.
+func (w *writer) opened(id uint64, op *session.Operation) session.Readiness {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.session.Opened(id)
+	_, r := w.enterLocked(op)
+	return r
+}
+
+// number gives a command what it carries in the operation's present attempt.
+func (w *writer) number(op *session.Operation, command *wire.Command) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.session.Number(op, command)
+}
+
+// end notes that nobody waits for a write any more.
+func (w *writer) end(op *session.Operation, answered bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.session.End(op, answered)
+}
+
+// told notes that a write's caller is told that the session has expired.
+func (w *writer) told(op *session.Operation) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.session.Told(op)
+}
+
+// writing numbers a write, after opening the session in the group if need be,
+// and returns the session's id and the state that it belongs to. With op nil it
+// does the same for nobody's write. It returns ErrSessionExpired once if the
+// session has expired unnoticed.
+func (h *handle) writing(ctx context.Context, op *session.Operation) (*state, uint64, error) {
+	st := h.state.Load()
+	id, r := st.writer.enter(op)
+	if r == session.Unopened {
+		select {
+		case h.opening <- struct{}{}:
+		case <-ctx.Done():
+			return nil, 0, unavailable(ctx.Err(), nil)
+		}
+		defer func() { <-h.opening }()
+		st = h.state.Load()
+		id, r = st.writer.enter(op)
 	}
-	defer func() { <-s.opening }()
-	st = s.state.Load()
-	if w := st.writer.Load(); w != nil {
-		return st, w, nil
+	switch r {
+	case session.Ready:
+		return st, id, nil
+	case session.Lost:
+		return nil, 0, ErrSessionExpired
+	default:
+		return h.open(ctx, st, op)
 	}
-	if st.lost.CompareAndSwap(true, false) {
-		return nil, nil, ErrSessionExpired
+}
+
+// open opens the session in the group. The caller holds the lock on that.
+func (h *handle) open(ctx context.Context, st *state, first *session.Operation) (*state, uint64, error) {
+	op := operation{
+		handle: h, state: st, ctx: ctx, Operation: session.Operation{Kind: session.Open},
+		command: wire.Command{Op: wire.OpOpenSession},
 	}
-	op := operation{session: s, state: st, ctx: ctx, kind: kindOpen, command: wire.Command{Op: wire.OpOpenSession}}
 	reply, err := op.run()
 	if err != nil {
-		return nil, nil, err
+		return nil, 0, err
 	}
 	if err := replyError(reply, &op.command); err != nil {
-		return nil, nil, err
+		return nil, 0, err
 	}
 	// The first operation of a session may have bound it.
-	w := &writer{id: reply.Position}
 	op.state.raise(reply.Position)
-	op.state.writer.Store(w)
-	s.db.keep(s, op.answered.SessionTTL)
-	return op.state, w, nil
-}
-
-// expire notes that the group has forgotten the session.
-func (st *state) expire(w *writer) bool {
-	return st.writer.CompareAndSwap(w, nil)
+	if op.state.writer.opened(reply.Position, first) != session.Ready {
+		return nil, 0, fmt.Errorf("%w: node %s opened a session without an id", ErrProtocol, op.answered.NodeID)
+	}
+	h.db.keep(h, op.answered.SessionTTL)
+	return op.state, reply.Position, nil
 }
 
 // renew keeps the session alive if it has not written lately.
-func (s *session) renew(ctx context.Context) {
-	st := s.state.Load()
-	w := st.writer.Load()
-	if w == nil || w.active.Swap(false) {
+func (h *handle) renew(ctx context.Context) {
+	st := h.state.Load()
+	st.writer.mu.Lock()
+	id := st.writer.session.Due()
+	st.writer.mu.Unlock()
+	if id == 0 {
 		return
 	}
 	op := operation{
-		session: s, state: st, ctx: ctx, kind: kindUpkeep,
-		command: wire.Command{Op: wire.OpRenewSession, Session: w.id},
+		handle: h, state: st, ctx: ctx, Operation: session.Operation{Kind: session.Upkeep},
+		command: wire.Command{Op: wire.OpRenewSession, Session: id},
 	}
 	reply, err := op.run()
-	if err != nil {
-		// It is renewed next time; if it expires before, a write is told.
+	if err != nil || reply.Status != wire.StatusSessionExpired {
+		// What went wrong is tried again next time; if the session expires
+		// before, a write is told.
 		return
 	}
-	if reply.Status == wire.StatusSessionExpired && st.expire(w) && !w.writes.waited() {
-		st.lost.Store(true)
-	}
+	st.writer.mu.Lock()
+	defer st.writer.mu.Unlock()
+	st.writer.session.Expired(id)
 }
 
 // end closes the session in the group, if that can be done at once. Otherwise
 // it expires by itself.
-func (s *session) end(ctx context.Context) {
-	st := s.state.Load()
-	w := st.writer.Swap(nil)
-	if w == nil || !s.db.pool.connected() {
+func (h *handle) end(ctx context.Context) {
+	st := h.state.Load()
+	st.writer.mu.Lock()
+	id := st.writer.session.Close()
+	st.writer.mu.Unlock()
+	if id == 0 || !h.db.pool.connected() {
 		return
 	}
 	op := operation{
-		session: s, state: st, ctx: ctx, kind: kindUpkeep,
-		command: wire.Command{Op: wire.OpCloseSession, Session: w.id},
+		handle: h, state: st, ctx: ctx, Operation: session.Operation{Kind: session.Upkeep},
+		command: wire.Command{Op: wire.OpCloseSession, Session: id},
 	}
 	_, _ = op.run() // nobody is left who would want to know
 }
 
 // sessionID opens the session in the group if need be and returns its id.
-func (s *session) sessionID(ctx context.Context) (uint64, error) {
-	if err := s.usable(); err != nil {
+func (h *handle) sessionID(ctx context.Context) (uint64, error) {
+	if err := h.usable(); err != nil {
 		return 0, err
 	}
-	ctx, cancel := s.db.bounded(ctx)
+	ctx, cancel := h.db.bounded(ctx)
 	if cancel != nil {
 		defer cancel()
 	}
-	_, w, err := s.writing(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return w.id, nil
+	_, id, err := h.writing(ctx, nil)
+	return id, err
 }
 
 // usable is ErrClosed when the handle was closed.
-func (s *session) usable() error {
-	if s.closed.Load() || s.db.closing.Load() {
+func (h *handle) usable() error {
+	if h.closed.Load() || h.db.closing.Load() {
 		return ErrClosed
 	}
 	return nil

@@ -115,6 +115,94 @@ func TestSessionExpiredInFlight(t *testing.T) {
 	})
 }
 
+// All writes in flight that meet it are told, and no later one. They begin one
+// new session.
+func TestSessionExpiredUnderManyWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		if _, err := db.SessionID(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		n := c.nodes["a:1"]
+		n.set(func(n *fakeNode) {
+			n.delay = func(r *wire.Request) time.Duration { return time.Duration(r.Command.Delta) * time.Second }
+		})
+		const writes = 20
+		var all sync.WaitGroup
+		for i := range writes {
+			all.Go(func() {
+				_, err := db.Add(t.Context(), "n", int64(1+i%5))
+				wantErr(t, err, ErrSessionExpired)
+				wantNot(t, err, ErrOutcomeUnknown)
+				// Its siblings are in flight yet.
+				if _, err := db.Set(t.Context(), "k", nil); err != nil {
+					t.Errorf("told again: %v", err)
+				}
+			})
+		}
+		synctest.Wait()
+		c.group.expireAll()
+		all.Wait()
+		if n := c.group.count(wire.OpOpenSession); n != 2 {
+			t.Errorf("%d sessions", n)
+		}
+		_, err := db.Get(t.Context(), "n")
+		wantErr(t, err, ErrNotFound)
+	})
+}
+
+// The keeper finds out while a write is in flight that was executed before. Its
+// caller has nothing to complain of, so the next one is told, even if it does not
+// wait for the first: nothing is written in a new session as if there had been no
+// other.
+func TestSessionExpiredAfterWriteInFlight(t *testing.T) {
+	for _, waits := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newFakeCluster(1)
+			db := c.open(t, "timeout=10m")
+			if _, err := db.SessionID(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			c.nodes["a:1"].set(func(n *fakeNode) {
+				n.faults = func(r *wire.Request) fault {
+					if r.Command.Op == wire.OpAdd {
+						return faultLate
+					}
+					return faultNone
+				}
+			})
+			ended := make(chan error, 1)
+			go func() {
+				_, err := db.Add(t.Context(), "n", 1)
+				ended <- err
+			}()
+			synctest.Wait()
+			c.group.expireAll()
+			<-time.After(time.Minute)
+			first := func() {
+				if err := <-ended; err != nil {
+					t.Errorf("the first: %v", err)
+				}
+			}
+			if waits {
+				first()
+			}
+			_, err := db.Set(t.Context(), "k", nil)
+			wantErr(t, err, ErrSessionExpired)
+			if _, err := db.Set(t.Context(), "k", nil); err != nil {
+				t.Errorf("told again: %v", err)
+			}
+			if !waits {
+				first()
+				if _, err := db.Set(t.Context(), "k", nil); err != nil {
+					t.Errorf("told again: %v", err)
+				}
+			}
+		})
+	}
+}
+
 // Sessions that do not write are renewed within a third of their time, those
 // that write are not.
 func TestKeeper(t *testing.T) {

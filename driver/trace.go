@@ -51,8 +51,6 @@ func traceOf(ctx context.Context) *OpTrace {
 
 // fill tells how the operation was done. reply is zero if nothing answered.
 func (t *OpTrace) fill(op *operation, position uint64) {
-	*t = OpTrace{Position: position, Node: op.answered.NodeID, Attempts: op.attempts}
-	if op.writer != nil {
-		t.Session, t.Seq = op.writer.id, op.command.Seq
-	}
+	*t = OpTrace{Position: position, Node: op.answered.NodeID, Attempts: op.Attempts()}
+	t.Session, t.Seq = op.Numbered()
 }

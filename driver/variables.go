@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 
+	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -28,8 +29,8 @@ type ReadOption struct {
 // like a write.
 var Strong = ReadOption{strong: true}
 
-func (s *session) get(ctx context.Context, key string, options []ReadOption) (Value, error) {
-	op := operation{session: s, kind: kindGet, key: key}
+func (h *handle) get(ctx context.Context, key string, options []ReadOption) (Value, error) {
+	op := operation{handle: h, Operation: session.Operation{Kind: session.Get}, key: key}
 	for _, o := range options {
 		op.strong = op.strong || o.strong
 	}
@@ -46,14 +47,14 @@ func (s *session) get(ctx context.Context, key string, options []ReadOption) (Va
 
 // read does a get.
 func (op *operation) read(ctx context.Context) (wire.Reply, error) {
-	if err := op.session.usable(); err != nil {
+	if err := op.handle.usable(); err != nil {
 		return wire.Reply{}, err
 	}
 	if err := checkKey(op.key); err != nil {
 		return wire.Reply{}, err
 	}
-	op.ctx = op.session.db.soon(ctx)
-	op.state = op.session.state.Load()
+	op.ctx = op.handle.db.soon(ctx)
+	op.state = op.handle.state.Load()
 	reply, err := op.run()
 	if err == nil && reply.Status != wire.StatusOK {
 		err = replyError(reply, &wire.Command{Key: op.key})
@@ -61,26 +62,26 @@ func (op *operation) read(ctx context.Context) (wire.Reply, error) {
 	return reply, err
 }
 
-func (s *session) set(ctx context.Context, key string, value []byte) (uint64, error) {
-	reply, err := s.write(ctx, wire.Command{Op: wire.OpSet, Key: key, Value: value})
+func (h *handle) set(ctx context.Context, key string, value []byte) (uint64, error) {
+	reply, err := h.write(ctx, wire.Command{Op: wire.OpSet, Key: key, Value: value})
 	return positionOf(reply, err)
 }
 
-func (s *session) delete(ctx context.Context, key string) (uint64, error) {
-	reply, err := s.write(ctx, wire.Command{Op: wire.OpDelete, Key: key})
+func (h *handle) delete(ctx context.Context, key string) (uint64, error) {
+	reply, err := h.write(ctx, wire.Command{Op: wire.OpDelete, Key: key})
 	return positionOf(reply, err)
 }
 
-func (s *session) add(ctx context.Context, key string, delta int64) (int64, error) {
-	reply, err := s.write(ctx, wire.Command{Op: wire.OpAdd, Key: key, Delta: delta})
+func (h *handle) add(ctx context.Context, key string, delta int64) (int64, error) {
+	reply, err := h.write(ctx, wire.Command{Op: wire.OpAdd, Key: key, Delta: delta})
 	if err != nil {
 		return 0, err
 	}
 	return reply.Number, nil
 }
 
-func (s *session) compareAndSet(ctx context.Context, key string, value []byte, version uint64) (uint64, error) {
-	reply, err := s.write(ctx, wire.Command{Op: wire.OpCompareAndSet, Key: key, Value: value, Expect: version})
+func (h *handle) compareAndSet(ctx context.Context, key string, value []byte, version uint64) (uint64, error) {
+	reply, err := h.write(ctx, wire.Command{Op: wire.OpCompareAndSet, Key: key, Value: value, Expect: version})
 	return positionOf(reply, err)
 }
 
@@ -92,8 +93,8 @@ func positionOf(reply wire.Reply, err error) (uint64, error) {
 	return reply.Position, nil
 }
 
-func (s *session) write(ctx context.Context, cmd wire.Command) (wire.Reply, error) {
-	op := operation{session: s, kind: kindWrite, command: cmd}
+func (h *handle) write(ctx context.Context, cmd wire.Command) (wire.Reply, error) {
+	op := operation{handle: h, Operation: session.Operation{Kind: session.Write}, command: cmd}
 	trace := traceOf(ctx)
 	reply, err := op.write(ctx)
 	if trace != nil {
@@ -105,13 +106,13 @@ func (s *session) write(ctx context.Context, cmd wire.Command) (wire.Reply, erro
 // write does a write. The reply is there also when the error is that of a
 // command without effect.
 func (op *operation) write(ctx context.Context) (wire.Reply, error) {
-	if err := op.session.usable(); err != nil {
+	if err := op.handle.usable(); err != nil {
 		return wire.Reply{}, err
 	}
 	if err := checkKey(op.command.Key); err != nil {
 		return wire.Reply{}, err
 	}
-	ctx, cancel := op.session.db.bounded(ctx)
+	ctx, cancel := op.handle.db.bounded(ctx)
 	if cancel != nil {
 		defer cancel()
 	}
@@ -119,28 +120,23 @@ func (op *operation) write(ctx context.Context) (wire.Reply, error) {
 		return wire.Reply{}, unavailable(err, nil)
 	}
 	var err error
-	if op.state, op.writer, err = op.session.writing(ctx); err != nil {
+	if op.state, _, err = op.handle.writing(ctx, &op.Operation); err != nil {
 		return wire.Reply{}, err
 	}
-	op.ctx = ctx
-	writes := &op.writer.writes
-	op.command.Session, op.command.Seq = op.writer.id, writes.begin()
+	op.ctx, op.writer = ctx, op.state.writer
 	reply, err := op.run()
-	writes.end(op.command.Seq)
+	op.writer.end(&op.Operation, err == nil)
 	if err != nil {
 		return wire.Reply{}, err
-	}
-	if !op.writer.active.Load() {
-		op.writer.active.Store(true)
 	}
 	return reply, replyError(reply, &op.command)
 }
 
-func (s *session) ping(ctx context.Context) error {
-	if err := s.usable(); err != nil {
+func (h *handle) ping(ctx context.Context) error {
+	if err := h.usable(); err != nil {
 		return err
 	}
-	op := operation{session: s, kind: kindPing, ctx: s.db.soon(ctx), state: s.state.Load()}
+	op := operation{handle: h, Operation: session.Operation{Kind: session.Ping}, ctx: h.db.soon(ctx), state: h.state.Load()}
 	_, err := op.run()
 	return err
 }

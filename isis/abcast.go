@@ -19,7 +19,7 @@ func (n *Node) stepView(from MemberID, m *Message) error {
 			return n.keep(from, m)
 		}
 	}
-	if m.View < n.view.ID || n.phase != Normal && !n.vouchesWhileWedged(m) {
+	if m.View < n.view.ID || n.phase != Normal && !n.vouchesWhileWedged(m) && !n.flushMoves() {
 		return nil // of a view that is over, or that is being flushed
 	}
 	rank := n.view.Rank(from)
@@ -178,7 +178,7 @@ func (n *Node) deliver() {
 		if e == nil || !e.final {
 			break
 		}
-		if !n.cfg.Agreed && !n.stability.isStable(e) && !planted.On(planted.NoStability) {
+		if !n.cfg.Agreed && !n.safe(e) {
 			break
 		}
 		n.queue.remove(e)
@@ -198,6 +198,14 @@ func (n *Node) deliver() {
 		stable++
 	}
 	n.unstable = append(n.unstable[:0], n.unstable[stable:]...)
+}
+
+// safe tells whether every member is known to hold the FINAL of e.
+func (n *Node) safe(e *entry) bool {
+	if planted.On(planted.NoStability) || planted.On(planted.AckBeforeStable) && int(e.sender) == n.self {
+		return true
+	}
+	return n.stability.isStable(e)
 }
 
 // emit gives a message the next positions of the total order.

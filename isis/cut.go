@@ -31,13 +31,16 @@ func computeCut(states []*FlushState, members []MemberID) (*Cut, error) {
 	ties := orderOfIDs(members)
 	cut := &Cut{Base: states[0].Position, Members: members}
 	known := map[messageKey]int{} // index in cut.Entries
-	for _, s := range states {
+	for i, s := range states {
 		cut.Base = min(cut.Base, s.Position)
 		cut.Clock = max(cut.Clock, s.Clock)
 		for _, e := range s.Entries {
 			cut.Clock = max(cut.Clock, e.Priority)
 			if int(e.Sender) >= len(ties) || e.Count == 0 {
 				return nil, fmt.Errorf("%w: flush state with an entry of rank %d, %d commands", ErrProtocol, e.Sender, e.Count)
+			}
+			if planted.On(planted.FlushWithoutFinals) && i == len(states)-1 {
+				e.Final = false
 			}
 			if err := merge(cut, known, e); err != nil {
 				return nil, err

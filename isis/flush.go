@@ -32,7 +32,7 @@ func (n *Node) Wedge(a Attempt) bool {
 	if !planted.On(planted.WedgeWithoutBase) {
 		n.provesCommit(a.View.Prev) // only a committed view is the base of an attempt
 	}
-	if a.View.ID <= n.Attempt() || a.View.ID <= n.view.ID {
+	if a.View.ID <= n.Attempt() || a.View.ID <= n.view.ID || a.View.ID <= n.passed {
 		return false
 	}
 	if n.phase == Observing {
@@ -51,7 +51,11 @@ func (n *Node) Wedge(a Attempt) bool {
 		state = n.flushState()
 	}
 	n.phase = Wedged
-	n.flush = flush{attempt: a, state: state}
+	next := flush{attempt: a, state: state}
+	if planted.On(planted.CutReused) {
+		next.cut = n.flush.cut
+	}
+	n.flush = next
 	if a.Leader == n.cfg.Self {
 		n.lead()
 	} else {
@@ -59,6 +63,11 @@ func (n *Node) Wedge(a Attempt) bool {
 	}
 	n.replayFlush()
 	return true
+}
+
+// flushMoves tells whether a wedged member goes on taking part in the view.
+func (n *Node) flushMoves() bool {
+	return planted.On(planted.FlushStateMoves) && n.phase == Wedged
 }
 
 // flushState lists what this member knows beyond what all are known to hold.
@@ -101,7 +110,7 @@ func (n *Node) lead() {
 // stepFlush takes a message of a flush. Those of attempts that are over are
 // dropped, those of attempts not known here yet are kept.
 func (n *Node) stepFlush(from MemberID, m *Message) error {
-	if m.View > n.Attempt() && m.View > n.view.ID {
+	if m.View > n.Attempt() && m.View > n.view.ID && m.View > n.passed {
 		return n.keep(from, m)
 	}
 	if m.View != n.Attempt() || n.phase == Excluded {
@@ -173,6 +182,9 @@ func (n *Node) collect(rank int, s *FlushState) error {
 // takeCut completes a received cut with the payloads held here, and stores it.
 func (n *Node) takeCut(from MemberID, m *Message) error {
 	if n.flush.cut != nil {
+		if planted.On(planted.CutReused) {
+			n.storeCut()
+		}
 		return nil
 	}
 	cut := &Cut{Base: m.Cut.Base, Clock: m.Cut.Clock, Members: m.Cut.Members, Entries: slices.Clone(m.Cut.Entries)}
@@ -210,7 +222,10 @@ func (n *Node) takeCut(from MemberID, m *Message) error {
 // and never comes to where the cut joins its state if the attempt is over.
 func (n *Node) storeCut() {
 	f := &n.flush
-	if f.cut == nil || f.acked || !f.cut.joins(n.position) {
+	if f.cut == nil || f.acked {
+		return
+	}
+	if !f.cut.joins(n.position) && !planted.On(planted.JoinerAcksBlind) {
 		return
 	}
 	if n.phase == Observing && n.agreed && f.attempt.View.Rank(n.donor) < 0 {

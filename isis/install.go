@@ -61,6 +61,8 @@ func (n *Node) Commit(v View) error {
 		if n.view.ID != 0 {
 			n.phase = Excluded
 			n.future = nil
+		} else {
+			n.passOver(v.ID)
 		}
 		return nil
 	}
@@ -75,6 +77,16 @@ func (n *Node) Commit(v View) error {
 		return fmt.Errorf("%w: view %d after %d", ErrMissedView, v.ID, n.view.ID)
 	}
 	return nil
+}
+
+// passOver notes that a view is committed which a node that observes is not in.
+// No attempt before it can commit any more, so whatever this node acknowledged of
+// one is void, and the node may load another state.
+func (n *Node) passOver(view uint64) {
+	n.passed = max(n.passed, view)
+	if n.Attempt() <= n.passed {
+		n.flush = flush{}
+	}
 }
 
 // speaksIn takes a message of a view as the proof that it is committed, since
@@ -129,6 +141,9 @@ func (n *Node) enter(v View) {
 	n.flush = flush{}
 	n.self = v.Rank(n.cfg.Self)
 	n.ties = orderOfIDs(v.Members)
+	if planted.On(planted.TieDiffers) && n.self%2 == 1 {
+		slices.Reverse(n.ties)
+	}
 	n.senders = make([]sender, size)
 	n.stability = newStability(n.self, size)
 	n.answered = make([]uint64, size)

@@ -113,6 +113,7 @@ type Node struct {
 	flush  flush
 	future []kept
 	donor  MemberID // observing: whose deliveries are followed
+	passed uint64   // observing: the newest view known to be committed without this node
 
 	out, spare Ready
 }
@@ -253,6 +254,9 @@ func (n *Node) Ready() *Ready {
 		for n.start() { // what is delivered makes room, and a lone member delivers what it starts
 			n.deliver()
 		}
+		n.acknowledge()
+	} else if n.flushMoves() {
+		n.deliver()
 		n.acknowledge()
 	}
 	n.out, n.spare = n.spare, n.out

@@ -38,6 +38,13 @@ type Client struct {
 // yet. Connections are plain HTTP/1.1, so that a request that gets no answer
 // costs its own connection and the next one gets a fresh one.
 func Dial(addr string) (*Client, error) {
+	var d net.Dialer
+	return DialThrough(addr, func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) })
+}
+
+// DialThrough is Dial for a client that opens its connections by dial, which gets
+// up to 2 s for each.
+func DialThrough(addr string, dial func(ctx context.Context, addr string) (net.Conn, error)) (*Client, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || host == "" {
 		return nil, &refusedError{kind: ErrInvalid, text: fmt.Sprintf("%v: the registry's address is %q; it must be host:port", ErrInvalid, addr)}
@@ -45,9 +52,12 @@ func Dial(addr string) (*Client, error) {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return nil, &refusedError{kind: ErrInvalid, text: fmt.Sprintf("%v: the registry's address %q has the port %q; it must be 1 to 65535", ErrInvalid, addr, port)}
 	}
-	dialer := &net.Dialer{Timeout: dialTimeout}
 	client := &http.Client{Transport: &http.Transport{
-		DialContext:         dialer.DialContext,
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+			defer cancel()
+			return dial(ctx, addr)
+		},
 		MaxIdleConnsPerHost: 4,
 		IdleConnTimeout:     idleTimeout / 2, // the client gives up an idle connection first
 	}}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,18 @@ type Config struct {
 	// Listen is the address for peers and clients alike. Default
 	// "127.0.0.1:0", a port of the kernel's choice.
 	Listen string
+
+	// Listener takes the place of Listen: the node serves what it accepts, and
+	// closes it, also when Start fails. So the address can be known, or be handed
+	// over by whatever started the process, before the node is. Default: the node
+	// listens at Listen.
+	Listener net.Listener
+
+	// Dial is how the node reaches its registry and the other nodes: those it is
+	// linked with, loads its state from, and looks for where they say they are. It
+	// ends with its context. For tunnels and proxies; a node is still found at
+	// the address that it advertises. Default: TCP.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
 
 	// Advertise is the address, host:port, that peers and clients dial. Default:
 	// the listener's own; of one on all interfaces, such as ":7000", the port on
@@ -127,6 +140,10 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxBatchBytes, 1<<20)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.Dial == nil {
+		var d net.Dialer
+		c.Dial = func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) }
 	}
 	return c
 }

@@ -117,8 +117,9 @@ func (r *replica) linkPeers() {
 			delete(r.directive.members, incarnation)
 		}
 	}
-	// A dead link begins anew for an attempt: the flush needs it.
-	r.net.SetPeers(max(r.core.View().ID, r.core.Attempt()), peers)
+	// A dead link begins anew for an attempt: the flush needs it. A joiner counts
+	// the views that were committed without it, since it forgets the attempts before.
+	r.net.SetPeers(max(r.core.View().ID, r.core.Attempt(), r.directive.committed.GetId()), peers)
 }
 
 // entered notes that the node is in a new view. Owner only.

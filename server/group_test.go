@@ -178,12 +178,19 @@ func (c *caller) write(cmd wire.Command) wire.Reply {
 		cmd.Session, cmd.Seq, cmd.Floor = c.session, c.seq, c.seq
 	}
 	reply, err := c.conn.Write(c.t.Context(), c.seen, cmd)
+	for err == nil && again(reply.Status) {
+		reply, err = c.conn.Write(c.t.Context(), c.seen, cmd)
+	}
 	if err != nil || reply.Status != wire.StatusOK {
 		c.t.Fatalf("write %+v: %+v, %v", cmd, reply, err)
 	}
 	c.seen = max(c.seen, reply.Position)
 	return reply
 }
+
+// again tells whether a node may do better in a moment: on a slow machine its
+// lease may run out.
+func again(s wire.Status) bool { return s == wire.StatusUnavailable || s == wire.StatusInterrupted }
 
 // barrier waits until the node has all that was acknowledged before.
 func (c *caller) barrier() {
@@ -204,6 +211,9 @@ func (c *caller) set(key, value string) {
 func (c *caller) get(conn wire.Conn, key string) string {
 	c.t.Helper()
 	reply, err := conn.Get(c.t.Context(), key, c.seen, false)
+	for err == nil && again(reply.Status) {
+		reply, err = conn.Get(c.t.Context(), key, c.seen, false)
+	}
 	if err != nil || reply.Status != wire.StatusOK {
 		c.t.Fatalf("get %s: %+v, %v", key, reply, err)
 	}

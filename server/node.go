@@ -61,6 +61,16 @@ type Node struct {
 //   - the context's error: the node did not become a member in time;
 //   - errors of the network and of files, of the listener and the directory.
 func Start(ctx context.Context, cfg Config) (*Node, error) {
+	n, err := start(ctx, cfg)
+	if err != nil && cfg.Listener != nil {
+		if closeErr := cfg.Listener.Close(); !errors.Is(closeErr, net.ErrClosed) {
+			err = errors.Join(err, closeErr)
+		}
+	}
+	return n, err
+}
+
+func start(ctx context.Context, cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -69,14 +79,16 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := registry.Dial(cfg.Registry)
+	client, err := registry.DialThrough(cfg.Registry, cfg.Dial)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: Registry: %w", ErrConfig, err), ident.close())
 	}
-	keepsAlive := net.ListenConfig{KeepAlive: -1} // not yet: see settle
-	listener, err := keepsAlive.Listen(ctx, "tcp", cfg.Listen)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: Listen: %w", ErrConfig, err), ident.close())
+	listener := cfg.Listener
+	if listener == nil {
+		keepsAlive := net.ListenConfig{KeepAlive: -1} // not yet: see settle
+		if listener, err = keepsAlive.Listen(ctx, "tcp", cfg.Listen); err != nil {
+			return nil, errors.Join(fmt.Errorf("%w: Listen: %w", ErrConfig, err), ident.close())
+		}
 	}
 	if cfg.Advertise == "" {
 		if cfg.Advertise, err = advertised(listener.Addr(), cfg.Registry); err != nil {

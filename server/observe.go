@@ -127,10 +127,9 @@ func (r *replica) pickDonor(try int) (donor isis.MemberID, addr string, ok bool)
 
 // follow dials a donor, loads its state and applies its deliveries.
 func (r *replica) follow(ctx context.Context, donor isis.MemberID, addr string) error {
-	var dialer net.Dialer
 	dialCtx, cancel := context.WithTimeout(ctx, r.detection())
 	defer cancel()
-	conn, err := dialer.DialContext(dialCtx, "tcp", addr)
+	conn, err := r.cfg.Dial(dialCtx, addr)
 	if err != nil {
 		return err
 	}

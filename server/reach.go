@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -51,7 +50,7 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 		return refuse(wire.StatusUnavailable, "node %s has not heard of a joiner with incarnation %d yet: try again", r.self.ID, incarnation)
 	}
 	const remedy = "give it --advertise with an address that the other nodes can dial"
-	found, err := whoIs(ctx, joiner.GetPeerAddr())
+	found, err := r.whoIs(ctx, joiner.GetPeerAddr())
 	switch {
 	case err != nil:
 		return refuse(wire.StatusBadRequest, "%s advertises %s, where it is not reached from %s (%v): %s",
@@ -77,9 +76,8 @@ func (r *replica) awaitJoiner(ctx context.Context, incarnation uint64) (joiner *
 }
 
 // whoIs asks the node at an address who it is.
-func whoIs(ctx context.Context, addr string) (info wire.Info, err error) {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+func (r *replica) whoIs(ctx context.Context, addr string) (info wire.Info, err error) {
+	conn, err := r.cfg.Dial(ctx, addr)
 	if err != nil {
 		return wire.Info{}, err
 	}

@@ -47,6 +47,7 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.Delivery, "delivery", c.Delivery, "`safe|agreed`: agreed acknowledges a write a round trip earlier, and what a node that is lost had told may differ from what the others go on with")
 	f.BoolVar(&c.Embedded, "embedded", c.Embedded, "clients use the handles of the nodes in this process, not TCP")
 	f.BoolVar(&c.Processes, "processes", c.Processes, "each node and the registry is a process of its own")
+	f.StringVar(&c.Faults, "faults", "", "what goes wrong, and when: `SCHEDULE` such as \"kill:n2@3s+2s,cut:n1-n3@8s+3s\" (above), or random for one that the seed decides; implies --processes")
 	f.StringVar(&c.Target, "target", c.Target, "`DSN` of a running group, such as dsm://127.0.0.1:7000, to use instead of starting one; the run's variables, whose names begin with dsmbench-, are deleted at the end")
 	f.BoolVar(&c.Keep, "keep", c.Keep, "with --target: leave the run's variables in the group")
 	f.Uint64Var(&c.Seed, "seed", 0, "`number` that all that is random comes from (0: from the clock)")
@@ -63,6 +64,9 @@ func (o *options) check(f *pflag.FlagSet) error {
 	}
 	if f.Changed("target") && o.cfg.Target == "" {
 		return errors.New("--target is empty: give the DSN of a group, such as dsm://127.0.0.1:7000")
+	}
+	if f.Changed("faults") && o.cfg.Faults == "" {
+		return errors.New("--faults is empty: give a schedule, such as kill:n2@3s+2s, or random")
 	}
 	if o.cfg.Target != "" {
 		for _, name := range []string{"nodes", "delivery"} {

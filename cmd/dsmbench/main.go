@@ -92,9 +92,33 @@ it under load, and prints how fast operations were and whether the order that
 the nodes agreed on, and all that clients were told, is as promised: PASS, or
 FAIL and exit status 1. In a running group it uses variables of its own and
 deletes them at the end, unless it is interrupted or --keep says otherwise. A
-flag may be written with one dash or two.`,
+flag may be written with one dash or two.
+
+With --faults, nodes and registry are processes, and things go wrong with them:
+
+  kill:n2@3s                 kill -9 after 3s; kill:n1+n2@3s kills two at once
+  kill:n2@3s+2s              likewise, and start again 2s later
+  restart:n2@6s              start one again that was killed: same id, new address
+  pause:n3@8s+2s             SIGSTOP, and SIGCONT 2s later
+  cut:n1-n2@12s+3s           nothing passes between n1 and n2 for 3s
+  cut:n1>n2@12s+3s           nothing passes from n1 to n2; the way back is open
+  cut:n1-registry@12s+3s     n1 is cut off from the registry
+  cut:n1@12s+3s              n1 is cut off from all nodes and the registry, not from
+                             clients
+  reset:n1-n2@16s            the connections between n1 and n2 break
+  registry@18s+2s            kill -9 the registry, and start it again 2s later;
+                             without +2s it comes back at the end only
+  diskfull@22s+2s            what the registry writes to its disk fails for 2s
+
+Join them with commas. Times count from the end of the warm-up. Clients go on at
+other nodes, and all checks are made. The run fails if a fault that overlaps no
+other stops writes, or reads, for longer than the detection time (2s) and a
+second. --faults random makes up a schedule from --seed, nodes and duration, which
+leaves the group its state, and prints it so that it can be given again.`,
 		Example: `  dsmbench -nodes 4 -writes 50%
   dsmbench --nodes 3 --writes 0.1 --dist zipfian --rate 5000
+  dsmbench -nodes 5 --faults "kill:n2@3s+2s,pause:n3@8s+2s,registry@15s+2s" -duration 20s
+  dsmbench -nodes 5 --faults random --seed 7 -duration 30m
   dsmbench -target dsm://10.0.0.1:7000,10.0.0.2:7000 -duration 20s`,
 		SilenceErrors: true, SilenceUsage: true,
 		Args: noArguments,

@@ -38,6 +38,15 @@ func TestBadInput(t *testing.T) {
 		{"-keep", "--keep leaves variables in a running group: give one with --target"},
 		{"-target=", "--target is empty"},
 		{"-target ftp://h:1", "must begin with dsm:// or dsm+registry://"},
+		{"-faults kill:n1", `--faults: no schedule of faults: "kill:n1": it does not say when, after an @; write it like kill:n1@3s`},
+		{"-faults kil:n1@1s", "there are kill, restart, pause, cut, reset, registry and diskfull"},
+		{"-faults kill:n9@1s", "impossible schedule of faults: kill:n9@1s: there is no n9, but n1 to n4"},
+		{"-faults kill:n1@5s", "comes after the end, 5s"},
+		{"-faults random", "--faults: no room for random faults: 5s is too short"},
+		{"-faults=", "--faults is empty"},
+		{"-faults registry@1s -embedded", "--embedded puts them into this one: leave one out"},
+		{"-faults registry@1s -target dsm://h:1", "--target uses one that runs already: leave one out"},
+		{"-faults registry@1s -duration 25h", "at most 24h with --faults"},
 		{"nodes=4", `"nodes=4" is no flag`},
 		{"child", "is for dsmbench itself"},
 		{"child node", "is for dsmbench itself"},
@@ -65,7 +74,7 @@ func TestHelp(t *testing.T) {
 		t.Fatalf("exit status %d, stderr %q", code, stderr.String())
 	}
 	for flag := range strings.FieldsSeq(`nodes writes duration warmup clients conns keys value-size dist rate delivery
-		embedded processes target keep seed output hist history delivery-log strong adds cas dels`) {
+		embedded processes faults target keep seed output hist history delivery-log strong adds cas dels`) {
 		if !strings.Contains(stdout.String(), "--"+flag+" ") {
 			t.Errorf("the help lacks --%s", flag)
 		}

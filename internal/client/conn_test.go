@@ -237,6 +237,20 @@ func TestWatchdog(t *testing.T) {
 	})
 }
 
+// A node that says it serves nobody, and leaves a request in flight all the same,
+// is given up: its protocol may be stuck while its connections are not.
+func TestWatchdogGivesUpWhoDoesNotServe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{MaxInFlight: 2}, Options{PingInterval: time.Second})
+		ended := get(t.Context(), c, "k")
+		p.next()
+		p.reply(wire.Reply{ID: p.next().ID, Status: wire.StatusUnavailable})
+		if o := <-ended; !errors.Is(o.err, errNotServing) || errors.Is(o.err, wire.ErrNotSent) {
+			t.Errorf("%v", o.err)
+		}
+	})
+}
+
 // While nothing is in flight a connection is left alone.
 func TestWatchdogRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

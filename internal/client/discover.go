@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 )
 
@@ -45,8 +46,12 @@ func Discover(ctx context.Context, addr string, o Options) (View, error) {
 
 func discover(ctx context.Context, addr string, o Options) (View, error) {
 	// A view is asked for rarely, so no connection is kept, and no proxy is
-	// asked for what stands beside us.
-	client := http.Client{Transport: &http.Transport{DialContext: o.DialContext, DisableKeepAlives: true}}
+	// asked for what stands beside us. Left to itself the transport would go on
+	// dialling, for a connection that nobody wants, when the context has ended.
+	dial := func(_ context.Context, network, addr string) (net.Conn, error) {
+		return o.DialContext(ctx, network, addr)
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/v1/view", nil)
 	if err != nil {
 		return View{}, err

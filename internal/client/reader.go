@@ -84,6 +84,9 @@ func (c *Conn) dispatch(replies []wire.Reply, leaving bool) error {
 		if !c.slots.finish(&replies[i]) {
 			return fmt.Errorf("%w: a reply to request %d, which is not in flight", wire.ErrMalformed, replies[i].ID)
 		}
+		if replies[i].ID == c.watchdog.ping && replies[i].Status == wire.StatusUnavailable {
+			return errNotServing
+		}
 	}
 	return nil
 }

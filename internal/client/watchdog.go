@@ -10,18 +10,24 @@ import (
 // ticksPerPing is how often within a ping interval the watchdog looks.
 const ticksPerPing = 8
 
-// errSilent is why calls fail when a node says nothing.
-var errSilent = errors.New("client: the node does not answer")
+// Why calls fail that a node leaves without an answer: it says nothing at all, or
+// it says that it serves nobody now, and does not tell those that wait.
+var (
+	errSilent     = errors.New("client: the node does not answer")
+	errNotServing = errors.New("client: the node serves nobody now")
+)
 
 // watchdog looks after a connection while requests are in flight. A node that
 // is silent for a ping interval is pinged; after another one the connection is
-// given up, so that its calls can go elsewhere. It also frees callers that are
+// given up, so that its calls can go elsewhere. So it is when the node answers
+// that it does not serve: what is in flight then waits in vain. It also frees callers that are
 // stuck in a write.
 type watchdog struct {
 	timer   *time.Timer
 	running bool
 	silent  int    // ticks since anything was heard
 	pinged  bool   // since anything was heard
+	ping    uint64 // id of the last ping
 	writing uint64 // the batch that was being written at the last tick
 }
 
@@ -75,7 +81,8 @@ func (c *Conn) watch() {
 	flush := false
 	if w.silent >= ticksPerPing && !w.pinged {
 		w.pinged = true
-		flush = c.enqueueLocked(&wire.Request{ID: c.slots.take(nil), Kind: wire.RequestPing, Timeout: c.timeout}, nil)
+		w.ping = c.slots.take(nil)
+		flush = c.enqueueLocked(&wire.Request{ID: w.ping, Kind: wire.RequestPing, Timeout: c.timeout}, nil)
 	}
 	w.timer.Reset(c.tick)
 	c.mu.Unlock()

@@ -48,9 +48,10 @@ var policy = map[string]rule{
 	"registry/membership": {std: pureTimed, ours: []string{"internal/planted"}},
 
 	// What applications import: these packages, and the standard library.
-	"internal/wire":   {std: whole},
-	"internal/client": {std: whole, ours: []string{"internal/wire"}},
-	"driver":          {std: whole, ours: []string{"internal/client", "internal/wire"}},
+	"internal/wire":    {std: whole},
+	"internal/client":  {std: whole, ours: []string{"internal/wire"}},
+	"internal/session": {std: pureTimed, ours: []string{"internal/planted", "internal/wire"}},
+	"driver":           {std: whole, ours: []string{"internal/client", "internal/session", "internal/wire"}},
 
 	// The parts of a node.
 	"internal/store": {
@@ -62,7 +63,8 @@ var policy = map[string]rule{
 	"internal/connset":          {std: whole},
 	"internal/rlimit":           {std: whole},
 	"internal/sparelog":         {std: whole},
-	"internal/transport/stream": {std: whole},
+	"internal/netfault":         {std: whole},
+	"internal/transport/stream": {std: whole, ours: []string{"internal/planted"}},
 	"internal/transport": {
 		std:  whole,
 		ours: []string{"internal/nbio", "internal/planted", "internal/sparelog", "internal/transport/stream", "internal/wire", "isis"},
@@ -70,7 +72,7 @@ var policy = map[string]rule{
 
 	// The registry.
 	"registry": {
-		std:  whole,
+		std: whole,
 		ours: []string{
 			"internal/connset", "internal/planted", "internal/rlimit", "registry/membership", "registry/registrypb",
 			"registry/registrypb/registrypbconnect",
@@ -94,17 +96,23 @@ var policy = map[string]rule{
 	},
 	"internal/history": {std: whole, ours: []string{"internal/wire"}, outside: []string{"github.com/zeebo/xxh3"}},
 	"internal/sim": {
-		std:  whole,
-		ours: []string{"internal/history", "internal/planted", "internal/store", "internal/wire", "isis", "registry/membership"},
+		std: whole,
+		ours: []string{
+			"internal/lease", "internal/planted", "internal/session", "internal/store", "internal/transport",
+			"internal/transport/stream", "internal/wire", "isis", "registry/membership",
+		},
+		outside: []string{"github.com/anishathalye/porcupine"},
 	},
+	"internal/sim/core": {std: whole, ours: []string{"internal/planted", "isis"}},
 	"bench/check": {
 		std:     whole,
 		ours:    []string{"internal/history", "internal/planted", "internal/wire"},
 		outside: []string{"github.com/zeebo/xxh3"},
 	},
+	"bench/fault": {std: whole},
 	"bench": {
 		std:  whole,
-		ours: []string{"bench/check", "driver", "internal/client", "internal/history", "internal/planted", "internal/wire", "registry", "server"},
+		ours: []string{"bench/check", "bench/fault", "driver", "internal/client", "internal/history", "internal/netfault", "internal/planted", "internal/wire", "registry", "server"},
 		outside: []string{
 			"github.com/HdrHistogram/hdrhistogram-go", "github.com/olekukonko/tablewriter",
 			"github.com/schollz/progressbar/v3", "github.com/zeebo/xxh3", "golang.org/x/term",

@@ -24,7 +24,8 @@
 //		planted.Caught(t, planted.WrongEnd, "the order check")
 //	}
 //
-// A test that called With and did not call Caught fails. The whole list, with
+// A test that called With and did not call Caught fails. Property is the short
+// form for a check that is a property of package rapid. The whole list, with
 // what caught each bug, is shown by
 //
 //	go test -tags planted -run Planted -v ./...

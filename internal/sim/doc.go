@@ -1,30 +1,62 @@
-// Package sim runs whole groups of protocol cores in one goroutine, without a
-// network, a disk or a clock, on a schedule that one seed decides: which link
-// delivers next, when a turn ends, who crashes, who is excluded though alive,
-// who returns, joins or leaves, and which of the registry's words are lost,
-// doubled or late. After every step the groups' logs are held against the
-// guarantees.
+// Package sim runs whole groups in one goroutine and virtual time, on a run of
+// events that one seed decides: nodes, their registry, the network between them,
+// and clients, with every fault that the design speaks of. It is after the
+// simulators of FoundationDB and TigerBeetle.
 //
-//	result := sim.Run(seed, sim.Options{})
-//	if result.Violation != "" {
-//		// Run(seed, sim.Options{Trace: show}) tells how it came about
+//	r := sim.Run(seed, sim.Options{})
+//	if r.Violation != "" {
+//		small := sim.Shrink(r, 60) // what a smaller run needs for it, and how it ends
 //	}
 //
-// What is real and what is a model: the nodes are isis.Node values, driven as a
-// server drives them (shell.go). Links are FIFO queues that lose nothing between
-// the living and end at a random point behind a sender that crashed (network.go).
-// The registry is a model (registry.go): one chain of committed views; attempts
-// computed afresh from the committed view and from those taken for alive, with
-// another leader than the one that failed; INSTALLED taken for the attempt under
-// way and from its leader only; directives and reports that are repeated until
-// they have an effect, so that each may get lost, doubled or late; and a restart
-// that forgets all but the views and the attempt.
+// From the command line:
 //
-// The guarantees (order.go) with safe delivery: what any node ever delivered,
-// one that crashed or was excluded too, is a prefix of one order, in which each
-// sender's messages of a view stand in sequence and nothing stands twice or was
-// not submitted; nobody enters a view that is not committed. With agreed
-// delivery this holds for the members of the last view. In the end, once faults
-// stop (settle.go), every survivor has delivered all that every survivor
-// submitted, and so has everyone for whoever left cleanly.
+//	go test ./internal/sim                            some hundred seeds
+//	go test ./internal/sim -run TestSeeds -v -seed N  one seed, with its trace
+//	make sim SIMTIME=10m SIMFROM=1                    seeds on all cores, then every planted bug
+//
+// # What is real
+//
+// The protocol core (isis), the registry's decisions (registry/membership), the
+// state machine with its snapshots (internal/store), leases (internal/lease), the
+// streams between members and their codec (internal/transport/stream and
+// internal/transport's messages), and all that a client decides
+// (internal/session).
+//
+// # What is a model
+//
+// The shells: what package server does around the core (replica.go, turn.go,
+// reads.go, directive.go, heartbeat.go, observe.go, donate.go, leave.go), package
+// registry around its decisions (registry.go), package transport around its
+// streams (link.go, meet.go), and the driver around the session (client.go,
+// operation.go). They follow those packages function by function, without what
+// waits or locks. A change there needs the same change here.
+//
+// The network (network.go) has connections that carry bytes in order until they
+// break, at any byte; what is sent into a cut waits for its end, as TCP has it
+// wait. Words to and from the registry are requests of their own, which get lost,
+// doubled and late (mail.go). The registry's disk is the last state it has saved;
+// it may crash, and so may a node, between any two of its steps. A process has a
+// clock of its own, which runs at another rate and jumps ahead, but never back.
+//
+// # What is checked
+//
+// At once: all nodes, also those that crash or are excluded, deliver prefixes of
+// one order, and have the same results and the same digest of their state after
+// each message (order.go); every write is executed once, in a living session, with
+// the result that the dumbest state machine has (oracle.go); an answer is what the
+// order has at the position it reflects, which is not before what its session had
+// seen, nor, if it is strong, before what had been answered to anybody (check.go);
+// views form one chain, and nobody enters one that is not saved; no read is
+// answered for longer than a lease after a view without the node was committed, in
+// true time (chain.go). No node is sent what breaks the protocol.
+//
+// In the end, once faults have stopped (settle.go): within a bounded time all
+// nodes are members and serve, and all operations have ended; all have the whole
+// order and the same digest; no acknowledged write is missing; porcupine finds the
+// writes and strong reads of each variable linearizable (linear.go).
+//
+// With agreed delivery, in one seed of ten, what a lost member told may differ;
+// the members of the last view are held against one another, and acknowledged
+// writes against their order. Where every member is lost a new generation begins,
+// and what was acknowledged before is not asked for.
 package sim

@@ -1,111 +1,151 @@
 package sim
 
-// placed is a command at its place in the order.
-type placed struct {
-	command uint32
-	view    uint32
-	sender  uint32 // incarnation
-	seq     uint32 // of its message
-}
+import (
+	"bytes"
+	"slices"
 
-// order is the one order that all logs are held against, known as far as any
-// node has delivered.
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// order is the one order of a generation, known as far as any node has delivered,
+// which all are held against: dead ones, too.
 type order struct {
-	log   []placed
-	taken []int             // by incarnation: commands of it in the order
-	seqs  map[uint64]uint32 // by view and sender: seq of the last message in the order
+	w          *world
+	generation uint64
+	messages   []ordered
+	at         []int32 // by position, from 1: the message that it is in
+	oracle     oracle
+	strong     uint64 // what all writes and strong reads that have ended reflect
 }
 
-// check holds a node's delivery at a position (from 1) against the order.
-func (o *order) check(w *world, n *node, position int, p placed) {
-	if position <= len(o.log) {
-		if o.log[position-1] != p {
-			w.fail("order: %s has %+v at position %d, where others have %+v", n, p, position, o.log[position-1])
-		}
+// ordered is a message at its place.
+type ordered struct {
+	isis.Delivery
+	results []wire.Result
+	digest  uint64 // of the state after it
+}
+
+// logged is what a replica has delivered. With agreed delivery the orders of
+// nodes that are lost may differ, so that they can be compared in the end only.
+type logged struct {
+	digest   uint64
+	results  []wire.Result
+	delivery isis.Delivery
+}
+
+func newOrder(w *world, generation uint64) *order {
+	return &order{w: w, generation: generation, at: make([]int32, 1), oracle: newOracle(w)}
+}
+
+// end is the last position that is known.
+func (o *order) end() uint64 { return uint64(len(o.at) - 1) }
+
+// deliver holds a delivery of a node, which has applied it, against the order.
+func (o *order) deliver(r *replica, d *isis.Delivery) {
+	if r.w.traits.agreed {
+		delivery := *d
+		delivery.Payload = bytes.Clone(d.Payload)
+		r.log = append(r.log, logged{delivery: delivery, digest: r.state.Digest(), results: slices.Clone(r.outcome.Results)})
 		return
 	}
-	if position != len(o.log)+1 {
-		w.fail("gap: %s is at position %d, the order ends at %d", n, position, len(o.log))
-	}
-	o.log = append(o.log, p)
-	w.counts.Commands++
-	o.checkOrigin(w, n, p)
-	o.checkSequence(w, n, position, p)
+	o.place(r, d, r.outcome.Results, r.state.Digest())
 }
 
-// checkOrigin holds that each command of a sender is in the order once, in the
-// order of submission.
-func (o *order) checkOrigin(w *world, n *node, p placed) {
-	for len(o.taken) <= int(p.sender) {
-		o.taken = append(o.taken, 0)
+func (o *order) place(r *replica, d *isis.Delivery, results []wire.Result, digest uint64) {
+	switch {
+	case d.First <= o.end():
+		m := &o.messages[o.at[d.First]]
+		if !m.same(d) {
+			o.w.fail("order: %s delivers %s at %d, where others have %s", r, describeDelivery(d), d.First, describeDelivery(&m.Delivery))
+		}
+		if m.digest != digest || !slices.Equal(m.results, results) {
+			o.w.fail("state: %s has another state after %d than the first to deliver it, or other results", r, d.First)
+		}
+		return
+	case d.First != o.end()+1:
+		o.w.fail("gap: %s delivers at %d, the order ends at %d", r, d.First, o.end())
 	}
-	sender := w.nodes[p.sender-1]
-	at := o.taken[p.sender]
-	if at >= len(sender.submitted) || sender.submitted[at] != p.command {
-		w.fail("validity: %s delivered %+v as command %d of %s, out of %v", n, p, at, sender, sender.submitted)
+	o.checkSequence(r, d)
+	m := ordered{Delivery: *d, results: slices.Clone(results), digest: digest}
+	o.messages = append(o.messages, m)
+	for range d.Count {
+		o.at = append(o.at, int32(len(o.messages)-1))
 	}
-	o.taken[p.sender]++
+	o.w.counts.Commands += uint64(d.Count)
+	o.oracle.apply(r, d, m.results)
 }
 
-// checkSequence holds that a sender's messages of a view stand in the order by
-// their numbers, from 1, without a gap.
-func (o *order) checkSequence(w *world, n *node, position int, p placed) {
-	if o.seqs == nil {
-		o.seqs = make(map[uint64]uint32)
-	}
-	key := uint64(p.view)<<32 | uint64(p.sender)
-	last := o.seqs[key]
-	before := placed{}
-	if position > 1 {
-		before = o.log[position-2]
-	}
-	sameMessage := p.seq == last && before.view == p.view && before.sender == p.sender && before.seq == p.seq
-	if !sameMessage && p.seq != last+1 {
-		w.fail("sequence: %s delivered message %d of %d in view %d after its message %d", n, p.seq, p.sender, p.view, last)
-	}
-	o.seqs[key] = p.seq
+func (m *ordered) same(d *isis.Delivery) bool {
+	return m.View == d.View && m.Sender == d.Sender && m.Seq == d.Seq && m.First == d.First && m.Count == d.Count &&
+		bytes.Equal(m.Payload, d.Payload)
 }
 
-// finish holds the survivors against what must be true once all is quiet.
-func (w *world) finish() {
-	members := w.registry.last().Members
-	for _, m := range members {
-		n := w.nodeOf(m)
-		if w.options.Agreed {
-			for i, p := range n.log {
-				w.order.check(w, n, i+1, p)
+// checkSequence holds that a sender's messages of a view come in sequence.
+func (o *order) checkSequence(r *replica, d *isis.Delivery) {
+	last := uint64(0)
+	for i := len(o.messages) - 1; i >= 0 && o.messages[i].View == d.View; i-- {
+		if o.messages[i].Sender == d.Sender {
+			last = o.messages[i].Seq
+			break
+		}
+	}
+	if d.Seq != last+1 && (!o.oracle.partial || last != 0) {
+		o.w.fail("sequence: %s delivers message %d of %s#%d in view %d after its message %d", r, d.Seq, d.Sender.ID, d.Sender.Incarnation, d.View, last)
+	}
+	if n := len(o.messages); n > 0 && o.messages[n-1].View > d.View {
+		o.w.fail("sequence: %s delivers a message of view %d after one of view %d", r, d.View, o.messages[n-1].View)
+	}
+}
+
+// loaded holds a state that a joiner has loaded against the order.
+func (o *order) loaded(r *replica) {
+	position := r.state.Applied()
+	if o.w.traits.agreed {
+		r.log = nil
+		return
+	}
+	if position > o.end() {
+		o.w.fail("snapshot: %s has loaded a state at %d, the order ends at %d", r, position, o.end())
+	}
+	if position == 0 {
+		return
+	}
+	m := &o.messages[o.at[position]]
+	if m.First+uint64(m.Count)-1 != position || m.digest != r.state.Digest() {
+		o.w.fail("snapshot: %s has loaded a state at %d that nobody had there", r, position)
+	}
+}
+
+// agree makes the order of a group with agreed delivery from what its members
+// have delivered, in the end.
+func (o *order) agree(members []*replica) {
+	slices.SortStableFunc(members, func(a, b *replica) int { return firstLogged(a) - firstLogged(b) })
+	for _, r := range members {
+		for i := range r.log {
+			l := &r.log[i]
+			if len(o.messages) == 0 && l.delivery.First > 1 {
+				o.skip(l.delivery.First - 1)
 			}
-		}
-	}
-	for len(w.order.taken) <= len(w.nodes) {
-		w.order.taken = append(w.order.taken, 0)
-	}
-	for _, m := range members {
-		n := w.nodeOf(m)
-		if len(n.log) != len(w.order.log) || n.core.Position() != uint64(len(n.log)) {
-			w.fail("convergence: %s has %d commands at position %d, the order has %d", n, len(n.log), n.core.Position(), len(w.order.log))
-		}
-	}
-	for _, n := range w.nodes {
-		if (n.alive || n.left) && w.order.taken[n.id.Incarnation] != len(n.submitted) {
-			w.fail("lost: %s submitted %d commands, the order has %d", n, len(n.submitted), w.order.taken[n.id.Incarnation])
-		}
-		if n.left {
-			w.finishLeaver(n)
+			if l.delivery.First <= o.end() && o.at[l.delivery.First] < 0 {
+				continue
+			}
+			o.place(r, &l.delivery, l.results, l.digest)
 		}
 	}
 }
 
-// finishLeaver holds that a node which left when it was idle saw its last command,
-// and all before it, where everybody has them, at either delivery level.
-func (w *world) finishLeaver(n *node) {
-	last := len(n.log) - 1
-	for last >= 0 && uint64(n.log[last].sender) != n.id.Incarnation {
-		last--
+// skip leaves out positions that no member has delivered by itself.
+func (o *order) skip(n uint64) {
+	for range n {
+		o.at = append(o.at, -1)
 	}
-	for i := range last + 1 {
-		if n.log[i] != w.order.log[i] {
-			w.fail("leave: %s had %+v at position %d, where others have %+v", n, n.log[i], i+1, w.order.log[i])
-		}
+	o.oracle.partial = true
+}
+
+func firstLogged(r *replica) int {
+	if len(r.log) == 0 {
+		return 1 << 30
 	}
+	return int(r.log[0].delivery.First)
 }

@@ -11,19 +11,24 @@ import (
 	"github.com/seed-8247e700/dsm/internal/sim"
 )
 
-// maxSeeds bounds the search for a schedule that shows a bug. Each is found
-// within a few hundred.
-const maxSeeds = 20_000
+// maxSeeds bounds the search for a seed that shows a bug.
+const maxSeeds = 6000
 
-// TestPlanted switches on each bug of the protocol core, and runs schedules
-// until one violates a guarantee. The same schedule without the bug must not.
+// elsewhere are the bugs that no simulation of a group can show, and why.
+var elsewhere = map[planted.Bug]string{
+	planted.ReadMissInstalls: "the clients of the simulation keep no copies",
+	planted.WedgeWithoutBase: "a directive names each view before the attempt that is based on it; sim/core takes them apart",
+}
+
+// TestPlanted switches on each bug, and runs seeds until one violates a guarantee.
+// The same seed without the bug must not.
 func TestPlanted(t *testing.T) {
-	for _, bug := range []planted.Bug{
-		planted.WrongEnd, planted.ClockBehind, planted.MaximumRule, planted.UnfinishedUnordered, planted.FutureDropped,
-		planted.NoStability, planted.WedgeWithoutBase, planted.AckAcrossGap, planted.JoinerMisses,
-	} {
-		t.Run(bug.String(), func(t *testing.T) {
-			found := search(t, bug)
+	for _, info := range planted.Bugs {
+		if elsewhere[info.Bug] != "" {
+			continue
+		}
+		t.Run(info.Name, func(t *testing.T) {
+			found := search(t, info.Bug)
 			if r := sim.Run(found, sim.Options{}); r.Violation != "" {
 				t.Errorf("seed %d without the bug: %s", found, r.Violation)
 			}
@@ -38,10 +43,10 @@ func search(t *testing.T, bug planted.Bug) uint64 {
 	for s := uint64(1); s <= maxSeeds; s++ {
 		if r := sim.Run(s, sim.Options{}); r.Violation != "" {
 			why, _, _ := strings.Cut(r.Violation, "\n")
-			planted.Caught(t, bug, fmt.Sprintf("the simulation, with seed %d: %s", s, why))
+			planted.Caught(t, bug, fmt.Sprintf("the simulation of groups, with seed %d: %s", s, why))
 			return s
 		}
 	}
-	t.Fatalf("no schedule of %d violated a guarantee", maxSeeds)
+	t.Fatalf("no seed of %d violated a guarantee", maxSeeds)
 	return 0
 }

@@ -1,224 +1,292 @@
 package sim
 
 import (
+	"cmp"
 	"slices"
+	"time"
 
-	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
-// registry is a model of the authority on views. What is durable outlives a
-// restart.
+// registry is a model of the shell of package registry around the real
+// decisions: it saves what has changed before anybody hears of it.
 type registry struct {
-	// Durable.
-	views   []isis.View // committed, the oldest first
-	attempt *isis.Attempt
-	lastID  uint64 // of views and attempts
+	w       *world
+	group   *membership.Group
+	disk    membership.State // what survives
+	up      bool
+	full    bool // the disk is: nothing can be saved
+	problem bool // something could not be saved
+	tried   time.Duration
+	begun   time.Duration // of this process
+	told    uint64
+	boots   uint64 // processes so far
+	crashIn int
 
-	// Volatile.
-	failed  isis.MemberID // leader of the attempt before, if that failed
-	ready   map[*node]bool
-	leaving map[*node]bool
-
-	// On their way, in no order.
-	directives []directive
-	reports    []report
+	watchers []*replica // by incarnation
 }
 
-// directive is what the registry tells a node: the committed views, in order,
-// or the attempt under way, or both.
-type directive struct {
-	to      *node
-	views   []isis.View
-	attempt *isis.Attempt
-}
-
-// report is what a node tells the registry, again and again.
-type report struct {
-	from      *node
-	installed uint64 // attempt it led that all members acknowledged
-	ready     bool   // a joiner that is close to its donor
-	leaving   bool
-}
-
-// maxMail bounds what is on its way to and from the registry: more is lost.
-const maxMail = 64
-
-func (r *registry) last() *isis.View { return &r.views[len(r.views)-1] }
-
-func (r *registry) view(id uint64) *isis.View {
-	i, ok := slices.BinarySearchFunc(r.views, id, func(v isis.View, id uint64) int {
-		return int(v.ID) - int(id)
-	})
-	if !ok {
-		return nil
+// brink is a point at which the registry may crash.
+func (g *registry) brink() {
+	if g.crashIn == 0 {
+		return
 	}
-	return &r.views[i]
+	if g.crashIn--; g.crashIn == 0 {
+		g.w.counts.Faults[CrashRegistry]++
+		g.crash()
+		panic(crashed{})
+	}
 }
 
-// possible returns the views that a survivor is needed of: the last, and the
-// attempt's, which may commit.
-func (r *registry) possible() []*isis.View {
-	if r.attempt == nil {
-		return []*isis.View{r.last()}
-	}
-	return []*isis.View{r.last(), &r.attempt.View}
+func newRegistry(w *world) *registry {
+	g := &registry{w: w, disk: membership.NewState(7, w.settings())}
+	g.start()
+	return g
 }
 
-// commit makes v the view after the last.
-func (r *registry) commit(w *world, v isis.View) {
-	if w.tracing() {
-		w.trace("registry: commits view %d %v", v.ID, v.Members)
+// start runs a registry process on what the disk has.
+func (g *registry) start() {
+	if g.up {
+		return
 	}
-	w.counts.Views++
-	if len(r.views) > 0 {
-		for _, m := range r.last().Members {
-			n := w.nodeOf(m)
-			switch {
-			case v.Rank(m) >= 0 || !n.alive:
-			case n.left:
-				w.counts.Leaves++
-			default:
-				w.counts.Exclusions++
+	g.up, g.problem, g.told, g.watchers = true, false, 0, nil
+	g.begun = g.w.now
+	g.boots++
+	if g.w.tracing() {
+		g.w.trace("registry: starts")
+	}
+	g.group = membership.New(g.disk, 0)
+	state, _ := g.group.Unsaved()
+	g.disk = state
+	g.group.Saved()
+	g.tick(g.boots)
+}
+
+func (g *registry) crash() {
+	if g.w.tracing() {
+		g.w.trace("registry: crashes")
+	}
+	g.up, g.crashIn = false, 0
+	g.w.after(g.w.lasting(), g.start)
+}
+
+func (g *registry) now() time.Duration { return g.w.now - g.begun }
+
+func (g *registry) tick(boot uint64) {
+	if !g.up || g.boots != boot {
+		return
+	}
+	g.w.after(g.w.traits.heartbeat/4, func() { g.tick(boot) })
+	g.step(func(now time.Duration) { g.group.Tick(now) }, nil)
+	if g.up && g.boots == boot && g.problem && g.w.now-g.tried >= g.w.traits.detection/2 {
+		g.guard(func() {
+			if g.save() {
+				g.problem = false
+				g.tell()
 			}
-		}
-	}
-	r.views = append(r.views, v)
-	r.lastID = max(r.lastID, v.ID)
-	r.attempt = nil
-	r.failed = isis.MemberID{}
-}
-
-// restart forgets what is volatile. What is on its way from it still arrives.
-func (r *registry) restart(w *world) {
-	if w.tracing() {
-		w.trace("registry: restarts")
-	}
-	w.counts.Restarts++
-	r.failed = isis.MemberID{}
-	r.ready, r.leaving = nil, nil
-}
-
-// tell sends a directive.
-func (r *registry) tell(d directive) {
-	if len(r.directives) < maxMail {
-		r.directives = append(r.directives, d)
-	}
-}
-
-// hear notes that a node sends its report.
-func (r *registry) hear(n *node) {
-	if n.leaving && n.core.Idle() {
-		n.left = true
-	}
-	if len(r.reports) < maxMail {
-		r.reports = append(r.reports, report{
-			from: n, installed: n.core.Installed(), leaving: n.left,
-			ready: n.donor != nil && len(n.stream) < 3,
 		})
 	}
 }
 
-// take takes a report.
-func (r *registry) take(w *world, p report) {
-	if w.tracing() {
-		w.trace("registry: hears %s installed=%d ready=%v leaving=%v", p.from, p.installed, p.ready, p.leaving)
-	}
-	if r.ready == nil {
-		r.ready, r.leaving = make(map[*node]bool), make(map[*node]bool)
-	}
-	r.ready[p.from] = p.ready
-	r.leaving[p.from] = p.leaving
-	if a := r.attempt; a != nil && a.View.ID == p.installed && a.Leader == p.from.id {
-		r.commit(w, a.View)
-	}
-}
-
-// propose begins an attempt, from the committed view and from who is taken for
-// alive: suspects are passed over. It never gives up the last living member,
-// without whom the group's state would be gone.
-func (r *registry) propose(w *world, suspect func(*node) bool) {
-	base := r.last()
-	members := make([]isis.MemberID, 0, len(base.Members)+2)
-	var spare []isis.MemberID
-	for _, m := range base.Members {
-		n := w.nodeOf(m)
-		if n.alive && !n.doubtful {
-			spare = append(spare, m)
+// step changes the group, saves what must be saved, tells whom it concerns, and
+// answers. It may crash between any two of these.
+func (g *registry) step(change func(now time.Duration), answer func()) {
+	g.guard(func() {
+		if g.problem {
+			return
 		}
-		if !r.leaving[n] && !suspect(n) {
-			members = append(members, m)
+		g.brink()
+		change(g.now())
+		g.brink()
+		if planted.On(planted.RestartForgets) {
+			g.tellUnsaved(answer)
+			return
 		}
-	}
-	if !slices.ContainsFunc(members, func(m isis.MemberID) bool { return slices.Contains(spare, m) }) {
-		members = append(members, spare[w.rng.IntN(len(spare))])
-	}
-	leader := r.lead(w, members)
-	for _, n := range w.nodes {
-		if r.ready[n] && base.Rank(n.id) < 0 && !suspect(n) && r.joins(w, n) {
-			members = slices.DeleteFunc(members, func(m isis.MemberID) bool { return m.ID == n.id.ID && m != leader })
-			if !slices.ContainsFunc(members, func(m isis.MemberID) bool { return m.ID == n.id.ID }) {
-				members = append(members, n.id)
-			}
+		if !g.save() {
+			return
 		}
-	}
-	if r.attempt == nil && slices.Equal(members, base.Members) && !w.chance(0.05) {
-		return
-	}
-	if r.attempt != nil {
-		r.failed = r.attempt.Leader
-	}
-	r.lastID += 1 + uint64(w.rng.IntN(2))
-	r.attempt = &isis.Attempt{View: isis.View{ID: r.lastID, Prev: base.ID, Members: members}, Leader: leader}
-	w.counts.Attempts++
-	if w.tracing() {
-		w.trace("registry: attempt %d from view %d, leader %v, %v", r.lastID, base.ID, leader, members)
-	}
-}
-
-// lead chooses a survivor as the leader, another than in the attempt that failed
-// if there is one.
-func (r *registry) lead(w *world, survivors []isis.MemberID) isis.MemberID {
-	failed := r.failed
-	if r.attempt != nil {
-		failed = r.attempt.Leader
-	}
-	at := w.rng.IntN(len(survivors))
-	if survivors[at] == failed {
-		at = (at + 1) % len(survivors)
-	}
-	return survivors[at]
-}
-
-// joins tells whether a node may be added: not once it was a member, and not
-// beside a living node of its name.
-func (r *registry) joins(w *world, n *node) bool {
-	return !r.knows(n.id) && !slices.ContainsFunc(w.nodes, func(o *node) bool {
-		return o != n && o.alive && o.id.ID == n.id.ID
+		g.brink()
+		g.tell()
+		if answer != nil {
+			answer()
+		}
+		g.brink()
 	})
 }
 
-// knows tells whether m is or was a member.
-func (r *registry) knows(m isis.MemberID) bool {
-	return slices.ContainsFunc(r.views, func(v isis.View) bool { return v.Rank(m) >= 0 })
+// guard lets the registry do something in which it may crash.
+func (g *registry) guard(what func()) {
+	if g.crashIn == 0 {
+		what()
+		return
+	}
+	defer func() {
+		if reason := recover(); reason != nil {
+			if _, ok := reason.(crashed); !ok {
+				panic(reason)
+			}
+		}
+	}()
+	what()
 }
 
-// obey makes a node follow a directive.
-func (w *world) obey(d directive) {
-	n := d.to
-	if w.tracing() {
-		w.trace("%s is told of %d views, attempt %v", n, len(d.views), d.attempt)
+func (g *registry) save() bool {
+	state, unsaved := g.group.Unsaved()
+	if !unsaved {
+		return true
 	}
-	for _, v := range d.views {
-		if err := n.core.Commit(v); err != nil {
-			if !n.doubtful {
-				w.fail("commit: %s: %v", n, err)
-			}
-			w.counts.Missed++
-			w.stop(n, err.Error())
-			return
+	if g.full {
+		g.problem, g.tried = true, g.w.now
+		return false
+	}
+	g.written(state)
+	g.group.Saved()
+	return true
+}
+
+// written is the moment at which a state is on disk.
+func (g *registry) written(state membership.State) {
+	before := g.disk
+	g.disk = state
+	g.w.chain.saved(g.w, &before, &state)
+}
+
+// tell pushes to all watchers what has changed.
+func (g *registry) tell() {
+	events := g.group.TakeEvents()
+	if g.w.tracing() {
+		for _, e := range events {
+			g.w.trace("registry: %s", describeEvent(&e))
 		}
 	}
-	if d.attempt != nil {
-		n.core.Wedge(*d.attempt)
+	for i := range events {
+		switch events[i].Kind {
+		case membership.EventAttempt:
+			g.w.counts.Attempts++
+		case membership.EventNewGeneration:
+			g.w.counts.Generations++
+		}
 	}
+	revision := g.group.Revision()
+	if revision == g.told {
+		return
+	}
+	g.told = revision
+	g.watchers = slices.DeleteFunc(g.watchers, func(r *replica) bool { return r.over || !r.p.alive })
+	for _, r := range g.watchers {
+		from := membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation}
+		if d, err := g.group.Directive(from, g.group.ViewOf(from)); err == nil {
+			r.pushed(d)
+		}
+		g.brink()
+	}
+}
+
+// tellUnsaved is a mistake that tests switch on: the registry tells of what it
+// has not saved yet, and saves it after that.
+func (g *registry) tellUnsaved(answer func()) {
+	state, unsaved := g.group.Unsaved()
+	g.group.Saved()
+	g.tell()
+	if answer != nil {
+		answer()
+	}
+	g.brink()
+	if unsaved && !g.full {
+		g.written(state)
+	}
+}
+
+func (g *registry) heartbeat(from membership.From, report membership.Report, reply func(membership.Directive, error)) {
+	var err error
+	g.step(func(now time.Duration) { err = g.group.Heartbeat(now, from, report) }, func() {
+		if err != nil {
+			reply(membership.Directive{}, err)
+			return
+		}
+		reply(g.group.Directive(from, report.View))
+	})
+}
+
+func (g *registry) register(r membership.Registration, reply func(uint64, membership.Directive, error)) {
+	var err error
+	var incarnation uint64
+	g.step(func(now time.Duration) { incarnation, err = g.group.Register(now, r) }, func() {
+		if err != nil {
+			reply(0, membership.Directive{}, err)
+			return
+		}
+		s := g.group.Status(g.now())
+		d, err := g.group.Directive(membership.From{ID: r.ID, Incarnation: incarnation, Group: s.Group, Generation: s.Generation}, 0)
+		reply(incarnation, d, err)
+	})
+}
+
+func (g *registry) leave(from membership.From, reply func(error)) {
+	var err error
+	g.step(func(now time.Duration) { err = g.group.Leave(now, from, false, "left") }, func() { reply(err) })
+}
+
+// watch adds a watcher, which hears at once how things stand.
+func (g *registry) watch(from membership.From, r *replica) {
+	i, found := slices.BinarySearchFunc(g.watchers, from.Incarnation, func(r *replica, incarnation uint64) int {
+		return cmp.Compare(r.self.Incarnation, incarnation)
+	})
+	if found {
+		g.watchers[i] = r
+	} else {
+		g.watchers = slices.Insert(g.watchers, i, r)
+	}
+	if g.problem {
+		return
+	}
+	if d, err := g.group.Directive(from, g.group.ViewOf(from)); err == nil {
+		r.pushed(d)
+	}
+}
+
+// strike lets a fault of the registry happen.
+func (g *registry) strike(k Fault) bool {
+	switch {
+	case !g.up:
+		return false
+	case k == DiskFull:
+		g.full = true
+		g.w.until(func() { g.full = false })
+		return true
+	case g.w.faults.IntN(2) == 0:
+		g.crashIn = 1 + g.w.faults.IntN(12)
+		return false // counted when it happens
+	default:
+		g.crash()
+		return true
+	}
+}
+
+// members are those of the committed view.
+func (g *registry) members() []membership.Member {
+	view, _ := g.disk.Committed()
+	return view.Members
+}
+
+// possible are the views that may be the newest: the committed one, as it was
+// saved, and those of attempts.
+func (g *registry) possible() []membership.View {
+	var views []membership.View
+	if view, ok := g.disk.Committed(); ok {
+		views = append(views, view)
+	}
+	if a := g.disk.Attempt; a != nil {
+		views = append(views, a.View)
+	}
+	if state, unsaved := g.group.Unsaved(); unsaved {
+		if view, ok := state.Committed(); ok {
+			views = append(views, view)
+		}
+		if a := state.Attempt; a != nil {
+			views = append(views, a.View)
+		}
+	}
+	return views
 }

@@ -2,147 +2,140 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/seed-8247e700/dsm/isis"
 )
 
-// maxRounds bounds how long the group may take to come to rest once faults stop.
-const maxRounds = 60
-
-// settle stops the faults and lets the group come to rest: every message
-// arrives, nobody is suspected who lives, nobody alive is left outside.
+// settle stops the faults and lets the group come to rest: within a bounded time
+// all nodes that run are members, and all operations have ended.
 func (w *world) settle() {
+	w.heal()
+	t := &w.traits
+	w.runUntil(w.now + 4*t.detection)
+	healed := w.now
+	for !w.settled() {
+		if w.now-healed > 150*time.Second+60*t.detection {
+			w.fail("progress: not at rest %v after the last fault: %s", w.now-t.horizon, w.standing())
+		}
+		w.restartAll()
+		w.operate(w.now - healed)
+		w.runUntil(w.now + t.heartbeat/3)
+		if w.now-healed > 4*t.detection && w.allServe() {
+			w.draining = true
+		}
+	}
+}
+
+// heal ends all faults.
+func (w *world) heal() {
 	if w.tracing() {
 		w.trace("faults stop")
 	}
-	r := &w.registry
-	idle := 0
-	for range maxRounds {
-		before := r.lastID + uint64(len(r.views))
-		w.exchange()
-		w.restartOutsiders()
-		w.loadJoiners()
-		for _, n := range w.nodes {
-			if n.alive {
-				r.hear(n)
-			}
+	w.healed = true
+	g := w.registry
+	g.full, g.crashIn = false, 0
+	g.start()
+	for _, p := range w.processes {
+		if p.alive && p.host == nil {
+			p.crash(true)
 		}
-		for _, p := range r.reports {
-			r.take(w, p)
-		}
-		r.reports = r.reports[:0]
-		if w.settled() {
-			return
-		}
-		idle++
-		if before != r.lastID+uint64(len(r.views)) {
-			idle = 0
-		}
-		if r.attempt == nil || idle > 2 {
-			r.propose(w, func(n *node) bool { return !n.alive })
-			idle = 0
-		}
-		r.directives = r.directives[:0]
-		for _, n := range w.nodes {
-			if n.alive {
-				r.tell(directive{to: n, views: r.views, attempt: r.attempt})
-			}
-		}
-		for _, d := range r.directives {
-			if d.to.alive {
-				w.obey(d)
-			}
-		}
-		r.directives = r.directives[:0]
+		p.crashIn = 0
 	}
-	w.fail("progress: not at rest after %d rounds without a fault: %s", maxRounds, w.status())
 }
 
-// exchange lets every message and every stream arrive.
-func (w *world) exchange() {
-	for limit := 0; ; limit++ {
-		if limit > 100_000 {
-			w.fail("progress: messages without end: %s", w.status())
+// restartAll starts the nodes that do not run.
+func (w *world) restartAll() {
+	for _, h := range w.hosts {
+		if h.run == nil {
+			h.start(true)
 		}
-		if len(w.busy) > 0 {
-			l := w.busy[w.rng.IntN(len(w.busy))]
-			w.deliver(l)
-			w.turn(l.to)
-			continue
-		}
-		for _, n := range w.nodes {
-			if n.alive {
-				for len(n.stream) > 0 {
-					w.follow(n)
-				}
-				n.core.SendAcks()
-				w.turn(n)
-			}
-		}
-		if len(w.busy) == 0 {
+	}
+}
+
+// operate does what an operator does once the state is lost for certain, but not
+// proved so: he begins a new generation.
+func (w *world) operate(since time.Duration) {
+	g := w.registry
+	if since < 12*w.traits.detection || g.disk.Attempt == nil && w.allServe() {
+		return
+	}
+	view, ok := g.disk.Committed()
+	if !ok {
+		return
+	}
+	for _, m := range view.Members {
+		if r := w.replica(m.Incarnation); r != nil && r.p.alive && !r.over {
 			return
 		}
 	}
+	if w.tracing() {
+		w.trace("an operator begins a new generation")
+	}
+	w.counts.Forced++
+	g.step(func(now time.Duration) {
+		if _, err := g.group.NewGeneration(now, true); err != nil {
+			w.fail("progress: no new generation by force: %v", err)
+		}
+	}, nil)
 }
 
-// restartOutsiders ends nodes that learnt that they are excluded.
-func (w *world) restartOutsiders() {
-	for _, n := range w.nodes {
-		if n.alive && n.core.Phase() == isis.Excluded {
-			w.stop(n, "excluded")
-		}
-	}
-}
-
-// loadJoiners gives joiners another donor whose own is not among the survivors.
-func (w *world) loadJoiners() {
-	survives := func(d *node) bool {
-		for _, view := range w.registry.possible() {
-			if view.Rank(d.id) < 0 {
-				return false
-			}
-		}
-		return d.alive && d.member()
-	}
-	for _, n := range w.nodes {
-		if !n.alive || n.core.Phase() != isis.Observing || w.registry.knows(n.id) || n.donor != nil && survives(n.donor) {
-			continue
-		}
-		if donor := w.pick(survives); donor != nil && (n.core.Attempt() == 0 || w.dispensable(n)) {
-			w.load(n, donor)
-		}
-	}
-}
-
-// settled tells whether all that live are in the last view and have nothing
-// under way.
-func (w *world) settled() bool {
-	last := w.registry.last()
-	if w.registry.attempt != nil {
+// allServe tells whether every host's node is a member of the committed view, and
+// serves.
+func (w *world) allServe() bool {
+	g := w.registry
+	view, ok := g.disk.Committed()
+	if !ok || !g.up || g.problem || g.disk.Attempt != nil || len(view.Members) != len(w.hosts) {
 		return false
 	}
-	alive := 0
-	for _, n := range w.nodes {
-		if !n.alive {
-			continue
-		}
-		alive++
-		if n.leaving && len(last.Members) > 1 {
+	for _, h := range w.hosts {
+		if h.run == nil || h.run.current == nil {
 			return false
 		}
-		if n.core.Phase() != isis.Normal || n.view != last.ID || !n.core.Idle() || n.core.HeldBack() > 0 {
+		r := h.run.current
+		if r.over || !view.Has(r.self.Incarnation) || r.core.Phase() != isis.Normal || r.core.View().ID != view.ID || !r.serves() {
 			return false
 		}
 	}
-	return alive == len(last.Members)
+	return true
 }
 
-func (w *world) status() string {
-	s := fmt.Sprintf("view %v, attempt %v;", *w.registry.last(), w.registry.attempt)
-	for _, n := range w.nodes {
-		if n.alive {
-			s += fmt.Sprintf(" %s %s in %d for %d, position %d, pending %d, held back %d;",
-				n, n.core.Phase(), n.view, n.core.Attempt(), n.core.Position(), n.core.Pending(), n.core.HeldBack())
+// settled tells whether nothing is under way.
+func (w *world) settled() bool {
+	if !w.draining || !w.allServe() {
+		return false
+	}
+	for _, c := range w.clients {
+		if len(c.active) > 0 {
+			return false
+		}
+	}
+	first := w.hosts[0].run.current
+	for _, h := range w.hosts {
+		r := h.run.current
+		if !r.core.Idle() || r.core.HeldBack() > 0 || r.state.Applied() != first.state.Applied() {
+			return false
+		}
+	}
+	return true
+}
+
+// standing tells how things stand, for a group that does not come to rest.
+func (w *world) standing() string {
+	view, _ := w.registry.disk.Committed()
+	s := fmt.Sprintf("view %d %v, attempt %v;", view.ID, view.Members, w.registry.disk.Attempt)
+	for _, h := range w.hosts {
+		if h.run == nil || h.run.current == nil {
+			s += fmt.Sprintf(" %s has no incarnation;", h.id)
+			continue
+		}
+		r := h.run.current
+		s += fmt.Sprintf(" %s %s in %d for %d at %d, over %v, waits for %q, ready %v;", r, r.core.Phase(), r.core.View().ID,
+			r.core.Attempt(), r.core.Position(), r.over, r.directive.latest.Reason, r.observer.ready)
+	}
+	for _, c := range w.clients {
+		for _, op := range c.active {
+			s += fmt.Sprintf(" %s: %s;", c, op)
 		}
 	}
 	return s

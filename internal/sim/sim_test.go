@@ -3,67 +3,126 @@ package sim_test
 import (
 	"flag"
 	"fmt"
-	"slices"
+	"hash/fnv"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/sim"
 )
 
 var (
-	seeds = flag.Uint64("seeds", 3000, "number of schedules to run for each delivery level")
+	seeds = flag.Uint64("seeds", defaultSeeds, "number of seeds to run")
 	from  = flag.Uint64("from", 1, "first seed")
-	seed  = flag.Uint64("seed", 0, "run this one schedule, and print what happens in it")
+	seed  = flag.Uint64("seed", 0, "run this seed alone, and print what happens")
+	span  = flag.Duration("time", 0, "run seeds on all cores for so long, instead of a number of them")
 )
 
-// TestSafe and TestAgreed run random schedules. A failure names its seed:
+// TestSeeds runs groups, one for each seed. A failure names its seed:
 //
-//	go test ./internal/sim -run TestSafe -seed N
-func TestSafe(t *testing.T) { runSeeds(t, sim.Options{}) }
-
-func TestAgreed(t *testing.T) { runSeeds(t, sim.Options{Agreed: true}) }
-
-func runSeeds(t *testing.T, options sim.Options) {
+//	go test ./internal/sim -run TestSeeds -seed N
+func TestSeeds(t *testing.T) {
 	if *seed != 0 {
-		options.Trace = func(line string) { fmt.Println(line) }
-		if r := sim.Run(*seed, options); r.Violation != "" {
-			t.Errorf("seed %d: %s", *seed, r.Violation)
-		}
+		replay(t, *seed)
 		return
 	}
-	var total sim.Counts
-	failures := 0
-	for s := *from; s < *from+*seeds; s++ {
-		r := sim.Run(s, options)
-		total.Add(r.Counts)
-		if r.Violation != "" {
-			t.Errorf("seed %d: %s\nto see it: go test ./internal/sim -run %s -seed %d", s, r.Violation, t.Name(), s)
-			if failures++; failures == 3 {
-				break
+	begun := time.Now()
+	total, n := runMany(t)
+	t.Log("\n" + sim.Report(&total, n, time.Since(begun), workers()))
+	if n < enoughSeeds || t.Failed() {
+		return
+	}
+	for _, missing := range sim.Missing(&total) {
+		t.Errorf("%d seeds, and no %s", n, missing)
+	}
+}
+
+// replay runs one seed and prints all that happens.
+func replay(t *testing.T, seed uint64) {
+	r := sim.Run(seed, sim.Options{Trace: func(line string) { fmt.Println(line) }})
+	if r.Violation != "" {
+		t.Fatalf("seed %d: FAIL: %s", seed, r.Violation)
+	}
+	fmt.Printf("seed %d: PASS\n", seed)
+}
+
+// workers is how many seeds run at a time: one for each core in a timed run.
+func workers() int {
+	if *span > 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return 1
+}
+
+// enoughSeeds are so many that every kind of fault must have occurred.
+const enoughSeeds = 500
+
+// maxFailures ends a run: they are mostly the same.
+const maxFailures = 5
+
+// runMany runs seeds, as many as the flags say. It returns what they covered, and
+// their number.
+func runMany(t *testing.T) (total sim.Counts, n uint64) {
+	var next, failures atomic.Uint64
+	var mu sync.Mutex // guards total and n
+	next.Store(*from)
+	begun := time.Now()
+	var all sync.WaitGroup
+	for range workers() {
+		all.Go(func() {
+			for failures.Load() < maxFailures {
+				s := next.Add(1) - 1
+				if *span == 0 && s >= *from+*seeds || *span > 0 && time.Since(begun) > *span {
+					return
+				}
+				r := sim.Run(s, sim.Options{})
+				mu.Lock()
+				total.Add(&r.Counts)
+				n++
+				mu.Unlock()
+				if r.Violation != "" {
+					failures.Add(1)
+					t.Error(explain(&r))
+				}
 			}
-		}
+		})
 	}
-	t.Logf("%+v", total)
-	if *seeds < 1000 || t.Failed() {
-		return
+	all.Wait()
+	return total, n
+}
+
+// explain tells of a violation, with what a smaller run needs for it.
+func explain(r *sim.Result) string {
+	small := sim.Shrink(*r, 60)
+	var faults []string
+	for _, f := range small.Needs {
+		faults = append(faults, f.String())
 	}
-	for name, n := range map[string]uint64{
-		"crashes": total.Crashes, "exclusions": total.Exclusions, "joins": total.Joins, "reloads": total.Reloads,
-		"leaves": total.Leaves, "restarts": total.Restarts,
-	} {
-		if n == 0 {
-			t.Errorf("the schedules had no %s", name)
-		}
-	}
+	return fmt.Sprintf("seed %d: FAIL: %s\nto see it: go test ./internal/sim -run TestSeeds -seed %d\n"+
+		"with %d nodes, %d clients, faults until %v (%s): %s\nit ends with\n%s",
+		r.Seed, r.Violation, r.Seed, small.Nodes, small.Clients, small.Horizon, strings.Join(faults, ", "), small.Violation,
+		strings.Join(small.Lines, "\n"))
 }
 
 // TestReplay holds that a seed decides everything.
 func TestReplay(t *testing.T) {
-	for s := uint64(1); s <= 20; s++ {
-		var first, second []string
-		a := sim.Run(s, sim.Options{Trace: func(line string) { first = append(first, line) }})
-		b := sim.Run(s, sim.Options{Trace: func(line string) { second = append(second, line) }})
-		if a != b || !slices.Equal(first, second) {
+	trace := func(s uint64) (sim.Result, uint64) {
+		sum := fnv.New64a()
+		r := sim.Run(s, sim.Options{Trace: func(line string) { _, _ = io.WriteString(sum, line+"\n") }})
+		return r, sum.Sum64()
+	}
+	for s := *from; s < *from+max(3, defaultSeeds/40); s++ {
+		a, first := trace(s)
+		b, second := trace(s)
+		if a != b || first != second {
 			t.Fatalf("seed %d: two runs differ", s)
+		}
+		if c := sim.Run(s, sim.Options{}); c != a {
+			t.Fatalf("seed %d: with a trace it goes another way", s)
 		}
 	}
 }

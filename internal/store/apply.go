@@ -50,6 +50,10 @@ func (s *Store) applyWrite(position uint64, c *wire.Command) (wire.Result, bool)
 		return refused(wire.StatusBadRequest)
 	}
 	sess := s.sessions.byID[c.Session]
+	if sess == nil && c.Session < position && planted.On(planted.SessionFromRetry) {
+		s.sessions.open(c.Session)
+		sess = s.sessions.byID[c.Session]
+	}
 	if sess == nil {
 		return refused(wire.StatusSessionExpired)
 	}

@@ -1,6 +1,10 @@
 package store
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
+)
 
 // formatVersion is the first thing in an encoded snapshot. A state is given
 // only to a node that speaks the same version.
@@ -51,6 +55,9 @@ func appendSession(dst []byte, s *session) []byte {
 	dst = binary.AppendUvarint(dst, s.id)
 	dst = binary.AppendUvarint(dst, s.renewed)
 	dst = binary.AppendUvarint(dst, s.floor)
+	if planted.On(planted.ResultsNotInSnapshot) {
+		return binary.AppendUvarint(dst, 0)
+	}
 	dst = binary.AppendUvarint(dst, uint64(s.results.count()))
 	last := s.floor
 	for seq, r := range s.results.all() {

@@ -5,6 +5,8 @@ package store
 import (
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -43,4 +45,23 @@ func TestPlantedCollidingIDs(t *testing.T) {
 		return
 	}
 	planted.Caught(t, planted.CollidingIDs, "a write that was acknowledged and never took effect")
+}
+
+// TestPlantedOracle has the oracle, which is the store without any cleverness,
+// find mistakes.
+func TestPlantedOracle(t *testing.T) {
+	for _, test := range []struct {
+		bug      planted.Bug
+		name     string
+		property func(*rapid.T)
+	}{
+		{planted.ResultsPruned, "the store's oracle", storeAgainstOracle},
+		{planted.SessionFromRetry, "the store's oracle", storeAgainstOracle},
+		{planted.SnapshotElsewhere, "the oracle of a restored snapshot", snapshotStandsStill},
+		{planted.ResultsNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
+	} {
+		t.Run(test.bug.String(), func(t *testing.T) {
+			planted.Property(t, test.bug, test.name, func(t testing.TB) { rapid.Check(t, test.property) })
+		})
+	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"sync"
 
+	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -84,6 +85,11 @@ func (t *sessions) record(s *session, seq uint64, r wire.Result) {
 	h := hashResult(s.id, seq, &r)
 	s.sum += h
 	t.sum += h
+	if planted.On(planted.ResultsPruned) && seq > s.floor+1 {
+		dropped := s.results.drop(s.id, s.floor, seq-1, &t.spare) // all but the last two
+		s.sum -= dropped
+		t.sum -= dropped
+	}
 }
 
 // remove takes a session out of the table.

@@ -41,105 +41,105 @@ func restore(limits Limits, chunks [][]byte) (*Store, error) {
 // TestSnapshotsAgainstOracle applies commands, takes snapshots here and there
 // and encodes them while it goes on; each must be the state at its position,
 // and the store restored from it must go on as the original did.
-func TestSnapshotsAgainstOracle(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		type taken struct {
-			at     *oracle
-			rest   int // index of the first message after it
-			chunks [][]byte
-			err    error
-			done   chan struct{}
-		}
-		s, o, script := New(smallLimits), newOracle(smallLimits), newScript()
-		var out Outcome
-		var snapshots []*taken
-		var messages []message
-		defer func() {
-			for _, shot := range snapshots {
-				<-shot.done
-			}
-		}()
-		for range rapid.IntRange(1, 30).Draw(t, "messages") {
-			if rapid.IntRange(0, 4).Draw(t, "snapshot") == 0 {
-				shot := &taken{at: o.clone(), rest: len(messages), done: make(chan struct{})}
-				snapshots = append(snapshots, shot)
-				snapshot := s.Snapshot()
-				if snapshot.Position() != o.position || snapshot.Digest() != o.digest() {
-					t.Fatalf("snapshot at %d with digest %x, want %d and %x",
-						snapshot.Position(), snapshot.Digest(), o.position, o.digest())
-				}
-				maxBytes := rapid.SampledFrom([]int{1, 100, 1 << 20}).Draw(t, "chunk")
-				go func() {
-					defer close(shot.done)
-					shot.chunks, shot.err = encode(snapshot, maxBytes)
-				}()
-			}
-			m := script.message(t)
-			messages = append(messages, m)
-			step(t, s, o, m, &out)
-			compare(t, s, o)
-		}
+func TestSnapshotsAgainstOracle(t *testing.T) { rapid.Check(t, snapshotsAgainstOracle) }
+
+func snapshotsAgainstOracle(t *rapid.T) {
+	type taken struct {
+		at     *oracle
+		rest   int // index of the first message after it
+		chunks [][]byte
+		err    error
+		done   chan struct{}
+	}
+	s, o, script := New(smallLimits), newOracle(smallLimits), newScript()
+	var out Outcome
+	var snapshots []*taken
+	var messages []message
+	defer func() {
 		for _, shot := range snapshots {
 			<-shot.done
-			if shot.err != nil {
-				t.Fatal(shot.err)
+		}
+	}()
+	for range rapid.IntRange(1, 30).Draw(t, "messages") {
+		if rapid.IntRange(0, 4).Draw(t, "snapshot") == 0 {
+			shot := &taken{at: o.clone(), rest: len(messages), done: make(chan struct{})}
+			snapshots = append(snapshots, shot)
+			snapshot := s.Snapshot()
+			if snapshot.Position() != o.position || snapshot.Digest() != o.digest() {
+				t.Fatalf("snapshot at %d with digest %x, want %d and %x",
+					snapshot.Position(), snapshot.Digest(), o.position, o.digest())
 			}
+			maxBytes := rapid.SampledFrom([]int{1, 100, 1 << 20}).Draw(t, "chunk")
+			go func() {
+				defer close(shot.done)
+				shot.chunks, shot.err = encode(snapshot, maxBytes)
+			}()
+		}
+		m := script.message(t)
+		messages = append(messages, m)
+		step(t, s, o, m, &out)
+		compare(t, s, o)
+	}
+	for _, shot := range snapshots {
+		<-shot.done
+		if shot.err != nil {
+			t.Fatal(shot.err)
+		}
+		restored, err := restore(smallLimits, shot.chunks)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, restored, shot.at)
+		for _, m := range messages[shot.rest:] {
+			step(t, restored, shot.at, m, &out)
+			compare(t, restored, shot.at)
+		}
+	}
+}
+
+// TestSnapshotStandsStill is the same with every interleaving that the chunks
+// allow under control: one goroutine alternates between the two.
+func TestSnapshotStandsStill(t *testing.T) { rapid.Check(t, snapshotStandsStill) }
+
+func snapshotStandsStill(t *rapid.T) {
+	s, o, script := New(smallLimits), newOracle(smallLimits), newScript()
+	var out Outcome
+	for range rapid.IntRange(0, 10).Draw(t, "messages before") {
+		step(t, s, o, script.message(t), &out)
+	}
+	type open struct {
+		*Snapshot
+		at     *oracle
+		chunks [][]byte
+	}
+	var snapshots []*open
+	for range rapid.IntRange(1, 40).Draw(t, "steps") {
+		switch {
+		case len(snapshots) == 0 || rapid.IntRange(0, 5).Draw(t, "take") == 0:
+			snapshots = append(snapshots, &open{Snapshot: s.Snapshot(), at: o.clone()})
+		case rapid.IntRange(0, 1).Draw(t, "apply") == 0:
+			step(t, s, o, script.message(t), &out)
+			compare(t, s, o)
+		default:
+			i := rapid.IntRange(0, len(snapshots)-1).Draw(t, "snapshot")
+			shot := snapshots[i]
+			chunk, more, err := shot.Next(nil, rapid.SampledFrom([]int{1, 30}).Draw(t, "chunk"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			shot.chunks = append(shot.chunks, chunk)
+			if more {
+				break
+			}
+			shot.Close()
+			snapshots = append(snapshots[:i], snapshots[i+1:]...)
 			restored, err := restore(smallLimits, shot.chunks)
 			if err != nil {
 				t.Fatal(err)
 			}
 			compare(t, restored, shot.at)
-			for _, m := range messages[shot.rest:] {
-				step(t, restored, shot.at, m, &out)
-				compare(t, restored, shot.at)
-			}
 		}
-	})
-}
-
-// TestSnapshotStandsStill is the same with every interleaving that the chunks
-// allow under control: one goroutine alternates between the two.
-func TestSnapshotStandsStill(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s, o, script := New(smallLimits), newOracle(smallLimits), newScript()
-		var out Outcome
-		for range rapid.IntRange(0, 10).Draw(t, "messages before") {
-			step(t, s, o, script.message(t), &out)
-		}
-		type open struct {
-			*Snapshot
-			at     *oracle
-			chunks [][]byte
-		}
-		var snapshots []*open
-		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			switch {
-			case len(snapshots) == 0 || rapid.IntRange(0, 5).Draw(t, "take") == 0:
-				snapshots = append(snapshots, &open{Snapshot: s.Snapshot(), at: o.clone()})
-			case rapid.IntRange(0, 1).Draw(t, "apply") == 0:
-				step(t, s, o, script.message(t), &out)
-				compare(t, s, o)
-			default:
-				i := rapid.IntRange(0, len(snapshots)-1).Draw(t, "snapshot")
-				shot := snapshots[i]
-				chunk, more, err := shot.Next(nil, rapid.SampledFrom([]int{1, 30}).Draw(t, "chunk"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				shot.chunks = append(shot.chunks, chunk)
-				if more {
-					break
-				}
-				shot.Close()
-				snapshots = append(snapshots[:i], snapshots[i+1:]...)
-				restored, err := restore(smallLimits, shot.chunks)
-				if err != nil {
-					t.Fatal(err)
-				}
-				compare(t, restored, shot.at)
-			}
-		}
-	})
+	}
 }
 
 // fill sets n variables, key0 and so on, to value.

@@ -53,22 +53,22 @@ func compare(t *rapid.T, s *Store, o *oracle) {
 	}
 }
 
-func TestStoreAgainstOracle(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s, o, script := New(smallLimits), newOracle(smallLimits), newScript()
-		var out Outcome
-		var verdicts []oracleVerdict
-		s.OnVerdict = func(position uint64, differing []string) {
-			verdicts = append(verdicts, oracleVerdict{position, differing})
-		}
-		for range rapid.IntRange(1, 40).Draw(t, "messages") {
-			step(t, s, o, script.message(t), &out)
-			compare(t, s, o)
-		}
-		if diff := cmp.Diff(o.verdicts, verdicts); diff != "" {
-			t.Fatalf("verdicts (-want +got):\n%s", diff)
-		}
-	})
+func TestStoreAgainstOracle(t *testing.T) { rapid.Check(t, storeAgainstOracle) }
+
+func storeAgainstOracle(t *rapid.T) {
+	s, o, script := New(smallLimits), newOracle(smallLimits), newScript()
+	var out Outcome
+	var verdicts []oracleVerdict
+	s.OnVerdict = func(position uint64, differing []string) {
+		verdicts = append(verdicts, oracleVerdict{position, differing})
+	}
+	for range rapid.IntRange(1, 40).Draw(t, "messages") {
+		step(t, s, o, script.message(t), &out)
+		compare(t, s, o)
+	}
+	if diff := cmp.Diff(o.verdicts, verdicts); diff != "" {
+		t.Fatalf("verdicts (-want +got):\n%s", diff)
+	}
 }
 
 // feeder passes single commands to a store.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
 )
 
 // propose starts an attempt at the plan. failed is the leader of an attempt
@@ -26,7 +28,7 @@ func (g *Group) propose(next plan, failed uint64) {
 	g.state.Attempt = a
 	g.deadline = g.now + g.state.Settings.AttemptTimeout
 	g.changed()
-	leader := next.base.Members[next.base.rank(a.Leader)]
+	leader := members[a.View.rank(a.Leader)]
 	g.event(Event{Kind: EventAttempt, View: a.View, Leader: leader, Reason: describe(next)})
 }
 
@@ -44,6 +46,9 @@ func (g *Group) chooseLeader(next plan, failed uint64) uint64 {
 	}
 	if a := g.state.Attempt; a != nil && slices.ContainsFunc(next.survivors, func(m Member) bool { return m.Incarnation == a.Leader }) {
 		return a.Leader
+	}
+	if planted.On(planted.LeaderAmongJoiners) && len(next.joiners) > 0 {
+		return next.joiners[0].Incarnation
 	}
 	return next.survivors[0].Incarnation
 }
@@ -107,7 +112,9 @@ func (g *Group) blame(a *Attempt, survivors, joiners []Member) {
 		}
 	}
 	for _, m := range joiners {
-		if allAnswered || silent(m) {
+		// One that is gone is not to blame any more. Its id may have come back and
+		// be what the group waits for, if the minimum size leaves only this attempt.
+		if g.nodes[m.Incarnation] != nil && (allAnswered || silent(m)) {
 			g.penalise(m.ID)
 		}
 	}
@@ -123,7 +130,11 @@ func (g *Group) commit(view View) {
 	g.state.ProvedDead = slices.DeleteFunc(slices.Clone(g.state.ProvedDead), func(dead uint64) bool { return !view.Has(dead) })
 	g.state.MinReached = g.state.MinReached || len(view.Members) >= g.state.Settings.MinMembers
 	g.gathering = false
-	g.changed()
+	if planted.On(planted.RestartForgets) {
+		g.changes++ // told, and not saved
+	} else {
+		g.changed()
+	}
 	g.event(Event{Kind: EventCommit, View: view})
 	for _, m := range old.Members {
 		if !view.Has(m.Incarnation) {

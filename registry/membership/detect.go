@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
 )
 
 // suspects returns which of the members, all of the committed view, the group
@@ -71,7 +73,9 @@ func (g *Group) suspectCutLinks(members []Member, out map[uint64]string) {
 	for len(links) > 0 {
 		cuts := make([]int, len(members))
 		for l := range links {
-			cuts[l.senior]++
+			if !planted.On(planted.ReportsOneWay) {
+				cuts[l.senior]++
+			}
 			cuts[l.junior]++
 		}
 		victim := 0
@@ -114,12 +118,24 @@ func (g *Group) cutLinks(members []Member, out map[uint64]string) map[link]struc
 		// link that is back but not reported yet.
 		for _, p := range g.nodes[m.Incarnation].report.Peers {
 			theirs, ok := rank[p.Incarnation]
-			if ok && theirs != mine && p.Silent >= g.state.Settings.Detection {
-				links[link{min(mine, theirs), max(mine, theirs)}] = struct{}{}
+			if ok && theirs != mine && p.Silent >= g.state.Settings.Detection && !g.owesNothing(p.Incarnation, m.Incarnation) {
+				l := link{min(mine, theirs), max(mine, theirs)}
+				if planted.On(planted.ReportsOneWay) {
+					l = link{mine, theirs} // of which the second is counted
+				}
+				links[l] = struct{}{}
 			}
 		}
 	}
 	return links
+}
+
+// owesNothing tells whether a member is wedged for the attempt under way, which
+// the other is not in: the one answers nothing more in their view, and the other,
+// who does not hear of the attempt, takes that for silence.
+func (g *Group) owesNothing(wedged, other uint64) bool {
+	a := g.state.Attempt
+	return a != nil && a.View.Has(wedged) && !a.View.Has(other) && g.nodes[wedged].wedgedFor(a.View.ID)
 }
 
 // inDoubt tells whether a node has missed heartbeats, but not yet for the

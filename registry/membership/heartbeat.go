@@ -1,6 +1,10 @@
 package membership
 
-import "time"
+import (
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
+)
 
 // Heartbeat takes what a node tells. A heartbeat of an incarnation that is no
 // member and no joiner is no error: the directive that answers it says that
@@ -44,6 +48,11 @@ func (g *Group) Heartbeat(now time.Duration, from From, report Report) error {
 // known returns the node that sends, nil if it is no member and no joiner.
 func (g *Group) known(from From) *node {
 	n := g.nodes[from.Incarnation]
+	if planted.On(planted.HeartbeatByID) {
+		if holders := g.holders(from.ID); len(holders) > 0 {
+			return holders[len(holders)-1]
+		}
+	}
 	if n == nil || n.member.ID != from.ID {
 		return nil
 	}

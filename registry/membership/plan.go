@@ -1,6 +1,10 @@
 package membership
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
+)
 
 // plan is the next view as it should be.
 type plan struct {
@@ -23,11 +27,15 @@ func (p plan) joinsOnly() bool { return len(p.survivors) == len(p.base.Members) 
 // minimum.
 func (g *Group) plan() (plan, bool) {
 	base := g.committed()
+	members := base.Members
+	if planted.On(planted.AttemptFromFailed) && g.state.Attempt != nil {
+		members, _ = g.parts(g.state.Attempt)
+	}
 	dead := g.suspects(base.Members)
 	// Those that let an attempt pass are left out, unless that leaves too few.
 	for _, strict := range []bool{true, false} {
 		p := plan{base: base, excluded: make(map[uint64]string)}
-		for _, m := range base.Members {
+		for _, m := range members {
 			reason, out := dead[m.Incarnation]
 			if !out && strict && g.nodes[m.Incarnation].unanswered != 0 {
 				reason, out = "it did not answer the attempt before in time", true

@@ -61,88 +61,88 @@ func (e *end) receive(t *rapid.T, n int, from *end) {
 }
 
 // TestStreamsModel drives two ends over connections that break at any byte.
-func TestStreamsModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		ends := [2]*end{{out: New(1, testLimits)}, {out: New(7, testLimits)}}
-		joined := false
-		pick := func() (e, other *end) {
-			i := rapid.IntRange(0, 1).Draw(t, "end")
-			return ends[i], ends[1-i]
+func TestStreamsModel(t *testing.T) { rapid.Check(t, streamsModel) }
+
+func streamsModel(t *rapid.T) {
+	ends := [2]*end{{out: New(1, testLimits)}, {out: New(7, testLimits)}}
+	joined := false
+	pick := func() (e, other *end) {
+		i := rapid.IntRange(0, 1).Draw(t, "end")
+		return ends[i], ends[1-i]
+	}
+	meet := func(t *rapid.T) {
+		for _, e := range ends {
+			e.wire, e.partial = nil, nil
 		}
-		meet := func(t *rapid.T) {
-			for _, e := range ends {
-				e.wire, e.partial = nil, nil
-			}
-			claims := [2]Claim{}
-			for i, e := range ends {
-				claims[i] = e.out.Claim(e.in.Received())
-			}
-			// The reply may get lost: then only the one that gave it knows.
-			sides := 1 + rapid.IntRange(0, 1).Draw(t, "reply lost")
-			joined = sides == 2
-			for i := range sides {
-				e, theirs := ends[i], claims[1-i]
-				if v := e.out.Meet(theirs); v != Resume {
-					t.Fatalf("verdict %d on %+v, own %+v", v, theirs, claims[i])
-				}
-				if err := e.out.Resume(theirs); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		write := func(n int, e *end) {
-			b := e.out.Unsent()
-			n = min(n, len(b))
-			e.wire = append(e.wire, b[:n]...)
-			e.out.Wrote(e.out.Sent() + uint64(n))
-		}
-		t.Repeat(map[string]func(*rapid.T){
-			"add": func(t *rapid.T) {
-				e, _ := pick()
-				body := rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "body")
-				add(t, e.out, body)
-				e.sent = append(e.sent, body)
-			},
-			"flush": func(*rapid.T) {
-				e, _ := pick()
-				e.out.Flush(e.in.Received())
-				e.flushed = len(e.sent)
-			},
-			"ping": func(t *rapid.T) {
-				e, _ := pick()
-				if err := e.out.Ping(e.in.Received()); err != nil {
-					t.Fatal(err)
-				}
-				e.flushed = len(e.sent)
-			},
-			"write": func(t *rapid.T) {
-				if e, _ := pick(); joined {
-					write(rapid.IntRange(0, 300).Draw(t, "n"), e)
-				}
-			},
-			"read": func(t *rapid.T) {
-				e, from := pick()
-				e.receive(t, rapid.IntRange(0, len(from.wire)).Draw(t, "n"), from)
-			},
-			"cut": meet,
-			"": func(t *rapid.T) {
-				for i, e := range ends {
-					prefix(t, ends[1-i].got, e.sent)
-				}
-			},
-		})
-		for !joined {
-			meet(t)
-		}
+		claims := [2]Claim{}
 		for i, e := range ends {
-			write(1<<30, e)
-			ends[1-i].receive(t, len(e.wire), e)
-			if got := len(ends[1-i].got); got != e.flushed {
-				t.Fatalf("%d records of %d flushed came", got, e.flushed)
-			}
-			prefix(t, ends[1-i].got, e.sent)
+			claims[i] = e.out.Claim(e.in.Received())
 		}
+		// The reply may get lost: then only the one that gave it knows.
+		sides := 1 + rapid.IntRange(0, 1).Draw(t, "reply lost")
+		joined = sides == 2
+		for i := range sides {
+			e, theirs := ends[i], claims[1-i]
+			if v := e.out.Meet(theirs); v != Resume {
+				t.Fatalf("verdict %d on %+v, own %+v", v, theirs, claims[i])
+			}
+			if err := e.out.Resume(theirs); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write := func(n int, e *end) {
+		b := e.out.Unsent()
+		n = min(n, len(b))
+		e.wire = append(e.wire, b[:n]...)
+		e.out.Wrote(e.out.Sent() + uint64(n))
+	}
+	t.Repeat(map[string]func(*rapid.T){
+		"add": func(t *rapid.T) {
+			e, _ := pick()
+			body := rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "body")
+			add(t, e.out, body)
+			e.sent = append(e.sent, body)
+		},
+		"flush": func(*rapid.T) {
+			e, _ := pick()
+			e.out.Flush(e.in.Received())
+			e.flushed = len(e.sent)
+		},
+		"ping": func(t *rapid.T) {
+			e, _ := pick()
+			if err := e.out.Ping(e.in.Received()); err != nil {
+				t.Fatal(err)
+			}
+			e.flushed = len(e.sent)
+		},
+		"write": func(t *rapid.T) {
+			if e, _ := pick(); joined {
+				write(rapid.IntRange(0, 300).Draw(t, "n"), e)
+			}
+		},
+		"read": func(t *rapid.T) {
+			e, from := pick()
+			e.receive(t, rapid.IntRange(0, len(from.wire)).Draw(t, "n"), from)
+		},
+		"cut": meet,
+		"": func(t *rapid.T) {
+			for i, e := range ends {
+				prefix(t, ends[1-i].got, e.sent)
+			}
+		},
 	})
+	for !joined {
+		meet(t)
+	}
+	for i, e := range ends {
+		write(1<<30, e)
+		ends[1-i].receive(t, len(e.wire), e)
+		if got := len(ends[1-i].got); got != e.flushed {
+			t.Fatalf("%d records of %d flushed came", got, e.flushed)
+		}
+		prefix(t, ends[1-i].got, e.sent)
+	}
 }
 
 func prefix(t *rapid.T, got, sent [][]byte) {

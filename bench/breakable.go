@@ -1,0 +1,274 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed-8247e700/dsm/bench/check"
+	"github.com/seed-8247e700/dsm/bench/fault"
+	"github.com/seed-8247e700/dsm/internal/netfault"
+)
+
+// breakable is a group of processes with which things go wrong on purpose: they
+// reach each other through a proxy, keep their identities in directories, and are
+// started again. Clients are not bound to a node.
+type breakable struct {
+	*processes
+	cfg      *Config
+	env      Env
+	proxy    *netfault.Proxy
+	dir      string
+	registry string // its address, the same for life
+
+	ctx      context.Context // ends with the group
+	cancel   context.CancelFunc
+	revivals sync.WaitGroup
+	seats    map[string]*seat // by name; the map does not change
+}
+
+// seat is a node, or the registry, through the lives of its processes. Its fields
+// are guarded by processes.mu.
+type seat struct {
+	name    string
+	child   *process // the newest
+	run     int      // counts what was wanted: a start or an end
+	wanted  bool     // it is to live
+	trouble error    // why it does not
+}
+
+func startBreakable(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
+	b := &breakable{
+		processes: &processes{losses: newLosses(), nodes: cfg.Nodes},
+		cfg:       cfg, env: env, registry: loopback, seats: make(map[string]*seat),
+	}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	origin, err := b.start(ctx, s)
+	if err != nil {
+		return nil, check.Options{}, errors.Join(err, b.Stop())
+	}
+	return b, check.Options{Origin: origin}, nil
+}
+
+// spreadConns is how many times as many connections there are as Config.Conns says.
+// A handle stays where it went when its node was lost: the more there are, the
+// sooner a node that is back has clients again when others fail.
+const spreadConns = 4
+
+func (b *breakable) start(ctx context.Context, s *feeds) (origin uint64, err error) {
+	if b.dir, err = os.MkdirTemp("", "dsmbench-"); err != nil {
+		return 0, err
+	}
+	if b.proxy, err = netfault.Listen(); err != nil {
+		return 0, err
+	}
+	names := []string{registryName}
+	for i := range b.nodes {
+		names = append(names, nodeName(i))
+	}
+	for _, name := range names {
+		b.seats[name] = &seat{name: name, wanted: true}
+	}
+	var addrs []string
+	for _, name := range names {
+		addr, err := b.launch(ctx, b.seats[name], 0)
+		if err != nil {
+			return 0, err
+		}
+		if name == registryName {
+			b.registry = addr
+			b.proxy.Name(addr, fault.Registry)
+		} else {
+			addrs = append(addrs, addr)
+		}
+	}
+	if b.follower, origin, err = follow(ctx, addrs, s, b.env, b.losses, b.serves); err != nil {
+		return 0, err
+	}
+	b.handles, err = openSpreadHandles(ctx, "dsm+registry://"+b.registry, b.nodes, spreadConns*b.cfg.Conns)
+	return origin, err
+}
+
+// launch starts a process for a seat, unless something else is wanted by then, and
+// waits until it is ready.
+func (b *breakable) launch(ctx context.Context, s *seat, run int) (string, error) {
+	child, err := b.startChild(s.name)
+	if err != nil {
+		return "", fmt.Errorf("process %s: %w", s.name, err)
+	}
+	b.mu.Lock()
+	current := s.run == run
+	if current {
+		s.child = child
+		b.children = slices.DeleteFunc(b.children, func(c *process) bool { return c.name == s.name })
+		b.children = append(b.children, child)
+	}
+	b.mu.Unlock()
+	addr := ""
+	if err = errSuperseded; current {
+		addr, err = b.attend(ctx, child)
+	}
+	if err != nil {
+		return "", errors.Join(err, child.discard())
+	}
+	return addr, nil
+}
+
+var errSuperseded = errors.New("it is not wanted any more")
+
+func (b *breakable) startChild(name string) (*process, error) {
+	dir := filepath.Join(b.dir, name)
+	if name == registryName {
+		return startProcess(b.env, name, nil, []string{"registry", b.cfg.Delivery, b.registry, dir})
+	}
+	// The proxy must know whose address it is before others dial it.
+	l, err := b.proxy.ListenAs(name)
+	if err != nil {
+		return nil, err
+	}
+	file, err := l.(*net.TCPListener).File()
+	if err = errors.Join(err, l.Close()); err != nil {
+		return nil, err
+	}
+	child, err := startProcess(b.env, name, file, []string{"node", name, b.registry, dir, b.proxy.Addr()})
+	return child, errors.Join(err, file.Close())
+}
+
+// Pauses between tries to start a process again.
+const (
+	leastRevivalPause = 100 * time.Millisecond
+	mostRevivalPause  = time.Second
+)
+
+// revive has a process live again, as an operator would who does not give up: a
+// node that starts gives up after a while if its registry is away.
+func (b *breakable) revive(name string) {
+	s := b.seats[name]
+	b.mu.Lock()
+	s.run++
+	run := s.run
+	s.wanted = true
+	b.mu.Unlock()
+	b.revivals.Go(func() {
+		for pause := leastRevivalPause; b.ctx.Err() == nil; pause = min(2*pause, mostRevivalPause) {
+			ctx, cancel := context.WithTimeout(b.ctx, childStartTimeout)
+			_, err := b.launch(ctx, s, run)
+			cancel()
+			b.mu.Lock()
+			s.trouble = err
+			current := s.run == run
+			b.mu.Unlock()
+			if err == nil || !current {
+				return
+			}
+			select {
+			case <-b.ctx.Done():
+			case <-time.After(pause):
+			}
+		}
+	})
+}
+
+// kill ends a process at once. One that ended by itself is told as a loss.
+func (b *breakable) kill(name string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.seats[name]
+	s.run++
+	s.wanted = false
+	if err := s.child.kill(); !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// newest is the process of a seat.
+func (b *breakable) newest(name string) *process {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.seats[name].child
+}
+
+// anyNode reports whether a node is to live.
+func (b *breakable) anyNode() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name, s := range b.seats {
+		if name != registryName && s.wanted {
+			return true
+		}
+	}
+	return false
+}
+
+// Home is no node: a handle goes to another when its own is lost.
+func (b *breakable) Home(int) string { return "" }
+
+// whole waits until the members are the nodes that are to live, and all of them
+// are followed.
+func (b *breakable) whole(ctx context.Context) error {
+	tick := time.NewTicker(memberInterval / 5)
+	defer tick.Stop()
+	for {
+		members, err := b.members.members(ctx)
+		missing := b.missing(members)
+		if err == nil && len(missing) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(append(missing, err)...)
+		case <-tick.C:
+		}
+	}
+}
+
+// missing tells of the nodes that are to live and are no members. Those lost by
+// themselves were told already.
+func (b *breakable) missing(members []member) (missing []error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.nodes {
+		s := b.seats[nodeName(i)]
+		is := slices.ContainsFunc(members, func(m member) bool {
+			return m.ID == s.name && m.ClientAddr == s.child.addr && b.knows(m.Incarnation)
+		})
+		if lost := s.child.isGone() && !s.child.doomed.Load(); s.wanted && !is && !lost {
+			missing = append(missing, errors.Join(fmt.Errorf("%s is not back in the group", s.name), s.trouble))
+		}
+	}
+	return missing
+}
+
+// Stop ends all that was started, and removes what it left.
+func (b *breakable) Stop() error {
+	b.cancel()
+	b.revivals.Wait()
+	b.mu.Lock()
+	for _, child := range b.children {
+		_ = child.resume() // it is paused only if the run failed
+	}
+	// One that was killed, or told as a loss, has nothing more to say.
+	b.children = slices.DeleteFunc(b.children, func(c *process) bool { return c.doomed.Load() })
+	for _, child := range b.children {
+		if child.name == registryName { // it may have been started again after the nodes
+			b.children = append([]*process{child}, slices.DeleteFunc(b.children, func(c *process) bool { return c == child })...)
+			break
+		}
+	}
+	b.mu.Unlock()
+	errs := []error{b.processes.Stop()}
+	if b.proxy != nil {
+		errs = append(errs, b.proxy.Close())
+	}
+	if b.dir != "" {
+		errs = append(errs, os.RemoveAll(b.dir))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,53 @@
+package fault
+
+import (
+	"slices"
+	"time"
+)
+
+// Apart tells, for each fault, why what it costs cannot be held against a bound:
+// it overlaps another, or what it needs is missing. It is "" for a fault that
+// stands alone. A kill stands for as long as a group may take to go on without the
+// node, missed, or until it lives again, if that is later.
+func (s Schedule) Apart(missed time.Duration) []string {
+	until := make([]time.Duration, len(s))
+	for i := range s {
+		until[i] = s.stands(i, missed)
+	}
+	why := make([]string, len(s))
+	for i := range s {
+		for j := range s {
+			if i == j || s[i].At >= until[j] || s[j].At >= until[i] {
+				continue
+			}
+			why[i] = "overlaps " + s[j].String()
+			if s[j].Kind == RegistryAway || s[j].Kind == DiskFull {
+				why[i] = "no registry: " + s[j].String()
+				break
+			}
+		}
+	}
+	return why
+}
+
+// stands is until when a fault does, with a moment for one that has no length.
+func (s Schedule) stands(i int, missed time.Duration) time.Duration {
+	const moment = 1
+	f := &s[i]
+	switch {
+	case f.Kind == Kill && f.For == 0:
+		end := f.At + missed
+		for j := range s {
+			if s[j].Kind == Restart && s[j].At >= f.At && slices.Equal(s[j].Nodes, f.Nodes) {
+				end = min(end, s[j].At) // the group need not wait: the node proves that it was dead
+			}
+		}
+		return end
+	case f.Kind == Kill:
+		return f.At + max(missed, f.For)
+	case f.Kind == RegistryAway && f.For == 0:
+		return forever
+	default:
+		return f.At + max(f.For, moment)
+	}
+}

@@ -1,0 +1,23 @@
+// Package fault says what is to go wrong with a group, and when.
+//
+// A [Schedule] is written as a list of faults, separated by commas, each of which
+// says what, to whom, when, and for how long:
+//
+//	kill:NODE@T       kill -9, for good; kill:n1+n2+n3@T kills several at once
+//	kill:NODE@T+D     likewise, and start again after D
+//	restart:NODE@T    start a node again that was killed: same id and identity, new address
+//	pause:NODE@T+D    stop the process (SIGSTOP) for D; pause:n1+n2@T+D stops several
+//	cut:A-B@T+D       nothing passes between A and B for D
+//	cut:A>B@T+D       nothing passes from A to B; what B sends to A does
+//	cut:A@T+D         nothing passes between A and any other node or the registry; clients reach A
+//	reset:A-B@T       the connections between A and B break
+//	registry@T+D      kill -9 the registry, and start it again after D where it was
+//	registry@T        likewise, for as long as the load lasts
+//	diskfull@T+D      what the registry writes to its disk fails for D
+//
+// A NODE is n1, n2 and so on; A and B may be the registry too. T and D are like 3s,
+// 500ms and 1m30s; T counts from the begin of the time that counts. [Parse] reads
+// a schedule, its String method writes it, and [Random] makes one up.
+//
+// The package decides nothing but what is to happen; package bench does it.
+package fault

@@ -1,0 +1,148 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrSyntax is wrapped by errors of what is no schedule.
+var ErrSyntax = errors.New("no schedule of faults")
+
+// Bounds of a schedule.
+const (
+	maxFaults = 10_000
+	maxTime   = 30 * 24 * time.Hour
+	maxNodes  = 1000
+)
+
+// forms has how each kind is to be written, for those who did not.
+var forms = map[Kind]string{
+	Kill:         "kill:n1@3s, kill:n1@3s+2s or kill:n1+n2@3s",
+	Restart:      "restart:n1@6s",
+	Pause:        "pause:n1@3s+2s",
+	Cut:          "cut:n1-n2@3s+2s, cut:n1>n2@3s+2s, cut:n1-registry@3s+2s or cut:n1@3s+2s",
+	Reset:        "reset:n1-n2@3s",
+	RegistryAway: "registry@3s+2s or registry@3s",
+	DiskFull:     "diskfull@3s+2s",
+}
+
+// Parse reads a schedule. Its errors wrap ErrSyntax and name the part that is
+// wrong, and the right form.
+func Parse(text string) (Schedule, error) {
+	if strings.Count(text, ",") >= maxFaults {
+		return nil, fmt.Errorf("%w: more than %d faults", ErrSyntax, maxFaults)
+	}
+	var s Schedule
+	for part := range strings.SplitSeq(text, ",") {
+		f, err := parseOne(strings.TrimSpace(part))
+		if err != nil {
+			return nil, err
+		}
+		s = append(s, f)
+	}
+	s.sort()
+	return s, nil
+}
+
+// parseOne reads WHAT:WHO@T+D.
+func parseOne(text string) (f Fault, err error) {
+	what, when, timed := strings.Cut(text, "@")
+	kind, who, named := strings.Cut(what, ":")
+	f.Kind = Kind(kind)
+	form, known := forms[f.Kind]
+	if !known {
+		return f, fmt.Errorf("%w: %q: there is no fault %q; there are kill, restart, pause, cut, reset, registry and diskfull, such as %s",
+			ErrSyntax, text, kind, forms[Kill])
+	}
+	wrong := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %q: %s; write it like %s", ErrSyntax, text, fmt.Sprintf(format, args...), form)
+	}
+	if !timed {
+		return f, wrong("it does not say when, after an @")
+	}
+	at, long, lasts := strings.Cut(when, "+")
+	if f.At, err = parseTime(at); err != nil {
+		return f, wrong("%v", err)
+	}
+	if lasts {
+		if f.For, err = parseTime(long); err != nil {
+			return f, wrong("%v", err)
+		}
+		if f.For == 0 {
+			return f, wrong("it lasts no time")
+		}
+	}
+	switch {
+	case lasts && (f.Kind == Restart || f.Kind == Reset):
+		return f, wrong("it happens at once, and has no length")
+	case !lasts && (f.Kind == Pause || f.Kind == Cut || f.Kind == DiskFull):
+		return f, wrong("it does not say for how long, after a +")
+	case named && (f.Kind == RegistryAway || f.Kind == DiskFull):
+		return f, wrong("it is about the registry, and nobody else")
+	case !named && f.Kind != RegistryAway && f.Kind != DiskFull:
+		return f, wrong("it does not say to whom, after a :")
+	}
+	if err := f.parseWho(who); err != nil {
+		return f, wrong("%v", err)
+	}
+	return f, nil
+}
+
+// parseWho reads the nodes or the ends.
+func (f *Fault) parseWho(who string) error {
+	switch f.Kind {
+	case Kill, Restart, Pause:
+		f.Nodes = strings.Split(who, "+")
+		for i, node := range f.Nodes {
+			if _, ok := nodeNumber(node); !ok {
+				return fmt.Errorf("%q is no node", node)
+			}
+			if slices.Contains(f.Nodes[:i], node) {
+				return fmt.Errorf("%s is there twice", node)
+			}
+		}
+	case Cut, Reset:
+		var paired bool
+		if f.A, f.B, paired = strings.Cut(who, "-"); !paired && f.Kind == Cut {
+			f.A, f.B, f.OneWay = strings.Cut(who, ">")
+		}
+		for _, end := range []string{f.A, f.B} {
+			if _, ok := nodeNumber(end); !ok && end != Registry && (end != "" || paired || f.OneWay || f.Kind == Reset) {
+				return fmt.Errorf("%q is no node, and not the registry", end)
+			}
+		}
+		if f.A == "" || f.A == Registry && f.B == "" {
+			return errors.New("it is a node that is cut off from all others")
+		}
+		if f.A == f.B {
+			return fmt.Errorf("%s has no way to itself", f.A)
+		}
+	}
+	return nil
+}
+
+// parseTime reads a duration that is not negative and has no sign.
+func parseTime(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || strings.ContainsAny(text, "+-") {
+		return 0, fmt.Errorf("%q is no time like 3s, 500ms or 1m30s", text)
+	}
+	if d > maxTime {
+		return 0, fmt.Errorf("%s is more than %v", text, maxTime)
+	}
+	return d, nil
+}
+
+// nodeNumber is the 3 of n3.
+func nodeNumber(name string) (int, bool) {
+	digits, ok := strings.CutPrefix(name, "n")
+	n, err := strconv.Atoi(digits)
+	return n, ok && err == nil && n >= 1 && n <= maxNodes && strconv.Itoa(n) == digits
+}
+
+// NodeName is the name of the i-th node, from 1.
+func NodeName(i int) string { return "n" + strconv.Itoa(i) }

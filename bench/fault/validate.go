@@ -1,0 +1,76 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrSchedule is wrapped by errors of a schedule that cannot be carried out.
+var ErrSchedule = errors.New("impossible schedule of faults")
+
+// Validate reports the first fault that cannot be: of a node that a group of so
+// many does not have, after the end of the load, or of what is not there, or has
+// that very fault, at the time.
+func (s Schedule) Validate(nodes int, duration time.Duration) error {
+	v := &validator{down: make(map[string]time.Duration), paused: make(map[string]time.Duration)}
+	for i := range s {
+		f := &s[i]
+		if f.At >= duration {
+			return fmt.Errorf("%w: %s comes after the end, %v", ErrSchedule, f, duration)
+		}
+		for _, name := range append([]string{f.A, f.B}, f.Nodes...) {
+			if n, ok := nodeNumber(name); ok && n > nodes {
+				return fmt.Errorf("%w: %s: there is no %s, but n1 to n%d", ErrSchedule, f, name, nodes)
+			}
+		}
+		if err := v.next(f); err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrSchedule, f, err)
+		}
+	}
+	return nil
+}
+
+// forever is a time that does not come.
+const forever = time.Duration(1<<63 - 1)
+
+// validator goes through a schedule and knows until when what is the case.
+type validator struct {
+	down, paused   map[string]time.Duration
+	away, diskFull time.Duration
+}
+
+func (v *validator) next(f *Fault) error {
+	for _, node := range f.Nodes {
+		down, paused := v.down[node] > f.At, v.paused[node] > f.At
+		switch {
+		case f.Kind == Restart && v.down[node] != forever:
+			return fmt.Errorf("%s was not killed for good before: give it a kill:%s@T without a +", node, node)
+		case f.Kind == Restart:
+			v.down[node] = 0
+		case down:
+			return fmt.Errorf("%s is killed already, and not started again yet", node)
+		case f.Kind == Kill:
+			v.down[node], v.paused[node] = f.End(forever), 0
+		case paused:
+			return fmt.Errorf("%s is paused already", node)
+		default:
+			v.paused[node] = f.End(forever)
+		}
+	}
+	if f.Kind == RegistryAway || f.Kind == DiskFull {
+		if v.away > f.At {
+			return errors.New("the registry is away already")
+		}
+	}
+	switch f.Kind {
+	case RegistryAway:
+		v.away, v.diskFull = f.End(forever), 0
+	case DiskFull:
+		if v.diskFull > f.At {
+			return errors.New("the registry's disk is full already")
+		}
+		v.diskFull = f.End(forever)
+	}
+	return nil
+}

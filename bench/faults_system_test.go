@@ -1,0 +1,107 @@
+//go:build unix
+
+package bench
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-8247e700/dsm/bench/check"
+	"github.com/seed-8247e700/dsm/bench/fault"
+)
+
+// faultyConfig is a run on three processes with which things go wrong.
+func faultyConfig(faults string, duration time.Duration) Config {
+	cfg := shortConfig()
+	cfg.Nodes, cfg.Clients, cfg.Writes = 3, 6, 0.5
+	cfg.Faults, cfg.Duration = faults, duration
+	return cfg
+}
+
+// TestRealFaults does to real processes what can be done, and has the checks, and
+// those of a program that shares no code with them, look at all of it. How long the
+// group takes depends on the machine, and is not looked at.
+func TestRealFaults(t *testing.T) {
+	checker := buildChecker(t)
+	cfg := faultyConfig("kill:n2@300ms,restart:n2@600ms,pause:n3@2s+300ms,cut:n1-n2@2500ms+300ms,reset:n1-n3@3s,"+
+		"cut:n3>registry@3200ms+200ms,registry@3500ms+500ms,diskfull@4200ms+500ms,kill:n1+n3@5s+300ms", 8*time.Second)
+	dir := t.TempDir()
+	cfg.HistoryFile, cfg.DeliveryLogDir = filepath.Join(dir, "history"), filepath.Join(dir, "logs")
+	rep, err := Run(t.Context(), cfg, Env{Notices: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range rep.Checks {
+		if !c.Pass() {
+			t.Errorf("%s: %q", c.Name, c.Texts)
+		}
+	}
+	s, err := fault.Parse(cfg.Faults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Faults.Schedule != s.String() || len(rep.Faults.Faults) != len(s) || rep.Faults.Surprises > 0 || len(rep.Lost) > 0 {
+		t.Errorf("faults %+v, lost %+v", rep.Faults, rep.Lost)
+	}
+	for _, row := range rep.Faults.Faults {
+		if row.Seconds < 0 || row.Error != "" {
+			t.Errorf("%+v", row)
+		}
+	}
+	for _, failure := range rep.Failures {
+		if !strings.Contains(failure, "without a write") {
+			t.Error(failure)
+		}
+	}
+	secondOpinion(t, checker, &cfg)
+}
+
+// TestRealFaultsLoseState says so when nobody is left, and does not wait.
+func TestRealFaultsLoseState(t *testing.T) {
+	rep, err := Run(t.Context(), faultyConfig("kill:n1+n2@200ms,kill:n3@300ms", time.Minute), Env{Notices: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Pass || len(rep.Failures) != 1 || !strings.HasPrefix(rep.Failures[0], errGeneration.Error()) {
+		t.Errorf("pass %v, failures %q", rep.Pass, rep.Failures)
+	}
+}
+
+// doomedBreakable is likewise a group, with which things go wrong on purpose too.
+type doomedBreakable struct {
+	*breakable
+	fate
+}
+
+// Open begins a client's session.
+func (d *doomedBreakable) Open(ctx context.Context, client int) (memory, error) {
+	m, err := d.breakable.Open(ctx, client)
+	return &fatedMemory{m, &d.fate}, err
+}
+
+// TestRealFaultsLoss fails a run in which a process dies that was not to.
+func TestRealFaultsLoss(t *testing.T) {
+	cfg := faultyConfig("kill:n2@100ms+100ms", 2*time.Second)
+	out, err := openFiles(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{cfg: cfg, env: Env{Notices: t.Output()}, clock: newClock(), feeds: &feeds{}, files: out}
+	rep, err := r.onSystem(t.Context(), func(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
+		sys, options, err := startBreakable(ctx, cfg, env, s)
+		if err != nil {
+			return nil, options, err
+		}
+		b := sys.(*breakable)
+		return &doomedBreakable{breakable: b, fate: fate{victim: b.newest("n3")}}, options, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Pass || len(rep.Lost) != 1 || rep.Lost[0].Node != "n3" || strings.Contains(strings.Join(rep.Failures, " "), "heal") {
+		t.Errorf("pass %v, lost %+v, failures %q", rep.Pass, rep.Lost, rep.Failures)
+	}
+}

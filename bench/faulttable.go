@@ -1,0 +1,86 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/olekukonko/tablewriter/tw"
+)
+
+// faults shows what was done to the group, and how it got over it.
+func (s *sink) faults(f *FaultReport, width int) {
+	s.printf("\nfaults (seed %d): --faults %q\n", f.Seed, f.Schedule)
+	s.table(f.grid())
+	s.printf("longest time without a write: %s, without a read: %s\n", silent(f.WithoutWrite), silent(f.WithoutRead))
+	s.printf("%s\n", f.Verdict)
+	s.throughput(f.Seconds, width)
+}
+
+// grid makes the table of faults.
+func (f *FaultReport) grid() grid {
+	g := grid{
+		header: []string{"at", "fault", "without write", "without read", "verdict"},
+		align:  []tw.Align{tw.AlignRight, tw.AlignLeft, tw.AlignRight, tw.AlignRight, tw.AlignLeft},
+	}
+	for i := range f.Faults {
+		row := &f.Faults[i]
+		if row.Seconds < 0 {
+			g.rows = append(g.rows, []string{"-", row.Fault, "-", "-", "did not happen"})
+			continue
+		}
+		verdict := "ok"
+		switch {
+		case row.Error != "":
+			verdict = "FAIL: " + row.Error
+		case row.Exceeds:
+			verdict = "FAIL: above " + shortDuration(time.Duration(f.Limit))
+		case row.Apart != "":
+			verdict = "apart: " + row.Apart
+		}
+		g.rows = append(g.rows, []string{
+			fmt.Sprintf("%.1f s", row.Seconds), row.Fault, silent(row.WithoutWrite), silent(row.WithoutRead), verdict,
+		})
+	}
+	return g
+}
+
+// maxThroughputLines bounds what is shown of a long run.
+const maxThroughputLines = 20
+
+// levels are columns of one to eight eighths of a character's height.
+var levels = []rune("▁▂▃▄▅▆▇█")
+
+// throughput draws how many operations succeeded in each second, or in a few of
+// them, most as high as a line.
+func (s *sink) throughput(seconds []Second, width int) {
+	const text = 10 // what stands before the columns
+	room := max(10, width-text)
+	each := max(1, (len(seconds)+room*maxThroughputLines-1)/(room*maxThroughputLines))
+	var sums []int64
+	most := int64(1)
+	for i := range seconds {
+		if i%each == 0 {
+			sums = append(sums, 0)
+		}
+		sum := &sums[len(sums)-1]
+		*sum += seconds[i].Reads + seconds[i].Writes
+		most = max(most, *sum)
+	}
+	s.printf("\noperations in each %s, at most %s\n", shortDuration(time.Duration(each)*time.Second), grouped(most))
+	for begin := 0; begin < len(sums); begin += room {
+		var line strings.Builder
+		for _, sum := range sums[begin:min(begin+room, len(sums))] {
+			line.WriteRune(level(sum, most))
+		}
+		s.printf("%8d s%s\n", begin*each, line.String())
+	}
+}
+
+// level is as high as n is of most. Nothing looks unlike little.
+func level(n, most int64) rune {
+	if n == 0 {
+		return '·'
+	}
+	return levels[min(int64(len(levels))-1, n*int64(len(levels))/most)]
+}

@@ -1,0 +1,208 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-8247e700/dsm/bench/fault"
+)
+
+// healTimeout is how long nodes may take, after the load and the last fault, to
+// be members again.
+const healTimeout = 30 * time.Second
+
+// faulty is a system with which things can go wrong on purpose.
+type faulty interface {
+	watched
+	// strike makes a fault happen, and returns how it ends, nil if it is over at
+	// once or for good.
+	strike(f *fault.Fault) (mend func() error, err error)
+	// whole waits until every node that is to live is a member.
+	whole(ctx context.Context) error
+}
+
+// schedule is what goes wrong in the run, nothing without Faults.
+func (c *Config) schedule() (fault.Schedule, error) {
+	var s fault.Schedule
+	var err error
+	switch c.Faults {
+	case "":
+		return nil, nil
+	case RandomFaults:
+		s, err = fault.Random(c.Seed, c.Nodes, c.Duration)
+	default:
+		if s, err = fault.Parse(c.Faults); err == nil {
+			err = s.Validate(c.Nodes, c.Duration)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: --faults: %w", ErrConfig, err)
+	}
+	return s, nil
+}
+
+// injector carries out a schedule of faults.
+type injector struct {
+	env      Env
+	clock    clock
+	system   faulty
+	schedule fault.Schedule
+	stop     context.CancelFunc
+	task     sync.WaitGroup
+
+	mu    sync.Mutex // guards marks
+	marks []mark     // of the schedule's faults, in its order
+}
+
+// mark is what became of a fault.
+type mark struct {
+	begun int64 // on the clock of the run, -1: it did not happen
+	over  bool
+	mend  func() error
+	err   error
+}
+
+func newInjector(env Env, c clock, system faulty, s fault.Schedule) *injector {
+	i := &injector{env: env, clock: c, system: system, schedule: s, marks: make([]mark, len(s))}
+	for n := range i.marks {
+		i.marks[n].begun = -1
+	}
+	return i
+}
+
+// step is the begin or the end of a fault.
+type step struct {
+	at    time.Duration
+	fault int
+	end   bool
+}
+
+// steps is all that is to be done, in order. What ends makes room for what begins.
+func (i *injector) steps() []step {
+	var list []step
+	for n := range i.schedule {
+		f := &i.schedule[n]
+		list = append(list, step{at: f.At, fault: n})
+		if f.For > 0 {
+			list = append(list, step{at: f.At + f.For, fault: n, end: true})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b step) int {
+		switch {
+		case a.at != b.at:
+			return int(max(-1, min(1, a.at-b.at)))
+		case a.end == b.end || a.fault == b.fault:
+			return 0
+		case a.end:
+			return -1
+		default:
+			return 1
+		}
+	})
+	return list
+}
+
+// start carries out the schedule from a time on the clock on, until another one at
+// which whatever stands is mended, or until finish is called.
+func (i *injector) start(begin, end int64) {
+	ctx, cancel := context.WithCancel(context.Background())
+	i.stop = cancel
+	i.task.Go(func() {
+		for _, s := range i.steps() {
+			at := min(begin+int64(s.at), end)
+			if !i.wait(ctx, at) {
+				break
+			}
+			i.take(s)
+		}
+		i.wait(ctx, end)
+		for n := range i.marks {
+			if i.marks[n].begun >= 0 {
+				i.mend(n)
+			}
+		}
+	})
+}
+
+// finish mends whatever stands.
+func (i *injector) finish() {
+	i.stop()
+	i.task.Wait()
+}
+
+// heal waits for all nodes to be back in the group, and returns who is not.
+func (i *injector) heal() (failures []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), healTimeout)
+	defer cancel()
+	if err := i.system.whole(ctx); err != nil {
+		return []string{fmt.Sprintf("after the last fault the group did not heal: %v", err)}
+	}
+	return nil
+}
+
+func (i *injector) wait(ctx context.Context, until int64) bool {
+	timer := time.NewTimer(time.Duration(until - i.clock.now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (i *injector) take(s step) {
+	if s.end {
+		i.mend(s.fault)
+		return
+	}
+	f := &i.schedule[s.fault]
+	i.env.notice("fault: %s", f)
+	begun := i.clock.now()
+	mend, err := i.system.strike(f)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	m := &i.marks[s.fault]
+	m.begun, m.mend, m.err = begun, mend, err
+	m.over = mend == nil && f.Kind != fault.Kill
+}
+
+// mend ends a fault, unless that was done.
+func (i *injector) mend(n int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	m := &i.marks[n]
+	if m.mend == nil {
+		return
+	}
+	i.env.notice("over: %s", &i.schedule[n])
+	m.err = errors.Join(m.err, m.mend())
+	m.mend, m.over = nil, true
+}
+
+// standing is the faults of now, for people.
+func (i *injector) standing() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var texts []string
+	for n := range i.marks {
+		f := &i.schedule[n]
+		if m := &i.marks[n]; m.begun >= 0 && !m.over && m.mend != nil {
+			what, _, _ := strings.Cut(f.String(), "@")
+			texts = append(texts, what)
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+// happened returns what became of the faults.
+func (i *injector) happened() []mark {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.marks)
+}

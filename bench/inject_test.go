@@ -1,0 +1,189 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8247e700/dsm/bench/check"
+	"github.com/seed-8247e700/dsm/bench/fault"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// breakableFake is a fakeGroup that notes what is done to it, and answers nothing
+// while the registry is away.
+type breakableFake struct {
+	*fakeGroup
+	losses
+	begin  time.Time
+	log    []string
+	silent bool
+	broken error // what whole returns
+}
+
+func (g *breakableFake) start(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
+	_, options, err := g.fakeGroup.start(ctx, cfg, env, s)
+	return g, options, err
+}
+
+// Home is no node.
+func (g *breakableFake) Home(int) string { return "" }
+
+func (g *breakableFake) note(what string, f *fault.Fault) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.log = append(g.log, fmt.Sprintf("%v %s %s", time.Since(g.begin), what, f))
+}
+
+func (g *breakableFake) strike(f *fault.Fault) (mend func() error, err error) {
+	g.note("strike", f)
+	if f.Kind == fault.Reset {
+		return nil, errors.New("there is no link")
+	}
+	g.setSilent(f.Kind == fault.RegistryAway)
+	if f.For == 0 && f.Kind != fault.RegistryAway {
+		return nil, nil
+	}
+	return func() error {
+		g.note("mend", f)
+		g.setSilent(false)
+		return nil
+	}, nil
+}
+
+func (g *breakableFake) setSilent(silent bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.silent = silent
+}
+
+func (g *breakableFake) whole(context.Context) error { return g.broken }
+
+// Open begins a client's session.
+func (g *breakableFake) Open(ctx context.Context, client int) (memory, error) {
+	m, err := g.fakeGroup.Open(ctx, client)
+	return &silentMemory{m, g}, err
+}
+
+type silentMemory struct {
+	memory
+	group *breakableFake
+}
+
+// Do waits while the group is silent.
+func (m *silentMemory) Do(ctx context.Context, r *request, a *answer) {
+	for {
+		m.group.mu.Lock()
+		silent := m.group.silent
+		m.group.mu.Unlock()
+		if !silent {
+			break
+		}
+		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // in a bubble
+	}
+	m.memory.Do(ctx, r, a)
+}
+
+// runBreakable makes a run of 10 s on a fake group, in a bubble.
+func runBreakable(t *testing.T, faults string, spoil func(*breakableFake)) (*Report, []string) {
+	t.Helper()
+	var log []string
+	var rep *Report
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig()
+		cfg.Faults, cfg.Warmup, cfg.Duration = faults, time.Second, 10*time.Second
+		if err := cfg.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		g := &breakableFake{fakeGroup: newFakeGroup(3), losses: newLosses()}
+		g.delay = 50 * time.Millisecond
+		// Each client preloads a fifth of the variables; a second of warm-up follows.
+		g.begin = time.Now().Add(time.Duration(cfg.Keys/cfg.Clients)*g.delay + cfg.Warmup)
+		if spoil != nil {
+			spoil(g)
+		}
+		out, err := openFiles(&cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &run{cfg: cfg, env: Env{Notices: t.Output()}, clock: newClock(), feeds: &feeds{}, files: out}
+		if rep, err = r.onSystem(t.Context(), g.start); err != nil {
+			t.Fatal(err)
+		}
+		log = g.log
+	})
+	return rep, log
+}
+
+// Faults begin and end when they should; what stands at the end of the load is
+// mended then.
+func TestInjector(t *testing.T) {
+	rep, log := runBreakable(t, "kill:n1@1s,pause:n2@2s+1s,restart:n1@3s,cut:n1-n3@3s+1s,diskfull@9s+5s,registry@9500ms", nil)
+	want := []string{
+		"1s strike kill:n1@1s",
+		"2s strike pause:n2@2s+1s",
+		"3s mend pause:n2@2s+1s",
+		"3s strike restart:n1@3s",
+		"3s strike cut:n1-n3@3s+1s",
+		"4s mend cut:n1-n3@3s+1s",
+		"9s strike diskfull@9s+5s",
+		"9.5s strike registry@9.5s",
+		"10s mend diskfull@9s+5s",
+		"10s mend registry@9.5s",
+	}
+	if !slices.Equal(log, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(log, "\n"), strings.Join(want, "\n"))
+	}
+	if !rep.Pass || rep.Faults == nil || len(rep.Faults.Faults) != 6 || len(rep.Faults.Seconds) < 10 {
+		t.Errorf("failures %q, faults %+v", rep.Failures, rep.Faults)
+	}
+}
+
+// A fault that costs more than it may fails the run, unless it overlaps another.
+func TestOutageFails(t *testing.T) {
+	for faults, want := range map[string]string{
+		"registry@1s+2s":                       "",
+		"registry@1s+3500ms":                   "registry@1s+3.5s: 3.5",
+		"registry@1s+3500ms,pause:n1@4s+100ms": "",
+	} {
+		rep, _ := runBreakable(t, faults, nil)
+		row := rep.Faults.Faults[0]
+		failures := strings.Join(rep.Failures, "; ")
+		if row.WithoutWrite < int64(1900*time.Millisecond) || row.Exceeds != (want != "") ||
+			rep.Pass != (want == "") || !strings.HasPrefix(failures, want) {
+			t.Errorf("%s: pass %v, failures %q, %+v", faults, rep.Pass, failures, row)
+		}
+	}
+}
+
+// What could not be made, and a group that does not heal, fail the run.
+func TestFaultsFail(t *testing.T) {
+	rep, _ := runBreakable(t, "reset:n1-n2@1s", func(g *breakableFake) { g.broken = errors.New("n2 is not back") })
+	failures := strings.Join(rep.Failures, "; ")
+	if rep.Pass || !strings.Contains(failures, "reset:n1-n2@1s: there is no link") || !strings.Contains(failures, "did not heal: n2 is not back") {
+		t.Errorf("pass %v, failures %q", rep.Pass, failures)
+	}
+}
+
+// An acknowledged write that vanishes in a fault is found.
+func TestFaultsHideNoLoss(t *testing.T) {
+	rep, _ := runBreakable(t, "registry@2s+1s,kill:n2@5s", func(g *breakableFake) {
+		lost := false
+		g.split = func(_ string, d *wire.Delivery) bool {
+			cmd, _, err := wire.DecodeCommand(d.Payload)
+			if err == nil && cmd.Op == wire.OpSet && g.position > 200 && !lost {
+				lost = true
+				d.Effects[0] = 0 // it has an effect at no node
+			}
+			return true
+		}
+	})
+	if rep.Pass || !slices.ContainsFunc(rep.Checks, func(c check.Result) bool { return !c.Pass() }) {
+		t.Errorf("pass %v, checks %+v", rep.Pass, rep.Checks)
+	}
+}

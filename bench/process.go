@@ -1,0 +1,140 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// exitTimeout is how long a process may take to end cleanly before it is
+// killed.
+const exitTimeout = 15 * time.Second
+
+// process is a child of this process. It ends when its stdin does, and so,
+// whatever happens to the parent, does not outlive it.
+type process struct {
+	name   string
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stdout *bufio.Reader
+	wait   func() error  // until it ends
+	gone   chan struct{} // closed then, once it was ready
+	addr   string        // where it serves; guarded by processes.mu
+	doomed atomic.Bool   // it is killed on purpose, which is no loss
+}
+
+// startProcess starts a child. A file, if there is one, is its descriptor 3.
+func startProcess(env Env, name string, file *os.File, args []string) (*process, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(program, append([]string{ChildCommand}, args...)...)
+	cmd.Stderr = env.Notices
+	if file != nil {
+		cmd.ExtraFiles = []*os.File{file}
+	}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, errors.Join(err, stdin.Close())
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, errors.Join(err, stdin.Close(), stdout.Close())
+	}
+	return &process{
+		name: name, cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout),
+		wait: sync.OnceValue(cmd.Wait), gone: make(chan struct{}),
+	}, nil
+}
+
+// awaitReady waits for the line that says that the process is ready, and where.
+func (p *process) awaitReady(ctx context.Context) (addr string, err error) {
+	type answer struct {
+		line string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		line, err := p.stdout.ReadString('\n')
+		got <- answer{line, err}
+	}()
+	select {
+	case a := <-got:
+		addr, ok := strings.CutPrefix(strings.TrimSpace(a.line), readyPrefix)
+		if a.err != nil || !ok {
+			return "", errors.Join(fmt.Errorf("it did not start, and said %q", a.line), a.err)
+		}
+		return addr, nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("it did not start: %w", ctx.Err())
+	}
+}
+
+// isGone reports whether the process was ready, and has ended.
+func (p *process) isGone() bool {
+	select {
+	case <-p.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+// kill ends the process at once, as planned.
+func (p *process) kill() error {
+	p.doomed.Store(true)
+	return p.cmd.Process.Kill()
+}
+
+// discard ends a process that did not get ready, and waits for its end.
+func (p *process) discard() error {
+	err := p.kill()
+	_ = p.wait() // that it was killed, or what it has said itself
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// command has a child do something. One that was killed need not.
+func (p *process) command(c byte) error {
+	if _, err := p.stdin.Write([]byte{c}); !p.doomed.Load() {
+		return err
+	}
+	return nil
+}
+
+// collect has the process collect its garbage, and waits until it has.
+func (p *process) collect() error {
+	if err := p.command(commandCollect); err != nil {
+		return err
+	}
+	line, err := p.stdout.ReadString('\n')
+	if err == nil && line != collectedLine {
+		err = fmt.Errorf("it was to collect its garbage, and said %q", line)
+	}
+	return err
+}
+
+// announceEnd tells the process that the end is near. One that is gone already
+// is told of by stop.
+func (p *process) announceEnd() { _, _ = p.stdin.Write([]byte{commandEnd}) }
+
+// stop has the process end, and kills it if it does not.
+func (p *process) stop() error {
+	timer := time.AfterFunc(exitTimeout, func() { _ = p.cmd.Process.Kill() }) // an error means that it has ended
+	defer timer.Stop()
+	return errors.Join(p.stdin.Close(), p.wait())
+}

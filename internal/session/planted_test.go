@@ -1,0 +1,41 @@
+//go:build planted
+
+package session_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
+)
+
+// caught runs clients until one of their lives goes wrong in the way that is
+// expected of a bug.
+func caught(t *testing.T, bug planted.Bug, want string) {
+	t.Helper()
+	planted.With(t, bug)
+	for seed := range uint64(200) {
+		err := life(rand.New(rand.NewPCG(seed, 0)).IntN, 300)
+		if err != nil {
+			if !strings.Contains(err.Error(), want) {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			planted.Caught(t, bug, fmt.Sprintf("a client's life with seed %d: %v", seed, err))
+			return
+		}
+	}
+}
+
+// TestPlantedRetryRenumbered has a retry take a new number, so that the group
+// takes it for another write.
+func TestPlantedRetryRenumbered(t *testing.T) {
+	caught(t, planted.RetryRenumbered, "not executed once")
+}
+
+// TestPlantedPositionForgotten has an attempt at another node ask for nothing,
+// so that one that is behind shows what is older than what the session has seen.
+func TestPlantedPositionForgotten(t *testing.T) {
+	caught(t, planted.PositionForgotten, "went back")
+}

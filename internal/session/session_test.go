@@ -1,0 +1,166 @@
+package session_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// Whatever happens to a client's attempts: a write takes effect once at most;
+// its caller is told that it did, or that it did not, only if that is so; reads
+// never go back; and an expiry is told, once.
+func TestLife(t *testing.T) {
+	// Many long lives, for what is rare; and some that shrink to the point.
+	for seed := range uint64(2000) {
+		if err := life(rand.New(rand.NewPCG(seed, 0)).IntN, 300); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		choose := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") }
+		if err := life(choose, rapid.IntRange(0, 300).Draw(t, "steps")); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func open(t *testing.T, id uint64) *session.Session {
+	t.Helper()
+	s := new(session.Session)
+	if _, r := s.Use(); r != session.Unopened || !s.Blank() {
+		t.Errorf("a new session: %v", r)
+	}
+	s.Opened(id)
+	if got, r := s.Use(); got != id || r != session.Ready || s.Blank() {
+		t.Errorf("an open session: %d, %v", got, r)
+	}
+	return s
+}
+
+func begin(t *testing.T, s *session.Session, want session.Readiness) *session.Operation {
+	t.Helper()
+	op := &session.Operation{Kind: session.Write}
+	if r := s.Begin(op); r != want {
+		t.Errorf("begin: %v, want %v", r, want)
+	}
+	return op
+}
+
+func number(s *session.Session, op *session.Operation) wire.Command {
+	var c wire.Command
+	op.Attempt(0)
+	s.Number(op, &c)
+	return c
+}
+
+// The number stays, the floor follows the writes that end.
+func TestNumber(t *testing.T) {
+	s := open(t, 7)
+	one, two := begin(t, s, session.Ready), begin(t, s, session.Ready)
+	if c := number(s, two); c.Session != 7 || c.Seq != 2 || c.Floor != 1 {
+		t.Errorf("%+v", c)
+	}
+	s.End(one, true)
+	if c := number(s, two); c.Session != 7 || c.Seq != 2 || c.Floor != 2 {
+		t.Errorf("again: %+v", c)
+	}
+}
+
+// A write of a session that is gone keeps its number and its floor, and ends
+// without an effect on the session that came after.
+func TestWriteOutlivesItsSession(t *testing.T) {
+	s := open(t, 7)
+	old := begin(t, s, session.Ready)
+	want := number(s, old)
+	if id := s.Close(); id != 7 {
+		t.Errorf("closed %d", id)
+	}
+	if id := s.Close(); id != 0 {
+		t.Errorf("closed %d again", id)
+	}
+	begin(t, s, session.Unopened)
+	s.Opened(9)
+	if c := number(s, begin(t, s, session.Ready)); c.Session != 9 || c.Seq != 1 || c.Floor != 1 {
+		t.Errorf("the first in the new session: %+v", c)
+	}
+	if c := number(s, old); c.Session != want.Session || c.Seq != want.Seq || c.Floor != want.Floor {
+		t.Errorf("the old one: %+v, was %+v", c, want)
+	}
+	s.End(old, true)
+	if id := s.Due(); id != 9 {
+		t.Errorf("due: %d", id)
+	}
+	if c := number(s, begin(t, s, session.Ready)); c.Seq != 2 || c.Floor != 1 {
+		t.Errorf("the second in the new session: %+v", c)
+	}
+}
+
+// Each write in flight that meets the expiry is told. No later one is.
+func TestExpiryMetInFlight(t *testing.T) {
+	s := open(t, 7)
+	one, two := begin(t, s, session.Ready), begin(t, s, session.Ready)
+	s.Told(one)
+	s.End(one, false)
+	begin(t, s, session.Unopened)
+	s.Opened(9)
+	s.Told(two)
+	s.End(two, false)
+	begin(t, s, session.Ready)
+}
+
+// The expiry that a renewal finds is told to the next write, once.
+func TestExpiryFoundByRenewal(t *testing.T) {
+	s := open(t, 7)
+	s.Expired(5) // of another, long ago
+	begin(t, s, session.Ready)
+	s.Expired(7)
+	if s.Due() != 0 || s.Blank() {
+		t.Error("it is open, or nothing is left to be told")
+	}
+	begin(t, s, session.Lost)
+	begin(t, s, session.Unopened)
+}
+
+// If a write in flight has been told before, the next one is not.
+func TestExpiryFoundByRenewalAndMet(t *testing.T) {
+	s := open(t, 7)
+	op := begin(t, s, session.Ready)
+	s.Expired(7)
+	s.Told(op)
+	s.End(op, false)
+	begin(t, s, session.Unopened)
+}
+
+// If it was answered after all, it is.
+func TestExpiryFoundByRenewalAndNotMet(t *testing.T) {
+	s := open(t, 7)
+	op := begin(t, s, session.Ready)
+	s.Expired(7)
+	s.End(op, true)
+	begin(t, s, session.Lost)
+	begin(t, s, session.Unopened)
+}
+
+// A session is due unless a write was answered since it was looked at last.
+func TestDue(t *testing.T) {
+	s := open(t, 7)
+	for _, want := range []uint64{7, 7} {
+		if id := s.Due(); id != want {
+			t.Errorf("due: %d, want %d", id, want)
+		}
+	}
+	s.End(begin(t, s, session.Ready), false)
+	if id := s.Due(); id != 7 {
+		t.Errorf("after a write without an answer: %d", id)
+	}
+	s.End(begin(t, s, session.Ready), true)
+	for _, want := range []uint64{0, 7} {
+		if id := s.Due(); id != want {
+			t.Errorf("after a write: %d, want %d", id, want)
+		}
+	}
+}

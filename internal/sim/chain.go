@@ -1,0 +1,116 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/registry/membership"
+)
+
+// chain is the views that the registry has saved, and when each incarnation was
+// left out of one.
+type chain struct {
+	last    uint64 // committed view of the generation
+	highest uint64 // of all generations
+	views   []membership.View
+	outside []time.Duration // by incarnation: when a view without it was committed, 0: never
+}
+
+// saved holds a state that is on disk now against the one before.
+func (c *chain) saved(w *world, before, after *membership.State) {
+	if after.Generation != before.Generation {
+		if view, ok := before.Committed(); ok {
+			for _, m := range view.Members {
+				c.leave(w, m.Incarnation)
+			}
+		}
+		c.last = 0
+	}
+	for _, v := range after.Views {
+		if v.ID <= c.highest {
+			if c.find(v.ID) == nil {
+				w.fail("views: the registry has view %d, which was never committed", v.ID)
+			}
+			continue
+		}
+		if v.Prev != c.last {
+			w.fail("views: view %d follows %d, the last was %d", v.ID, v.Prev, c.last)
+		}
+		if base := c.find(c.last); base != nil {
+			for _, m := range base.Members {
+				if !v.Has(m.Incarnation) {
+					c.leave(w, m.Incarnation)
+					c.blame(w, base, m.Incarnation)
+				}
+			}
+		}
+		w.counts.Views++
+		c.last, c.highest = v.ID, v.ID
+		c.views = append(c.views, v)
+		w.committing()
+		if w.tracing() {
+			w.trace("registry: view %d is committed: %v", v.ID, v.Members)
+		}
+	}
+	if view, ok := after.Committed(); ok && view.ID != c.last {
+		w.fail("views: the registry is back at view %d, the last was %d", view.ID, c.last)
+	}
+}
+
+func (c *chain) find(id uint64) *membership.View {
+	i, found := slices.BinarySearchFunc(c.views, id, func(v membership.View, id uint64) int { return int(v.ID) - int(id) })
+	if !found {
+		return nil
+	}
+	return &c.views[i]
+}
+
+func (c *chain) leave(w *world, incarnation uint64) {
+	for uint64(len(c.outside)) <= incarnation {
+		c.outside = append(c.outside, 0)
+	}
+	if c.outside[incarnation] == 0 {
+		c.outside[incarnation] = max(w.now, 1)
+		if r := w.replica(incarnation); r != nil && !r.over && !r.leaving {
+			w.counts.Exclusions++
+		}
+	}
+}
+
+// blame holds that one deaf member among three or more costs no other its place.
+func (c *chain) blame(w *world, base *membership.View, incarnation uint64) {
+	r := w.replica(incarnation)
+	if !w.traits.deafOnly || w.healed || w.deafMany || len(base.Members) < 3 || r == nil {
+		return
+	}
+	if !slices.Contains(w.deaf, r.p.site) {
+		w.fail("blame: %s is excluded, and only others were deaf", r)
+	}
+}
+
+// entered holds a view that a node enters against those that are committed.
+func (c *chain) entered(r *replica, v *isis.View) {
+	committed := c.find(v.ID)
+	if committed == nil || committed.Prev != v.Prev || !slices.Equal(toView(committed).Members, v.Members) {
+		r.w.fail("views: %s enters view %d after %d %v; committed is %v", r, v.ID, v.Prev, v.Members, committed)
+	}
+	r.w.counts.Entered++
+}
+
+// checkLease holds that a node answers a read under a valid lease, by true time.
+func (w *world) checkLease(r *replica) {
+	w.counts.Reads++
+	if r.self.Incarnation >= uint64(len(w.chain.outside)) {
+		return
+	}
+	at := w.chain.outside[r.self.Incarnation]
+	if at == 0 {
+		return
+	}
+	// A clock that runs slow makes its lease last longer.
+	lasts := time.Duration(float64(w.traits.detection)/(1-w.traits.drift)) + time.Microsecond
+	if w.now > at+lasts {
+		w.fail("lease: %s answers a read %v after a view without it was committed", r, w.now-at)
+	}
+}

@@ -1,0 +1,104 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+func (op *operation) String() string {
+	what := "open"
+	switch op.Kind {
+	case session.Get:
+		what = "get " + op.key
+		if op.strong {
+			what = "strong " + what
+		}
+	case session.Write:
+		id, seq := op.Numbered()
+		what = fmt.Sprintf("write %d/%d op %d %s=%q", id, seq, op.command.Op, op.key, op.command.Value)
+	case session.Upkeep:
+		what = "renew"
+	}
+	return fmt.Sprintf("%s from %d attempt %d", what, op.Asked(), op.attempts)
+}
+
+// check holds an answer against the order, which its node has delivered up to the
+// position that the answer reflects.
+func (op *operation) check() {
+	c, w := op.c, op.c.w
+	if w.traits.agreed {
+		return // what a lost member told may differ from what survivors agree on
+	}
+	o := w.order(op.generation)
+	position := op.reply.Position
+	if position > o.end() {
+		w.fail("answer: %s: %s is answered from %d, the order ends at %d", c, op, position, o.end())
+	}
+	switch op.Kind {
+	case session.Get:
+		if position < op.seen {
+			w.fail("session: %s: %s is answered from %d, and had seen %d when it began", c, op, position, op.seen)
+		}
+		want := o.oracle.read(op.key, position)
+		if op.reply.Version != want.version() || string(op.reply.Data) != want.value {
+			w.fail("read: %s: %s at %d has %q of %d, the order has %q of %d", c, op, position, op.reply.Data, op.reply.Version, want.value, want.version())
+		}
+		if !op.strong {
+			return
+		}
+		if position < op.floor {
+			w.fail("linearizability: %s: %s reflects %d, and %d was answered before it began", c, op, position, op.floor)
+		}
+	case session.Write:
+		id, seq := op.Numbered()
+		if at := o.oracle.executed[writeID{id, seq}]; at != position {
+			w.fail("acknowledged: %s: %s is told position %d, the order has it at %d", c, op, position, at)
+		}
+		result := wire.Result{Status: op.reply.Status, Position: position, Version: op.reply.Version, Number: op.reply.Number}
+		if first := o.oracle.results[writeID{id, seq}]; first != result {
+			w.fail("acknowledged: %s: %s is told %+v, the order has %+v", c, op, result, first)
+		}
+		if position <= op.seen || position <= op.floor {
+			w.fail("linearizability: %s: %s is at %d, and %d (its session: %d) was answered before it began", c, op, position, op.floor, op.seen)
+		}
+	default:
+		return
+	}
+	o.strong = max(o.strong, position)
+}
+
+// finish holds what must be true once all is quiet.
+func (w *world) finish() {
+	generation := w.registry.disk.Generation
+	o := w.order(generation)
+	var members []*replica
+	for _, m := range w.registry.members() {
+		members = append(members, w.replica(m.Incarnation))
+	}
+	if w.traits.agreed {
+		o.agree(append([]*replica(nil), members...))
+	}
+	for _, r := range members {
+		if r.state.Applied() != members[0].state.Applied() || r.state.Digest() != members[0].state.Digest() {
+			w.fail("convergence: %s is at %d with digest %x, %s at %d with %x", r, r.state.Applied(), r.state.Digest(),
+				members[0], members[0].state.Applied(), members[0].state.Digest())
+		}
+		if !w.traits.agreed && r.state.Applied() != o.end() {
+			w.fail("convergence: %s is at %d, the order ends at %d", r, r.state.Applied(), o.end())
+		}
+	}
+	for _, c := range w.clients {
+		for _, op := range c.done {
+			if op.generation != generation || op.Kind != session.Write || op.lost || o.oracle.partial {
+				continue
+			}
+			id, seq := op.Numbered()
+			if o.oracle.executed[writeID{id, seq}] == 0 {
+				w.fail("lost: %s: %s was acknowledged at %d, and is not in the order", c, op, op.reply.Position)
+			}
+		}
+	}
+	w.checkLinear(generation)
+}

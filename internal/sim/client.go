@@ -1,0 +1,226 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// client is a handle of the driver: one session with several operations at a
+// time. What it decides is package session.
+type client struct {
+	w      *world
+	site   int
+	number int
+
+	bound             uint64 // generation, 0: none yet
+	seen              uint64
+	session           session.Session
+	opening, renewing bool
+
+	server   int // index of the host it stays with
+	conn     *conn
+	info     uint64 // generation that the connection belongs to
+	dialing  bool
+	failures int // in a row, to connect
+
+	active   []*operation
+	waiting  []*operation // for a connection
+	unopened []*operation // that wait for a session
+	values   uint64
+	done     []*operation // answered, for the check of linearizability
+}
+
+// clientConn is a node's end of a client's connection.
+type clientConn struct {
+	conn *conn
+	c    *client
+}
+
+func newClient(w *world, number, site int) *client {
+	return &client{w: w, number: number, site: site, server: w.users.IntN(w.traits.nodes)}
+}
+
+func (c *client) String() string { return fmt.Sprintf("client %d", c.number) }
+
+// next begins operations, as long as the run has not come to its end.
+func (c *client) next() {
+	w := c.w
+	if w.draining {
+		return
+	}
+	think := w.traits.think
+	if w.healed {
+		think = max(think, w.traits.detection/2)
+	}
+	w.after(time.Duration(w.users.ExpFloat64()*float64(think)), c.next)
+	if len(c.active) < w.traits.depth {
+		c.begin()
+	}
+}
+
+// connect makes a connection to the server the client stays with, or the next.
+func (c *client) connect() {
+	if c.dialing || c.conn != nil {
+		return
+	}
+	c.dialing = true
+	w := c.w
+	h := w.hosts[c.server]
+	var conn *conn
+	settled := false
+	failed := func() {
+		if settled {
+			return
+		}
+		settled = true
+		if conn != nil {
+			conn.close(0)
+		}
+		c.elsewhere()
+		c.failures++
+		w.after(session.Backoff(c.failures, w.users.Float64()), func() {
+			c.dialing = false
+			waiting := c.waiting
+			c.waiting = nil
+			for _, op := range waiting {
+				op.noReply(true)
+			}
+		})
+	}
+	if h.run == nil {
+		w.after(w.traits.latency, failed)
+		return
+	}
+	conn = w.connect(c.site, nil, h.run)
+	p := h.run
+	conn.ends[0].onClose = failed
+	w.after(w.traits.patience, failed)
+	conn.send(1, func() {
+		r := p.current
+		if r == nil || r.over || !r.serves() {
+			conn.close(1)
+			return
+		}
+		r.clients = append(r.clients, &clientConn{conn: conn, c: c})
+		conn.bound = r
+		conn.ends[1].onClose = func() { r.forget(conn) }
+		generation := r.generation
+		conn.send(0, func() {
+			if settled {
+				return
+			}
+			settled = true
+			c.connected(conn, generation)
+		})
+	})
+}
+
+// forget drops a client's connection.
+func (r *replica) forget(c *conn) {
+	for i := range r.clients {
+		if r.clients[i].conn == c {
+			r.clients[i] = r.clients[len(r.clients)-1]
+			r.clients = r.clients[:len(r.clients)-1]
+			return
+		}
+	}
+}
+
+// connected takes a connection into use, if it is not of an older generation.
+func (c *client) connected(conn *conn, generation uint64) {
+	c.dialing, c.failures = false, 0
+	waiting := c.waiting
+	c.waiting = nil
+	if generation < c.bound {
+		conn.close(0)
+		c.elsewhere()
+		for _, op := range waiting {
+			op.noReply(true)
+		}
+		return
+	}
+	c.conn, c.info = conn, generation
+	conn.ends[0].onClose = func() {
+		if c.conn == conn {
+			c.conn = nil
+			c.elsewhere()
+		}
+		for _, op := range append([]*operation(nil), c.active...) {
+			if op.on == conn {
+				op.noReply(false)
+			}
+		}
+	}
+	for _, op := range waiting {
+		op.attempt()
+	}
+}
+
+func (c *client) elsewhere() {
+	if n := len(c.w.hosts); n > 1 {
+		c.server = (c.server + 1 + c.w.users.IntN(n-1)) % n
+	}
+}
+
+// fail gives up the connection that an attempt was made on.
+func (c *client) fail(on *conn) {
+	if c.conn == on && on != nil {
+		c.conn = nil
+		c.elsewhere()
+	}
+}
+
+// bind sees to it that the client's session is of its connection's generation.
+// It is false for an operation of a session whose generation is gone.
+func (c *client) bind(op *operation) bool {
+	if c.bound != c.info {
+		blank := c.seen == 0 && c.session.Blank()
+		if c.bound != 0 && !blank {
+			c.w.counts.Lost++
+		}
+		c.bound, c.seen, c.session = c.info, 0, session.Session{}
+	}
+	if op.generation == 0 {
+		op.generation = c.bound
+	}
+	return op.generation == c.bound
+}
+
+// variableName names a variable.
+func variableName(n int) string { return string(rune('k' + n)) }
+
+// key names one of the variables. Some are counters.
+func (c *client) key() (key string, counter bool) {
+	n := c.w.users.IntN(c.w.traits.keys)
+	return variableName(n), n%2 == 1
+}
+
+// padding makes values longer.
+var padding [64]byte
+
+// command is a random write.
+func (c *client) command() wire.Command {
+	key, counter := c.key()
+	c.values++
+	switch {
+	case counter:
+		return wire.Command{Op: wire.OpAdd, Key: key, Delta: 1}
+	case c.w.users.IntN(10) == 0:
+		return wire.Command{Op: wire.OpDelete, Key: key}
+	}
+	value := strconv.AppendInt(make([]byte, 0, 16+c.w.traits.valueBytes), int64(c.number), 10)
+	value = strconv.AppendUint(append(value, '.'), c.values, 10)
+	value = append(value, padding[:c.w.traits.valueBytes]...)
+	if c.w.users.IntN(4) == 0 {
+		expect := uint64(0)
+		if n := len(c.done); n > 0 {
+			expect = c.done[n-1].reply.Version
+		}
+		return wire.Command{Op: wire.OpCompareAndSet, Key: key, Value: value, Expect: expect}
+	}
+	return wire.Command{Op: wire.OpSet, Key: key, Value: value}
+}

@@ -1,0 +1,224 @@
+package core
+
+import (
+	"slices"
+
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// registry is a model of the authority on views. What is durable outlives a
+// restart.
+type registry struct {
+	// Durable.
+	views   []isis.View // committed, the oldest first
+	attempt *isis.Attempt
+	lastID  uint64 // of views and attempts
+
+	// Volatile.
+	failed  isis.MemberID // leader of the attempt before, if that failed
+	ready   map[*node]bool
+	leaving map[*node]bool
+
+	// On their way, in no order.
+	directives []directive
+	reports    []report
+}
+
+// directive is what the registry tells a node: the committed views, in order,
+// or the attempt under way, or both.
+type directive struct {
+	to      *node
+	views   []isis.View
+	attempt *isis.Attempt
+}
+
+// report is what a node tells the registry, again and again.
+type report struct {
+	from      *node
+	installed uint64 // attempt it led that all members acknowledged
+	ready     bool   // a joiner that is close to its donor
+	leaving   bool
+}
+
+// maxMail bounds what is on its way to and from the registry: more is lost.
+const maxMail = 64
+
+func (r *registry) last() *isis.View { return &r.views[len(r.views)-1] }
+
+func (r *registry) view(id uint64) *isis.View {
+	i, ok := slices.BinarySearchFunc(r.views, id, func(v isis.View, id uint64) int {
+		return int(v.ID) - int(id)
+	})
+	if !ok {
+		return nil
+	}
+	return &r.views[i]
+}
+
+// possible returns the views that a survivor is needed of: the last, and the
+// attempt's, which may commit.
+func (r *registry) possible() []*isis.View {
+	if r.attempt == nil {
+		return []*isis.View{r.last()}
+	}
+	return []*isis.View{r.last(), &r.attempt.View}
+}
+
+// commit makes v the view after the last.
+func (r *registry) commit(w *world, v isis.View) {
+	if w.tracing() {
+		w.trace("registry: commits view %d %v", v.ID, v.Members)
+	}
+	w.counts.Views++
+	if len(r.views) > 0 {
+		for _, m := range r.last().Members {
+			n := w.nodeOf(m)
+			switch {
+			case v.Rank(m) >= 0 || !n.alive:
+			case n.left:
+				w.counts.Leaves++
+			default:
+				w.counts.Exclusions++
+			}
+		}
+	}
+	r.views = append(r.views, v)
+	r.lastID = max(r.lastID, v.ID)
+	r.attempt = nil
+	r.failed = isis.MemberID{}
+}
+
+// restart forgets what is volatile. What is on its way from it still arrives.
+func (r *registry) restart(w *world) {
+	if w.tracing() {
+		w.trace("registry: restarts")
+	}
+	w.counts.Restarts++
+	r.failed = isis.MemberID{}
+	r.ready, r.leaving = nil, nil
+}
+
+// tell sends a directive.
+func (r *registry) tell(d directive) {
+	if len(r.directives) < maxMail {
+		r.directives = append(r.directives, d)
+	}
+}
+
+// hear notes that a node sends its report.
+func (r *registry) hear(n *node) {
+	if n.leaving && n.core.Idle() {
+		n.left = true
+	}
+	if len(r.reports) < maxMail {
+		r.reports = append(r.reports, report{
+			from: n, installed: n.core.Installed(), leaving: n.left,
+			ready: n.donor != nil && len(n.stream) < 3,
+		})
+	}
+}
+
+// take takes a report.
+func (r *registry) take(w *world, p report) {
+	if w.tracing() {
+		w.trace("registry: hears %s installed=%d ready=%v leaving=%v", p.from, p.installed, p.ready, p.leaving)
+	}
+	if r.ready == nil {
+		r.ready, r.leaving = make(map[*node]bool), make(map[*node]bool)
+	}
+	r.ready[p.from] = p.ready
+	r.leaving[p.from] = p.leaving
+	if a := r.attempt; a != nil && a.View.ID == p.installed && a.Leader == p.from.id {
+		r.commit(w, a.View)
+	}
+}
+
+// propose begins an attempt, from the committed view and from who is taken for
+// alive: suspects are passed over. It never gives up the last living member,
+// without whom the group's state would be gone.
+func (r *registry) propose(w *world, suspect func(*node) bool) {
+	base := r.last()
+	members := make([]isis.MemberID, 0, len(base.Members)+2)
+	var spare []isis.MemberID
+	for _, m := range base.Members {
+		n := w.nodeOf(m)
+		if n.alive && !n.doubtful {
+			spare = append(spare, m)
+		}
+		if !r.leaving[n] && !suspect(n) {
+			members = append(members, m)
+		}
+	}
+	if !slices.ContainsFunc(members, func(m isis.MemberID) bool { return slices.Contains(spare, m) }) {
+		members = append(members, spare[w.rng.IntN(len(spare))])
+	}
+	leader := r.lead(w, members)
+	for _, n := range w.nodes {
+		if r.ready[n] && base.Rank(n.id) < 0 && !suspect(n) && r.joins(w, n) {
+			members = slices.DeleteFunc(members, func(m isis.MemberID) bool { return m.ID == n.id.ID && m != leader })
+			if !slices.ContainsFunc(members, func(m isis.MemberID) bool { return m.ID == n.id.ID }) {
+				members = append(members, n.id)
+			}
+		}
+	}
+	if r.attempt == nil && slices.Equal(members, base.Members) && !w.chance(0.05) {
+		return
+	}
+	if r.attempt != nil {
+		r.failed = r.attempt.Leader
+	}
+	r.lastID += 1 + uint64(w.rng.IntN(2))
+	r.attempt = &isis.Attempt{View: isis.View{ID: r.lastID, Prev: base.ID, Members: members}, Leader: leader}
+	w.counts.Attempts++
+	if w.tracing() {
+		w.trace("registry: attempt %d from view %d, leader %v, %v", r.lastID, base.ID, leader, members)
+	}
+}
+
+// lead chooses a survivor as the leader, another than in the attempt that failed
+// if there is one.
+func (r *registry) lead(w *world, survivors []isis.MemberID) isis.MemberID {
+	failed := r.failed
+	if r.attempt != nil {
+		failed = r.attempt.Leader
+	}
+	at := w.rng.IntN(len(survivors))
+	if survivors[at] == failed {
+		at = (at + 1) % len(survivors)
+	}
+	return survivors[at]
+}
+
+// joins tells whether a node may be added: not once it was a member, and not
+// beside a living node of its name.
+func (r *registry) joins(w *world, n *node) bool {
+	return !r.knows(n.id) && !slices.ContainsFunc(w.nodes, func(o *node) bool {
+		return o != n && o.alive && o.id.ID == n.id.ID
+	})
+}
+
+// knows tells whether m is or was a member.
+func (r *registry) knows(m isis.MemberID) bool {
+	return slices.ContainsFunc(r.views, func(v isis.View) bool { return v.Rank(m) >= 0 })
+}
+
+// obey makes a node follow a directive.
+func (w *world) obey(d directive) {
+	n := d.to
+	if w.tracing() {
+		w.trace("%s is told of %d views, attempt %v", n, len(d.views), d.attempt)
+	}
+	for _, v := range d.views {
+		if err := n.core.Commit(v); err != nil {
+			if !n.doubtful {
+				w.fail("commit: %s: %v", n, err)
+			}
+			w.counts.Missed++
+			w.stop(n, err.Error())
+			return
+		}
+	}
+	if d.attempt != nil {
+		n.core.Wedge(*d.attempt)
+	}
+}

@@ -1,0 +1,69 @@
+package core_test
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/sim/core"
+)
+
+var (
+	seeds = flag.Uint64("seeds", 3000, "number of schedules to run for each delivery level")
+	from  = flag.Uint64("from", 1, "first seed")
+	seed  = flag.Uint64("seed", 0, "run this one schedule, and print what happens in it")
+)
+
+// TestSafe and TestAgreed run random schedules. A failure names its seed:
+//
+//	go test ./internal/sim/core -run TestSafe -seed N
+func TestSafe(t *testing.T) { runSeeds(t, core.Options{}) }
+
+func TestAgreed(t *testing.T) { runSeeds(t, core.Options{Agreed: true}) }
+
+func runSeeds(t *testing.T, options core.Options) {
+	if *seed != 0 {
+		options.Trace = func(line string) { fmt.Println(line) }
+		if r := core.Run(*seed, options); r.Violation != "" {
+			t.Errorf("seed %d: %s", *seed, r.Violation)
+		}
+		return
+	}
+	var total core.Counts
+	failures := 0
+	for s := *from; s < *from+*seeds; s++ {
+		r := core.Run(s, options)
+		total.Add(r.Counts)
+		if r.Violation != "" {
+			t.Errorf("seed %d: %s\nto see it: go test ./internal/sim/core -run %s -seed %d", s, r.Violation, t.Name(), s)
+			if failures++; failures == 3 {
+				break
+			}
+		}
+	}
+	t.Logf("%+v", total)
+	if *seeds < 1000 || t.Failed() {
+		return
+	}
+	for name, n := range map[string]uint64{
+		"crashes": total.Crashes, "exclusions": total.Exclusions, "joins": total.Joins, "reloads": total.Reloads,
+		"leaves": total.Leaves, "restarts": total.Restarts,
+	} {
+		if n == 0 {
+			t.Errorf("the schedules had no %s", name)
+		}
+	}
+}
+
+// TestReplay holds that a seed decides everything.
+func TestReplay(t *testing.T) {
+	for s := uint64(1); s <= 20; s++ {
+		var first, second []string
+		a := core.Run(s, core.Options{Trace: func(line string) { first = append(first, line) }})
+		b := core.Run(s, core.Options{Trace: func(line string) { second = append(second, line) }})
+		if a != b || !slices.Equal(first, second) {
+			t.Fatalf("seed %d: two runs differ", s)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/seed-8247e700/dsm/internal/transport/stream"
+)
+
+// strikeNetwork lets a fault of the network happen.
+func (w *world) strikeNetwork(k Fault) bool {
+	t := &w.traits
+	switch k {
+	case CutRegistry:
+		site := w.faults.IntN(t.nodes)
+		return w.cutWays(k, w.oneOrBoth(site, w.registrySite()))
+	case CutClient:
+		return w.cutClient()
+	case PartialJoin, SlowJoin:
+		return w.strikeJoin(k)
+	}
+	if t.nodes < 2 {
+		return false
+	}
+	a := w.faults.IntN(t.nodes)
+	b := (a + 1 + w.faults.IntN(t.nodes-1)) % t.nodes
+	switch k {
+	case Partition:
+		return w.partition()
+	case CutLink:
+		return w.cutWays(k, [][2]int{{a, b}, {b, a}})
+	case CutOneWay:
+		return w.cutWays(k, [][2]int{{a, b}})
+	case Deaf:
+		w.deaf = append(w.deaf, a)
+		w.deafMany = w.deafMany || slices.ContainsFunc(w.network.blocked, func(n uint8) bool { return n > 0 })
+		var ways [][2]int
+		for other := range t.nodes {
+			ways = append(ways, [2]int{other, a})
+		}
+		return w.cutWays(k, ways)
+	case Lag:
+		i := a*w.network.sites + b
+		extra := upTo(w.faults, t.detection/2)
+		w.network.slow[i] += extra
+		w.until(func() { w.network.slow[i] -= extra })
+		return true
+	default:
+		return w.resetBetween(a, b)
+	}
+}
+
+// oneOrBoth is a way of the network, mostly with the way back.
+func (w *world) oneOrBoth(a, b int) [][2]int {
+	switch w.faults.IntN(4) {
+	case 0:
+		return [][2]int{{a, b}}
+	case 1:
+		return [][2]int{{b, a}}
+	default:
+		return [][2]int{{a, b}, {b, a}}
+	}
+}
+
+func (w *world) cutWays(k Fault, ways [][2]int) bool {
+	if w.tracing() {
+		w.trace("fault: %s %v", k, ways)
+	}
+	for _, way := range ways {
+		w.network.block(way[0], way[1])
+	}
+	w.until(func() {
+		if w.tracing() {
+			w.trace("heals: %s %v", k, ways)
+		}
+		for _, way := range ways {
+			w.network.unblock(way[0], way[1])
+		}
+	})
+	return true
+}
+
+// partition parts the nodes in two. Each client, and the registry, stays with
+// one side, with both, or with none.
+func (w *world) partition() bool {
+	t := &w.traits
+	side := make([]int, w.network.sites)
+	for i := range side {
+		side[i] = 1 + w.faults.IntN(2)
+		if i >= t.nodes {
+			side[i] = w.faults.IntN(4)
+		}
+	}
+	side[w.faults.IntN(t.nodes)] = 1
+	var ways [][2]int
+	for a := range side {
+		for b := range side {
+			if a < t.nodes && a != b && side[a]|side[b] == 3 && side[a] != 3 && side[b] != 3 {
+				ways = append(ways, [2]int{a, b})
+				if b >= t.nodes {
+					ways = append(ways, [2]int{b, a})
+				}
+			}
+		}
+	}
+	return w.cutWays(Partition, ways)
+}
+
+// resetBetween breaks the connections between two sites. Now and then an end finds
+// on that occasion that it has kept too much for its peer, and gives the link up.
+func (w *world) resetBetween(a, b int) bool {
+	done := false
+	for _, p := range w.processes {
+		if !p.alive || p.site != a {
+			continue
+		}
+		if r := p.current; r != nil && w.faults.IntN(5) == 0 && w.traits.minMembers == 1 {
+			r.giveUpLink(b)
+		}
+		for _, c := range slices.Clone(p.conns) {
+			if c.ends[0].site == b || c.ends[1].site == b {
+				c.reset()
+				done = true
+			}
+		}
+	}
+	return done
+}
+
+// committing is where the cut of the registry lies in wait for a commit: its
+// members are still wedged, and do not hear of it.
+func (w *world) committing() {
+	if !w.ambushes.Has(CutAtCommit) || w.healed {
+		return
+	}
+	w.ambushes &^= 1 << CutAtCommit
+	w.counts.Faults[CutAtCommit]++
+	var ways [][2]int
+	for site := range w.traits.nodes {
+		ways = append(ways, [2]int{w.registrySite(), site})
+	}
+	w.cutWays(CutAtCommit, ways)
+}
+
+// giveUpLink has a member take its link with another for full.
+func (r *replica) giveUpLink(site int) {
+	view := r.core.View()
+	for _, l := range r.links {
+		other := r.w.replica(l.peer.Incarnation)
+		if !r.over && other != nil && other.p.site == site && !l.dead && view.ID != 0 && view.Rank(l.peer) >= 0 && other.core.View().ID == view.ID {
+			l.die(stream.ErrFull)
+		}
+	}
+}
+
+// strikeJoin keeps a joiner from one of the members, or slows down what the
+// member sends that it observes.
+func (w *world) strikeJoin(k Fault) bool {
+	p := w.victim(func(p *process) bool { return p.current != nil && !p.current.serving })
+	if p == nil {
+		return false
+	}
+	members := w.registry.members()
+	if len(members) == 0 {
+		return false
+	}
+	if k == PartialJoin {
+		m := w.replica(members[w.faults.IntN(len(members))].Incarnation)
+		return m != nil && w.cutWays(k, w.oneOrBoth(p.site, m.p.site))
+	}
+	for site := range w.traits.nodes {
+		i := site*w.network.sites + p.site
+		extra := upTo(w.faults, w.traits.detection/3)
+		w.network.slow[i] += extra
+		w.until(func() { w.network.slow[i] -= extra })
+	}
+	return true
+}
+
+// cutClient breaks a client's connection, or keeps it for a while from what is
+// sent to it or what it has sent.
+func (w *world) cutClient() bool {
+	c := w.clients[w.faults.IntN(len(w.clients))]
+	if c.conn == nil {
+		return false
+	}
+	node := c.conn.ends[1].site
+	if w.faults.IntN(2) == 0 {
+		c.conn.reset()
+		return true
+	}
+	return w.cutWays(CutClient, w.oneOrBoth(c.site, node))
+}

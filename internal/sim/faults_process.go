@@ -1,0 +1,197 @@
+package sim
+
+import "time"
+
+// victim is a random process that runs and passes.
+func (w *world) victim(pass func(*process) bool) *process {
+	var chosen *process
+	seen := 0
+	for _, p := range w.processes {
+		if p.alive && pass(p) {
+			if seen++; w.faults.IntN(seen) == 0 {
+				chosen = p
+			}
+		}
+	}
+	return chosen
+}
+
+// dispensable tells whether the group keeps its state without a process, whether
+// or not the attempt under way commits.
+func (w *world) dispensable(p *process) bool {
+	r := p.current
+	if r == nil || r.over {
+		return true
+	}
+	for _, view := range w.registry.possible() {
+		found := false
+		for _, m := range view.Members {
+			other := w.replica(m.Incarnation)
+			found = found || other != r && other.holdsState()
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// replica is the latest run of an incarnation, nil if nothing of it has begun.
+func (w *world) replica(incarnation uint64) *replica {
+	if incarnation < uint64(len(w.replicas)) {
+		return w.replicas[incarnation]
+	}
+	return nil
+}
+
+// holdsState tells whether the replica has all that the last view ended with.
+func (r *replica) holdsState() bool {
+	return r != nil && !r.over && r.p.alive && r.p.crashIn == 0 && !r.leaving && r.serving
+}
+
+// strikeDown has a process crash, now or within its next steps.
+func (w *world) strikeDown() bool {
+	p := w.victim(w.dispensable)
+	if p == nil {
+		return false
+	}
+	now := w.faults.IntN(2) == 0
+	if now {
+		p.crash(w.faults.IntN(2) == 0)
+	} else {
+		p.crashIn = 1 + w.faults.IntN(20)
+	}
+	if p.host != nil {
+		w.planRestart(p.host)
+	}
+	return now // otherwise it is counted when it happens
+}
+
+// ambush is where a fault waits for a process that comes to a certain point. It
+// tells whether the process has crashed.
+func (p *process) ambush(k Fault) bool {
+	w := p.w
+	if !w.ambushes.Has(k) || w.healed || w.faults.IntN(3) > 0 || !w.dispensable(p) {
+		return false
+	}
+	w.ambushes &^= 1 << k
+	w.counts.Faults[k]++
+	p.crash(w.faults.IntN(2) == 0)
+	if p.host != nil {
+		w.planRestart(p.host)
+	}
+	return true
+}
+
+// planRestart has a host's process come back some time, perhaps only when faults
+// have stopped.
+func (w *world) planRestart(h *host) {
+	if w.faults.IntN(6) == 0 {
+		return
+	}
+	kind := Restart
+	if w.faults.IntN(3) == 0 && !w.options.Without.Has(RestartUnproved) {
+		kind = RestartUnproved
+	}
+	w.after(w.lasting()+w.traits.detection/16, func() {
+		if h.run == nil {
+			w.counts.Faults[kind]++
+			h.start(kind == Restart)
+		}
+	})
+}
+
+// move has a node come back at another address.
+func (w *world) move() bool {
+	p := w.victim(func(p *process) bool { return p.host != nil && w.dispensable(p) })
+	if p == nil {
+		return false
+	}
+	h := p.host
+	p.crash(true)
+	h.port++
+	w.planRestart(h)
+	return true
+}
+
+func (w *world) strikeProcess(k Fault) bool {
+	p := w.victim(func(p *process) bool {
+		r := p.current
+		switch k {
+		case StuckLeader:
+			return r != nil && !p.stuck && r.core.Attempt() != 0 && r.directive.leads(r.core.Attempt(), r.self.Incarnation)
+		case Pause:
+			return !p.paused
+		case ClockRate:
+			return w.traits.drift > 0
+		}
+		return true
+	})
+	if p == nil {
+		return false
+	}
+	if w.tracing() {
+		w.trace("fault: %s %s", k, p)
+	}
+	switch k {
+	case Pause:
+		p.paused = true
+		w.until(p.resume)
+	case Slow:
+		p.pace = w.traits.detection / time.Duration(10+w.faults.IntN(200))
+		w.until(func() { p.pace = w.traits.pace })
+	case Stuck, StuckLeader:
+		p.stuck = true
+		w.until(func() {
+			p.stuck = false
+			if p.current != nil {
+				p.current.wakeTurn()
+			}
+		})
+	case ClockJump:
+		p.setClock(w.lasting(), p.rate)
+	case ClockRate:
+		p.setClock(0, w.traits.rate(w.faults))
+	}
+	return true
+}
+
+// startTwin starts a second process of an id, which has no proof that there is
+// no other.
+func (w *world) startTwin() bool {
+	p := w.victim(func(p *process) bool { return p.host != nil })
+	if p == nil || w.byAddr[p.id+":9999"] != nil {
+		return false
+	}
+	if w.victim(func(p *process) bool { return p.host == nil }) != nil {
+		return false
+	}
+	twin := w.newProcess(p.id, w.twinSite(), 9999)
+	if w.tracing() {
+		w.trace("fault: a second process of %s", p.id)
+	}
+	twin.register()
+	return true
+}
+
+func (w *world) strikeLeave() bool {
+	p := w.victim(func(p *process) bool { return p.current != nil && !p.leaving && w.dispensable(p) })
+	if p == nil {
+		return false
+	}
+	p.leave()
+	return true
+}
+
+// loseAll ends every process within a short time.
+func (w *world) loseAll() {
+	w.counts.Faults[TotalLoss]++
+	for _, p := range w.processes {
+		if p.alive {
+			w.after(upTo(w.faults, w.traits.detection/2), func() { p.crash(true) })
+			if p.host != nil {
+				w.planRestart(p.host)
+			}
+		}
+	}
+}

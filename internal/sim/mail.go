@@ -1,0 +1,109 @@
+package sim
+
+import (
+	"errors"
+	"time"
+
+	"github.com/seed-8247e700/dsm/registry/membership"
+)
+
+func isOtherGeneration(err error) bool { return errors.Is(err, membership.ErrOtherGeneration) }
+
+// toRegistry carries a request from a site to the registry, which may not run
+// then. Requests get lost, doubled, and late.
+func (w *world) toRegistry(from int, what func()) {
+	w.mail(from, w.registrySite(), func() {
+		if w.registry.up {
+			what()
+		}
+	})
+}
+
+// fromRegistry carries an answer or a directive to a process.
+func (w *world) fromRegistry(p *process, what func()) {
+	w.mail(w.registrySite(), p.site, func() { p.do(what) })
+}
+
+func (w *world) mail(from, to int, what func()) {
+	t := &w.traits
+	if w.network.cut(from, to) {
+		return
+	}
+	delay := w.network.delay(from, to)
+	if !w.healed {
+		if chance(w.wires, t.loss) && !w.options.Without.Has(MailLost) {
+			w.counts.Faults[MailLost]++
+			return
+		}
+		if chance(w.wires, t.double) && !w.options.Without.Has(MailDoubled) {
+			w.counts.Faults[MailDoubled]++
+			w.after(delay+upTo(w.wires, t.detection), what)
+		}
+		if chance(w.wires, t.late) && !w.options.Without.Has(MailLate) {
+			w.counts.Faults[MailLate]++
+			delay += upTo(w.wires, 3*t.detection)
+		}
+	}
+	w.after(delay, what)
+}
+
+// register announces the process to the registry, again and again until it gets
+// an incarnation.
+func (p *process) register() {
+	r := membership.Registration{
+		ID: p.id, PeerAddr: p.addr, ClientAddr: p.addr, Group: p.last.group, ProvedDead: p.last.incarnation,
+		FeatureLevel: 1, Nonce: 1 + p.w.machines.Uint64()>>1,
+	}
+	p.announce(r, leastPause)
+}
+
+func (p *process) announce(r membership.Registration, wait time.Duration) {
+	if p.leaving {
+		p.stop()
+		p.w.afterLeave(p)
+		return
+	}
+	before := p.current
+	done := false
+	p.w.toRegistry(p.site, func() {
+		p.w.registry.register(r, func(incarnation uint64, d membership.Directive, err error) {
+			p.w.fromRegistry(p, func() {
+				if done || p.current != before {
+					return
+				}
+				if err != nil {
+					if p.w.tracing() {
+						p.w.trace("%s is not registered: %v", p, err)
+					}
+					return
+				}
+				done = true
+				p.newReplica(incarnation, d)
+				if p.leaving {
+					p.leaveOn()
+				}
+			})
+		})
+	})
+	p.after(wait+p.w.traits.detection/4, func() {
+		if !done && p.current == before {
+			p.announce(r, min(2*wait, mostPause))
+		}
+	})
+}
+
+// watch has the registry push directives to this replica, again after each
+// restart of the registry.
+func (r *replica) watch() {
+	from := membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation}
+	if r.over {
+		return
+	}
+	r.w.toRegistry(r.p.site, func() { r.w.registry.watch(from, r) })
+	r.p.after(2*r.w.traits.detection, r.watch)
+}
+
+// pushed takes a directive that the registry pushes.
+func (r *replica) pushed(d membership.Directive) {
+	r.w.fromRegistry(r.p, func() { r.post(func() { r.directed(d) }) })
+}

@@ -1,0 +1,318 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// operation is one call of a client, with all its attempts.
+type operation struct {
+	session.Operation
+	c          *client
+	strong     bool
+	key        string
+	command    wire.Command
+	generation uint64
+	seen       uint64 // what the session had seen when the operation began
+	floor      uint64 // what strong operations that had ended then reflect
+	begun      time.Duration
+	ended      time.Duration
+	over       bool
+	lost       bool // of unknown outcome
+	numbered   bool
+	attempts   int // number of the latest attempt
+	on         *conn
+	sent       *wire.Request // with the latest attempt
+	reply      wire.Reply
+	then       func(ok bool) // of what the client does for itself
+}
+
+// begin starts a random operation.
+func (c *client) begin() {
+	w := c.w
+	op := &operation{c: c, begun: w.now, seen: c.seen, generation: c.bound}
+	if c.bound != 0 {
+		op.floor = w.order(c.bound).strong
+	}
+	if w.users.Float64() < w.traits.reads {
+		op.Kind = session.Get
+		op.key, _ = c.key()
+		op.strong = chance(w.users, w.traits.strong)
+	} else {
+		op.Kind = session.Write
+		op.command = c.command()
+		op.key = op.command.Key
+	}
+	c.active = append(c.active, op)
+	if chance(w.users, w.traits.hasty) && !w.healed {
+		w.after(upTo(w.users, w.traits.patience), op.giveUp)
+	}
+	op.start()
+}
+
+// start makes the first attempt, once the session is open.
+func (op *operation) start() {
+	if op.over {
+		return
+	}
+	if op.Kind == session.Write && !op.numbered {
+		if op.generation != op.c.bound && op.generation != 0 {
+			op.estranged()
+			return
+		}
+		switch op.c.session.Begin(&op.Operation) {
+		case session.Ready:
+			op.numbered = true
+		case session.Lost:
+			op.c.w.counts.Lost++
+			op.finish()
+			return
+		case session.Unopened:
+			op.c.unopened = append(op.c.unopened, op)
+			op.c.open()
+			return
+		}
+	}
+	op.attempt()
+}
+
+// open opens the session in the group, by one operation at a time.
+func (c *client) open() {
+	if c.opening {
+		return
+	}
+	c.opening = true
+	op := &operation{c: c, begun: c.w.now, seen: c.seen, generation: c.bound, command: wire.Command{Op: wire.OpOpenSession}}
+	op.Kind = session.Open
+	op.then = func(ok bool) {
+		c.opening = false
+		if ok && op.reply.Status == wire.StatusOK && op.generation == c.bound {
+			c.session.Opened(op.reply.Position)
+		}
+		c.begun()
+	}
+	c.active = append(c.active, op)
+	op.attempt()
+}
+
+// begun goes on with the operations that wait for a session.
+func (c *client) begun() {
+	waiting := c.unopened
+	c.unopened = nil
+	for _, op := range waiting {
+		op.start()
+	}
+}
+
+// renew keeps the session alive.
+func (c *client) renew() {
+	w := c.w
+	if w.draining {
+		return
+	}
+	w.after(w.traits.sessionTTL/3, c.renew)
+	id := c.session.Due()
+	if id == 0 || c.renewing {
+		return
+	}
+	c.renewing = true
+	op := &operation{c: c, begun: w.now, seen: c.seen, generation: c.bound, command: wire.Command{Op: wire.OpRenewSession, Session: id}}
+	op.Kind = session.Upkeep
+	op.then = func(ok bool) {
+		c.renewing = false
+		if ok && op.reply.Status == wire.StatusSessionExpired && op.generation == c.bound {
+			c.session.Expired(id)
+		}
+	}
+	c.active = append(c.active, op)
+	op.attempt()
+}
+
+// attempt asks a node.
+func (op *operation) attempt() {
+	c := op.c
+	if op.over {
+		return
+	}
+	if c.conn == nil {
+		c.waiting = append(c.waiting, op)
+		c.connect()
+		return
+	}
+	if !c.bind(op) {
+		op.estranged()
+		return
+	}
+	if op.Kind == session.Write && !op.numbered {
+		op.start()
+		return
+	}
+	w := c.w
+	op.attempts++
+	if op.attempts > 1 {
+		w.counts.Retries++
+	}
+	req := &wire.Request{ID: uint64(op.attempts), Kind: wire.RequestGet, Position: op.Attempt(c.seen), Key: op.key}
+	switch {
+	case op.Kind != session.Get:
+		if op.Kind == session.Write {
+			c.session.Number(&op.Operation, &op.command)
+		}
+		req.Kind, req.RawCommand = wire.RequestWrite, op.command.Append(nil)
+	case op.strong:
+		req.Kind = wire.RequestGetStrong
+	}
+	op.send(req)
+}
+
+// send sends a request, and waits for so long.
+func (op *operation) send(req *wire.Request) {
+	w, conn, number := op.c.w, op.c.conn, op.attempts
+	op.on, op.sent = conn, req
+	if w.tracing() {
+		w.trace("%s asks %s: %s", op.c, conn.ends[1].p, op)
+	}
+	arrive := func() {
+		r := conn.replica(op.c)
+		if r == nil {
+			return
+		}
+		r.take(req, func(reply wire.Reply) {
+			r.p.brink()
+			conn.send(0, func() {
+				if !op.over && op.attempts == number && op.on == conn {
+					op.replied(reply)
+				}
+			})
+		})
+	}
+	conn.send(1, arrive)
+	w.after(w.traits.patience, func() {
+		if !op.over && op.attempts == number && op.on == conn {
+			op.noReply(false)
+		}
+	})
+}
+
+// replica is the one that a client's connection belongs to, nil once it has
+// ended.
+func (c *conn) replica(*client) *replica {
+	r := c.ends[1].p.current
+	if r == nil || r.over {
+		return nil
+	}
+	for _, cc := range r.clients {
+		if cc.conn == c {
+			return r
+		}
+	}
+	return nil
+}
+
+func (op *operation) replied(reply wire.Reply) {
+	op.judge(op.Reply(&reply), reply)
+}
+
+// arriveLate has an attempt that nobody waits for any more reach its node after
+// all, at the incarnation that it was sent to.
+func (op *operation) arriveLate() {
+	w, req := op.c.w, op.sent
+	if op.on == nil || w.healed || !chance(w.users, w.traits.copies) || w.options.Without.Has(LateRequest) {
+		return
+	}
+	r := op.on.bound
+	if r == nil || req.Kind != wire.RequestWrite {
+		return
+	}
+	w.counts.Faults[LateRequest]++
+	w.after(upTo(w.users, 2*w.traits.detection), func() { r.p.do(func() { r.take(req, func(wire.Reply) {}) }) })
+}
+
+func (op *operation) noReply(notSent bool) {
+	if !notSent {
+		op.arriveLate()
+	}
+	op.judge(op.NoReply(notSent), wire.Reply{})
+}
+
+// judge does what the verdict asks for.
+func (op *operation) judge(v session.Verdict, reply wire.Reply) {
+	if op.over {
+		return
+	}
+	c, w := op.c, op.c.w
+	on := op.on
+	op.on = nil
+	if w.tracing() {
+		w.trace("%s: %s: verdict %d status %d position %d version %d", c, op, v, reply.Status, reply.Position, reply.Version)
+	}
+	switch {
+	case v == session.Answered && op.generation == c.bound:
+		op.reply = reply
+		op.check()
+		c.seen = session.Raise(c.seen, reply.Position)
+		w.counts.Operations++
+		op.finish()
+		return
+	case v == session.Expired:
+		c.session.Told(&op.Operation)
+		w.counts.Lost++
+		op.lost = op.Unknown()
+		op.finish()
+		return
+	case v.Final() || v == session.Answered:
+		op.reply = reply
+		op.lost = v == session.Superseded
+		op.finish()
+		return
+	case v.Elsewhere():
+		c.fail(on)
+	}
+	w.after(op.Pause(w.users.Float64()), op.attempt)
+}
+
+// giveUp is the end of the caller's time.
+func (op *operation) giveUp() {
+	if op.over {
+		return
+	}
+	op.NoReply(false)
+	op.arriveLate()
+	if op.attempts > 0 && op.Unknown() {
+		op.lost = true
+	}
+	op.finish()
+}
+
+// estranged ends an operation whose generation is gone.
+func (op *operation) estranged() {
+	op.lost = op.Unknown()
+	op.finish()
+}
+
+// finish ends the operation.
+func (op *operation) finish() {
+	c := op.c
+	op.over, op.ended = true, c.w.now
+	c.active = slices.DeleteFunc(c.active, func(o *operation) bool { return o == op })
+	c.waiting = slices.DeleteFunc(c.waiting, func(o *operation) bool { return o == op })
+	c.unopened = slices.DeleteFunc(c.unopened, func(o *operation) bool { return o == op })
+	answered := final(op.reply.Status) && op.reply.Position > 0
+	if op.numbered && op.generation == c.bound {
+		c.session.End(&op.Operation, answered)
+	}
+	switch {
+	case op.then != nil:
+		op.then(answered || op.reply.Status == wire.StatusSessionExpired)
+	case answered || op.lost:
+		if op.lost {
+			c.w.counts.Unknown++
+		}
+		c.done = append(c.done, op)
+	default:
+		c.w.counts.GivenUp++
+	}
+}

@@ -1,0 +1,63 @@
+package sim
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// ordinalClock times what the view's first member puts into the order.
+type ordinalClock struct {
+	first           bool
+	ticked, audited time.Duration
+	tick, audit     time.Duration
+	ordering        bool
+}
+
+func (c *ordinalClock) enter(r *replica, first bool) {
+	if first && !c.first {
+		c.ticked, c.audited = r.p.local(), r.p.local()
+	}
+	c.first = first
+}
+
+func (r *replica) orderTime(now time.Duration) {
+	c := &r.clock
+	if !c.first || r.core.Phase() != isis.Normal || !r.serves() {
+		return
+	}
+	if since := now - c.ticked; since >= c.tick && !c.ordering {
+		c.ticked, c.ordering = now, true
+		r.submitOwn(&wire.Command{Op: wire.OpTick, Delta: min(since, c.tick).Milliseconds()}, func(wire.Result) { c.ordering = false })
+	}
+	if now-c.audited >= c.audit {
+		c.audited = now
+		var voters []string
+		for _, m := range r.core.View().Members {
+			voters = append(voters, memberName(m))
+		}
+		r.submitOwn(&wire.Command{Op: wire.OpAudit, Value: wire.AppendStrings(nil, voters)}, nil)
+	}
+}
+
+func (r *replica) onAudit(position, digest uint64, voters []string) {
+	name := memberName(r.self)
+	if !slices.Contains(voters, name) {
+		return
+	}
+	vote := wire.Command{
+		Op: wire.OpAuditVote, Key: name, Expect: position,
+		Value: binary.LittleEndian.AppendUint64(nil, digest),
+	}
+	r.post(func() { r.submitOwn(&vote, nil) })
+}
+
+func (r *replica) onVerdict(position uint64, differing []string) {
+	r.w.counts.Audits++
+	if len(differing) > 0 {
+		r.w.fail("audit: at %d replicas differ: %v", position, differing)
+	}
+}

@@ -1,0 +1,194 @@
+package sim
+
+import (
+	"strconv"
+	"time"
+)
+
+// host is where a node's process runs. Its disk outlives the process.
+type host struct {
+	w    *world
+	site int
+	id   string
+	port int
+	disk identity // what the identity directory records
+	run  *process // nil: none runs
+}
+
+// identity is what an identity directory records, for the next process to prove
+// that this one is dead.
+type identity struct {
+	group, incarnation uint64
+}
+
+// process is one run of the program.
+type process struct {
+	w        *world
+	host     *host // nil: a second process of an id, without a directory
+	site     int
+	id, addr string
+	last     identity
+
+	alive   bool
+	paused  bool
+	stuck   bool // sends heartbeats, but takes nothing from its peers
+	pace    time.Duration
+	late    []func() // what has happened to it while it was paused
+	crashIn int      // so many steps, 0: it does not
+	leaving bool
+	served  bool // an incarnation of it was a member
+	pause   time.Duration
+
+	// Its clock: it shows shown at the true time since, and runs at rate.
+	rate         float64
+	shown, since time.Duration
+
+	conns   []*conn
+	current *replica
+}
+
+// start runs a process on a host. Without proof it knows nothing of the one
+// before it.
+func (h *host) start(proof bool) {
+	if h.run != nil {
+		return
+	}
+	if !proof {
+		h.disk = identity{}
+	}
+	p := h.w.newProcess(h.id, h.site, h.port)
+	p.host, p.last = h, h.disk
+	h.run = p
+	if h.w.tracing() {
+		h.w.trace("%s starts, proves %d dead", p, p.last.incarnation)
+	}
+	p.register()
+}
+
+func (w *world) newProcess(id string, site, port int) *process {
+	p := &process{
+		w: w, site: site, id: id, addr: id + ":" + strconv.Itoa(port), alive: true,
+		rate: w.traits.rate(w.machines), since: w.now, shown: 1 + upTo(w.machines, time.Second),
+		pause: leastPause,
+	}
+	p.pace = w.traits.pace
+	w.byAddr[p.addr] = p
+	w.processes = append(w.processes, p)
+	return p
+}
+
+func (p *process) String() string { return p.addr }
+
+// local is what the process's clock shows. It never goes back.
+func (p *process) local() time.Duration {
+	return p.shown + time.Duration(float64(p.w.now-p.since)*p.rate)
+}
+
+// setClock lets the clock jump ahead, and run at another rate from now on.
+func (p *process) setClock(jump time.Duration, rate float64) {
+	p.shown, p.since, p.rate = p.local()+jump, p.w.now, rate
+}
+
+// after calls what when the process's clock has gone on by d: later if the
+// process is paused then, never if it has ended.
+func (p *process) after(d time.Duration, what func()) {
+	p.w.after(time.Duration(float64(d)/p.rate), func() { p.do(what) })
+}
+
+// do has the process do something now, or once it goes on.
+func (p *process) do(what func()) {
+	switch {
+	case !p.alive:
+	case p.paused:
+		p.late = append(p.late, what)
+	case p.crashIn == 0:
+		what()
+	default:
+		p.doOnTheBrink(what)
+	}
+}
+
+// crashed is what a process panics with that crashes in the middle of a step.
+type crashed struct{}
+
+// doOnTheBrink does something with a process that is about to crash.
+func (p *process) doOnTheBrink(what func()) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			if _, ok := reason.(crashed); !ok {
+				panic(reason)
+			}
+		}
+	}()
+	what()
+}
+
+// brink is a point at which a process may crash.
+func (p *process) brink() {
+	if p.crashIn == 0 {
+		return
+	}
+	if p.crashIn--; p.crashIn == 0 {
+		p.w.counts.Faults[Crash]++
+		p.crash(true)
+		panic(crashed{})
+	}
+}
+
+func (p *process) resume() {
+	p.paused = false
+	late := p.late
+	p.late = nil
+	for _, what := range late {
+		p.do(what)
+	}
+}
+
+// crash ends the process. Its peers are told by their systems, with a word, or
+// not.
+func (p *process) crash(word bool) {
+	if !p.alive {
+		return
+	}
+	if p.w.tracing() {
+		p.w.trace("%s crashes", p)
+	}
+	if r := p.current; r != nil && !r.over {
+		r.over = true
+		r.countTransfers()
+	}
+	for _, c := range p.conns {
+		by := 0
+		if c.ends[1].p == p {
+			by = 1
+		}
+		c.die(by, word)
+	}
+	p.gone()
+}
+
+// stop ends the process in good order.
+func (p *process) stop() {
+	if p.w.tracing() {
+		p.w.trace("%s stops", p)
+	}
+	p.gone()
+}
+
+func (p *process) gone() {
+	p.alive, p.late, p.conns, p.crashIn = false, nil, nil, 0
+	if p.w.byAddr[p.addr] == p {
+		delete(p.w.byAddr, p.addr)
+	}
+	if p.host != nil && p.host.run == p {
+		p.host.run = nil
+	}
+}
+
+// record notes an incarnation in the identity directory.
+func (p *process) record(group, incarnation uint64) {
+	p.last = identity{group, incarnation}
+	if p.host != nil {
+		p.host.disk = p.last
+	}
+}

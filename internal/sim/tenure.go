@@ -1,0 +1,72 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/lease"
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry/membership"
+)
+
+// tenure is a replica's lease: without one it serves nobody.
+type tenure struct {
+	until    time.Duration
+	lease    lease.Lease
+	probes   uint64
+	probed   time.Duration
+	held     bool
+	everHeld bool
+}
+
+func (r *replica) serves() bool { return r.serving && r.p.local() < r.tenure.until }
+
+func (r *replica) probe() {
+	t := &r.tenure
+	t.probes++
+	t.probed = r.p.local()
+	t.lease.Probed(t.probes, t.probed)
+	r.core.Probe(t.probes)
+}
+
+// vouched takes the registry's answer to a heartbeat.
+func (r *replica) vouched(d *membership.Directive, sent *beat) {
+	view := sent.report.View
+	if view == 0 || d.Excluded || d.Group != r.group || d.Generation != r.generation {
+		return
+	}
+	for i := range d.Views {
+		if d.Views[i].ID > view {
+			return
+		}
+	}
+	r.tenure.lease.Vouched(sent.at, r.p.local())
+}
+
+// renew takes what others have vouched for in this turn.
+func (r *replica) renew() {
+	t := &r.tenure
+	t.lease.Time = r.w.traits.detection
+	t.lease.Answered(r.core.Vouched(), r.p.local())
+	t.until = t.lease.Until()
+	if !t.held && r.serves() {
+		t.held, t.everHeld = true, true
+	}
+}
+
+// lapseIfDue tells those who wait when the lease has run out.
+func (r *replica) lapseIfDue() {
+	if !r.tenure.held || r.serves() {
+		return
+	}
+	r.tenure.held = false
+	r.w.counts.Lapses++
+	if r.w.tracing() {
+		r.w.trace("%s has no lease any more", r)
+	}
+	for i := range r.waiting {
+		c := &r.waiting[i]
+		r.answer(*c, wire.Result{Status: wire.StatusInterrupted})
+		c.done = nil
+	}
+	r.refuseReads()
+}

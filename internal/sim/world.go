@@ -1,0 +1,135 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/seed-8247e700/dsm/registry/membership"
+)
+
+// world is one simulated group with all that surrounds it.
+type world struct {
+	options Options
+	traits  traits
+	counts  Counts
+	now     time.Duration
+	events  events
+
+	// One source of randomness for each purpose, so that a run without a kind of
+	// fault resembles the one with it.
+	faults, wires, machines, users *rand.Rand
+
+	network   network
+	hosts     []*host
+	processes []*process // all that ever ran
+	replicas  []*replica // by incarnation, the latest of each; 0 is nil
+	byAddr    map[string]*process
+	registry  *registry
+	clients   []*client
+	orders    []*order // by generation, from 1
+	chain     chain
+
+	ambushes Faults // that wait for a process to come to a certain point
+	deaf     []int  // sites that were
+	deafMany bool   // several at a time
+	healed   bool   // faults have stopped
+	draining bool   // clients begin nothing more
+}
+
+func newWorld(seed uint64, options Options) *world {
+	source := func(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, purpose)) }
+	w := &world{
+		options: options,
+		faults:  source(1), wires: source(2), machines: source(3), users: source(4),
+		byAddr: make(map[string]*process), replicas: make([]*replica, 1),
+	}
+	w.traits = drawTraits(source(5), options)
+	return w
+}
+
+// begin starts the registry, the nodes and the clients.
+func (w *world) begin() {
+	t := &w.traits
+	w.network.begin(w, t.nodes+2+t.clients)
+	w.registry = newRegistry(w)
+	for i := range t.nodes {
+		h := &host{w: w, site: i, id: string(rune('a' + i)), port: 1}
+		w.hosts = append(w.hosts, h)
+		at := time.Duration(w.machines.Int64N(int64(t.detection / 8)))
+		if i >= t.early {
+			at = time.Duration(w.machines.Int64N(int64(t.horizon/2) + 1))
+		}
+		w.at(at, func() { h.start(true) })
+	}
+	for i := range t.clients {
+		c := newClient(w, i, t.nodes+2+i)
+		w.clients = append(w.clients, c)
+		w.at(time.Duration(w.users.Int64N(int64(t.detection))), c.next)
+		w.at(t.sessionTTL/3, c.renew)
+	}
+	w.planFaults()
+}
+
+// The places on the network beside those of the hosts: the registry's, and that
+// of the second process of an id.
+func (w *world) registrySite() int { return w.traits.nodes }
+func (w *world) twinSite() int     { return w.traits.nodes + 1 }
+
+func (w *world) at(t time.Duration, what func()) { w.events.add(t, what) }
+
+func (w *world) after(d time.Duration, what func()) { w.events.add(w.now+max(d, 0), what) }
+
+// maxEvents bounds a run. None that is well comes near it.
+const maxEvents = 3_000_000
+
+// step lets the next event happen.
+func (w *world) step() {
+	e := w.events.next()
+	w.now = max(w.now, e.at)
+	w.counts.Events++
+	if w.counts.Events > maxEvents {
+		w.fail("progress: %d events, and no end", maxEvents)
+	}
+	e.what()
+}
+
+func (w *world) runUntil(t time.Duration) {
+	for len(w.events.heap) > 0 && w.events.heap[0].at <= t {
+		w.step()
+	}
+	w.now = max(w.now, t)
+}
+
+func (w *world) order(generation uint64) *order {
+	for uint64(len(w.orders)) < generation {
+		w.orders = append(w.orders, newOrder(w, uint64(len(w.orders)+1)))
+	}
+	return w.orders[generation-1]
+}
+
+// settings are what the group's registry was started with.
+func (w *world) settings() membership.Settings {
+	t := &w.traits
+	s := membership.DefaultSettings()
+	s.Detection, s.Heartbeat, s.AttemptTimeout = t.detection, t.heartbeat, t.attempt
+	s.MinMembers = t.minMembers
+	s.SessionTTL, s.Tick, s.Audit = t.sessionTTL, t.tick, t.audit
+	if t.agreed {
+		s.Delivery = membership.Agreed
+	}
+	return s
+}
+
+// chance is true with probability p.
+func chance(r *rand.Rand, p float64) bool { return p > 0 && r.Float64() < p }
+
+// upTo is a random time below d.
+func upTo(r *rand.Rand, d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return time.Duration(r.Int64N(int64(d)))
+}
+
+// between is a random time from low on, below high.
+func between(r *rand.Rand, low, high time.Duration) time.Duration { return low + upTo(r, high-low) }

@@ -1,0 +1,42 @@
+//go:build planted
+
+package membership
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
+)
+
+// TestPlanted has the model find mistakes in decisions.
+func TestPlanted(t *testing.T) {
+	for _, bug := range []planted.Bug{
+		planted.LeaderAmongJoiners, planted.RestartForgets, planted.HeartbeatByID, planted.AttemptFromFailed,
+	} {
+		t.Run(bug.String(), func(t *testing.T) {
+			planted.Property(t, bug, "the model", func(t testing.TB) {
+				rapid.Check(t, model)
+			})
+		})
+	}
+}
+
+// TestPlantedRestartForgets has the model do without a look at what is saved:
+// then it takes a restart of the registry to show the mistake.
+func TestPlantedRestartForgets(t *testing.T) {
+	planted.Property(t, planted.RestartForgets, "the model, by what nodes are told", func(t testing.TB) {
+		rapid.Check(t, func(t *rapid.T) {
+			faults(t, func(o *oracle, _ *simNode, d Directive) { o.heard(d) })
+		})
+	})
+}
+
+// TestPlantedReportsOneWay has a member that lost its links cost another one its
+// place.
+func TestPlantedReportsOneWay(t *testing.T) {
+	planted.Property(t, planted.ReportsOneWay, "one member's lost links", func(t testing.TB) {
+		rapid.Check(t, oneFault)
+	})
+}

@@ -1,0 +1,126 @@
+package server
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry"
+)
+
+// durableRegistry replaces the registry by one that restart starts again, at the
+// same address and with the same state.
+func (g *group) durableRegistry() (restart func()) {
+	g.t.Helper()
+	g.stopRegistry()
+	cfg := RegistryConfig{DataDir: g.t.TempDir(), Settings: fast()}
+	g.startRegistry(cfg)
+	cfg.Listen = g.registry.Addr()
+	return func() { g.startRegistry(cfg) }
+}
+
+func (g *group) stopRegistry() {
+	g.t.Helper()
+	if err := g.registry.Close(); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// leaseEnd is when a node's lease ends, by uptime.
+func (g *group) leaseEnd(id string) time.Duration {
+	return time.Duration(g.nodes[id].current.Load().tenure.until.Load())
+}
+
+// While the registry is away, members vouch for one another.
+func TestLeaseWithoutRegistry(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	restart := g.durableRegistry()
+	g.startAll(3)
+	c := g.client("n1")
+	c.set("k", "v")
+	g.stopRegistry()
+	stopped := uptime()
+	for id := range g.nodes {
+		eventually(t, id+" has a lease that the registry cannot have given", func() bool {
+			return g.leaseEnd(id) > stopped+2*fast().Detection
+		})
+	}
+	c.set("k", "w")
+	if got := c.get(g.connect("n2"), "k"); got != "w" {
+		t.Errorf("without a registry: %q", got)
+	}
+	restart() // nodes leave through it
+}
+
+// Without the registry and one member, no lease can be renewed: nobody can know
+// that there is no newer view. What waits is told, and once the registry is back
+// the group goes on.
+func TestLeaseRunsOut(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	restart := g.durableRegistry()
+	g.startAll(3)
+	c := g.client("n1")
+	c.set("k", "v")
+	local, remote := g.connect("n2"), g.dial("n2")
+	g.stopRegistry()
+	g.kill("n3")
+
+	interrupted := make(chan wire.Reply, 1)
+	go func() {
+		reply, err := c.conn.Write(t.Context(), 0, wire.Command{
+			Op: wire.OpSet, Session: c.session, Seq: c.seq + 1, Floor: c.seq + 1, Key: "k", Value: []byte("w"),
+		})
+		if err != nil {
+			reply.Status = wire.StatusBadRequest
+		}
+		interrupted <- reply
+	}()
+	if reply := <-interrupted; reply.Status != wire.StatusInterrupted && reply.Status != wire.StatusUnavailable {
+		t.Errorf("a write under way when the lease ran out: %+v", reply)
+	}
+	for name, conn := range map[string]wire.Conn{"local": local, "remote": remote} {
+		eventually(t, name+" reads are refused", func() bool {
+			reply, err := conn.Get(t.Context(), "k", 0, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reply.Status == wire.StatusOK && uptime() > g.leaseEnd("n2") {
+				t.Errorf("%s: a read was answered after the lease had run out", name)
+			}
+			return reply.Status == wire.StatusUnavailable
+		})
+		if reply, err := conn.Get(t.Context(), "k", 0, true); err != nil || reply.Status != wire.StatusUnavailable {
+			t.Errorf("%s: a strong read without a lease: %+v, %v", name, reply, err)
+		}
+	}
+	if s := g.nodes["n2"].Status(); s.Serves || s.Phase != "normal" {
+		t.Errorf("status without a lease: %+v", s)
+	}
+
+	restart()
+	c.set("k", "w") // the same number: it takes effect once
+	if got := c.get(g.connect("n2"), "k"); got != "w" {
+		t.Errorf("after the registry is back: %q", got)
+	}
+	if s := g.nodes["n2"].Status(); !s.Serves || len(s.Members) != 2 {
+		t.Errorf("status with a lease: %+v", s)
+	}
+}
+
+// A node whose loop is stuck stops answering reads when its lease runs out, on
+// connections that are served without the loop.
+func TestStuckLoopServesNobody(t *testing.T) {
+	g := newGroup(t, fast())
+	g.startAll(2)
+	g.client("n1").set("k", "v")
+	local, remote := g.connect("n2"), g.dial("n2")
+	release := g.hold("n2")
+	for name, conn := range map[string]wire.Conn{"local": local, "remote": remote} {
+		eventually(t, name+" reads are refused", func() bool {
+			reply, err := conn.Get(t.Context(), "k", 0, false)
+			return err == nil && reply.Status == wire.StatusUnavailable
+		})
+	}
+	release()
+	eventually(t, "it serves again, as the same incarnation or the next", func() bool { return g.nodes["n2"].Status().Serves })
+}
