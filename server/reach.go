@@ -23,8 +23,9 @@ func proofTime(detection time.Duration) time.Duration {
 	return min(max(detection, time.Second), 2*time.Second)
 }
 
-// maxProofs bounds how many joiners are looked for at a time.
-const maxProofs = 16
+// maxAwaited bounds how many joiners that the registry has not told of yet are
+// waited for at a time: anybody can name one.
+const maxAwaited = 16
 
 // prove dials a joiner where it says that others find it, since of two nodes the
 // one that came later dials: nobody else would until the next one joins, and that
@@ -38,16 +39,12 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 		}
 		return &wire.HelloReply{Status: status, Version: wire.MaxVersion, Info: r.info(), Message: message}
 	}
-	if r.proofs.Add(1) > maxProofs {
-		r.proofs.Add(-1)
-		return refuse(wire.StatusUnavailable, "node %s looks for %d joiners already: try again", r.self.ID, maxProofs)
-	}
-	defer r.proofs.Add(-1)
 	ctx, cancel := context.WithTimeout(context.Background(), proofTime(r.detection()))
 	defer cancel()
 	joiner := r.awaitJoiner(ctx, incarnation)
 	if joiner == nil {
-		return refuse(wire.StatusUnavailable, "node %s has not heard of a joiner with incarnation %d yet: try again", r.self.ID, incarnation)
+		return refuse(wire.StatusUnavailable, "node %s has not heard of a joiner with incarnation %d yet, or waits for %d others: try again",
+			r.self.ID, incarnation, maxAwaited)
 	}
 	const remedy = "give it --advertise with an address that the other nodes can dial"
 	found, err := r.whoIs(ctx, joiner.GetPeerAddr())
@@ -65,12 +62,20 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 // awaitJoiner returns what the registry tells of a joiner. The joiner may have
 // heard of this node before this node hears of it.
 func (r *replica) awaitJoiner(ctx context.Context, incarnation uint64) (joiner *registrypb.Member) {
-	wait := 10 * time.Millisecond
-	for r.do(func() { joiner = r.directive.members[incarnation] }) && joiner == nil {
+	known := func() bool {
+		return !r.do(func() { joiner = r.directive.members[incarnation] }) || joiner != nil
+	}
+	if known() {
+		return joiner
+	}
+	defer r.awaited.Add(-1)
+	if r.awaited.Add(1) > maxAwaited {
+		return nil
+	}
+	for wait := 10 * time.Millisecond; !known(); wait = min(2*wait, 100*time.Millisecond) {
 		if !sleep(ctx, wait) {
 			return nil
 		}
-		wait = min(2*wait, 100*time.Millisecond)
 	}
 	return joiner
 }

@@ -39,7 +39,7 @@ type replica struct {
 	clients    clientSet
 	unread     atomic.Int64 // bytes that clients have not read
 	cutting    sync.Mutex   // held while clients are cut off for that
-	proofs     atomic.Int32 // joiners that are looked for
+	awaited    atomic.Int32 // joiners that the registry has yet to tell of
 	refusals   sparelog.Gate
 
 	state    atomic.Pointer[store.Store] // replaced while the node observes only

@@ -34,7 +34,7 @@ type Snapshot struct {
 	entries  view[entry]
 	sessions view[session]
 	closed   atomic.Bool
-	passed   atomic.Uint32 // the highest slot whose variable is encoded
+	passed   atomic.Uint32 // variables in slots up to this one are encoded
 	trimmed  uint64        // of the owner: the last step of passed that it took notice of
 
 	mu         sync.Mutex // guards what follows; held during Next
@@ -213,6 +213,7 @@ func (s *Snapshot) encodeVariables(p *part) bool {
 	if planted.On(planted.SnapshotElsewhere) {
 		position-- // without the last command
 	}
+	defer func() { s.passed.Store(s.nextEntry - 1) }()
 	for ; s.nextEntry <= s.entries.highest; s.nextEntry++ {
 		e := s.entries.at(s.nextEntry)
 		if e == nil {
