@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/attack"
 	"github.com/seed-8247e700/dsm/internal/netfault"
 	"github.com/seed-8247e700/dsm/server"
 )
@@ -32,15 +34,19 @@ const (
 	commandFull    = 'f'  // writes to files are to fail, as on a full disk
 	commandRoom    = 'r'  // no more
 	commandCollect = 'c'  // garbage is to be collected: collectedLine says that it was
+	commandTell    = 't'  // an attack is to tell its figures, in a line of JSON
 )
 
 // collectedLine is a child's answer to commandCollect.
 const collectedLine = "collected\n"
 
+// attackChild is the argument for an attack.
+const attackChild = "attack"
+
 // listenerFile is the descriptor of the listener that a child is given.
 const listenerFile = 3
 
-// service is a node or a registry.
+// service is a node, a registry or an attack.
 type service interface {
 	Addr() string
 	Close() error
@@ -52,6 +58,7 @@ type service interface {
 // delivery) or a node ("node", id, address of the registry). With faults a registry
 // is told the address to listen at and a directory as well, and a node a directory,
 // the address of the proxy to dial through, and, as descriptor 3, its listener. It
+// An attack ("attack", and its attack.Config in JSON) gets out of the others' way. Each
 // tells its address on stdout and ends, cleanly, when stdin does, which is when its
 // parent ends, however that happens; until then it obeys the commands there. An
 // interrupt from the keyboard is left to the parent.
@@ -69,7 +76,7 @@ func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		return errors.Join(err, s.Close())
 	}
 	parent := make(chan error, 1)
-	go func() { parent <- obey(stdin, stdout, log) }()
+	go func() { parent <- obey(stdin, stdout, log, s) }()
 	select {
 	case err = <-parent:
 		return errors.Join(err, s.Close())
@@ -99,13 +106,19 @@ func startService(ctx context.Context, args []string, log *logSwitch) (service, 
 			ID: args[1], Registry: args[2], Listener: listener, DataDir: args[3],
 			Dial: netfault.Through(args[4], args[1]), Logger: log.logger,
 		})
+	case len(args) == 2 && args[0] == attackChild:
+		var cfg attack.Config
+		if err := errors.Join(json.Unmarshal([]byte(args[1]), &cfg), beNice()); err != nil {
+			return nil, err
+		}
+		return attack.Start(ctx, cfg)
 	default:
 		return nil, fmt.Errorf("%w: %s %q is for dsmbench itself", ErrConfig, ChildCommand, args)
 	}
 }
 
 // obey does what the parent says until stdin ends.
-func obey(stdin io.Reader, stdout io.Writer, log *logSwitch) error {
+func obey(stdin io.Reader, stdout io.Writer, log *logSwitch, s service) error {
 	for command := make([]byte, 1); ; {
 		_, err := io.ReadFull(stdin, command)
 		if errors.Is(err, io.EOF) {
@@ -119,6 +132,8 @@ func obey(stdin io.Reader, stdout io.Writer, log *logSwitch) error {
 			case commandCollect:
 				runtime.GC()
 				_, err = io.WriteString(stdout, collectedLine)
+			case commandTell:
+				err = tell(stdout, s)
 			default:
 				log.off()
 			}
@@ -127,4 +142,13 @@ func obey(stdin io.Reader, stdout io.Writer, log *logSwitch) error {
 			return err
 		}
 	}
+}
+
+// tell writes the figures of an attack.
+func tell(stdout io.Writer, s service) error {
+	a, ok := s.(*attack.Attack)
+	if !ok {
+		return fmt.Errorf("%w: a %T has no figures", ErrConfig, s)
+	}
+	return json.NewEncoder(stdout).Encode(a.Figures())
 }

@@ -36,7 +36,7 @@ func JoinDefaults() JoinConfig {
 // Bounds of a JoinConfig.
 const (
 	maxJoinSize     = 64 << 30
-	leastPhase      = time.Second
+	leastPhase      = 100 * time.Millisecond
 	longestPhase    = time.Hour
 	joinTimeout     = childStartTimeout + 10*time.Second
 	loadersPerNode  = 64 // that preload
@@ -222,7 +222,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 // phases lets the load run, has the node join, and sums up.
 func (j *join) phases(ctx context.Context) (*JoinReport, error) {
 	j.env.notice("%v of writes before the join", j.cfg.Baseline)
-	const warmup = 2 * time.Second
+	warmup := min(2*time.Second, j.cfg.Baseline)
 	if !pause(ctx, warmup+j.cfg.Baseline) {
 		return nil, ErrInterrupted
 	}

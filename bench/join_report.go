@@ -96,26 +96,26 @@ func (r *JoinReport) judge() {
 // WriteText writes the report for people.
 func (r *JoinReport) WriteText(w io.Writer) error {
 	c := &r.Config
-	p := printer{w: w}
-	p.line("%s of %d bytes, %s in all; %s, each a process; %s, closed loop of writes; seed %d",
+	p := &sink{w: w}
+	p.printf("%s of %d bytes, %s in all; %s, each a process; %s, closed loop of writes; seed %d\n",
 		count(c.keys(), "variable"), c.ValueBytes, mebibytes(uint64(c.keys()*c.ValueBytes)), count(c.Nodes, "member"), count(c.Clients, "client"), c.Seed)
-	p.line("acknowledged writes are counted in buckets of %v; a rate is that of %d buckets on end, taken anew at each bucket",
+	p.printf("acknowledged writes are counted in buckets of %v; a rate is that of %d buckets on end, taken anew at each bucket\n",
 		bucketTime, windowBuckets)
-	p.line("live heap is what a garbage collection found in use; the junior member, the first donor, is made to collect every %v", collectInterval)
-	p.line("")
-	p.line("join                    %.1f s, %s of the state", r.JoinSeconds, count(r.Transfers, "transfer"))
-	p.line("write rate before       %.0f/s over %v", r.BaselineRate, c.Baseline)
-	p.line("write rate from then on %.0f/s (%.2f of before), lowest window %.0f/s (%.2f) after %v",
+	p.printf("live heap is what a garbage collection found in use; the junior member, the first donor, is made to collect every %v\n", collectInterval)
+	p.printf("\n")
+	p.printf("join                    %.1f s, %s of the state\n", r.JoinSeconds, count(r.Transfers, "transfer"))
+	p.printf("write rate before       %.0f/s over %v\n", r.BaselineRate, c.Baseline)
+	p.printf("write rate from then on %.0f/s (%.2f of before), lowest window %.0f/s (%.2f) after %v\n",
 		r.JoinRate, r.share(r.JoinRate), r.LowestRate, r.share(r.LowestRate), r.LowestAt)
-	p.text("each second             ")
+	p.printf("each second             ")
 	for _, rate := range r.PerSecond {
-		p.text("%.2f ", r.share(rate))
+		p.printf("%.2f ", r.share(rate))
 	}
-	p.line("")
-	p.line("longest below half      %v (at most %v)", r.BelowHalf, mostBelowHalf)
-	p.line("longest without any     %v", r.Silence)
+	p.printf("\n")
+	p.printf("longest below half      %v (at most %v)\n", r.BelowHalf, mostBelowHalf)
+	p.printf("longest without any     %v\n", r.Silence)
 	for _, h := range r.Heaps {
-		p.line("live heap of %-10s %s before, %s at most: %.2f times (at most %.1f)",
+		p.printf("live heap of %-10s %s before, %s at most: %.2f times (at most %.1f)\n",
 			h.Node, mebibytes(h.Before), mebibytes(h.Most), h.Ratio(), mostHeapRatio)
 	}
 	p.verdict(r.Failures)

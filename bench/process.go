@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-8247e700/dsm/bench/attack"
 )
 
 // exitTimeout is how long a process may take to end cleanly before it is
@@ -116,16 +119,30 @@ func (p *process) command(c byte) error {
 	return nil
 }
 
+// ask has a child do something, and returns the line that it answers.
+func (p *process) ask(c byte) (string, error) {
+	if err := p.command(c); err != nil {
+		return "", err
+	}
+	return p.stdout.ReadString('\n')
+}
+
 // collect has the process collect its garbage, and waits until it has.
 func (p *process) collect() error {
-	if err := p.command(commandCollect); err != nil {
-		return err
-	}
-	line, err := p.stdout.ReadString('\n')
+	line, err := p.ask(commandCollect)
 	if err == nil && line != collectedLine {
 		err = fmt.Errorf("it was to collect its garbage, and said %q", line)
 	}
 	return err
+}
+
+// figures asks an attack for its figures.
+func (p *process) figures() (f attack.Figures, err error) {
+	line, err := p.ask(commandTell)
+	if err != nil {
+		return f, err
+	}
+	return f, json.Unmarshal([]byte(line), &f)
 }
 
 // announceEnd tells the process that the end is near. One that is gone already

@@ -28,13 +28,7 @@ PASS, or in FAIL and exit status 1.`,
 			if err != nil {
 				return err
 			}
-			if err := report.WriteText(stdout); err != nil {
-				return err
-			}
-			if !report.Pass() {
-				return errFailed
-			}
-			return nil
+			return show(report, stdout)
 		},
 	}
 	f := cmd.Flags()

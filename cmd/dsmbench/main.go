@@ -134,7 +134,7 @@ leaves the group its state, and prints it so that it can be given again.`,
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	o.addFlags(cmd.Flags())
-	cmd.AddCommand(newChildCommand(), newJoinCommand(stdout, stderr))
+	cmd.AddCommand(newChildCommand(), newJoinCommand(stdout, stderr), newHostileCommand(stdout, stderr))
 	return cmd
 }
 

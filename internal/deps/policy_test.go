@@ -109,10 +109,14 @@ var policy = map[string]rule{
 		ours:    []string{"internal/history", "internal/planted", "internal/wire"},
 		outside: []string{"github.com/zeebo/xxh3"},
 	},
-	"bench/fault": {std: whole},
+	"bench/attack": {std: whole, ours: []string{"internal/wire"}},
+	"bench/fault":  {std: whole},
 	"bench": {
-		std:  whole,
-		ours: []string{"bench/check", "bench/fault", "driver", "internal/client", "internal/history", "internal/netfault", "internal/planted", "internal/wire", "registry", "server"},
+		std: whole,
+		ours: []string{
+			"bench/attack", "bench/check", "bench/fault", "driver", "internal/client", "internal/history", "internal/netfault",
+			"internal/planted", "internal/rlimit", "internal/wire", "registry", "server",
+		},
 		outside: []string{
 			"github.com/HdrHistogram/hdrhistogram-go", "github.com/olekukonko/tablewriter",
 			"github.com/schollz/progressbar/v3", "github.com/zeebo/xxh3", "golang.org/x/term",
@@ -131,7 +135,7 @@ var policy = map[string]rule{
 	},
 	"cmd/dsmbench": {
 		std:     whole,
-		ours:    []string{"bench"},
+		ours:    []string{"bench", "bench/attack"},
 		outside: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term"},
 	},
 	// A second opinion on the files of a run: it shares no code with the checks.
