@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/server"
@@ -14,8 +15,8 @@ import (
 type heapWatch struct {
 	node   string
 	conn   *client.Conn
-	before uint64 // at rest
-	most   uint64
+	before uint64        // at rest
+	most   atomic.Uint64 // so far
 }
 
 func watchHeap(ctx context.Context, node, addr string) (*heapWatch, error) {
@@ -32,7 +33,8 @@ func (h *heapWatch) rest(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("bench: %s: %w", h.node, err)
 	}
-	h.before, h.most = status.LiveHeap, status.LiveHeap
+	h.before = status.LiveHeap
+	h.most.Store(h.before)
 	return nil
 }
 
@@ -41,7 +43,7 @@ func (h *heapWatch) rest(ctx context.Context) error {
 func (h *heapWatch) watch(ctx context.Context) {
 	for pause(ctx, sampleInterval) {
 		if status, err := statusOf(ctx, h.conn); err == nil {
-			h.most = max(h.most, status.LiveHeap)
+			h.most.Store(max(h.most.Load(), status.LiveHeap))
 		}
 	}
 }

@@ -73,7 +73,12 @@ func Join(ctx context.Context, cfg JoinConfig, env Env) (report *JoinReport, err
 		return nil, err
 	}
 	j := &join{cfg: cfg, env: env.orNowhere(), group: &processes{losses: newLosses(), nodes: cfg.Nodes}}
-	defer func() { err = errors.Join(err, j.group.Stop()) }()
+	defer func() {
+		for _, h := range j.heaps {
+			_ = h.conn.Close() // its node may be gone
+		}
+		err = errors.Join(err, j.group.Stop())
+	}()
 	if err := j.prepare(ctx); err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (r *JoinReport) rates(counts []int, warmup, starts time.Duration) {
 }
 
 func (r *JoinReport) heap(h *heapWatch) {
-	r.Heaps = append(r.Heaps, HeapGrowth{Node: h.node, Before: h.before, Most: h.most})
+	r.Heaps = append(r.Heaps, HeapGrowth{Node: h.node, Before: h.before, Most: h.most.Load()})
 }
 
 // judge holds the figures against what they may be.
