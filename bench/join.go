@@ -177,7 +177,8 @@ func (j *join) measure(ctx context.Context) (*JoinReport, error) {
 	for i, h := range j.heaps {
 		running.Go(func() { h.watch(load) })
 		if i == len(j.heaps)-1 { // the junior member: joiners ask it first
-			running.Go(func() { j.collectEvery(load, j.group.member(i)) })
+			donor := j.group.member(i)
+			running.Go(func() { j.collectEvery(load, donor) })
 		}
 	}
 	return j.phases(ctx)
