@@ -142,6 +142,13 @@ func (c *clientConn) failLocked(err error) {
 	}
 }
 
+// hasEnded tells whether the connection was given up or closed.
+func (c *clientConn) hasEnded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err != nil
+}
+
 // streamGrace is how long a reader of the deliveries has to take the last ones.
 const streamGrace = time.Second
 
