@@ -28,7 +28,7 @@ func (db *DB) keep(h *handle, ttl time.Duration) {
 	k := &db.keeper
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if ttl <= 0 || k.stopped {
+	if ttl <= 0 || k.stopped || h.closed.Load() { // closed while it was being opened
 		return
 	}
 	k.sessions[h] = struct{}{}

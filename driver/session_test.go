@@ -390,3 +390,37 @@ func TestTrace(t *testing.T) {
 		}
 	})
 }
+
+// A Conn that is closed while its first write opens the session is not kept alive:
+// the group forgets it.
+func TestConnClosedWhileOpening(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		c.nodes["a:1"].set(func(n *fakeNode) {
+			n.delay = func(r *wire.Request) time.Duration {
+				if r.Command.Op == wire.OpOpenSession {
+					return time.Second
+				}
+				return 0
+			}
+		})
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { _, err := conn.Set(t.Context(), "k", nil); ended <- err }()
+		synctest.Wait()
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(10 * time.Minute)
+		if n := c.group.count(wire.OpRenewSession); n > 0 {
+			t.Errorf("%d renewals of a closed Conn's session", n)
+		}
+	})
+}

@@ -34,9 +34,9 @@ func (n *Node) stepView(from MemberID, m *Message) error {
 	case KindFinal:
 		return n.final(rank, from, m)
 	case KindProbe:
-		return n.probe(from, m)
+		return n.answerProbe(from, m)
 	case KindVouch:
-		return n.vouch(rank, from, m)
+		return n.takeVouch(rank, from, m)
 	default:
 		return n.ack(rank, from, m)
 	}

@@ -35,14 +35,14 @@ func (n *Node) Vouched() uint64 {
 	return least
 }
 
-// probe answers a member that asks, which a wedged member does not.
-func (n *Node) probe(from MemberID, m *Message) error {
+// answerProbe answers a member that asks, which a wedged member does not.
+func (n *Node) answerProbe(from MemberID, m *Message) error {
 	n.send(from, Message{Kind: KindVouch, View: n.view.ID, Seq: m.Seq})
 	return nil
 }
 
-// vouch takes the answer to a probe. Links are FIFO, so the numbers rise.
-func (n *Node) vouch(rank int, from MemberID, m *Message) error {
+// takeVouch takes the answer to a probe. Links are FIFO, so the numbers rise.
+func (n *Node) takeVouch(rank int, from MemberID, m *Message) error {
 	if m.Seq > n.probed || m.Seq <= n.vouched[rank] {
 		return n.violation(from, m, fmt.Sprintf("not asked, or out of sequence after %d", n.vouched[rank]))
 	}

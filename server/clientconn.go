@@ -102,7 +102,7 @@ func (c *clientConn) readRequests() error {
 // take answers a request in place if it can, and hands it on if not. The
 // request's bytes are in the reader's buffer.
 func (c *clientConn) take(req *wire.Request) {
-	if !c.r.serves() && (req.Kind != wire.RequestStatus || !c.r.serving.Load()) {
+	if !c.r.serves() && (req.Kind != wire.RequestStatus || !c.r.inView.Load()) {
 		c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
 		return
 	}

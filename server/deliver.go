@@ -13,7 +13,7 @@ import (
 func (r *replica) apply(d *isis.Delivery) {
 	s := r.state.Load()
 	payload := d.Payload
-	if planted.On(planted.JoinerMisses) && !r.serving.Load() && d.View != 0 && r.core.View().ID != d.View {
+	if planted.On(planted.JoinerMisses) && !r.inView.Load() && d.View != 0 && r.core.View().ID != d.View {
 		payload = nil // the positions pass, the writes are lost
 	}
 	s.ApplyMessage(d.First, int(d.Count), payload, &r.outcome)

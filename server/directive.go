@@ -131,10 +131,10 @@ func (r *replica) entered(v isis.View) {
 		}
 	}
 	r.beat.entered, r.beat.accused = time.Now(), nil
-	r.post(r.probe) // in the next turn, which takes it along
+	r.post(r.sendProbe) // in the next turn, which takes it along
 	r.clock.enter(v.Rank(r.self) == 0)
 	r.linkPeers()
-	r.serving.Store(true)
+	r.inView.Store(true)
 }
 
 func memberNames(members []isis.MemberID) []string {

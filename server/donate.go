@@ -35,7 +35,7 @@ func (r *replica) donate(conn net.Conn, joiner uint64) error {
 	f.joiner = joiner
 	var snap *store.Snapshot
 	if !r.do(func() {
-		if r.serving.Load() {
+		if r.inView.Load() {
 			snap = r.state.Load().Snapshot()
 			r.addFeed(f)
 		}

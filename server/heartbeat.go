@@ -26,10 +26,10 @@ type heartbeat struct {
 	accused  map[uint64]bool // by incarnation: broke the protocol in this view
 }
 
-// sentBeat is a heartbeat, and when the loop sent it, by uptime.
+// sentBeat is a heartbeat, and when the loop sent it.
 type sentBeat struct {
 	req *registrypb.HeartbeatRequest
-	at  time.Duration
+	at  moment
 }
 
 // timing is what a registry that is started again may change for nodes that run.
@@ -88,7 +88,7 @@ func (r *replica) beatIfNews() {
 // it has not taken yet.
 func (r *replica) sendBeat(now time.Time) {
 	b := &r.beat
-	at := uptime()
+	at := rightNow()
 	b.last, b.told = now, r.beatNews()
 	req := &registrypb.HeartbeatRequest{
 		Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
@@ -162,7 +162,7 @@ func (r *replica) pulse(ctx context.Context) {
 				r.sendBeat(now)
 			}
 		})
-		if r.serving.Load() {
+		if r.inView.Load() {
 			// Half an interval, lest a heartbeat is late by a whole pulse.
 			interval := time.Duration(r.timing.heartbeat.Load())
 			timer.Reset(max(min(serving, interval/2), time.Millisecond))
@@ -188,14 +188,14 @@ func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
 		switch {
 		case err == nil:
 			trouble.over(r.log)
-			r.post(func() { r.vouched(d, beat); r.directed(d) })
+			r.post(func() { r.takeVouch(d, beat); r.directed(d) })
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, registry.ErrOtherGeneration):
 			r.post(func() { r.fail(errGeneration) })
 		default:
 			trouble.tell(r.log, err, time.Now())
-			if !r.serving.Load() {
+			if !r.inView.Load() {
 				r.waits("waits for its registry: " + err.Error())
 			}
 		}

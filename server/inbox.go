@@ -121,10 +121,19 @@ func (w *waiters) expire(before time.Time) (waiter, bool) {
 	if !p.since.Before(before) {
 		return waiter{}, false
 	}
+	return w.expireNext()
+}
+
+// expireNext is expire without a look at the time.
+func (w *waiters) expireNext() (waiter, bool) {
+	if w.expired == w.n {
+		return waiter{}, false
+	}
+	p := &w.ring[(w.head+w.expired)&(len(w.ring)-1)]
 	w.expired++
-	late := p.waiter
+	waits := p.waiter
 	p.waiter = waiter{}
-	return late, true
+	return waits, true
 }
 
 // turnstile gives the protocol state one owner at a time. Whoever brings work
@@ -140,21 +149,22 @@ type turnstile struct {
 	stopped  bool
 	admitted int // bytes of commands taken and not delivered
 	limit    int
+	serves   func() bool // nobody waits for room without: asked with mu held
 }
 
-func (t *turnstile) init(limit int) {
-	t.limit = limit
+func (t *turnstile) init(limit int, serves func() bool) {
+	t.limit, t.serves = limit, serves
 	t.in, t.spare = new(inbox), new(inbox)
 	t.room.L = &t.mu
 }
 
 // admitLocked waits until commands may be taken. It tells whether they may: not
-// after the stop.
+// after the stop, nor, if there is no room, without a lease.
 func (t *turnstile) admitLocked() bool {
-	for t.admitted > t.limit && !t.stopped {
+	for t.admitted > t.limit && !t.stopped && t.serves() {
 		t.room.Wait()
 	}
-	return !t.stopped
+	return t.admitted <= t.limit && !t.stopped
 }
 
 // admitWithinLocked is admitLocked, and gives up at the end of ctx.
@@ -168,10 +178,10 @@ func (t *turnstile) admitWithinLocked(ctx context.Context) bool {
 		t.room.Broadcast()
 	})
 	defer stop()
-	for t.admitted > t.limit && !t.stopped && ctx.Err() == nil {
+	for t.admitted > t.limit && !t.stopped && t.serves() && ctx.Err() == nil {
 		t.room.Wait()
 	}
-	return !t.stopped && ctx.Err() == nil
+	return t.admitted <= t.limit && !t.stopped && ctx.Err() == nil
 }
 
 // enterLocked makes the caller the owner if there is none. It unlocks.

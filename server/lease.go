@@ -1,6 +1,7 @@
 package server
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -9,49 +10,71 @@ import (
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
 
-// processStart is what uptime counts from.
+// moment is a time by two clocks, since the process began. The steady one never
+// goes back, and goes on while the process is stopped, but on some systems not
+// while the machine sleeps. The one on the wall does then, but may be set.
+type moment struct{ steady, wall time.Duration }
+
 var processStart = time.Now()
 
-// uptime is the clock of leases: it never goes back, and it goes on while the
-// process is stopped.
-func uptime() time.Duration { return time.Since(processStart) }
+func rightNow() moment {
+	t := time.Now()
+	return moment{steady: t.Sub(processStart), wall: time.Duration(t.UnixNano() - processStart.UnixNano())}
+}
 
-// tenure is this member's lease: without one it serves nobody. All but until
-// belongs to the owner of the turn.
-type tenure struct {
-	until  atomic.Int64 // a time of uptime: from then on nobody is served
-	lease  lease.Lease
-	probes uint64 // number of the last probe
-	probed time.Duration
-	held   bool // the lease had not run out at the last look
+// leases is this member's right to serve clients: a lease by each clock, of which
+// neither may have run out. All but until and leased belongs to the owner of the
+// turn.
+type leases struct {
+	until struct{ steady, wall atomic.Int64 } // from then on nobody is served
+
+	steady, wall lease.Lease
+	probes       uint64 // number of the last probe
+	probed       time.Duration
+	held         bool // there is a lease, and nobody was told that it ran out
+
+	mu     sync.Mutex    // guards leased
+	leased chan struct{} // closed while held
 }
 
 // serves tells whether clients may be served now. Whoever reads the state asks
 // first: a process that was stopped meanwhile finds its lease run out.
 func (r *replica) serves() bool {
-	return r.serving.Load() && int64(uptime()) < r.tenure.until.Load()
+	if !r.inView.Load() {
+		return false
+	}
+	now, until := rightNow(), &r.leases.until
+	return int64(now.steady) < until.steady.Load() && int64(now.wall) < until.wall.Load()
 }
 
-// probe asks the other members to vouch for this one. Owner only.
-func (r *replica) probe() {
-	t := &r.tenure
-	t.probes++
-	t.probed = uptime()
-	t.lease.Probed(t.probes, t.probed)
-	r.core.Probe(t.probes)
+// whenLeased returns what is closed while there is a lease.
+func (l *leases) whenLeased() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.leased
+}
+
+// sendProbe asks the other members to vouch for this one. Owner only.
+func (r *replica) sendProbe() {
+	l, now := &r.leases, rightNow()
+	l.probes++
+	l.probed = now.steady
+	l.steady.Probed(l.probes, now.steady)
+	l.wall.Probed(l.probes, now.wall)
+	r.core.Probe(l.probes)
 }
 
 // probeIfDue probes as often as heartbeats go to the registry. Owner only.
 func (r *replica) probeIfDue() {
-	if uptime()-r.tenure.probed >= time.Duration(r.timing.heartbeat.Load()) {
-		r.probe()
+	if rightNow().steady-r.leases.probed >= time.Duration(r.timing.heartbeat.Load()) {
+		r.sendProbe()
 	}
 }
 
-// vouched takes the registry's answer to a heartbeat: if it knows of no view
-// after the one that the heartbeat named, this member was in the newest one
-// when it was sent. Owner only.
-func (r *replica) vouched(d *registrypb.Directive, b sentBeat) {
+// takeVouch takes the registry's answer to a heartbeat: if it knows of no view
+// after the one that the heartbeat named, this member was in the newest one when
+// it was sent. Owner only.
+func (r *replica) takeVouch(d *registrypb.Directive, b sentBeat) {
 	view := b.req.GetView()
 	if view == 0 || d.GetExcluded() || d.GetGroup() != r.group || d.GetGeneration() != r.generation {
 		return
@@ -61,20 +84,27 @@ func (r *replica) vouched(d *registrypb.Directive, b sentBeat) {
 			return
 		}
 	}
-	r.tenure.lease.Vouched(b.at, uptime())
+	now := rightNow()
+	r.leases.steady.Vouched(b.at.steady, now.steady)
+	r.leases.wall.Vouched(b.at.wall, now.wall)
 }
 
-// renew takes what others have vouched for in this turn. The first lease is what
+// renewLease takes what was vouched for in this turn. The first lease is what
 // makes the replica serve. Owner only.
-func (r *replica) renew() {
-	t := &r.tenure
-	t.lease.Time = r.detection()
-	t.lease.Answered(r.core.Vouched(), uptime())
-	t.until.Store(int64(t.lease.Until()))
-	if t.held || !r.serves() {
+func (r *replica) renewLease() {
+	l, number, now := &r.leases, r.core.Vouched(), rightNow()
+	l.steady.Time, l.wall.Time = r.detection(), r.detection()
+	l.steady.Answered(number, now.steady)
+	l.wall.Answered(number, now.wall)
+	l.until.steady.Store(int64(l.steady.Until()))
+	l.until.wall.Store(int64(l.wall.Until()))
+	if l.held || !r.serves() {
 		return
 	}
-	t.held = true
+	l.held = true
+	l.mu.Lock()
+	close(l.leased)
+	l.mu.Unlock()
 	select {
 	case <-r.joined:
 		r.log.Info("serves again: it has a lease")
@@ -85,20 +115,28 @@ func (r *replica) renew() {
 
 // lapseIfDue tells those who wait when the lease has run out. Owner only.
 func (r *replica) lapseIfDue() {
-	if !r.tenure.held || r.serves() {
+	l := &r.leases
+	if !l.held || r.serves() {
 		return
 	}
-	r.tenure.held = false
+	l.held = false
+	l.mu.Lock()
+	l.leased = make(chan struct{})
+	l.mu.Unlock()
 	r.log.Warn("serves nobody for now: neither the registry nor all other members say that its view is the newest",
 		"view", r.core.View().ID, "phase", r.core.Phase().String())
 	// A write may still take effect: its session tries again elsewhere, and the
 	// group answers the second with the result of the first.
 	for {
-		w, waits := r.waiting.expire(time.Now().Add(defaultTimeout))
+		w, waits := r.waiting.expireNext()
 		if !waits {
 			break
 		}
 		r.answer(w, wire.Result{Status: wire.StatusInterrupted})
 	}
 	r.refuseReads()
+	r.refuseAudits()
+	r.mu.Lock()
+	r.room.Broadcast() // those that wait for admission give up
+	r.mu.Unlock()
 }

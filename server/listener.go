@@ -128,7 +128,7 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 		return refuse(wire.StatusVersion, "%v", err)
 	case hello.Role != wire.RoleClient && hello.Role != wire.RoleObserve && hello.Role != wire.RolePeer:
 		return refuse(wire.StatusBadRequest, "role %d is unknown to node %s", hello.Role, n.cfg.ID)
-	case r == nil || !r.serving.Load() || hello.Role == wire.RolePeer:
+	case r == nil || !r.inView.Load() || hello.Role == wire.RolePeer:
 		return refuse(wire.StatusUnavailable, "node %s is not a member of its group yet: try another node, or again", n.cfg.ID)
 	case hello.Role == wire.RoleClient && !r.serves():
 		return refuse(wire.StatusUnavailable, "node %s is cut off from its group or waits for a new view, and serves nobody meanwhile: try another node, or again", n.cfg.ID)

@@ -186,8 +186,8 @@ func (n *Node) awaitServing(ctx context.Context) (*replica, error) {
 		r, newer := n.incarnation()
 		if r != nil {
 			select {
-			case <-r.joined:
-				if r.serving.Load() {
+			case <-r.leases.whenLeased():
+				if r.inView.Load() {
 					return r, nil
 				}
 			case <-r.ended:

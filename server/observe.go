@@ -42,7 +42,7 @@ func (r *replica) observe(ctx context.Context) {
 		donor, addr, ok := r.pickDonor(try)
 		if ok {
 			err := r.follow(ctx, donor, addr)
-			if r.serving.Load() || ctx.Err() != nil {
+			if r.inView.Load() || ctx.Err() != nil {
 				return
 			}
 			if errors.Is(err, store.ErrLimits) {

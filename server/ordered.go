@@ -13,12 +13,12 @@ import (
 // ordinalClock times what the view's first member puts into the order: ticks,
 // by which sessions expire, and audits. It belongs to the owner of the turn.
 type ordinalClock struct {
-	first    bool // this member is the view's first
-	ticked   time.Time
-	audited  time.Time
-	tick     time.Duration
-	audit    time.Duration
-	ordering bool // a tick is on its way: the next waits for it
+	first   bool // this member is the view's first
+	ticked  time.Time
+	audited time.Time
+	tick    time.Duration
+	audit   time.Duration
+	latest  uint64 // number of the latest tick among the commands submitted: the next waits for it
 }
 
 func (c *ordinalClock) enter(first bool) {
@@ -37,9 +37,9 @@ func (r *replica) orderTime(now time.Time) {
 	if !c.first || r.core.Phase() != isis.Normal || !r.serves() {
 		return
 	}
-	if since := now.Sub(c.ticked); since >= c.tick && !c.ordering {
-		c.ticked, c.ordering = now, true
-		r.orderOwn(&wire.Command{Op: wire.OpTick, Delta: min(since, c.tick).Milliseconds()}, func(wire.Result) { c.ordering = false })
+	if since := now.Sub(c.ticked); since >= c.tick && c.latest <= r.submitted-uint64(r.waiting.n) {
+		c.ticked, c.latest = now, r.submitted+1
+		r.orderOwn(&wire.Command{Op: wire.OpTick, Delta: min(since, c.tick).Milliseconds()}, nil)
 	}
 	if now.Sub(c.audited) >= c.audit {
 		c.audited = now
@@ -95,6 +95,14 @@ func (r *replica) onAudit(position, digest uint64, voters []string) {
 	r.post(func() { r.orderOwn(&vote, nil) })
 }
 
+// refuseAudits answers those that wait for an audit.
+func (r *replica) refuseAudits() {
+	for _, w := range r.audits.waiting {
+		w.done(wire.Reply{Status: wire.StatusUnavailable})
+	}
+	r.audits.waiting = nil
+}
+
 // onVerdict is called on every member at the same place of the order.
 func (r *replica) onVerdict(position uint64, differing []string) {
 	if len(differing) == 0 {
@@ -109,6 +117,10 @@ func (r *replica) onVerdict(position uint64, differing []string) {
 // digest answers with this replica's digest at the audit ordered at position,
 // or, when that is 0, at a new one. Owner only.
 func (r *replica) digest(position uint64, done func(wire.Reply)) {
+	if !r.serves() {
+		done(wire.Reply{Status: wire.StatusUnavailable})
+		return
+	}
 	if position == 0 {
 		r.orderAudit(func(result wire.Result) {
 			if result.Status != wire.StatusOK {

@@ -61,7 +61,7 @@ func (r *replica) readStrong(p *parkedRead) {
 }
 
 func (r *replica) addParked(p *parkedRead) bool {
-	if len(r.parked.reads) >= maxParked {
+	if len(r.parked.reads) >= maxParked || !r.serves() {
 		r.finish(p, wire.Reply{Status: wire.StatusUnavailable})
 		return false
 	}
@@ -149,6 +149,10 @@ type barrier struct {
 // awaitBarrier calls done when a no-op that is ordered after this moment has
 // been delivered here. Owner only.
 func (r *replica) awaitBarrier(done func(wire.Result)) {
+	if !r.serves() {
+		done(wire.Result{Status: wire.StatusUnavailable})
+		return
+	}
 	if r.barrier != nil && r.barrier.number > r.submitted-uint64(r.core.Pending()) {
 		r.barrier.waiters = append(r.barrier.waiters, done)
 		return

@@ -110,9 +110,9 @@ func (w *watcher) every(ask func() string) {
 }
 
 func (w *watcher) read() (fault string) {
-	asked := uptime()
+	asked := rightNow().steady
 	reply, err := w.conn.Get(w.t.Context(), "counter0", 0, false)
-	until := time.Duration(w.conn.r.tenure.until.Load()) // it never falls
+	until := time.Duration(w.conn.r.leases.until.steady.Load()) // it never falls
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -159,13 +159,13 @@ func TestPartition(t *testing.T) {
 			g, proxy, l := partitioned(t)
 			before := g.nodes["n3"].current.Load()
 			heal := cut(proxy, ways)
-			isolated := uptime()
+			isolated := rightNow().steady
 			w, end := g.watch("n3")
 			g.members("n1", "n1", "n2")
 			l.goesOn()
 			eventually(t, "the minority refuses", w.refuses)
 			l.goesOn()
-			if until := time.Duration(before.tenure.until.Load()); until > isolated+before.detection() {
+			if until := time.Duration(before.leases.until.steady.Load()); until > isolated+before.detection() {
 				t.Errorf("cut off at %v, it had a lease until %v", isolated, until)
 			}
 			end()
@@ -203,7 +203,7 @@ func TestCutFromRegistry(t *testing.T) {
 	g, proxy, l := partitioned(t)
 	before := g.nodes["n3"].current.Load()
 	heal := cut(proxy, bothWays("n3", "registry"))
-	isolated := uptime()
+	isolated := rightNow().steady
 	eventually(t, "its lease is longer than the registry can have given", func() bool {
 		return g.leaseEnd("n3") > isolated+2*before.detection()
 	})

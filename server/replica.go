@@ -43,7 +43,7 @@ type replica struct {
 	refusals   sparelog.Gate
 
 	state    atomic.Pointer[store.Store] // replaced while the node observes only
-	serving  atomic.Bool                 // in a view: reads and writes are taken, with a lease
+	inView   atomic.Bool                 // and so, with a lease, reads and writes are taken
 	leaving  atomic.Bool                 // takes no new writes
 	waitsFor atomic.Pointer[string]      // why it is no member yet, for people; nil: nothing is known
 	joined   chan struct{}               // closed when it serves, in a view and with a lease, for the first time
@@ -65,7 +65,7 @@ type replica struct {
 	audits    audits
 	failed    error // the turn ends with the replica
 
-	tenure     tenure
+	leases     leases
 	directive  directiveState
 	beat       heartbeat
 	observer   observer
@@ -179,7 +179,7 @@ func (r *replica) end() {
 	r.room.Broadcast()
 	r.mu.Unlock()
 
-	r.serving.Store(false)
+	r.inView.Store(false)
 	for {
 		p, ok := r.waiting.pop()
 		if !ok {
@@ -191,10 +191,7 @@ func (r *replica) end() {
 		r.answer(rest.commands[i].waiter, wire.Result{Status: wire.StatusUnavailable})
 	}
 	r.refuseReads()
-	for _, w := range r.audits.waiting {
-		w.done(wire.Reply{Status: wire.StatusUnavailable})
-	}
-	r.audits.waiting = nil
+	r.refuseAudits()
 	r.flushClients()
 	for _, f := range r.feeds {
 		f.close(r.failed)

@@ -15,7 +15,7 @@ func (g *group) returned(id string, before *replica) {
 	g.t.Helper()
 	eventually(g.t, id+" is back", func() bool {
 		r := g.nodes[id].current.Load()
-		return r.self.Incarnation > before.self.Incarnation && r.serving.Load()
+		return r.self.Incarnation > before.self.Incarnation && r.inView.Load()
 	})
 }
 

@@ -190,7 +190,8 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 			audit: time.Duration(settings.GetAuditMs()) * time.Millisecond,
 		},
 	}
-	r.init(n.cfg.MaxAdmittedBytes)
+	r.init(n.cfg.MaxAdmittedBytes, r.serves)
+	r.leases.leased = make(chan struct{})
 	r.timing.follow(settings)
 	r.ackTimer = time.AfterFunc(time.Hour, r.sendAcks)
 	r.ackTimer.Stop()

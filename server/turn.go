@@ -116,7 +116,7 @@ func (r *replica) advance() {
 	for i := range ready.Entered {
 		r.entered(ready.Entered[i])
 	}
-	r.renew()
+	r.renewLease()
 	r.wake()
 	r.armAckTimer()
 	r.beatIfNews()

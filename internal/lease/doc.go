@@ -17,8 +17,9 @@
 // comes. Clocks of different nodes are never compared; each must only run at the
 // right speed.
 //
-// The package is pure: its owner says what time it is, by a clock of its own
-// that never goes back.
+// The package is pure: its owner says what time it is, by a clock of its own. An
+// owner whose steady clock stands still while the machine sleeps keeps a second
+// lease, by the clock on the wall, and serves under both.
 //
 //	l.Probed(number, now)    // with node.Probe(number), every heartbeat interval
 //	l.Answered(node.Vouched(), now)

@@ -140,7 +140,7 @@ func (r *replica) entered(v isis.View) {
 		}
 	}
 	r.beat.entered, r.beat.accused = r.p.local(), nil
-	r.post(r.probe)
+	r.post(r.sendProbe)
 	r.clock.enter(r, v.Rank(r.self) == 0)
 	r.linkPeers()
 	if !r.serving {

@@ -103,7 +103,7 @@ func (r *replica) answered(d membership.Directive, err error, sent *beat) {
 	switch {
 	case err == nil:
 		r.post(func() {
-			r.vouched(&d, sent)
+			r.takeVouch(&d, sent)
 			r.directed(d)
 		})
 	case isOtherGeneration(err):
@@ -172,8 +172,8 @@ func (r *replica) pulse() {
 		now := r.p.local()
 		r.pulsed = now
 		r.lapseIfDue()
-		if now-r.tenure.probed >= r.w.traits.heartbeat {
-			r.probe()
+		if now-r.leases.probed >= r.w.traits.heartbeat {
+			r.sendProbe()
 		}
 		r.expireReads(now)
 		r.expireWrites(now)

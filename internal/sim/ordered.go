@@ -14,7 +14,7 @@ type ordinalClock struct {
 	first           bool
 	ticked, audited time.Duration
 	tick, audit     time.Duration
-	ordering        bool
+	latest          uint64 // number of the latest tick among the commands submitted
 }
 
 func (c *ordinalClock) enter(r *replica, first bool) {
@@ -29,9 +29,9 @@ func (r *replica) orderTime(now time.Duration) {
 	if !c.first || r.core.Phase() != isis.Normal || !r.serves() {
 		return
 	}
-	if since := now - c.ticked; since >= c.tick && !c.ordering {
-		c.ticked, c.ordering = now, true
-		r.submitOwn(&wire.Command{Op: wire.OpTick, Delta: min(since, c.tick).Milliseconds()}, func(wire.Result) { c.ordering = false })
+	if since := now - c.ticked; since >= c.tick && c.latest <= r.submitted-uint64(len(r.waiting)) {
+		c.ticked, c.latest = now, r.submitted+1
+		r.submitOwn(&wire.Command{Op: wire.OpTick, Delta: min(since, c.tick).Milliseconds()}, nil)
 	}
 	if now-c.audited >= c.audit {
 		c.audited = now

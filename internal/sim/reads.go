@@ -8,6 +8,9 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
+// This file follows server/clientconn.go and server/parked.go: a change there needs
+// the same here.
+
 // parkedRead waits until the replica has applied a position.
 type parkedRead struct {
 	position uint64
@@ -73,14 +76,25 @@ func (r *replica) park(p *parkedRead) {
 		r.read(p)
 		return
 	}
+	r.addParked(p)
+}
+
+func (r *replica) addParked(p *parkedRead) bool {
+	if !r.serves() {
+		p.done(wire.Reply{Status: wire.StatusUnavailable})
+		return false
+	}
 	r.parked = append(r.parked, p)
+	return true
 }
 
 // readStrong answers a read once a barrier ordered after its arrival is here.
 func (r *replica) readStrong(p *parkedRead) {
 	seen := p.position
 	p.position = afterBarrier
-	r.parked = append(r.parked, p)
+	if !r.addParked(p) {
+		return
+	}
 	r.awaitBarrier(func(result wire.Result) {
 		p.position, p.status = max(seen, result.Position), result.Status
 		if result.Status != wire.StatusOK {
@@ -139,6 +153,10 @@ type barrier struct {
 }
 
 func (r *replica) awaitBarrier(done func(wire.Result)) {
+	if !r.serves() {
+		done(wire.Result{Status: wire.StatusUnavailable})
+		return
+	}
 	if r.barrier != nil && r.barrier.number > r.submitted-uint64(r.core.Pending()) {
 		r.barrier.waiters = append(r.barrier.waiters, done)
 		return

@@ -57,7 +57,7 @@ type replica struct {
 	pulsed    time.Duration
 
 	directive directiveState
-	tenure    tenure
+	leases    leases
 	beat      heartbeat
 	clock     ordinalClock
 	observer  observer
@@ -191,7 +191,7 @@ func (p *process) next(r *replica) {
 	case r.failed == newGeneration && r.directive.successor != nil:
 		d := *r.directive.successor
 		p.newReplica(r.self.Incarnation, d)
-	case r.tenure.everHeld:
+	case r.leases.everHeld:
 		p.pause = leastPause
 		p.register()
 	default:

@@ -114,7 +114,7 @@ func (r *replica) advance() {
 	for i := range ready.Entered {
 		r.entered(ready.Entered[i])
 	}
-	r.renew()
+	r.renewLease()
 	r.wake()
 	if !r.ackArmed && r.core.AcksWait() {
 		r.ackArmed = true

@@ -8,8 +8,9 @@ import (
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
-// tenure is a replica's lease: without one it serves nobody.
-type tenure struct {
+// leases is a replica's lease, by its process's clock: without one it serves nobody.
+// This file follows server/lease.go: a change there needs the same here.
+type leases struct {
 	until    time.Duration
 	lease    lease.Lease
 	probes   uint64
@@ -18,18 +19,18 @@ type tenure struct {
 	everHeld bool
 }
 
-func (r *replica) serves() bool { return r.serving && r.p.local() < r.tenure.until }
+func (r *replica) serves() bool { return r.serving && r.p.local() < r.leases.until }
 
-func (r *replica) probe() {
-	t := &r.tenure
+func (r *replica) sendProbe() {
+	t := &r.leases
 	t.probes++
 	t.probed = r.p.local()
 	t.lease.Probed(t.probes, t.probed)
 	r.core.Probe(t.probes)
 }
 
-// vouched takes the registry's answer to a heartbeat.
-func (r *replica) vouched(d *membership.Directive, sent *beat) {
+// takeVouch takes the registry's answer to a heartbeat.
+func (r *replica) takeVouch(d *membership.Directive, sent *beat) {
 	view := sent.report.View
 	if view == 0 || d.Excluded || d.Group != r.group || d.Generation != r.generation {
 		return
@@ -39,12 +40,12 @@ func (r *replica) vouched(d *membership.Directive, sent *beat) {
 			return
 		}
 	}
-	r.tenure.lease.Vouched(sent.at, r.p.local())
+	r.leases.lease.Vouched(sent.at, r.p.local())
 }
 
-// renew takes what others have vouched for in this turn.
-func (r *replica) renew() {
-	t := &r.tenure
+// renewLease takes what others have vouched for in this turn.
+func (r *replica) renewLease() {
+	t := &r.leases
 	t.lease.Time = r.w.traits.detection
 	t.lease.Answered(r.core.Vouched(), r.p.local())
 	t.until = t.lease.Until()
@@ -55,10 +56,10 @@ func (r *replica) renew() {
 
 // lapseIfDue tells those who wait when the lease has run out.
 func (r *replica) lapseIfDue() {
-	if !r.tenure.held || r.serves() {
+	if !r.leases.held || r.serves() {
 		return
 	}
-	r.tenure.held = false
+	r.leases.held = false
 	r.w.counts.Lapses++
 	if r.w.tracing() {
 		r.w.trace("%s has no lease any more", r)
