@@ -153,7 +153,11 @@ func (n *Node) info(r *replica) wire.Info {
 
 func (n *Node) serveClient(r *replica, conn net.Conn) {
 	c := newClientConn(r, conn, func() { n.conns.Busy(conn) })
-	if !r.clients.add(c) {
+	added := r.clients.add(c)
+	if !added || r.leaving.Load() {
+		c.goAway(r.leaves()) // it was greeted too late to be told with the others
+	}
+	if !added {
 		c.close()
 		return
 	}
