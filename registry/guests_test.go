@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -68,9 +69,13 @@ func TestGuestsThatAskNothing(t *testing.T) {
 		t.Error("the watch had to begin anew")
 	}
 	unwatch()
-	<-watching
+	if err := <-watching; !errors.Is(err, context.Canceled) {
+		t.Errorf("the watch ends with %v", err)
+	}
 	if err := server.Close(); err != nil {
 		t.Error(err)
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Errorf("the server ends with %v", err)
+	}
 }

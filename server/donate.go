@@ -82,7 +82,10 @@ func (r *replica) sendSnapshot(f *feed, snap *store.Snapshot) error {
 			return err
 		}
 		if more && r.state.Load().Applied() != before {
-			time.Sleep(donorPause(took, sent, f.written))
+			select {
+			case <-time.After(donorPause(took, sent, f.written)):
+			case <-r.ended:
+			}
 		}
 	}
 	return nil
