@@ -20,9 +20,8 @@ const (
 	frameHeadlen = 5
 )
 
-// snapshotChunkBytes is the size of a snapshot's frames, which the buffer of a frame
-// reader has room for at once, unless one value is
-// larger.
+// snapshotChunkBytes is the size of a snapshot's frames, unless one value is larger.
+// The buffer of a frame reader keeps room for as much.
 const snapshotChunkBytes = 256<<10 - frameHeadlen
 
 var errAnotherView = errors.New("server: the joiner is a member now")
