@@ -119,12 +119,13 @@ func (r *replica) sendSnapshot(f *feed, snap *store.Snapshot) error {
 // took it some time, when it has sent so many bytes of the state and so many that
 // were delivered since. The state is in no hurry, and the members' clients are:
 // encoding it here and decoding it there take the processors that they need. But
-// it must come, and twice as fast as it changes, since the joiner keeps the changes.
+// the joiner keeps the changes, so that the state must come faster than it changes:
+// the rest becomes shorter when half as much has changed as has come, and there is
+// none when as much has.
 func donorPause(took time.Duration, sent, delivered int) time.Duration {
-	if delivered > sent/2 {
-		return 0
-	}
-	return min(donorRest*took, mostDonorPause)
+	rest := min(donorRest*took, mostDonorPause)
+	lead := min(max(sent-delivered, 0), sent/2)
+	return time.Duration(float64(rest) * float64(lead) / float64(max(sent/2, 1)))
 }
 
 // A donor rests donorRest times as long as it works, but for no longer than

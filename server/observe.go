@@ -217,7 +217,8 @@ func (r *replica) checkDonor() {
 // followDeliveries applies what the donor delivers, a burst a turn.
 func (r *replica) followDeliveries(frames *wire.FrameReader) error {
 	var burst []wire.Delivery
-	head := uint64(headUnknown) // as the donor said last
+	head := uint64(headUnknown) // as the donor said in this burst
+	began := time.Now()
 	for {
 		kind, body, err := frames.Next()
 		if err != nil {
@@ -241,10 +242,13 @@ func (r *replica) followDeliveries(frames *wire.FrameReader) error {
 		if frames.Buffered() {
 			continue
 		}
+		if !frames.Drained() && time.Since(began) < headPatience {
+			head = headUnknown // there is more to come: that was long ago
+		}
 		if err := r.takeObserved(burst, head); err != nil {
 			return err
 		}
-		burst = burst[:0]
+		burst, head = burst[:0], headUnknown
 	}
 }
 
@@ -257,10 +261,15 @@ func ownDelivery(body []byte) (wire.Delivery, error) {
 	return d, err
 }
 
-// headUnknown is the head before the donor has said it.
+// headUnknown is the head as long as the donor has not said it.
 const headUnknown = math.MaxUint64
 
-// takeObserved has a burst applied, in a turn. The head is what the donor said last.
+// headPatience is how long a joiner takes only what the donor says of the head now.
+// After that it takes what was so a while ago: the group delivers faster than the
+// joiner takes it, and slows down with it as a member.
+const headPatience = 10 * time.Second
+
+// takeObserved has a burst applied, in a turn.
 func (r *replica) takeObserved(burst []wire.Delivery, head uint64) error {
 	var err error
 	if !r.do(func() { err = r.observed(burst, head) }) {
