@@ -86,9 +86,9 @@ func (r *replica) lead(f *feed) error {
 // with a pause after each chunk as long as the group has other work.
 func (r *replica) sendSnapshot(f *feed, snap *store.Snapshot) error {
 	var b []byte
-	sent := 0
+	sent, before := 0, r.state.Load().Applied()
 	for more := true; more; {
-		began, before := time.Now(), r.state.Load().Applied()
+		began := time.Now()
 		b = beginFrame(b[:0], frameChunk)
 		var err error
 		if b, more, err = snap.Next(b, snapshotChunkBytes); err != nil {
@@ -105,12 +105,14 @@ func (r *replica) sendSnapshot(f *feed, snap *store.Snapshot) error {
 		if err := f.write(false); err != nil {
 			return err
 		}
-		if more && r.state.Load().Applied() != before {
+		applied := r.state.Load().Applied()
+		if more && applied != before {
 			select {
 			case <-time.After(donorPause(took, sent, f.written)):
 			case <-r.ended:
 			}
 		}
+		before = applied // what comes in the pause counts for the next chunk
 	}
 	return nil
 }
