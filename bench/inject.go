@@ -62,7 +62,7 @@ type injector struct {
 // mark is what became of a fault.
 type mark struct {
 	begun int64 // on the clock of the run, -1: it did not happen
-	over  bool
+	ended int64 // likewise, -1: it stands. What is killed for good has ended at once
 	mend  func() error
 	err   error
 }
@@ -70,7 +70,7 @@ type mark struct {
 func newInjector(env Env, c clock, system faulty, s fault.Schedule) *injector {
 	i := &injector{env: env, clock: c, system: system, schedule: s, marks: make([]mark, len(s))}
 	for n := range i.marks {
-		i.marks[n].begun = -1
+		i.marks[n].begun, i.marks[n].ended = -1, -1
 	}
 	return i
 }
@@ -163,13 +163,17 @@ func (i *injector) take(s step) {
 	}
 	f := &i.schedule[s.fault]
 	i.env.notice("fault: %s", f)
-	begun := i.clock.now()
+	m := &i.marks[s.fault]
+	i.mu.Lock()
+	m.begun = i.clock.now() // an operation may end with it at once
+	i.mu.Unlock()
 	mend, err := i.system.strike(f)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	m := &i.marks[s.fault]
-	m.begun, m.mend, m.err = begun, mend, err
-	m.over = mend == nil && f.Kind != fault.Kill
+	m.mend, m.err = mend, err
+	if mend == nil {
+		m.ended = m.begun
+	}
 }
 
 // mend ends a fault, unless that was done.
@@ -182,7 +186,7 @@ func (i *injector) mend(n int) {
 	}
 	i.env.notice("over: %s", &i.schedule[n])
 	m.err = errors.Join(m.err, m.mend())
-	m.mend, m.over = nil, true
+	m.mend, m.ended = nil, i.clock.now()
 }
 
 // standing is the faults of now, for people.
@@ -191,9 +195,8 @@ func (i *injector) standing() string {
 	defer i.mu.Unlock()
 	var texts []string
 	for n := range i.marks {
-		f := &i.schedule[n]
-		if m := &i.marks[n]; m.begun >= 0 && !m.over && m.mend != nil {
-			what, _, _ := strings.Cut(f.String(), "@")
+		if i.marks[n].mend != nil {
+			what, _, _ := strings.Cut(i.schedule[n].String(), "@")
 			texts = append(texts, what)
 		}
 	}

@@ -23,7 +23,8 @@ type breakableFake struct {
 	begin  time.Time
 	log    []string
 	silent bool
-	broken error // what whole returns
+	deaf   time.Duration // it stays silent after a fault
+	broken error         // what whole returns
 }
 
 func (g *breakableFake) start(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
@@ -51,7 +52,7 @@ func (g *breakableFake) strike(f *fault.Fault) (mend func() error, err error) {
 	}
 	return func() error {
 		g.note("mend", f)
-		g.setSilent(false)
+		time.AfterFunc(g.deaf, func() { g.setSilent(false) })
 		return nil
 	}, nil
 }
@@ -158,6 +159,16 @@ func TestOutageFails(t *testing.T) {
 			rep.Pass != (want == "") || !strings.HasPrefix(failures, want) {
 			t.Errorf("%s: pass %v, failures %q, %+v", faults, rep.Pass, failures, row)
 		}
+	}
+}
+
+// A group that stays silent when faults that overlap are over fails the run.
+func TestOutageAfterFaultsFails(t *testing.T) {
+	rep, _ := runBreakable(t, "pause:n1@500ms+3s,registry@1s+2s", func(g *breakableFake) { g.deaf = 4 * time.Second })
+	failures := strings.Join(rep.Failures, "; ")
+	if last := rep.Faults.Faults[1]; !last.Exceeds || last.AfterWrite < int64(3*time.Second) ||
+		!strings.HasPrefix(failures, "after registry@1s+2s and what overlaps it: 3.5") {
+		t.Errorf("failures %q, %+v", failures, rep.Faults.Faults)
 	}
 }
 
