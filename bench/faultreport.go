@@ -18,7 +18,7 @@ type FaultReport struct {
 	Faults       []FaultRow `json:"faults"`
 	WithoutWrite int64      `json:"longest_without_write_ns"` // in the whole time that counts
 	WithoutRead  int64      `json:"longest_without_read_ns"`
-	Surprises    int64      `json:"unexpected_errors"` // that clients saw, and that were not for want of time
+	Surprises    int64      `json:"unexpected_errors"` // that clients saw, and no fault excuses
 	Surprise     string     `json:"unexpected_error,omitempty"`
 	Verdict      string     `json:"verdict"`
 	Seconds      []Second   `json:"per_second"`

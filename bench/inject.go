@@ -189,6 +189,29 @@ func (i *injector) mend(n int) {
 	m.mend, m.ended = nil, i.clock.now()
 }
 
+// excuses reports whether faults excuse an operation that got no answer from one
+// time to another: one of them stood, or the group may still have been getting over
+// it. They do not if they left the group alone meanwhile for longer than it may
+// take to go on: then the operation had its chance, and its handle has missed it.
+func (i *injector) excuses(from, to int64) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	limit := int64(outageLimit())
+	met, alone := false, from // since when no fault stands
+	for n := range i.marks {
+		m := &i.marks[n]
+		if m.begun < 0 || m.begun >= to || m.begun-alone > limit {
+			break
+		}
+		if m.ended < 0 {
+			return true
+		}
+		met = met || m.ended+limit >= from
+		alone = max(alone, m.ended)
+	}
+	return met && to-alone <= limit
+}
+
 // standing is the faults of now, for people.
 func (i *injector) standing() string {
 	i.mu.Lock()

@@ -12,6 +12,8 @@ import (
 
 	"github.com/seed-8247e700/dsm/bench/check"
 	"github.com/seed-8247e700/dsm/bench/fault"
+	"github.com/seed-8247e700/dsm/driver"
+	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -25,6 +27,7 @@ type breakableFake struct {
 	silent bool
 	deaf   time.Duration // it stays silent after a fault
 	broken error         // what whole returns
+	hangs  int           // the session that gets no answer after the first fault, from 1; 0: none
 }
 
 func (g *breakableFake) start(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
@@ -68,20 +71,26 @@ func (g *breakableFake) whole(context.Context) error { return g.broken }
 // Open begins a client's session.
 func (g *breakableFake) Open(ctx context.Context, client int) (memory, error) {
 	m, err := g.fakeGroup.Open(ctx, client)
-	return &silentMemory{m, g}, err
+	return &silentMemory{m, g, client}, err
 }
 
 type silentMemory struct {
 	memory
-	group *breakableFake
+	group  *breakableFake
+	client int
 }
 
 // Do waits while the group is silent.
 func (m *silentMemory) Do(ctx context.Context, r *request, a *answer) {
 	for {
 		m.group.mu.Lock()
-		silent := m.group.silent
+		silent, hangs := m.group.silent, m.client+1 == m.group.hangs && len(m.group.log) > 0
 		m.group.mu.Unlock()
+		if hangs {
+			<-ctx.Done()
+			a.status, a.err = history.Unknown, driver.ErrOutcomeUnknown
+			return
+		}
 		if !silent {
 			break
 		}
@@ -159,6 +168,45 @@ func TestOutageFails(t *testing.T) {
 			rep.Pass != (want == "") || !strings.HasPrefix(failures, want) {
 			t.Errorf("%s: pass %v, failures %q, %+v", faults, rep.Pass, failures, row)
 		}
+	}
+}
+
+// Faults excuse an operation that found the group in trouble, or getting over it,
+// and not one that had time enough without any.
+func TestExcuses(t *testing.T) {
+	i := newInjector(Env{}, newClock(), nil, make(fault.Schedule, 4))
+	ms := int64(time.Millisecond)
+	for n, m := range [][2]int64{{10_000, 10_000}, {20_000, 22_000}, {21_000, 26_000}, {40_000, -1}} {
+		i.marks[n].begun = m[0] * ms
+		i.marks[n].ended = max(m[1]*ms, -1)
+	}
+	for _, test := range []struct {
+		from, to int64
+		want     bool
+	}{
+		{1_000, 1_001, false},   // before all
+		{6_000, 10_001, false},  // long before
+		{9_000, 10_001, true},   // into one
+		{13_000, 13_500, true},  // soon after
+		{13_001, 13_500, false}, // not soon
+		{9_000, 30_001, false},  // from 13 s to 20 s nothing stood in its way
+		{19_000, 29_000, true},
+		{19_000, 29_001, false},
+		{26_000, 41_000, false}, // it had from 26 s to 40 s
+		{38_000, 90_000, true},  // one that has not ended
+		{50_000, 90_000, true},
+	} {
+		if got := i.excuses(test.from*ms, test.to*ms); got != test.want {
+			t.Errorf("from %d to %d ms: %v", test.from, test.to, got)
+		}
+	}
+}
+
+// A handle that never goes elsewhere fails the run, however well others do.
+func TestClientThatHangsFails(t *testing.T) {
+	rep, _ := runBreakable(t, "reset:n1-n2@1s,registry@2s+100ms", func(g *breakableFake) { g.hangs = 3 })
+	if failures := strings.Join(rep.Failures, "; "); !strings.Contains(failures, "1 error that no fault excuses, such as: client 2, after 1") {
+		t.Errorf("failures %q", failures)
 	}
 }
 

@@ -129,6 +129,7 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 			return nil, err
 		}
 		r.injector = newInjector(r.env, r.clock, b, s)
+		r.auditor.outages.excuse = r.injector.excuses
 	}
 	if err := r.openSessions(setUp, sys, keys); err != nil && ctx.Err() != nil {
 		return nil, ErrInterrupted
