@@ -27,6 +27,8 @@ type breakableFake struct {
 	silent bool
 	deaf   time.Duration // it stays silent after a fault
 	broken error         // what whole returns
+	end    error         // what Stop returns
+	lost   bool          // n1 is when sessions are closed
 	hangs  int           // the session that gets no answer after the first fault, from 1; 0: none
 }
 
@@ -66,6 +68,9 @@ func (g *breakableFake) setSilent(silent bool) {
 	g.silent = silent
 }
 
+// Stop ends the group.
+func (g *breakableFake) Stop() error { return errors.Join(g.fakeGroup.Stop(), g.end) }
+
 func (g *breakableFake) whole(context.Context) error { return g.broken }
 
 // Open begins a client's session.
@@ -78,6 +83,14 @@ type silentMemory struct {
 	memory
 	group  *breakableFake
 	client int
+}
+
+// Close ends the session, when the report is made.
+func (m *silentMemory) Close() error {
+	if m.group.lost && m.client == 0 {
+		m.group.nodeEnded("n1", errCrashed)
+	}
+	return m.memory.Close()
 }
 
 // Do waits while the group is silent.
@@ -226,6 +239,29 @@ func TestFaultsFail(t *testing.T) {
 	failures := strings.Join(rep.Failures, "; ")
 	if rep.Pass || !strings.Contains(failures, "reset:n1-n2@1s: there is no link") || !strings.Contains(failures, "did not heal: n2 is not back") {
 		t.Errorf("pass %v, failures %q", rep.Pass, failures)
+	}
+}
+
+// A process that panics while the group is stopped, or between the report and that,
+// fails the run; other complaints are told.
+func TestLateCrashFails(t *testing.T) {
+	for _, test := range []struct {
+		end  error
+		lost bool
+		want string
+	}{
+		{fmt.Errorf("process n2: %w: exit status 2", errCrashed), false, "stopping the group: process n2: it crashed"},
+		{nil, true, "node n1 was lost, "},
+		{errors.New("a lock is held"), false, ""},
+	} {
+		rep, _ := runBreakable(t, "reset:n1-n2@1s", func(g *breakableFake) { g.end, g.lost = test.end, test.lost })
+		failures := strings.Join(rep.Failures, "; ")
+		if _, rest, _ := strings.Cut(failures, "there is no link"); !strings.HasPrefix(rest, "; "+test.want) && rest != test.want {
+			t.Errorf("failures %q, want %q", failures, test.want)
+		}
+		if rep.Pass || len(rep.Lost) > 0 != test.lost {
+			t.Errorf("pass %v, lost %+v", rep.Pass, rep.Lost)
+		}
 	}
 }
 

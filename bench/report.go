@@ -114,6 +114,11 @@ func (r *run) judge(rep *Report, files error) {
 	rep.Pass = len(rep.Failures) == 0
 }
 
+// fail adds why the run has not passed.
+func (r *Report) fail(why string) {
+	r.Failures, r.Pass = append(r.Failures, why), false
+}
+
 func statelessText(generation uint64) string {
 	number := ""
 	if generation != 0 {

@@ -107,12 +107,10 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 		return nil, fmt.Errorf("bench: starting the group: %w", err)
 	}
 	defer func() {
-		switch stopErr := sys.Stop(); {
-		case stopErr == nil:
-		case report == nil:
-			err = errors.Join(err, stopErr)
-		default: // what was found stands all the same
-			report.Notes = append(report.Notes, fmt.Sprintf("stopping the group: %v", stopErr))
+		if report != nil {
+			r.ended(sys, report)
+		} else {
+			err = errors.Join(err, sys.Stop())
 		}
 	}()
 
@@ -144,6 +142,22 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 		r.tidy(ctx, sys, keys, report)
 	}
 	return report, nil
+}
+
+// ended stops the group, and adds to the report what was lost after it was made.
+// What was found stands all the same.
+func (r *run) ended(sys system, report *Report) {
+	lost := r.watch.rest(sys)
+	for _, l := range lost[len(report.Lost):] {
+		report.Lost = append(report.Lost, l)
+		report.fail(l.text())
+	}
+	switch err := sys.Stop(); {
+	case errors.Is(err, errCrashed):
+		report.fail(fmt.Sprintf("stopping the group: %v", err))
+	case err != nil:
+		report.Notes = append(report.Notes, fmt.Sprintf("stopping the group: %v", err))
+	}
 }
 
 // openSessions opens the session of each client, some at a time.
