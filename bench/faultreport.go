@@ -142,8 +142,8 @@ func (f *FaultReport) judge() string {
 }
 
 // failures is why the run fails for its faults: those that cost too much, and those
-// that could not be made.
-func (f *FaultReport) failures() (list []string) {
+// that could not be made, or, unless the run was interrupted, did not happen.
+func (f *FaultReport) failures(interrupted bool) (list []string) {
 	for i := range f.Faults {
 		row := &f.Faults[i]
 		if row.Exceeds {
@@ -153,6 +153,9 @@ func (f *FaultReport) failures() (list []string) {
 			}
 			list = append(list, fmt.Sprintf("%s: %s without a write, %s without a read, of at most %s", what,
 				silent(write), silent(read), shortDuration(time.Duration(f.Limit))))
+		}
+		if row.Seconds < 0 && !interrupted {
+			list = append(list, row.Fault+": it did not happen")
 		}
 		if row.Error != "" {
 			list = append(list, fmt.Sprintf("%s: %s", row.Fault, row.Error))

@@ -53,7 +53,7 @@ func TestFaultTable(t *testing.T) {
 		"cut:n3@8s+2s: no way",
 		"after cut:n2@40s+1s and what overlaps it: 9.00 s without a write, < 50.0 ms without a read, of at most 3.00 s",
 	}
-	if diff := cmp.Diff(want, f.failures()); diff != "" {
+	if diff := cmp.Diff(want, f.failures(true)); diff != "" {
 		t.Errorf("failures (want, got): %s", diff)
 	}
 }

@@ -54,6 +54,7 @@ type injector struct {
 	schedule fault.Schedule
 	stop     context.CancelFunc
 	task     sync.WaitGroup
+	done     chan struct{} // closed when all is mended
 
 	mu    sync.Mutex // guards marks
 	marks []mark     // of the schedule's faults, in its order
@@ -68,7 +69,7 @@ type mark struct {
 }
 
 func newInjector(env Env, c clock, system faulty, s fault.Schedule) *injector {
-	i := &injector{env: env, clock: c, system: system, schedule: s, marks: make([]mark, len(s))}
+	i := &injector{env: env, clock: c, system: system, schedule: s, marks: make([]mark, len(s)), done: make(chan struct{})}
 	for n := range i.marks {
 		i.marks[n].begun, i.marks[n].ended = -1, -1
 	}
@@ -113,6 +114,7 @@ func (i *injector) start(begin, end int64) {
 	ctx, cancel := context.WithCancel(context.Background())
 	i.stop = cancel
 	i.task.Go(func() {
+		defer close(i.done)
 		for _, s := range i.steps() {
 			at := min(begin+int64(s.at), end)
 			if !i.wait(ctx, at) {
@@ -127,6 +129,15 @@ func (i *injector) start(begin, end int64) {
 			}
 		}
 	})
+}
+
+// await waits for the whole schedule, unless a context ends.
+func (i *injector) await(a, b context.Context) {
+	select {
+	case <-i.done:
+	case <-a.Done():
+	case <-b.Done():
+	}
 }
 
 // finish mends whatever stands.

@@ -27,6 +27,7 @@ type breakableFake struct {
 	silent bool
 	deaf   time.Duration // it stays silent after a fault
 	broken error         // what whole returns
+	rate   float64       // of the load
 	end    error         // what Stop returns
 	lost   bool          // n1 is when sessions are closed
 	hangs  int           // the session that gets no answer after the first fault, from 1; 0: none
@@ -130,6 +131,7 @@ func runBreakable(t *testing.T, faults string, spoil func(*breakableFake)) (*Rep
 		if spoil != nil {
 			spoil(g)
 		}
+		cfg.Rate = g.rate
 		out, err := openFiles(&cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -228,7 +230,7 @@ func TestOutageAfterFaultsFails(t *testing.T) {
 	rep, _ := runBreakable(t, "pause:n1@500ms+3s,registry@1s+2s", func(g *breakableFake) { g.deaf = 4 * time.Second })
 	failures := strings.Join(rep.Failures, "; ")
 	if last := rep.Faults.Faults[1]; !last.Exceeds || last.AfterWrite < int64(3*time.Second) ||
-		!strings.HasPrefix(failures, "after registry@1s+2s and what overlaps it: 3.5") {
+		!strings.HasPrefix(failures, "after registry@1s+2s and what overlaps it: 3.") {
 		t.Errorf("failures %q, %+v", failures, rep.Faults.Faults)
 	}
 }
@@ -262,6 +264,26 @@ func TestLateCrashFails(t *testing.T) {
 		if rep.Pass || len(rep.Lost) > 0 != test.lost {
 			t.Errorf("pass %v, lost %+v", rep.Pass, rep.Lost)
 		}
+	}
+}
+
+// A load so slow that its last operation is due long before the end does not keep
+// the last faults from happening.
+func TestSlowLoadHasAllFaults(t *testing.T) {
+	rep, log := runBreakable(t, "pause:n1@9900ms+1s", func(g *breakableFake) { g.rate = 0.5 })
+	if want := []string{"9.9s strike pause:n1@9.9s+1s", "10s mend pause:n1@9.9s+1s"}; !slices.Equal(log, want) {
+		t.Errorf("%q happened, want %q; failures %q", log, want, rep.Failures)
+	}
+}
+
+// A fault that did not happen fails a run that was not interrupted.
+func TestFaultThatDidNotHappenFails(t *testing.T) {
+	f := &FaultReport{Faults: []FaultRow{{Fault: "reset:n1-n2@9s", Seconds: -1}}}
+	if got := f.failures(false); len(got) != 1 || got[0] != "reset:n1-n2@9s: it did not happen" {
+		t.Errorf("failures %q", got)
+	}
+	if got := f.failures(true); len(got) > 0 {
+		t.Errorf("interrupted, and failures %q", got)
 	}
 }
 

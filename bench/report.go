@@ -94,7 +94,7 @@ func (r *run) judge(rep *Report, files error) {
 		rep.Failures = append(rep.Failures, rep.Lost[i].text())
 	}
 	if rep.Faults != nil {
-		rep.Failures = append(rep.Failures, rep.Faults.failures()...)
+		rep.Failures = append(rep.Failures, rep.Faults.failures(rep.Interrupted)...)
 	}
 	rep.Failures = append(rep.Failures, r.failed...)
 	for i := range rep.Checks {

@@ -260,12 +260,13 @@ func (r *run) load(ctx context.Context) error {
 	r.prepared = true
 	late := time.AfterFunc(r.cfg.Warmup+r.cfg.Duration+graceTimeout, tooLate)
 	defer late.Stop()
-	r.underLoad(ctx)
+	r.underLoad(ctx, ops)
 	return nil
 }
 
-// underLoad has the clients do what the Config says, and faults happen.
-func (r *run) underLoad(ctx context.Context) {
+// underLoad has the clients do what the Config says, and faults happen. ops ends
+// when no client can go on.
+func (r *run) underLoad(ctx, ops context.Context) {
 	r.env.notice(loadBegins)
 	begin := r.clock.now()
 	r.watch.begun(begin)
@@ -289,6 +290,9 @@ func (r *run) underLoad(ctx context.Context) {
 			c.closedLoop(c.ctx, ctx, &r.plan)
 		}
 	})
+	if r.injector != nil {
+		r.injector.await(ctx, ops) // with a low rate the clients may be done early
+	}
 	progress.finish()
 	if ctx.Err() != nil {
 		r.interrupted = true
