@@ -163,8 +163,11 @@ func (b *breakable) revive(name string) {
 	b.revivals.Go(func() {
 		for pause := leastRevivalPause; b.ctx.Err() == nil; pause = min(2*pause, mostRevivalPause) {
 			ctx, cancel := context.WithTimeout(b.ctx, childStartTimeout)
-			_, err := b.launch(ctx, s, run)
+			addr, err := b.launch(ctx, s, run)
 			cancel()
+			if err == nil && name != registryName {
+				b.welcome(member{ClientAddr: addr}) // what it delivers from now on counts
+			}
 			b.mu.Lock()
 			s.trouble = err
 			current := s.run == run
