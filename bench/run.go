@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,6 +115,7 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 		}
 	}()
 
+	options.Age = cmp.Or(options.Age, readAge(detection()))
 	r.figures = newFigures()
 	r.checker = check.New(options)
 	r.auditor = newAuditor(r.clock, r.feeds, r.checker, r.figures, r.files)
