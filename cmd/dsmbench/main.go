@@ -79,7 +79,9 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		Long: `Dsmbench starts a registry and a group of nodes, or joins a running group, puts
 it under load, and prints how fast operations were and whether the order that
 the nodes agreed on, and all that clients were told, is as promised: PASS, or
-FAIL and exit status 1. In a running group it uses variables of its own and
+FAIL and exit status 1. A plain read, too, must have all that was acknowledged to
+anybody a lease (the detection time, 2s, unless the group says otherwise) and a
+second before it began. In a running group it uses variables of its own and
 deletes them at the end, unless it is interrupted or --keep says otherwise. A
 flag may be written with one dash or two.
 
