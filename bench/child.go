@@ -2,14 +2,17 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/attack"
 	"github.com/seed-8247e700/dsm/internal/netfault"
 	"github.com/seed-8247e700/dsm/server"
 )
@@ -21,20 +24,29 @@ const ChildCommand = "child"
 // readyPrefix begins the line in which a child tells its address.
 const readyPrefix = "ready "
 
-// childStartTimeout bounds the start of a node or registry.
-const childStartTimeout = 30 * time.Second
+// childStartTimeout bounds the start of a node, which may have much to load, or
+// of a registry.
+const childStartTimeout = 2 * time.Minute
 
 // What a parent writes to the stdin of a child.
 const (
-	commandEnd  = '\n' // the end is near, and what looks alarming is meant to be
-	commandFull = 'f'  // writes to files are to fail, as on a full disk
-	commandRoom = 'r'  // no more
+	commandEnd     = '\n' // the end is near, and what looks alarming is meant to be
+	commandFull    = 'f'  // writes to files are to fail, as on a full disk
+	commandRoom    = 'r'  // no more
+	commandCollect = 'c'  // garbage is to be collected: collectedLine says that it was
+	commandTell    = 't'  // an attack is to tell its figures, in a line of JSON
 )
+
+// collectedLine is a child's answer to commandCollect.
+const collectedLine = "collected\n"
+
+// attackChild is the argument for an attack.
+const attackChild = "attack"
 
 // listenerFile is the descriptor of the listener that a child is given.
 const listenerFile = 3
 
-// service is a node or a registry.
+// service is a node, a registry or an attack.
 type service interface {
 	Addr() string
 	Close() error
@@ -46,9 +58,10 @@ type service interface {
 // delivery) or a node ("node", id, address of the registry). With faults a registry
 // is told the address to listen at and a directory as well, and a node a directory,
 // the address of the proxy to dial through, and, as descriptor 3, its listener. It
+// An attack ("attack", and its attack.Config in JSON) gets out of the others' way. Each
 // tells its address on stdout and ends, cleanly, when stdin does, which is when its
-// parent ends, however that happens. An interrupt from the keyboard is left to the
-// parent.
+// parent ends, however that happens; until then it obeys the commands there. An
+// interrupt from the keyboard is left to the parent.
 func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	signal.Ignore(os.Interrupt)
 	ctx, cancel := context.WithTimeout(context.Background(), childStartTimeout)
@@ -63,7 +76,7 @@ func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		return errors.Join(err, s.Close())
 	}
 	parent := make(chan error, 1)
-	go func() { parent <- obey(stdin, log) }()
+	go func() { parent <- obey(stdin, stdout, log, s) }()
 	select {
 	case err = <-parent:
 		return errors.Join(err, s.Close())
@@ -93,13 +106,19 @@ func startService(ctx context.Context, args []string, log *logSwitch) (service, 
 			ID: args[1], Registry: args[2], Listener: listener, DataDir: args[3],
 			Dial: netfault.Through(args[4], args[1]), Logger: log.logger,
 		})
+	case len(args) == 2 && args[0] == attackChild:
+		var cfg attack.Config
+		if err := errors.Join(json.Unmarshal([]byte(args[1]), &cfg), beNice()); err != nil {
+			return nil, err
+		}
+		return attack.Start(ctx, cfg)
 	default:
 		return nil, fmt.Errorf("%w: %s %q is for dsmbench itself", ErrConfig, ChildCommand, args)
 	}
 }
 
 // obey does what the parent says until stdin ends.
-func obey(stdin io.Reader, log *logSwitch) error {
+func obey(stdin io.Reader, stdout io.Writer, log *logSwitch, s service) error {
 	for command := make([]byte, 1); ; {
 		_, err := io.ReadFull(stdin, command)
 		if errors.Is(err, io.EOF) {
@@ -110,6 +129,11 @@ func obey(stdin io.Reader, log *logSwitch) error {
 			switch command[0] {
 			case commandFull, commandRoom:
 				err = limitFiles(command[0] == commandFull)
+			case commandCollect:
+				runtime.GC()
+				_, err = io.WriteString(stdout, collectedLine)
+			case commandTell:
+				err = tell(stdout, s)
 			default:
 				log.off()
 			}
@@ -118,4 +142,13 @@ func obey(stdin io.Reader, log *logSwitch) error {
 			return err
 		}
 	}
+}
+
+// tell writes the figures of an attack.
+func tell(stdout io.Writer, s service) error {
+	a, ok := s.(*attack.Attack)
+	if !ok {
+		return fmt.Errorf("%w: a %T has no figures", ErrConfig, s)
+	}
+	return json.NewEncoder(stdout).Encode(a.Figures())
 }

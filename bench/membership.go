@@ -53,7 +53,7 @@ func (m *membership) members(ctx context.Context) ([]member, error) {
 	m.mu.Unlock()
 	var errs []error
 	for _, addr := range addrs {
-		status, err := statusAt(ctx, addr)
+		status, err := servingAt(ctx, addr)
 		if err == nil {
 			err = m.same(status.Generation)
 		}
@@ -129,8 +129,8 @@ func (m *membership) detectionTime() (d time.Duration, known bool) {
 	return m.detection, m.detection > 0
 }
 
-// statusAt asks a node that serves.
-func statusAt(ctx context.Context, addr string) (status groupStatus, err error) {
+// servingAt asks a node that serves.
+func servingAt(ctx context.Context, addr string) (status groupStatus, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	conn, err := client.Dial(ctx, addr, client.Options{})

@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-8247e700/dsm/bench/attack"
 )
 
 // exitTimeout is how long a process may take to end cleanly before it is
@@ -24,7 +27,7 @@ type process struct {
 	name   string
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	stdout io.Reader
+	stdout *bufio.Reader
 	wait   func() error  // until it ends
 	gone   chan struct{} // closed then, once it was ready
 	addr   string        // where it serves; guarded by processes.mu
@@ -60,7 +63,7 @@ func startCommand(name string, cmd *exec.Cmd) (*process, error) {
 		return nil, errors.Join(err, stdin.Close(), stdout.Close())
 	}
 	return &process{
-		name: name, cmd: cmd, stdin: stdin, stdout: stdout,
+		name: name, cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout),
 		wait: sync.OnceValue(cmd.Wait), gone: make(chan struct{}),
 	}, nil
 }
@@ -73,7 +76,7 @@ func (p *process) awaitReady(ctx context.Context) (addr string, err error) {
 	}
 	got := make(chan answer, 1)
 	go func() {
-		line, err := bufio.NewReader(p.stdout).ReadString('\n')
+		line, err := p.stdout.ReadString('\n')
 		got <- answer{line, err}
 	}()
 	select {
@@ -140,6 +143,32 @@ func (p *process) command(c byte) error {
 		return err
 	}
 	return nil
+}
+
+// ask has a child do something, and returns the line that it answers.
+func (p *process) ask(c byte) (string, error) {
+	if err := p.command(c); err != nil {
+		return "", err
+	}
+	return p.stdout.ReadString('\n')
+}
+
+// collect has the process collect its garbage, and waits until it has.
+func (p *process) collect() error {
+	line, err := p.ask(commandCollect)
+	if err == nil && line != collectedLine {
+		err = fmt.Errorf("it was to collect its garbage, and said %q", line)
+	}
+	return err
+}
+
+// figures asks an attack for its figures.
+func (p *process) figures() (f attack.Figures, err error) {
+	line, err := p.ask(commandTell)
+	if err != nil {
+		return f, err
+	}
+	return f, json.Unmarshal([]byte(line), &f)
 }
 
 // announceEnd tells the process that the end is near. One that is gone already

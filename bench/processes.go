@@ -35,18 +35,9 @@ func startProcesses(ctx context.Context, cfg *Config, env Env, s *feeds) (system
 }
 
 func (p *processes) start(ctx context.Context, cfg *Config, env Env, s *feeds) (origin uint64, err error) {
-	registry, err := p.run(ctx, env, registryName, "registry", cfg.Delivery)
+	_, addrs, err := p.startMembers(ctx, env, cfg.Delivery, cfg.Nodes)
 	if err != nil {
 		return 0, err
-	}
-	var addrs []string
-	for i := range cfg.Nodes {
-		name := nodeName(i)
-		addr, err := p.run(ctx, env, name, "node", name, registry)
-		if err != nil {
-			return 0, err
-		}
-		addrs = append(addrs, addr)
 	}
 	if p.follower, origin, err = follow(ctx, addrs, s, env, p.losses, p.serves); err != nil {
 		return 0, err
@@ -54,6 +45,26 @@ func (p *processes) start(ctx context.Context, cfg *Config, env Env, s *feeds) (
 	p.handles, err = openNodeHandles(addrs, cfg.Conns)
 	return origin, err
 }
+
+// startMembers starts a registry and nodes, and returns their addresses.
+func (p *processes) startMembers(ctx context.Context, env Env, delivery string, nodes int) (registry string, addrs []string, err error) {
+	registry, err = p.run(ctx, env, registryName, "registry", delivery)
+	if err != nil {
+		return "", nil, err
+	}
+	for i := range nodes {
+		name := nodeName(i)
+		addr, err := p.run(ctx, env, name, "node", name, registry)
+		if err != nil {
+			return "", nil, err
+		}
+		addrs = append(addrs, addr)
+	}
+	return registry, addrs, nil
+}
+
+// member is the process of the i-th node, from 0.
+func (p *processes) member(i int) *process { return p.children[1+i] }
 
 // run starts a process and returns its address.
 func (p *processes) run(ctx context.Context, env Env, name string, args ...string) (string, error) {

@@ -47,6 +47,14 @@ type Env struct {
 	Progress bool
 }
 
+// orNowhere is e with its default.
+func (e Env) orNowhere() Env {
+	if e.Notices == nil {
+		e.Notices = io.Discard
+	}
+	return e
+}
+
 // notice tells people what goes on. That they cannot be told stops nothing.
 func (e Env) notice(format string, args ...any) {
 	_, _ = fmt.Fprintf(e.Notices, "dsmbench: "+format+"\n", args...)
@@ -59,9 +67,7 @@ func Run(ctx context.Context, cfg Config, env Env) (*Report, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if env.Notices == nil {
-		env.Notices = io.Discard
-	}
+	env = env.orNowhere()
 	out, err := openFiles(&cfg)
 	if err != nil {
 		return nil, err

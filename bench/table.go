@@ -64,6 +64,18 @@ func (s *sink) printf(format string, args ...any) {
 	}
 }
 
+// verdict tells all that failed, and whether anything did.
+func (s *sink) verdict(failures []string) {
+	for _, failure := range failures {
+		s.printf("failed: %s\n", failure)
+	}
+	if len(failures) == 0 {
+		s.printf("PASS\n")
+	} else {
+		s.printf("FAIL\n")
+	}
+}
+
 // grid is the content of a table.
 type grid struct {
 	header []string

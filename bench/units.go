@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -43,3 +44,6 @@ func grouped(n int64) string {
 	}
 	return string(out)
 }
+
+// mebibytes is n bytes for people.
+func mebibytes(n uint64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

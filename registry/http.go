@@ -5,12 +5,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
 	"connectrpc.com/connect"
-	"golang.org/x/net/netutil"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/seed-8247e700/dsm/registry/registrypb"
@@ -21,13 +19,10 @@ import (
 const (
 	maxRequestBytes = 256 << 10 // a heartbeat of a full group has about 8 KiB
 	maxHeaderBytes  = 16 << 10
-	maxConnections  = 4096
 	headerTimeout   = 5 * time.Second
 	bodyTimeout     = 5 * time.Second
 	idleTimeout     = 2 * time.Minute
 )
-
-func newLimitListener(l net.Listener) net.Listener { return netutil.LimitListener(l, maxConnections) }
 
 func (r *Registry) newServer() *http.Server {
 	mux := http.NewServeMux()
@@ -39,7 +34,8 @@ func (r *Registry) newServer() *http.Server {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler:           mux,
+		Handler:           attended(mux),
+		ConnContext:       withGuest,
 		Protocols:         protocols,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,

@@ -171,7 +171,7 @@ func (r *Registry) Close() error {
 // serve answers requests until Close.
 func (r *Registry) serve() {
 	defer close(r.done)
-	r.err = r.server.Serve(newLimitListener(r.listener))
+	r.err = r.server.Serve(newGuestListener(r.listener))
 	if errors.Is(r.err, http.ErrServerClosed) {
 		r.err = ErrClosed
 		return

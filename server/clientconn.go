@@ -13,11 +13,6 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// maxUnread bounds the replies that wait for a client that does not read. A
-// client has at most MaxInFlight requests under way, so only large values get
-// near it.
-const maxUnread = 256 << 20
-
 // clientConn serves one client connection. One goroutine reads its requests and
 // answers reads in place; replies to writes come from the protocol loop.
 type clientConn struct {
@@ -26,6 +21,13 @@ type clientConn struct {
 	frames   *wire.FrameReader
 	inFlight atomic.Int64
 	touched  bool // belongs to the owner of the replica's turn
+
+	streaming atomic.Bool // stream is set
+	asks      func()      // called at the first request, and nil from then on
+	limited   bool        // the reader's: the connection's read deadline is set
+
+	underWay atomic.Int64  // what the client's writes that are not answered cost, see chargeOf
+	room     chan struct{} // full when underWay may have become less
 
 	// Requests of this burst that the protocol loop has to see.
 	writes []clientWrite
@@ -41,21 +43,27 @@ type clientWrite struct {
 	raw []byte // in the reader's buffer, until the next read
 }
 
-func newClientConn(r *replica, conn net.Conn) *clientConn {
+// newClientConn returns what serves conn. asks is called once it has a request.
+func newClientConn(r *replica, conn net.Conn, asks func()) *clientConn {
 	limit := r.cfg.MaxValueBytes + maxKeyBytes + wire.RequestOverheadBytes
-	return &clientConn{
-		r:      r,
-		conn:   conn,
-		frames: wire.NewFrameReader(conn, uint32(limit)),
-		out:    nbio.NewWriter(conn, maxUnread),
+	c := &clientConn{
+		r:    r,
+		conn: conn,
+		asks: asks,
+		room: make(chan struct{}, 1),
+		out: nbio.NewWriter(conn, nbio.Limits{
+			MaxBuffered: r.cfg.MaxUnreadBytes, Patience: readerPatience, Shared: &r.unread,
+		}),
 	}
+	c.frames = wire.NewFrameReader(c, uint32(limit))
+	return c
 }
 
 // serve reads requests until the connection breaks.
 func (c *clientConn) serve() {
 	err := c.readRequests()
 	if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-		c.r.log.Debug("client connection ends", "remote", c.conn.RemoteAddr().String(), "err", err)
+		c.r.log.Debug("client connection ends", "remote", c.conn.RemoteAddr(), "err", err)
 	}
 	c.close()
 }
@@ -65,6 +73,10 @@ func (c *clientConn) readRequests() error {
 		kind, body, err := c.frames.Next()
 		if err != nil {
 			return err
+		}
+		if c.asks != nil {
+			c.asks()
+			c.asks = nil
 		}
 		if kind != wire.FrameRequest {
 			return fmt.Errorf("%w: frame of kind %d from a client", wire.ErrMalformed, kind)
@@ -181,35 +193,4 @@ func (c *clientConn) post(id uint64, fn func()) {
 	if !c.r.post(fn) {
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable})
 	}
-}
-
-// submitWrites hands the burst's writes to the protocol loop at once, so that
-// they go into one message.
-func (c *clientConn) submitWrites() {
-	if len(c.writes) == 0 {
-		return
-	}
-	r := c.r
-	taken := 0
-	for taken < len(c.writes) {
-		r.mu.Lock()
-		if !r.admitLocked() {
-			r.mu.Unlock()
-			break
-		}
-		for taken < len(c.writes) && r.admitted <= r.limit {
-			w := &c.writes[taken]
-			r.admitted += len(w.raw)
-			r.in.addCommand(w.raw, waiter{conn: c, id: w.id})
-			taken++
-		}
-		if r.enterLocked() {
-			r.turns()
-		}
-	}
-	for _, w := range c.writes[taken:] {
-		c.reply(&wire.Reply{ID: w.id, Status: wire.StatusUnavailable})
-	}
-	clear(c.writes)
-	c.writes = c.writes[:0]
 }

@@ -8,33 +8,74 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// slowReader is how many bytes of replies may wait for a client before it is not
-// read from any more, and slowPause how often it is looked at then.
-// Replies of more than flushBytes do not wait for others to go with.
+// Bounds on what may wait for clients that do not read.
 const (
-	slowReader = 16 << 20
-	slowPause  = 2 * time.Millisecond
+	// slowReader is how many bytes of replies may wait for a client before it is
+	// not read from any more. Those to requests that were taken before may add to
+	// them.
+	slowReader = 1 << 20
+
+	// readerPatience is how long a client may take for the next 64 KiB of what it
+	// is behind. One that takes longer is cut off: its memory is worth more to
+	// others, and if it lives it comes back.
+	readerPatience = 30 * time.Second
+
+	// flushBytes is how many bytes of replies do not wait for others to go with.
 	flushBytes = 256 << 10
 )
 
 // awaitReader waits while the client is far behind in reading replies.
 func (c *clientConn) awaitReader() error {
-	for c.out.Buffered() > slowReader {
-		c.flushReplies() // which notices that the connection is broken
-		c.mu.Lock()
-		err := c.err
-		c.mu.Unlock()
-		if err != nil {
-			return err
-		}
-		<-time.After(slowPause)
+	if c.streaming.Load() {
+		return c.awaitStream()
 	}
-	return nil
+	if c.out.Buffered() <= slowReader {
+		return nil
+	}
+	c.flushReplies()
+	return c.out.AwaitBelow(slowReader)
+}
+
+// awaitStream waits while a client that reads the deliveries, and asks for things
+// beside, is far behind with both.
+func (c *clientConn) awaitStream() error {
+	c.mu.Lock()
+	stream := c.stream
+	c.mu.Unlock()
+	return stream.awaitBelow(slowReader)
+}
+
+// cutUnread cuts off the client that is furthest behind in reading replies if all
+// clients together are too far behind.
+func (r *replica) cutUnread() {
+	if r.unread.Load() <= int64(r.cfg.MaxUnreadBytes) || !r.cutting.TryLock() {
+		return
+	}
+	defer r.cutting.Unlock()
+	for r.unread.Load() > int64(r.cfg.MaxUnreadBytes) {
+		var slowest *clientConn
+		most := 0
+		for _, c := range r.clients.all(false) {
+			if n := c.out.Buffered(); n > most {
+				slowest, most = c, n
+			}
+		}
+		if slowest == nil {
+			return
+		}
+		slowest.out.Drop()
+		r.log.Debug("a client that does not read is cut off", "remote", slowest.conn.RemoteAddr(), "bytes", most)
+	}
 }
 
 // reply queues a reply for the next flush.
 func (c *clientConn) reply(reply *wire.Reply) {
 	c.inFlight.Add(-1)
+	c.keepReply(reply)
+	c.r.cutUnread()
+}
+
+func (c *clientConn) keepReply(reply *wire.Reply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -63,13 +104,13 @@ func (c *clientConn) flush() {
 // flushReplies writes the replies queued, as far as the socket takes them.
 func (c *clientConn) flushReplies() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil || c.stream != nil {
-		return
+	if c.err == nil && c.stream == nil {
+		if err := c.out.Flush(); err != nil {
+			c.failLocked(err)
+		}
 	}
-	if err := c.out.Flush(); err != nil {
-		c.failLocked(err)
-	}
+	c.mu.Unlock()
+	c.r.cutUnread()
 }
 
 // goAway tells the client that no new requests are welcome here.
@@ -99,6 +140,13 @@ func (c *clientConn) failLocked(err error) {
 	if err := c.conn.SetDeadline(time.Unix(1, 0)); err != nil {
 		c.r.log.Debug("client connection ends", "err", err)
 	}
+}
+
+// hasEnded tells whether the connection was given up or closed.
+func (c *clientConn) hasEnded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err != nil
 }
 
 // streamGrace is how long a reader of the deliveries has to take the last ones.

@@ -75,7 +75,9 @@ type Config struct {
 	// node with another one cannot join, and Start fails with ErrConfig. Default 1 MiB, at most 16 MiB.
 	MaxValueBytes int
 
-	// MaxConns bounds client connections; others are refused. Default 16384.
+	// MaxConns bounds client connections. Beyond it a new one takes the place of
+	// the oldest on which nothing was asked yet, and is refused if there is none.
+	// Default 16384, or what the system allows in open files, less 512.
 	MaxConns int
 
 	// MaxInFlight bounds the requests in flight on a client connection. Default
@@ -87,10 +89,15 @@ type Config struct {
 	// Default 64 MiB.
 	MaxAdmittedBytes int
 
-	// MaxLagBytes bounds what waits for the readers of the node's deliveries,
-	// joiners among them, all together. Beyond it the one that is furthest behind
-	// is cut off. Default 256 MiB.
+	// MaxLagBytes bounds what waits for the clients that read the node's
+	// deliveries, all together, and as much again may wait for joiners. Beyond it
+	// the one that is furthest behind is cut off. Default 256 MiB.
 	MaxLagBytes int
+
+	// MaxUnreadBytes bounds the replies that wait for clients which do not read
+	// them, all together. Beyond it the one that is furthest behind is cut off.
+	// Default 256 MiB.
+	MaxUnreadBytes int
 
 	// LeaveTimeout bounds how long Close waits for a clean leave. Default 5 s.
 	LeaveTimeout time.Duration
@@ -127,6 +134,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxInFlight, 16384)
 	setDefault(&c.MaxAdmittedBytes, 64<<20)
 	setDefault(&c.MaxLagBytes, 256<<20)
+	setDefault(&c.MaxUnreadBytes, 256<<20)
 	setDefault(&c.LeaveTimeout, 5*time.Second)
 	setDefault(&c.Window, 2)
 	setDefault(&c.MaxBatchBytes, 1<<20)
@@ -171,6 +179,7 @@ func (c *Config) validate() error {
 		{"MaxInFlight", c.MaxInFlight, 1, 1 << 20},
 		{"MaxAdmittedBytes", c.MaxAdmittedBytes, 1, math.MaxInt / 4},
 		{"MaxLagBytes", c.MaxLagBytes, 1, math.MaxInt / 4},
+		{"MaxUnreadBytes", c.MaxUnreadBytes, 1, math.MaxInt / 4},
 		{"Window", c.Window, 1, 64},
 		{"MaxBatchBytes", c.MaxBatchBytes, 1, 16 << 20},
 	}

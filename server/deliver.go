@@ -65,6 +65,7 @@ func (r *replica) answer(w waiter, result wire.Result) {
 			ID: w.id, Status: result.Status, Position: result.Position,
 			Version: result.Version, Number: result.Number,
 		})
+		w.conn.answered(w.charge)
 		r.touch(w.conn)
 	}
 }

@@ -20,13 +20,15 @@ const (
 	frameHeadlen = 5
 )
 
-// snapshotChunkBytes is the size of a snapshot's frames, unless one value is
-// larger.
-const snapshotChunkBytes = 256 << 10
+// snapshotChunkBytes is the size of a snapshot's frames, unless one value is larger.
+// The buffer of a frame reader keeps room for as much.
+const snapshotChunkBytes = 256<<10 - frameHeadlen
 
 var errAnotherView = errors.New("server: the joiner is a member now")
 
-// donate sends a joiner the state and then the deliveries as they happen.
+// donate sends a joiner the state, and the deliveries from then on as they happen.
+// Those that come while the state is on its way go between its chunks: the joiner
+// keeps them, not the donor, which clients wait for.
 func (r *replica) donate(conn net.Conn, joiner uint64) error {
 	f := newFeed(conn)
 	f.joiner = joiner
@@ -40,7 +42,7 @@ func (r *replica) donate(conn net.Conn, joiner uint64) error {
 		return errors.New("server: serves no joiners now")
 	}
 	defer f.close(net.ErrClosed)
-	err := sendSnapshot(f, snap)
+	err := r.sendSnapshot(f, snap)
 	snap.Close()
 	if err != nil {
 		return err
@@ -55,27 +57,57 @@ func (r *replica) donate(conn net.Conn, joiner uint64) error {
 	return f.pump()
 }
 
-// sendSnapshot sends the state, unless the deliveries pile up behind it.
-func sendSnapshot(f *feed, snap *store.Snapshot) error {
+// sendSnapshot sends the state in chunks, with the deliveries between them, and
+// with a pause after each chunk as long as the group has other work.
+func (r *replica) sendSnapshot(f *feed, snap *store.Snapshot) error {
 	var b []byte
+	sent := 0
 	for more := true; more; {
-		if f.hasEnded() {
-			return errLagged
-		}
+		began, before := time.Now(), r.state.Load().Applied()
 		b = beginFrame(b[:0], frameChunk)
 		var err error
 		if b, more, err = snap.Next(b, snapshotChunkBytes); err != nil {
 			return fmt.Errorf("server: snapshot: %w", err)
 		}
-		if err := f.conn.SetWriteDeadline(time.Now().Add(donorPatience)); err != nil {
+		if err := f.conn.SetWriteDeadline(began.Add(donorPatience)); err != nil {
 			return err
 		}
 		if _, err := f.conn.Write(endFrame(b, 0)); err != nil {
 			return err
 		}
+		sent += len(b)
+		took := time.Since(began)
+		if err := f.write(false); err != nil {
+			return err
+		}
+		if more && r.state.Load().Applied() != before {
+			select {
+			case <-time.After(donorPause(took, sent, f.written)):
+			case <-r.ended:
+			}
+		}
 	}
 	return nil
 }
+
+// donorPause is how long a donor that others work beside rests after a chunk that
+// took it some time, when it has sent so many bytes of the state and so many that
+// were delivered since. The state is in no hurry, and the members' clients are:
+// encoding it here and decoding it there take the processors that they need. But
+// it must come, and twice as fast as it changes, since the joiner keeps the changes.
+func donorPause(took time.Duration, sent, delivered int) time.Duration {
+	if delivered > sent/2 {
+		return 0
+	}
+	return min(donorRest*took, mostDonorPause)
+}
+
+// A donor rests donorRest times as long as it works, but for no longer than
+// mostDonorPause, so that it sends 64 MiB/s if it can.
+const (
+	donorRest      = 3
+	mostDonorPause = (256 << 10) * time.Second / (64 << 20)
+)
 
 // beginFrame appends the head of a frame, whose length endFrame fills in.
 func beginFrame(dst []byte, kind byte) []byte {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -14,12 +15,14 @@ import (
 // goroutine writes. When all readers of the node together are too far behind,
 // the one that is furthest is cut off: see replica.publishFeeds.
 type feed struct {
-	conn   net.Conn
-	joiner uint64 // incarnation of the joiner it is for, 0: a client's
+	conn    net.Conn
+	joiner  uint64 // incarnation of the joiner it is for, 0: a client's
+	written int    // bytes; the writer's own
 
 	mu     sync.Mutex // guards what follows
 	more   sync.Cond  // something was published, or the feed closed
-	buf    []byte     // added, and not taken by the writer
+	less   sync.Cond  // something was taken or written, or the feed closed
+	queue  nbio.Queue // added, and not taken by the writer
 	inHand int        // bytes that the writer has taken, and not written
 	lagged bool
 	err    error
@@ -37,7 +40,7 @@ const (
 
 func newFeed(conn net.Conn) *feed {
 	f := &feed{conn: conn}
-	f.more.L = &f.mu
+	f.more.L, f.less.L = &f.mu, &f.mu
 	return f
 }
 
@@ -52,17 +55,18 @@ func (f *feed) addFrame(appendTo func([]byte) []byte) {
 	if f.err != nil || f.lagged {
 		return
 	}
-	f.buf = appendTo(f.buf)
+	f.queue.Extend(appendTo)
 }
 
 // cut ends the feed of a reader that is too far behind.
 func (f *feed) cut() {
 	f.mu.Lock()
 	f.lagged = true
-	f.buf = nil
+	f.queue.Clear()
 	f.deadlineErr = f.conn.SetWriteDeadline(time.Now().Add(lagGrace))
 	f.mu.Unlock()
 	f.more.Broadcast()
+	f.less.Broadcast()
 }
 
 // publish wakes the writer.
@@ -78,54 +82,68 @@ func (f *feed) close(err error) {
 	}
 	f.mu.Unlock()
 	f.more.Broadcast()
+	f.less.Broadcast()
 }
 
 // standing tells whether the feed has ended, and the bytes that it holds.
 func (f *feed) standing() (ended bool, behind int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.err != nil || f.lagged, len(f.buf) + f.inHand
+	return f.err != nil || f.lagged, f.queue.Len() + f.inHand
 }
 
-func (f *feed) hasEnded() bool {
-	ended, _ := f.standing()
-	return ended
+// awaitBelow waits until the feed holds no more than some bytes, or has ended,
+// and returns why it has.
+func (f *feed) awaitBelow(bytes int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.err == nil && !f.lagged && f.queue.Len()+f.inHand > bytes {
+		f.less.Wait()
+	}
+	if f.lagged {
+		return errLagged
+	}
+	return f.err
 }
 
-// take waits for what was added since, and returns it. spare is reused.
-func (f *feed) take(spare []byte) ([]byte, error) {
+// take returns a part of what was added, nil when nothing is left and wait is not
+// set. spare is reused.
+func (f *feed) take(spare []byte, wait bool) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.inHand = 0
-	for len(f.buf) == 0 && f.err == nil && !f.lagged {
+	f.queue.Recycle(spare)
+	f.less.Broadcast()
+	for wait && f.queue.Len() == 0 && f.err == nil && !f.lagged {
 		f.more.Wait()
 	}
 	if f.lagged {
 		return nil, errors.Join(errLagged, f.deadlineErr)
 	}
-	if len(f.buf) == 0 {
+	b := f.queue.Pop()
+	if b == nil {
 		return nil, f.err
 	}
-	b := f.buf
 	f.inHand = len(b)
-	if cap(spare) > 4<<20 {
-		spare = nil
-	}
-	f.buf = spare[:0]
 	return b, nil
 }
 
 // pump writes the feed to its connection until it ends, and returns why it did.
-func (f *feed) pump() error {
+func (f *feed) pump() error { return f.write(true) }
+
+// write writes what was added, and with wait set also what will be, until the
+// feed ends.
+func (f *feed) write(wait bool) error {
 	var b []byte
 	for {
 		var err error
-		if b, err = f.take(b); err != nil {
+		if b, err = f.take(b, wait); err != nil || b == nil {
 			return err
 		}
 		if _, err := f.conn.Write(b); err != nil {
 			f.close(err)
 			return err
 		}
+		f.written += len(b)
 	}
 }

@@ -66,9 +66,10 @@ func (in *inbox) addCommand(raw []byte, w waiter) {
 // or a function, which is called from the protocol loop and must not block.
 // The zero waiter is nobody.
 type waiter struct {
-	conn *clientConn
-	id   uint64
-	call func(wire.Result)
+	conn   *clientConn
+	id     uint64
+	charge int64 // of the connection, until it is answered
+	call   func(wire.Result)
 }
 
 // waiters is a FIFO of those whose commands are under way, in the order of

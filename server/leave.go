@@ -57,10 +57,13 @@ func (r *replica) over() bool {
 // It forgets that when it is restarted, and when others have gone meanwhile.
 const leaveAgain = 200 * time.Millisecond
 
+// leaves is what clients of a node that leaves are told.
+func (r *replica) leaves() string { return "node " + r.self.ID + " is leaving" }
+
 // leave returns once the replica has ended, or with the reason why it goes on.
 func (r *replica) leave(ctx context.Context, client registryClient, force bool) error {
 	for _, c := range r.clients.all(false) {
-		c.goAway("node " + r.self.ID + " is leaving")
+		c.goAway(r.leaves())
 	}
 	if err := r.finishWrites(ctx); err != nil {
 		return fmt.Errorf("server: leaving: %w", err)

@@ -175,10 +175,12 @@ func TestOversizedWrites(t *testing.T) {
 func TestTooManyConnections(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
 	g.start("n1", func(c *Config) { c.MaxConns = 2 })
-	one := g.dial("n1")
-	g.dial("n1")
-	r := g.nodes["n1"].current.Load()
-	eventually(t, "two clients", func() bool { return r.clients.len() == 2 })
+	one, two := g.dial("n1"), g.dial("n1")
+	for _, conn := range []wire.Conn{one, two} {
+		if err := conn.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	_, err := driverside.Dial(t.Context(), g.nodes["n1"].Addr(), driverside.Options{})
 	var refused *driverside.RefusedError
 	if !errors.As(err, &refused) || refused.Status != wire.StatusUnavailable || !strings.Contains(refused.Message, "2 client connections") {

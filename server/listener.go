@@ -25,7 +25,9 @@ func (n *Node) accept() {
 		}
 		if err != nil {
 			// Out of descriptors, most likely: give those in use time to end.
-			n.log.Error("cannot accept connections", "err", err)
+			if left, ok := n.acceptTrouble.Open(time.Now()); ok {
+				n.log.Error("cannot accept connections", "err", err, "left_out", left)
+			}
 			select {
 			case <-time.After(100 * time.Millisecond):
 				continue
@@ -39,11 +41,11 @@ func (n *Node) accept() {
 
 // greet reads what a connection is for and serves it.
 func (n *Node) greet(conn net.Conn) {
-	if !n.conns.add(conn) {
+	if !n.conns.Add(conn) {
 		n.drop(conn, nil)
 		return
 	}
-	defer n.conns.remove(conn)
+	defer n.conns.Remove(conn)
 	if err := conn.SetDeadline(time.Now().Add(helloTimeout)); err != nil {
 		n.drop(conn, err)
 		return
@@ -55,11 +57,11 @@ func (n *Node) greet(conn net.Conn) {
 	}
 	r := n.current.Load()
 	if hello.Role == wire.RolePeer && r != nil {
-		if err := conn.SetDeadline(time.Time{}); err != nil {
+		if err := n.settle(conn, n.conns.Busy); err != nil {
 			n.drop(conn, err)
 			return
 		}
-		n.conns.remove(conn) // it is the link's from here on
+		n.conns.Remove(conn) // it is the link's from here on
 		r.net.Accept(conn, hello)
 		return
 	}
@@ -73,23 +75,46 @@ func (n *Node) greet(conn net.Conn) {
 		n.drop(conn, err)
 		return
 	}
-	if err := conn.SetDeadline(time.Time{}); err != nil {
+	n.serve(r, conn, &hello)
+}
+
+// serve serves a connection that is welcome.
+func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello) {
+	stands := n.conns.Idle // until the client asks for something
+	if hello.Role == wire.RoleObserve {
+		stands = n.conns.Busy
+	}
+	if err := n.settle(conn, stands); err != nil {
 		n.drop(conn, err)
 		return
 	}
-	switch hello.Role {
-	case wire.RoleClient:
+	if hello.Role == wire.RoleClient {
 		n.serveClient(r, conn)
-	case wire.RoleObserve:
-		joiner, _ := binary.Uvarint(hello.Extra)
-		err := r.donate(conn, joiner)
-		level := slog.LevelInfo
-		if errors.Is(err, errAnotherView) {
-			level = slog.LevelDebug // as it should
-		}
-		n.log.Log(context.Background(), level, "a joiner's stream ends", "joiner", joiner, "err", err)
-		n.drop(conn, nil)
+		return
 	}
+	joiner, _ := binary.Uvarint(hello.Extra)
+	err := r.donate(conn, joiner)
+	level := slog.LevelInfo
+	if errors.Is(err, errAnotherView) {
+		level = slog.LevelDebug // as it should
+	}
+	n.log.Log(context.Background(), level, "a joiner's stream ends", "joiner", joiner, "err", err)
+	n.drop(conn, nil)
+}
+
+// settle gives a connection that has said what it is for its place among the
+// others, and the time that it wants. Only from here on is the other side asked
+// whether it lives: what makes no sense is not worth the calls.
+func (n *Node) settle(conn net.Conn, stands func(net.Conn) bool) error {
+	if !stands(conn) {
+		return net.ErrClosed // another needed its place
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		if err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true}); err != nil {
+			return err
+		}
+	}
+	return conn.SetDeadline(time.Time{})
 }
 
 // judge decides whether a client or a joiner is welcome.
@@ -109,8 +134,10 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 		return refuse(wire.StatusUnavailable, "node %s is cut off from its group or waits for a new view, and serves nobody meanwhile: try another node, or again", n.cfg.ID)
 	case r.leaving.Load():
 		return refuse(wire.StatusUnavailable, "node %s is leaving its group: try another node", n.cfg.ID)
-	case hello.Role == wire.RoleClient && r.clients.len() >= n.cfg.MaxConns:
-		return refuse(wire.StatusUnavailable, "node %s has %d client connections, which is its limit: try another node", n.cfg.ID, n.cfg.MaxConns)
+	case hello.Role == wire.RoleObserve && hello.Group == 0:
+		return refuse(wire.StatusBadRequest, "a joiner names its group")
+	case hello.Role == wire.RoleClient && r.clients.len() >= n.maxClients && !n.conns.DropIdle():
+		return refuse(wire.StatusUnavailable, "node %s has %d client connections, which is its limit: try another node", n.cfg.ID, n.maxClients)
 	case hello.Group != 0 && (hello.Group != r.group || hello.Generation != r.generation):
 		return refuse(wire.StatusGeneration, "node %s is of group %d generation %d, not of group %d generation %d", n.cfg.ID, r.group, r.generation, hello.Group, hello.Generation)
 	}
@@ -125,8 +152,12 @@ func (n *Node) info(r *replica) wire.Info {
 }
 
 func (n *Node) serveClient(r *replica, conn net.Conn) {
-	c := newClientConn(r, conn)
-	if !r.clients.add(c) {
+	c := newClientConn(r, conn, func() { n.conns.Busy(conn) })
+	added := r.clients.add(c)
+	if !added || r.leaving.Load() {
+		c.goAway(r.leaves()) // it was greeted too late to be told with the others
+	}
+	if !added {
 		c.close()
 		return
 	}
@@ -137,7 +168,7 @@ func (n *Node) serveClient(r *replica, conn net.Conn) {
 // drop closes a connection that came to nothing.
 func (n *Node) drop(conn net.Conn, err error) {
 	if err != nil {
-		n.log.Debug("connection dropped", "remote", conn.RemoteAddr().String(), "err", err)
+		n.log.Debug("connection dropped", "remote", conn.RemoteAddr(), "err", err)
 	}
 	if err := conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		n.log.Debug("closing a connection", "err", err)
@@ -149,42 +180,15 @@ func (n *Node) drop(conn net.Conn, err error) {
 // members leave the set once they have.
 const spareConns = 256
 
-// connSet bounds the connections of a node and closes them when it ends.
-type connSet struct {
-	limit int
+// ownFiles is how many descriptors a node keeps for all else: its links, the
+// registry, the listener, files.
+const ownFiles = 256
 
-	mu     sync.Mutex // guards what follows
-	conns  map[net.Conn]struct{}
-	closed bool
-}
-
-func (s *connSet) add(conn net.Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || len(s.conns) >= s.limit {
-		return false
-	}
-	s.conns[conn] = struct{}{}
-	return true
-}
-
-func (s *connSet) remove(conn net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, conn)
-}
-
-func (s *connSet) closeAll() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	var errs []error
-	for conn := range s.conns {
-		if err := conn.Close(); !errors.Is(err, net.ErrClosed) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
+// connLimits returns how many connections, and how many of clients among them, a
+// process that may have so many files can serve.
+func connLimits(maxConns, files int) (all, clients int) {
+	all = min(maxConns+spareConns, max(files-ownFiles, files/2, 2))
+	return all, min(maxConns, max(all-spareConns, all/2))
 }
 
 // clientSet is the client connections of a replica.

@@ -9,6 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/seed-8247e700/dsm/internal/connset"
+	"github.com/seed-8247e700/dsm/internal/rlimit"
+	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 )
@@ -22,8 +25,11 @@ type Node struct {
 	listener net.Listener
 	identity *identity
 	client   registryClient
-	conns    connSet
+	conns    *connset.Set
 	current  atomic.Pointer[replica] // nil before the first registration
+
+	maxClients    int           // at most Config.MaxConns
+	acceptTrouble sparelog.Gate // of lines that connections cannot be accepted
 
 	cancel     context.CancelFunc // ends run
 	closing    chan struct{}      // closed when Close begins
@@ -79,7 +85,8 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	listener := cfg.Listener
 	if listener == nil {
-		if listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+		keepsAlive := net.ListenConfig{KeepAlive: -1} // not yet: see settle
+		if listener, err = keepsAlive.Listen(ctx, "tcp", cfg.Listen); err != nil {
 			return nil, errors.Join(fmt.Errorf("%w: Listen: %w", ErrConfig, err), ident.close())
 		}
 	}
@@ -88,6 +95,11 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 			return nil, errors.Join(err, listener.Close(), ident.close())
 		}
 	}
+	all, clients := connLimits(cfg.MaxConns, rlimit.Files())
+	if clients < cfg.MaxConns {
+		cfg.Logger.Warn("the system allows few open files: fewer clients than MaxConns can be connected at a time",
+			"node", cfg.ID, "clients", clients, "max_conns", cfg.MaxConns, "open_files", rlimit.Files())
+	}
 	runCtx, cancel := context.WithCancel(context.Background())
 	n := &Node{
 		cfg:      cfg,
@@ -95,12 +107,15 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 		listener: listener,
 		identity: ident,
 		client:   client,
-		conns:    connSet{limit: cfg.MaxConns + spareConns, conns: map[net.Conn]struct{}{}},
-		cancel:   cancel,
-		closing:  make(chan struct{}),
-		done:     make(chan struct{}),
-		leaver:   make(chan struct{}, 1),
-		newer:    make(chan struct{}),
+		conns:    connset.New(all),
+
+		maxClients: clients,
+
+		cancel:  cancel,
+		closing: make(chan struct{}),
+		done:    make(chan struct{}),
+		leaver:  make(chan struct{}, 1),
+		newer:   make(chan struct{}),
 	}
 	n.background.Go(n.accept)
 	go n.run(runCtx)

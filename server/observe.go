@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -29,6 +30,8 @@ type observer struct {
 	conn  net.Conn // from the donor
 	head  uint64   // where the donor was when the snapshot was complete
 	ready bool     // the state is loaded and close to the head
+
+	transfers int // begun, of which all but the last broke off
 }
 
 // observe loads and follows until the replica is in a view or has ended.
@@ -136,13 +139,17 @@ func (r *replica) follow(ctx context.Context, donor isis.MemberID, addr string) 
 		return err
 	}
 	frames := wire.NewFrameReader(conn, maxObserveFrame)
-	s, head, err := r.load(conn, frames)
+	r.do(func() { r.observer.transfers++ })
+	l, err := r.load(conn, frames)
 	if err != nil {
 		return err
 	}
 	taken := false
-	if !r.do(func() { taken = r.startFollowing(s, head, donor, conn) }) || !taken {
+	if !r.do(func() { taken = r.startFollowing(l.state, l.head, donor, conn) }) || !taken {
 		return errors.New("server: the state came too late to be of use")
+	}
+	if err := r.catchUp(l.backlog); err != nil {
+		return err
 	}
 	return r.followDeliveries(frames)
 }
@@ -177,35 +184,6 @@ func (r *replica) greetDonor(conn net.Conn) error {
 		return fmt.Errorf("%w: %s", errAdvertised, reply.Message)
 	default:
 		return fmt.Errorf("server: the donor refuses: %s", reply.Message)
-	}
-}
-
-// load reads the snapshot, which must not stop coming.
-func (r *replica) load(conn net.Conn, frames *wire.FrameReader) (*store.Store, uint64, error) {
-	restorer := store.Restore(r.limits())
-	for {
-		if err := conn.SetReadDeadline(time.Now().Add(donorPatience)); err != nil {
-			return nil, 0, err
-		}
-		kind, body, err := frames.Next()
-		if err != nil {
-			return nil, 0, err
-		}
-		switch kind {
-		case frameChunk:
-			if err := restorer.Chunk(body); err != nil {
-				return nil, 0, err
-			}
-		case frameLoaded:
-			head, n := binary.Uvarint(body)
-			if n <= 0 {
-				return nil, 0, wire.ErrMalformed
-			}
-			s, err := restorer.Finish()
-			return s, head, errors.Join(err, conn.SetReadDeadline(time.Time{}))
-		default:
-			return nil, 0, fmt.Errorf("%w: frame of kind %d in a snapshot", wire.ErrMalformed, kind)
-		}
 	}
 }
 
@@ -248,25 +226,37 @@ func (r *replica) followDeliveries(frames *wire.FrameReader) error {
 		if kind != wire.FrameDelivery {
 			return fmt.Errorf("%w: frame of kind %d from a donor", wire.ErrMalformed, kind)
 		}
-		d, err := wire.DecodeDelivery(body)
+		d, err := ownDelivery(body)
 		if err != nil {
 			return err
 		}
-		d.Payload = append([]byte(nil), d.Payload...)
-		d.Sender = strings.Clone(d.Sender)
 		burst = append(burst, d)
 		if frames.Buffered() {
 			continue
 		}
-		var stepErr error
-		if !r.do(func() { stepErr = r.observed(burst) }) {
-			return r.reason
-		}
-		if stepErr != nil {
-			return stepErr
+		if err := r.takeObserved(burst); err != nil {
+			return err
 		}
 		burst = burst[:0]
 	}
+}
+
+// ownDelivery decodes a delivery that keeps nothing of the frame.
+func ownDelivery(body []byte) (wire.Delivery, error) {
+	d, err := wire.DecodeDelivery(body)
+	d.Payload = bytes.Clone(d.Payload)
+	d.Sender = strings.Clone(d.Sender)
+	d.Effects = nil // its own store tells
+	return d, err
+}
+
+// takeObserved has a burst applied, in a turn.
+func (r *replica) takeObserved(burst []wire.Delivery) error {
+	var err error
+	if !r.do(func() { err = r.observed(burst) }) {
+		return r.reason
+	}
+	return err
 }
 
 // observed applies deliveries of the donor. Owner only.

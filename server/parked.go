@@ -109,9 +109,13 @@ func (r *replica) wake() {
 	})
 }
 
-// expireReads answers the parked reads whose client has given up.
+// expireReads answers the parked reads whose client has given up, and forgets those
+// of connections that have ended, whatever time they named.
 func (r *replica) expireReads(now time.Time) {
 	r.parked.reads = slices.DeleteFunc(r.parked.reads, func(p *parkedRead) bool {
+		if p.conn != nil && p.conn.hasEnded() {
+			return true
+		}
 		if now.Before(p.deadline) {
 			return false
 		}

@@ -23,6 +23,10 @@ func proofTime(detection time.Duration) time.Duration {
 	return min(max(detection, time.Second), 2*time.Second)
 }
 
+// maxAwaited bounds how many joiners that the registry has not told of yet are
+// waited for at a time: anybody can name one.
+const maxAwaited = 16
+
 // prove dials a joiner where it says that others find it, since of two nodes the
 // one that came later dials: nobody else would until the next one joins, and that
 // one could not. It returns the refusal if the joiner is not to be served.
@@ -30,14 +34,17 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 	incarnation, _ := binary.Uvarint(hello.Extra)
 	refuse := func(status wire.Status, format string, args ...any) *wire.HelloReply {
 		message := fmt.Sprintf(format, args...)
-		r.log.Warn("refuses a joiner", "joiner", incarnation, "reason", message)
+		if left, ok := r.refusals.Open(time.Now()); ok {
+			r.log.Warn("refuses a joiner", "joiner", incarnation, "reason", message, "left_out", left)
+		}
 		return &wire.HelloReply{Status: status, Version: wire.MaxVersion, Info: r.info(), Message: message}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), proofTime(r.detection()))
 	defer cancel()
 	joiner := r.awaitJoiner(ctx, incarnation)
 	if joiner == nil {
-		return refuse(wire.StatusUnavailable, "node %s has not heard of a joiner with incarnation %d yet: try again", r.self.ID, incarnation)
+		return refuse(wire.StatusUnavailable, "node %s has not heard of a joiner with incarnation %d yet, or waits for %d others: try again",
+			r.self.ID, incarnation, maxAwaited)
 	}
 	const remedy = "give it --advertise with an address that the other nodes can dial"
 	found, err := r.whoIs(ctx, joiner.GetPeerAddr())
@@ -55,8 +62,18 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 // awaitJoiner returns what the registry tells of a joiner. The joiner may have
 // heard of this node before this node hears of it.
 func (r *replica) awaitJoiner(ctx context.Context, incarnation uint64) (joiner *registrypb.Member) {
-	for r.do(func() { joiner = r.directive.members[incarnation] }) && joiner == nil {
-		if !sleep(ctx, 10*time.Millisecond) {
+	known := func() bool {
+		return !r.do(func() { joiner = r.directive.members[incarnation] }) || joiner != nil
+	}
+	if known() {
+		return joiner
+	}
+	defer r.awaited.Add(-1)
+	if r.awaited.Add(1) > maxAwaited {
+		return nil
+	}
+	for wait := 10 * time.Millisecond; !known(); wait = min(2*wait, 100*time.Millisecond) {
+		if !sleep(ctx, wait) {
 			return nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/transport"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -36,6 +37,10 @@ type replica struct {
 	timing     timing
 	net        *transport.Network
 	clients    clientSet
+	unread     atomic.Int64 // bytes that clients have not read
+	cutting    sync.Mutex   // held while clients are cut off for that
+	awaited    atomic.Int32 // joiners that the registry has yet to tell of
+	refusals   sparelog.Gate
 
 	state    atomic.Pointer[store.Store] // replaced while the node observes only
 	inView   atomic.Bool                 // and so, with a lease, reads and writes are taken

@@ -103,7 +103,7 @@ func (n *Node) finish(reason error) {
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
 	}
-	err = errors.Join(err, n.conns.closeAll())
+	err = errors.Join(err, n.conns.Close())
 	n.background.Wait()
 	n.client.Close()
 	if err = errors.Join(err, n.identity.close()); err != nil {

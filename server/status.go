@@ -24,6 +24,13 @@ type Status struct {
 	Queue       int            `json:"queue"`        // commands that wait, and messages held back
 	Serves      bool           `json:"serves"`       // in a view and with a lease: clients are served
 	DetectionMs int64          `json:"detection_ms"` // of the group: the time of a lease as well
+
+	// Transfers is how often this incarnation began to load a member's state: 0
+	// in the first of a group, more than 1 when a transfer broke off.
+	Transfers int `json:"transfers"`
+	// LiveHeap is the heap, in bytes, that the process's last garbage collection
+	// found in use.
+	LiveHeap uint64 `json:"live_heap_bytes"`
 }
 
 // MemberStatus is a member of the view, by rank.
@@ -43,6 +50,7 @@ func (r *replica) status() Status {
 		Members: []MemberStatus{}, Position: r.core.Position(), Clients: r.clients.len(),
 		Queue: r.core.Pending() + r.core.HeldBack(), Serves: r.serves(),
 		DetectionMs: r.detection().Milliseconds(),
+		Transfers:   r.observer.transfers, LiveHeap: liveHeap(),
 	}
 	if r.settings.GetAgreedDelivery() {
 		s.Delivery = "agreed"

@@ -135,8 +135,6 @@ func TestStreamLags(t *testing.T) {
 	}
 }
 
-// A second subscription on a connection is refused, whatever else it is for is
-// answered through the stream.
 // However many readers stop reading, what waits for them is bounded together.
 func TestStreamsShareTheirBound(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
@@ -167,6 +165,8 @@ func TestStreamsShareTheirBound(t *testing.T) {
 	}
 }
 
+// A second subscription on a connection is refused, whatever else it is for is
+// answered through the stream.
 func TestStreamCarriesReplies(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
 	g.start("n1", nil)

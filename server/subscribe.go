@@ -41,6 +41,7 @@ func (c *clientConn) startStream(f *feed) bool {
 		return false
 	}
 	c.stream = f
+	c.streaming.Store(true)
 	return true
 }
 
@@ -69,28 +70,42 @@ func (r *replica) addFeed(f *feed) { r.feeds = append(r.feeds, f) }
 const maxFeeds = 256
 
 // publishFeeds ends a turn: it wakes the feeds' writers, forgets feeds that have
-// ended, and cuts off those furthest behind until all together hold no more than
-// MaxLagBytes.
+// ended, and cuts off those furthest behind until all clients' together hold no
+// more than MaxLagBytes, and the joiners' neither.
 func (r *replica) publishFeeds() {
 	if len(r.feeds) == 0 {
 		return
 	}
-	total := 0
+	var clients, joiners int
 	r.feeds = slices.DeleteFunc(r.feeds, func(f *feed) bool {
 		f.publish()
 		ended, behind := f.standing()
-		total += behind
+		if f.joiner == 0 {
+			clients += behind
+		} else {
+			joiners += behind
+		}
 		return ended
 	})
-	for total > r.cfg.MaxLagBytes && len(r.feeds) > 0 {
-		slowest, most := 0, 0
+	r.cutFeeds(clients, false)
+	r.cutFeeds(joiners, true)
+}
+
+// cutFeeds cuts off feeds of one kind, which hold total bytes. Clients that do
+// not read must not cost a joiner its transfer.
+func (r *replica) cutFeeds(total int, joiners bool) {
+	for total > r.cfg.MaxLagBytes {
+		slowest, most := -1, -1
 		for i, f := range r.feeds {
-			if _, behind := f.standing(); behind > most {
+			if _, behind := f.standing(); behind > most && (f.joiner != 0) == joiners {
 				slowest, most = i, behind
 			}
 		}
+		if slowest < 0 {
+			return
+		}
 		r.feeds[slowest].cut()
 		r.feeds = slices.Delete(r.feeds, slowest, slowest+1)
-		total -= max(most, 1)
+		total -= most
 	}
 }

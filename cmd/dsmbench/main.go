@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/seed-8247e700/dsm/bench"
@@ -42,7 +43,7 @@ var errFailed = errors.New("FAIL")
 // run is main with its surroundings as arguments.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd := newCommand(stdout, stderr)
-	cmd.SetArgs(doubleDashes(args, cmd.Flags()))
+	cmd.SetArgs(doubleDashes(args, flagsOf(cmd, args)))
 	err := cmd.ExecuteContext(ctx)
 	switch {
 	case err == nil:
@@ -56,6 +57,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		complain(stderr, "%s", withoutPrefix(err))
 		return exitFail
 	}
+}
+
+// flagsOf are those of the command that the arguments name.
+func flagsOf(cmd *cobra.Command, args []string) *pflag.FlagSet {
+	for _, sub := range cmd.Commands() {
+		if len(args) > 0 && args[0] == sub.Name() {
+			return sub.Flags()
+		}
+	}
+	return cmd.Flags()
 }
 
 // complain tells what went wrong. The exit status tells it too, should nobody
@@ -116,12 +127,7 @@ leaves the group its state, and prints it so that it can be given again.`,
   dsmbench -nodes 5 --faults random --seed 7 -duration 30m
   dsmbench -target dsm://10.0.0.1:7000,10.0.0.2:7000 -duration 20s`,
 		SilenceErrors: true, SilenceUsage: true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fmt.Errorf("%w: %q is no flag, and there are no other arguments", errUsage, args[0])
-			}
-			return nil
-		},
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(cmd.Flags()); err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
@@ -134,8 +140,15 @@ leaves the group its state, and prints it so that it can be given again.`,
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	o.addFlags(cmd.Flags())
-	cmd.AddCommand(newChildCommand())
+	cmd.AddCommand(newChildCommand(), newJoinCommand(stdout, stderr), newHostileCommand(stdout, stderr))
 	return cmd
+}
+
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: %q is no flag, and there are no other arguments", errUsage, args[0])
+	}
+	return nil
 }
 
 // run makes the run and shows its report.

@@ -48,6 +48,11 @@ func TestBadInput(t *testing.T) {
 		{"-faults registry@1s -target dsm://h:1", "--target uses one that runs already: leave one out"},
 		{"-faults registry@1s -duration 25h", "at most 24h with --faults"},
 		{"nodes=4", `"nodes=4" is no flag`},
+		{"join -size 1TB", "write it like 4096, 4KiB, 16MiB or 1GiB"},
+		{"join -size 4KiB -value-size 8KiB", "--size 4096"},
+		{"join 1GiB", `"1GiB" is no flag`},
+		{"hostile -attacks idle,polite", "--attacks polite"},
+		{"hostile -conns 65537", "65537"},
 		{"child", "is for dsmbench itself"},
 		{"child node", "is for dsmbench itself"},
 	} {

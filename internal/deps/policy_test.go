@@ -60,19 +60,25 @@ var policy = map[string]rule{
 		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
 	},
 	"internal/nbio":             {std: whole},
+	"internal/connset":          {std: whole},
+	"internal/rlimit":           {std: whole},
+	"internal/sparelog":         {std: whole},
 	"internal/netfault":         {std: whole},
 	"internal/transport/stream": {std: whole, ours: []string{"internal/planted"}},
 	"internal/transport": {
 		std:  whole,
-		ours: []string{"internal/nbio", "internal/planted", "internal/transport/stream", "internal/wire", "isis"},
+		ours: []string{"internal/nbio", "internal/planted", "internal/sparelog", "internal/transport/stream", "internal/wire", "isis"},
 	},
 
 	// The registry.
 	"registry": {
-		std:  whole,
-		ours: []string{"internal/planted", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect"},
+		std: whole,
+		ours: []string{
+			"internal/connset", "internal/planted", "internal/rlimit", "registry/membership", "registry/registrypb",
+			"registry/registrypb/registrypbconnect",
+		},
 		outside: []string{
-			"connectrpc.com/connect", "github.com/zeebo/xxh3", "go.etcd.io/bbolt", "golang.org/x/net/netutil",
+			"connectrpc.com/connect", "github.com/zeebo/xxh3", "go.etcd.io/bbolt",
 			"google.golang.org/protobuf",
 		},
 	},
@@ -83,7 +89,7 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/lease", "internal/nbio", "internal/planted", "internal/store", "internal/transport",
+			"internal/connset", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},
@@ -103,10 +109,14 @@ var policy = map[string]rule{
 		ours:    []string{"internal/history", "internal/planted", "internal/wire"},
 		outside: []string{"github.com/zeebo/xxh3"},
 	},
-	"bench/fault": {std: whole},
+	"bench/attack": {std: whole, ours: []string{"internal/wire"}},
+	"bench/fault":  {std: whole},
 	"bench": {
-		std:  whole,
-		ours: []string{"bench/check", "bench/fault", "driver", "internal/client", "internal/history", "internal/netfault", "internal/planted", "internal/wire", "registry", "server"},
+		std: whole,
+		ours: []string{
+			"bench/attack", "bench/check", "bench/fault", "driver", "internal/client", "internal/history", "internal/netfault",
+			"internal/planted", "internal/rlimit", "internal/wire", "registry", "server",
+		},
 		outside: []string{
 			"github.com/HdrHistogram/hdrhistogram-go", "github.com/olekukonko/tablewriter",
 			"github.com/schollz/progressbar/v3", "github.com/zeebo/xxh3", "golang.org/x/term",
@@ -125,7 +135,7 @@ var policy = map[string]rule{
 	},
 	"cmd/dsmbench": {
 		std:     whole,
-		ours:    []string{"bench"},
+		ours:    []string{"bench", "bench/attack"},
 		outside: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term"},
 	},
 	// A second opinion on the files of a run: it shares no code with the checks.

@@ -6,15 +6,17 @@
 // [Tryer] hands the socket what it takes at once, in one system call, and
 // reports how much that was. A [Writer] builds an output on it:
 //
-//	out := nbio.NewWriter(conn, 4<<20)
+//	out := nbio.NewWriter(conn, nbio.Limits{MaxBuffered: 4 << 20})
 //	...
 //	err = out.Keep(reply.Append(out.Buffer())) // encode in place, as often as there is something
 //	...
 //	err = out.Flush()                          // one write for all of it, once per turn of the loop
 //
 // What the socket does not take at once is written by a goroutine, which is
-// there only as long as something is left. A reader that stays behind for more
-// bytes than the bound gets [ErrOverflow], upon which the owner closes it.
+// there only as long as something is left, in a [Queue], which never moves what it
+// holds. A reader that stays behind for more bytes than the bound gets
+// [ErrOverflow], upon which the owner closes it; one that takes nothing for too
+// long is closed by the goroutine.
 //
 // The package imports the standard library only.
 package nbio

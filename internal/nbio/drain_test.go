@@ -13,7 +13,7 @@ func TestDrain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				near, far := net.Pipe()
-				w := NewWriter(near, 100)
+				w := NewWriter(near, Limits{MaxBuffered: 100})
 				if err := w.Drain(); err != nil {
 					t.Fatalf("with nothing to write: %v", err)
 				}

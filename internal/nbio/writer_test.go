@@ -51,7 +51,7 @@ func TestWriterKeepsTheOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			near, far := pair()
-			w := NewWriter(near, end*8)
+			w := NewWriter(near, Limits{MaxBuffered: end * 8})
 			sent := make(chan struct{})
 			go func() {
 				defer close(sent)
@@ -72,7 +72,7 @@ func TestWriterKeepsTheOrder(t *testing.T) {
 func TestWriterNeverWaitsForAReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe() // nobody reads
-		w := NewWriter(near, 100)
+		w := NewWriter(near, Limits{MaxBuffered: 100})
 		for range 10 {
 			if err := w.Append(make([]byte, 10)); err != nil {
 				t.Fatal(err)
@@ -105,7 +105,7 @@ func TestWriterNeverWaitsForAReader(t *testing.T) {
 func TestWriterReportsTheFirstError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
-		w := NewWriter(near, 100)
+		w := NewWriter(near, Limits{MaxBuffered: 100})
 		if err := far.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +129,7 @@ func TestWriterReportsTheFirstError(t *testing.T) {
 
 func TestWriterAfterClose(t *testing.T) {
 	near, _ := net.Pipe()
-	w := NewWriter(near, 100)
+	w := NewWriter(near, Limits{MaxBuffered: 100})
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestWriterPartialTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipe, far := net.Pipe()
 		l := &limited{Conn: pipe}
-		w := NewWriter(l, 100)
+		w := NewWriter(l, Limits{MaxBuffered: 100})
 		if err := w.Append([]byte("abcdef")); err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +171,7 @@ func TestWriterDoesNotOvertakeItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipe, far := net.Pipe()
 		l := &limited{Conn: pipe}
-		w := NewWriter(l, 100)
+		w := NewWriter(l, Limits{MaxBuffered: 100})
 		for _, s := range []string{"abcdef", "ghi"} {
 			if err := w.Append([]byte(s)); err != nil {
 				t.Fatal(err)
@@ -196,7 +196,7 @@ func TestWriterDoesNotOvertakeItself(t *testing.T) {
 
 func TestWriterAllocatesNothing(t *testing.T) {
 	near, far := tcpPair(t)
-	w := NewWriter(near, 1<<20)
+	w := NewWriter(near, Limits{MaxBuffered: 1 << 20})
 	in, out := bytes.Repeat([]byte("x"), 100), make([]byte, 300)
 	if allocs := testing.AllocsPerRun(100, func() {
 		for range 3 {

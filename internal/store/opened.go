@@ -20,11 +20,27 @@ func (o *openSnapshots) any() bool { return len(o.list) > 0 }
 // be one.
 func (o *openSnapshots) oldest() uint64 { return o.list[0].position }
 
-// sees reports whether an open snapshot sees what was written at from and
-// replaced at until.
-func (o *openSnapshots) sees(from, until uint64) bool {
+// sees reports whether an open snapshot will yet look at what was written to the
+// entry with this slot at from and replaced at until.
+func (o *openSnapshots) sees(slot uint32, from, until uint64) bool {
 	for _, s := range o.list {
-		if from <= s.position && s.position < until {
+		if from <= s.position && s.position < until && slot > s.passed.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// trimSteps is in how many steps a snapshot lets go of what it has passed.
+const trimSteps = 16
+
+// passedStep reports whether an open snapshot has passed another step since this
+// was asked last.
+func (o *openSnapshots) passedStep() bool {
+	for _, s := range o.list {
+		step := uint64(s.passed.Load()) * trimSteps / uint64(s.entries.highest+1)
+		if step > s.trimmed {
+			s.trimmed = step
 			return true
 		}
 	}

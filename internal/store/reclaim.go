@@ -11,11 +11,15 @@ const (
 // absent at the published position.
 func (t *variables) reclaim(count int) {
 	budget := 2*count + reclaimPerMessage
+	if t.trimLeft == 0 && t.opened.passedStep() {
+		t.trimLeft = t.chained.len()
+	}
 	t.trim(budget)
 	t.reap(budget)
 }
 
-// snapshotClosed begins a pass over all entries with older versions.
+// snapshotClosed begins a pass over all entries with older versions, and so does
+// a snapshot that has come some way.
 func (t *variables) snapshotClosed() {
 	t.trimLeft = t.chained.len()
 }
@@ -44,7 +48,7 @@ func (t *variables) trimEntry(e *entry) bool {
 		if old == nil {
 			return newest.prev.Load() == nil
 		}
-		if t.opened.sees(old.position, newer.position) {
+		if t.opened.sees(e.slot, old.position, newer.position) {
 			newer = old
 		} else {
 			newer.prev.Store(old.prev.Load())

@@ -21,8 +21,8 @@ var ErrDigest = errors.New("store: the state does not have its digest")
 
 // A Snapshot is the state at one position. Taking one costs the same however
 // large the state is; from then on, until it is closed, the store keeps what
-// the snapshot sees: replaced versions, deleted variables, and the sessions as
-// they were before each first changed. Its methods may be called by any
+// the snapshot has yet to encode: replaced versions, deleted variables, and the
+// sessions as they were before each first changed. Its methods may be called by any
 // goroutine, while the owner goes on applying.
 type Snapshot struct {
 	store    *Store
@@ -34,6 +34,8 @@ type Snapshot struct {
 	entries  view[entry]
 	sessions view[session]
 	closed   atomic.Bool
+	passed   atomic.Uint32 // variables in slots up to this one are encoded
+	trimmed  uint64        // of the owner: the last step of passed that it took notice of
 
 	mu         sync.Mutex // guards what follows; held during Next
 	stage      stage
@@ -211,6 +213,7 @@ func (s *Snapshot) encodeVariables(p *part) bool {
 	if planted.On(planted.SnapshotElsewhere) {
 		position-- // without the last command
 	}
+	defer func() { s.passed.Store(s.nextEntry - 1) }()
 	for ; s.nextEntry <= s.entries.highest; s.nextEntry++ {
 		e := s.entries.at(s.nextEntry)
 		if e == nil {

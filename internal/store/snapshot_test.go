@@ -236,6 +236,44 @@ func TestClosedSnapshotsCostNothing(t *testing.T) {
 	}
 }
 
+// TestSnapshotLetsGo holds that a snapshot keeps no old version of a variable that
+// it has encoded, be the variable written before or after that.
+func TestSnapshotLetsGo(t *testing.T) {
+	f := newFeeder(t, Limits{})
+	session, seq := f.open(), uint64(0)
+	const n = 2000
+	f.fill(session, &seq, n, "old")
+	snapshot := f.s.Snapshot()
+	defer snapshot.Close()
+	f.fill(session, &seq, n, "new") // keeps all that is old
+	kept := func() (versions int) {
+		for _, e := range f.s.variables.entries.All() {
+			for v := e.current.Load().prev.Load(); v != nil; v = v.prev.Load() {
+				versions++
+			}
+		}
+		return versions
+	}
+	if got := kept(); got != n {
+		t.Fatalf("%d old versions are kept, want %d", got, n)
+	}
+	most := n
+	for more := true; more; {
+		var err error
+		if _, more, err = snapshot.Next(nil, 100); err != nil {
+			t.Fatal(err)
+		}
+		f.fill(session, &seq, 10, "newer") // also gives the store messages to let go with
+		// A step, and what the store has yet to look at for the last one, may lag.
+		if most = n - int(snapshot.passed.Load()); kept() > most+2*n/trimSteps {
+			t.Fatalf("%d old versions are kept with %d variables to encode", kept(), most)
+		}
+	}
+	if most != 0 {
+		t.Errorf("%d variables are not encoded", most)
+	}
+}
+
 func TestClosedSnapshotRefuses(t *testing.T) {
 	snapshot := New(Limits{}).Snapshot()
 	snapshot.Close()

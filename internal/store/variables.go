@@ -73,7 +73,7 @@ func (t *variables) replace(e *entry, v *version) {
 	old := e.current.Load()
 	t.sum += v.hash - old.hash
 	if t.opened.any() {
-		if t.opened.sees(old.position, v.position) {
+		if t.opened.sees(e.slot, old.position, v.position) {
 			v.prev.Store(old)
 		} else {
 			v.prev.Store(old.prev.Load())

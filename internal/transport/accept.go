@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/transport/stream"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -96,7 +97,9 @@ func (n *Network) reply(ctx context.Context, conn net.Conn, r wire.HelloReply) e
 // refuse answers a Hello for which there is no link.
 func (n *Network) refuse(conn net.Conn, status wire.Status, message string) {
 	err := n.reply(n.ctx, conn, wire.HelloReply{Status: status, Message: message})
-	n.cfg.Logger.Info("peer refused", "addr", conn.RemoteAddr().String(), "reason", message, "err", err)
+	if left, ok := n.refusals.Open(time.Now()); ok {
+		n.cfg.Logger.Info("peer refused", "addr", conn.RemoteAddr(), "reason", message, "err", err, "left_out", left)
+	}
 	if err := conn.Close(); err != nil {
 		n.cfg.Logger.Debug("closing a connection", "err", err)
 	}

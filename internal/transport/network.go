@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -19,6 +20,7 @@ type Network struct {
 	epochs   atomic.Uint64 // the last epoch that a stream began with
 	attempts atomic.Uint64 // the number of the last dial
 	running  sync.WaitGroup
+	refusals sparelog.Gate
 
 	// links is replaced, never changed, so that Send needs no lock.
 	links atomic.Pointer[map[isis.MemberID]*link]

@@ -71,6 +71,10 @@ func (f *FrameReader) Buffered() bool {
 	return err != nil || (size > 0 && f.end-f.start >= size)
 }
 
+// Partial reports whether a part of a frame is buffered: what is read next goes on
+// with it. It is for the source, while Next reads from it.
+func (f *FrameReader) Partial() bool { return f.end > f.start }
+
 // frame returns the size, with its header, of the frame at the front, 0 while
 // the header is not there.
 func (f *FrameReader) frame() (int, error) {

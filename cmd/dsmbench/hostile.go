@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/bench/attack"
+)
+
+func newHostileCommand(stdout, stderr io.Writer) *cobra.Command {
+	cfg := bench.HostileDefaults()
+	cmd := &cobra.Command{
+		Use:   "hostile",
+		Short: "Attack a group as broken and hostile clients do, and show what others notice",
+		Long: `Hostile starts a registry and nodes, each a process, and clients that behave.
+From another process the group is attacked, in one way after another with quiet
+between them: clients that stop in the middle of a frame, that never read, that are
+idle, that do not even say what they are, and garbage, to the nodes and to the
+registry. It shows the latencies of the clients that behave, and ends in PASS, or,
+if the p99 in an attack was more than twice that of the quiet around it, in FAIL
+and exit status 1.`,
+		Example: "  dsmbench hostile -conns 10000 -frames 10000 -attacks idle,garbage",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cfg.Validate(); err != nil {
+				return fmt.Errorf("%w: %w", errUsage, err)
+			}
+			r, err := bench.Hostile(cmd.Context(), cfg, bench.Env{Notices: stderr})
+			if err != nil {
+				return err
+			}
+			return show(r, stdout)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.IntVar(&cfg.Nodes, "nodes", cfg.Nodes, "`number` of members")
+	f.IntVar(&cfg.Clients, "clients", cfg.Clients, "`number` of clients that behave, a connection each")
+	f.DurationVar(&cfg.Phase, "phase", cfg.Phase, "`time` of each attack, and of the quiet before and after it")
+	f.Var((*attacks)(&cfg.Attacks), "attacks", "which, as `LIST` with commas")
+	f.IntVar(&cfg.Conns, "conns", cfg.Conns, "`number` of connections that are idle, or silent")
+	f.IntVar(&cfg.Frames, "frames", cfg.Frames, "`number` of frames of garbage a second")
+	f.IntVar(&cfg.FramesPerConn, "frames-per-conn", cfg.FramesPerConn, "`number` of them on each connection")
+	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "`number` that the choice of variables comes from")
+	return cmd
+}
+
+// attacks is a flag that reads idle,garbage.
+type attacks []attack.Kind
+
+// String shows the attacks as they may be written.
+func (a *attacks) String() string {
+	names := make([]string, len(*a))
+	for i, kind := range *a {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, ",")
+}
+
+// Set reads them. Whether there are such attacks is for the package to say.
+func (a *attacks) Set(text string) error {
+	*a = nil
+	for name := range strings.SplitSeq(text, ",") {
+		*a = append(*a, attack.Kind(name))
+	}
+	return nil
+}
+
+// Type names it in the help.
+func (a *attacks) Type() string { return "list" }

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/bench"
+)
+
+func newJoinCommand(stdout, stderr io.Writer) *cobra.Command {
+	cfg := bench.JoinDefaults()
+	cmd := &cobra.Command{
+		Use:   "join",
+		Short: "Have a node join a full group that is written to, and show what that costs",
+		Long: `Join starts a registry and nodes, each a process, fills the group with
+variables, has clients write without pause, and has one more node join. It shows
+how the rate of acknowledged writes and the members' live heaps went, and ends in
+PASS, or in FAIL and exit status 1.`,
+		Example: "  dsmbench join -size 1GiB -value-size 4KiB -clients 16",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cfg.Validate(); err != nil {
+				return fmt.Errorf("%w: %w", errUsage, err)
+			}
+			report, err := bench.Join(cmd.Context(), cfg, bench.Env{Notices: stderr})
+			if err != nil {
+				return err
+			}
+			return show(report, stdout)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.Var((*byteSize)(&cfg.Size), "size", "`size` of all values together, such as 1GiB")
+	f.Var((*byteSize)(&cfg.ValueBytes), "value-size", "`size` of a value, such as 4KiB")
+	f.IntVar(&cfg.Nodes, "nodes", cfg.Nodes, "`number` of members before the join")
+	f.IntVar(&cfg.Clients, "clients", cfg.Clients, "`number` of clients that write, a session each")
+	f.DurationVar(&cfg.Baseline, "baseline", cfg.Baseline, "`time` of the load before the join")
+	f.DurationVar(&cfg.After, "after", cfg.After, "`time` of the load after it")
+	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "`number` that the choice of variables comes from")
+	return cmd
+}

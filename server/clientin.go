@@ -1,0 +1,115 @@
+package server
+
+import (
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// framePatience is how long a client may take for the next part of a frame that
+// it has begun, whose beginning takes memory meanwhile.
+const framePatience = 30 * time.Second
+
+// Read reads from the connection for the frame reader: without limit between
+// frames, and not for ever within one.
+func (c *clientConn) Read(b []byte) (int, error) {
+	if within := c.frames.Partial(); within || c.limited {
+		if err := c.limitRead(within); err != nil {
+			return 0, err
+		}
+	}
+	return c.conn.Read(b)
+}
+
+// limitRead sets the read deadline, or lifts it, unless the connection was given
+// up by one.
+func (c *clientConn) limitRead(set bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	deadline := time.Time{}
+	if set {
+		deadline = time.Now().Add(framePatience)
+	}
+	c.limited = set
+	return c.conn.SetReadDeadline(deadline)
+}
+
+// Bounds on the writes of one client that are under way: what more it sends waits
+// until some are delivered. Otherwise one that sends without end would fill the
+// queue that all wait in.
+const (
+	// maxUnderWay is what they may cost together. One is always taken.
+	maxUnderWay = 1 << 20
+	// commandCharge is what one costs beside its bytes.
+	commandCharge = 1 << 10
+)
+
+// chargeOf is what a command costs while it is under way.
+func chargeOf(raw []byte) int64 { return int64(len(raw)) + commandCharge }
+
+// hasRoom tells whether the client may have another write under way.
+func (c *clientConn) hasRoom(raw []byte) bool {
+	n := c.underWay.Load()
+	return n == 0 || n+chargeOf(raw) <= maxUnderWay
+}
+
+// awaitRoom waits until there is room for a write, and tells whether there is: the
+// replica may have ended.
+func (c *clientConn) awaitRoom(raw []byte) bool {
+	for !c.hasRoom(raw) {
+		select {
+		case <-c.room:
+		case <-c.r.ended:
+			return false
+		}
+	}
+	return true
+}
+
+// answered takes note that a write is not under way any more.
+func (c *clientConn) answered(charge int64) {
+	if charge == 0 {
+		return
+	}
+	c.underWay.Add(-charge)
+	select {
+	case c.room <- struct{}{}:
+	default: // it has not looked since the last time
+	}
+}
+
+// submitWrites hands the burst's writes to the protocol loop at once, so that
+// they go into one message.
+func (c *clientConn) submitWrites() {
+	if len(c.writes) == 0 {
+		return
+	}
+	r := c.r
+	taken := 0
+	for taken < len(c.writes) && c.awaitRoom(c.writes[taken].raw) {
+		r.mu.Lock()
+		if !r.admitLocked() {
+			r.mu.Unlock()
+			break
+		}
+		for taken < len(c.writes) && r.admitted <= r.limit && c.hasRoom(c.writes[taken].raw) {
+			w := &c.writes[taken]
+			r.admitted += len(w.raw)
+			charge := chargeOf(w.raw)
+			c.underWay.Add(charge)
+			r.in.addCommand(w.raw, waiter{conn: c, id: w.id, charge: charge})
+			taken++
+		}
+		if r.enterLocked() {
+			r.turns()
+		}
+	}
+	for _, w := range c.writes[taken:] {
+		c.reply(&wire.Reply{ID: w.id, Status: wire.StatusUnavailable})
+	}
+	clear(c.writes)
+	c.writes = c.writes[:0]
+}
