@@ -33,7 +33,7 @@ type Second struct {
 // add takes an operation, in the order in which they ended. One that failed for no
 // fault of its own is none that succeeded.
 func (o *outages) add(r *record) {
-	if r.err != nil && !(timeWasUp(r.err) && o.excuse != nil && o.excuse(r.op.Start, r.op.End)) {
+	if r.err != nil && !o.excused(r) {
 		o.surprises++
 		o.surprise = cmp.Or(o.surprise, fmt.Sprintf("client %d, after %s: %v",
 			r.op.Client, shortDuration(time.Duration(r.op.End-r.op.Start)), r.err))
@@ -55,6 +55,12 @@ func (o *outages) add(r *record) {
 		s.Writes++
 		o.writes.beat(r.op.End)
 	}
+}
+
+// excused reports whether an operation that failed had too little time for what
+// was done to the group.
+func (o *outages) excused(r *record) bool {
+	return timeWasUp(r.err) && o.excuse != nil && o.excuse(r.op.Start, r.op.End)
 }
 
 // timeWasUp reports whether an error says that, and nothing else. Whatever else
