@@ -243,7 +243,7 @@ func (j *join) phases(ctx context.Context) (*JoinReport, error) {
 	if joinErr == nil && !pause(ctx, j.cfg.After) || ctx.Err() != nil {
 		return nil, ErrInterrupted
 	}
-	r.rates(j.writes.buckets(time.Since(j.begin)), warmup, starts)
+	r.rates(j.writes.buckets(time.Since(j.begin)), warmup, starts, joined)
 	r.Joined, r.JoinSeconds = joinErr == nil, (joined - starts).Seconds()
 	if joinErr == nil {
 		status, err := statusAt(ctx, addr)

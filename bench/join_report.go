@@ -26,7 +26,8 @@ type JoinReport struct {
 
 	BaselineRate float64       // acknowledged writes a second before the join
 	JoinRate     float64       // from the join's beginning to the run's end
-	LowestRate   float64       // of a window then
+	AfterRate    float64       // once the node was a member, which may cost more than one less
+	LowestRate   float64       // of a window from the join's beginning
 	LowestAt     time.Duration // when that window ended, from the join's beginning
 	BelowHalf    time.Duration // the longest time on end that windows were below half of BaselineRate
 	Silence      time.Duration // the longest time on end without any acknowledgement, to a bucket
@@ -53,12 +54,14 @@ func (r *JoinReport) fail(format string, args ...any) {
 	r.Failures = append(r.Failures, fmt.Sprintf(format, args...))
 }
 
-// rates compares the writes from the join's beginning with those before it.
-func (r *JoinReport) rates(counts []int, warmup, starts time.Duration) {
+// rates compares the writes from the join's beginning, at starts, with those before
+// it. At joined the node was a member.
+func (r *JoinReport) rates(counts []int, warmup, starts, joined time.Duration) {
 	from := min(int(starts/bucketTime), len(counts))
 	r.BaselineRate = rateOf(counts[min(int(warmup/bucketTime), from):from])
 	during := counts[from:]
 	r.JoinRate = rateOf(during)
+	r.AfterRate = rateOf(counts[min(int(joined/bucketTime), len(counts)):])
 	windows := windowRates(counts, from)
 	if len(windows) > 0 {
 		r.LowestRate = slices.Min(windows)
@@ -107,6 +110,7 @@ func (r *JoinReport) WriteText(w io.Writer) error {
 	p.printf("write rate before       %.0f/s over %v\n", r.BaselineRate, c.Baseline)
 	p.printf("write rate from then on %.0f/s (%.2f of before), lowest window %.0f/s (%.2f) after %v\n",
 		r.JoinRate, r.share(r.JoinRate), r.LowestRate, r.share(r.LowestRate), r.LowestAt)
+	p.printf("write rate after it     %.0f/s (%.2f of before), with %s\n", r.AfterRate, r.share(r.AfterRate), count(c.Nodes+1, "member"))
 	p.printf("each second             ")
 	for _, rate := range r.PerSecond {
 		p.printf("%.2f ", r.share(rate))

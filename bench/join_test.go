@@ -49,8 +49,8 @@ func TestJoinRates(t *testing.T) {
 	put(10, 4)
 	put(10, 10)
 	r := &JoinReport{}
-	r.rates(counts, time.Second, 2*time.Second)
-	if r.BaselineRate != 100 || r.JoinRate != 56 || r.LowestRate != 0 || r.LowestAt != 500*time.Millisecond || r.Silence != 500*time.Millisecond {
+	r.rates(counts, time.Second, 2*time.Second, 3500*time.Millisecond)
+	if r.BaselineRate != 100 || r.JoinRate != 56 || r.AfterRate != 100 || r.LowestRate != 0 || r.LowestAt != 500*time.Millisecond || r.Silence != 500*time.Millisecond {
 		t.Errorf("rates %+v", r)
 	}
 	// A window ends each 100 ms. The third has 20 in half a second, the 16th 4 * 4 + 10:

@@ -9,7 +9,7 @@ import (
 )
 
 // niceness is how much less of a busy processor the process gets.
-const niceness = 10
+const niceness = 5
 
 // beNice has this process yield to others: what it stands for would be on other
 // machines. The threads that there are pass it on to those that they start.

@@ -16,7 +16,8 @@ import (
 // are wire.FrameDelivery.
 const (
 	frameChunk   = 16 // a part of the snapshot
-	frameLoaded  = 17 // the snapshot is complete; body: uvarint position of the donor by now
+	frameLoaded  = 17 // the snapshot is complete
+	frameHead    = 18 // little more waits to be sent; body: uvarint position of the donor by now
 	frameHeadlen = 5
 )
 
@@ -47,14 +48,38 @@ func (r *replica) donate(conn net.Conn, joiner uint64) error {
 	if err != nil {
 		return err
 	}
-	loaded := binary.AppendUvarint(beginFrame(nil, frameLoaded), r.state.Load().Applied())
-	if _, err := conn.Write(endFrame(loaded, 0)); err != nil {
+	if _, err := conn.Write(endFrame(beginFrame(nil, frameLoaded), 0)); err != nil {
 		return err
 	}
 	if err := conn.SetWriteDeadline(time.Time{}); err != nil {
 		return err
 	}
-	return f.pump()
+	return r.lead(f)
+}
+
+// closeBytes is how much may wait for a joiner that is close to the head.
+const closeBytes = 256 << 10
+
+// lead sends a joiner what is delivered, and, whenever little more waits, where the
+// head is: only one that has come that far is close enough to become a member, since
+// writes wait for a member that has to catch up.
+func (r *replica) lead(f *feed) error {
+	var b, head []byte
+	for {
+		if f.waiting() <= closeBytes {
+			head = binary.AppendUvarint(beginFrame(head[:0], frameHead), r.state.Load().Applied())
+			if _, err := f.conn.Write(endFrame(head, 0)); err != nil {
+				return err
+			}
+		}
+		var err error
+		if b, err = f.take(b, true); err != nil {
+			return err
+		}
+		if _, err := f.conn.Write(b); err != nil {
+			return err
+		}
+	}
 }
 
 // sendSnapshot sends the state in chunks, with the deliveries between them, and
@@ -94,12 +119,13 @@ func (r *replica) sendSnapshot(f *feed, snap *store.Snapshot) error {
 // took it some time, when it has sent so many bytes of the state and so many that
 // were delivered since. The state is in no hurry, and the members' clients are:
 // encoding it here and decoding it there take the processors that they need. But
-// it must come, and twice as fast as it changes, since the joiner keeps the changes.
+// the joiner keeps the changes, so that the state must come faster than it changes:
+// the rest becomes shorter when half as much has changed as has come, and there is
+// none when as much has.
 func donorPause(took time.Duration, sent, delivered int) time.Duration {
-	if delivered > sent/2 {
-		return 0
-	}
-	return min(donorRest*took, mostDonorPause)
+	rest := min(donorRest*took, mostDonorPause)
+	lead := min(max(sent-delivered, 0), sent/2)
+	return time.Duration(float64(rest) * float64(lead) / float64(max(sent/2, 1)))
 }
 
 // A donor rests donorRest times as long as it works, but for no longer than

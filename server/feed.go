@@ -128,6 +128,13 @@ func (f *feed) take(spare []byte, wait bool) ([]byte, error) {
 	return b, nil
 }
 
+// waiting returns how many bytes the writer has yet to take.
+func (f *feed) waiting() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.queue.Len()
+}
+
 // pump writes the feed to its connection until it ends, and returns why it did.
 func (f *feed) pump() error { return f.write(true) }
 

@@ -77,7 +77,10 @@ func TestDonorPause(t *testing.T) {
 	}{
 		{100 * time.Microsecond, 1000, 0, donorRest * 100 * time.Microsecond},
 		{100 * time.Microsecond, 1000, 500, donorRest * 100 * time.Microsecond},
-		{100 * time.Microsecond, 1000, 501, 0},
+		{100 * time.Microsecond, 1000, 750, donorRest * 50 * time.Microsecond},
+		{100 * time.Microsecond, 1000, 1000, 0},
+		{100 * time.Microsecond, 1000, 2000, 0},
+		{100 * time.Microsecond, 0, 0, 0},
 		{time.Second, 1000, 0, mostDonorPause},
 	} {
 		if got := donorPause(tc.took, tc.sent, tc.delivered); got != tc.want {

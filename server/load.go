@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -17,7 +16,6 @@ var errOutrun = errors.New("server: the deliveries came faster than the state")
 // loaded is a donor's state, and what it delivered while the state was on its way.
 type loaded struct {
 	state   *store.Store
-	head    uint64 // where the donor was when all of the state was sent
 	backlog []wire.Delivery
 	bytes   int // of the backlog
 }
@@ -52,11 +50,6 @@ func (r *replica) load(conn net.Conn, frames *wire.FrameReader) (loaded, error) 
 				return loaded{}, fmt.Errorf("%w: %d bytes, and %d of the state", errOutrun, l.bytes, size)
 			}
 		case frameLoaded:
-			head, n := binary.Uvarint(body)
-			if n <= 0 {
-				return loaded{}, wire.ErrMalformed
-			}
-			l.head = head
 			l.state, err = restorer.Finish()
 			return l, errors.Join(err, conn.SetReadDeadline(time.Time{}))
 		default:
@@ -77,7 +70,7 @@ func (r *replica) catchUp(backlog []wire.Delivery) error {
 			size += len(backlog[count].Payload)
 			count++
 		}
-		if err := r.takeObserved(backlog[:count]); err != nil {
+		if err := r.takeObserved(backlog[:count], headUnknown); err != nil {
 			return err
 		}
 		clear(backlog[:count])

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"slices"
 	"strings"
@@ -28,7 +29,6 @@ const maxObserveFrame = 64 << 20
 type observer struct {
 	donor isis.MemberID
 	conn  net.Conn // from the donor
-	head  uint64   // where the donor was when the snapshot was complete
 	ready bool     // the state is loaded and close to the head
 
 	transfers int // begun, of which all but the last broke off
@@ -145,7 +145,7 @@ func (r *replica) follow(ctx context.Context, donor isis.MemberID, addr string) 
 		return err
 	}
 	taken := false
-	if !r.do(func() { taken = r.startFollowing(l.state, l.head, donor, conn) }) || !taken {
+	if !r.do(func() { taken = r.startFollowing(l.state, donor, conn) }) || !taken {
 		return errors.New("server: the state came too late to be of use")
 	}
 	if err := r.catchUp(l.backlog); err != nil {
@@ -189,14 +189,13 @@ func (r *replica) greetDonor(conn net.Conn) error {
 
 // startFollowing takes the state loaded as the replica's, unless the node holds
 // all it needs already. Owner only.
-func (r *replica) startFollowing(s *store.Store, head uint64, donor isis.MemberID, conn net.Conn) bool {
+func (r *replica) startFollowing(s *store.Store, donor isis.MemberID, conn net.Conn) bool {
 	if r.core.Phase() != isis.Observing || r.core.CutAcknowledged() {
 		return false
 	}
 	r.core.Observe(s.Applied(), donor)
 	r.adopt(s)
-	r.observer.donor, r.observer.head, r.observer.conn = donor, head, conn
-	r.observer.ready = s.Applied() >= head
+	r.observer.donor, r.observer.conn, r.observer.ready = donor, conn, false
 	if r.cfg.OnSnapshot != nil {
 		r.cfg.OnSnapshot(s.Applied())
 	}
@@ -218,26 +217,38 @@ func (r *replica) checkDonor() {
 // followDeliveries applies what the donor delivers, a burst a turn.
 func (r *replica) followDeliveries(frames *wire.FrameReader) error {
 	var burst []wire.Delivery
+	head := uint64(headUnknown) // as the donor said in this burst
+	began := time.Now()
 	for {
 		kind, body, err := frames.Next()
 		if err != nil {
 			return err
 		}
-		if kind != wire.FrameDelivery {
+		switch kind {
+		case wire.FrameDelivery:
+			d, err := ownDelivery(body)
+			if err != nil {
+				return err
+			}
+			burst = append(burst, d)
+		case frameHead:
+			var n int
+			if head, n = binary.Uvarint(body); n <= 0 {
+				return wire.ErrMalformed
+			}
+		default:
 			return fmt.Errorf("%w: frame of kind %d from a donor", wire.ErrMalformed, kind)
 		}
-		d, err := ownDelivery(body)
-		if err != nil {
-			return err
-		}
-		burst = append(burst, d)
 		if frames.Buffered() {
 			continue
 		}
-		if err := r.takeObserved(burst); err != nil {
+		if !frames.Drained() && time.Since(began) < headPatience {
+			head = headUnknown // there is more to come: that was long ago
+		}
+		if err := r.takeObserved(burst, head); err != nil {
 			return err
 		}
-		burst = burst[:0]
+		burst, head = burst[:0], headUnknown
 	}
 }
 
@@ -250,17 +261,25 @@ func ownDelivery(body []byte) (wire.Delivery, error) {
 	return d, err
 }
 
+// headUnknown is the head as long as the donor has not said it.
+const headUnknown = math.MaxUint64
+
+// headPatience is how long a joiner takes only what the donor says of the head now.
+// After that it takes what was so a while ago: the group delivers faster than the
+// joiner takes it, and slows down with it as a member.
+const headPatience = 10 * time.Second
+
 // takeObserved has a burst applied, in a turn.
-func (r *replica) takeObserved(burst []wire.Delivery) error {
+func (r *replica) takeObserved(burst []wire.Delivery, head uint64) error {
 	var err error
-	if !r.do(func() { err = r.observed(burst) }) {
+	if !r.do(func() { err = r.observed(burst, head) }) {
 		return r.reason
 	}
 	return err
 }
 
 // observed applies deliveries of the donor. Owner only.
-func (r *replica) observed(burst []wire.Delivery) error {
+func (r *replica) observed(burst []wire.Delivery, head uint64) error {
 	for i := range burst {
 		d := &burst[i]
 		follows, err := r.core.Observed(d.View, d.First, uint32(d.Count))
@@ -277,6 +296,6 @@ func (r *replica) observed(burst []wire.Delivery) error {
 			return errAnotherView
 		}
 	}
-	r.observer.ready = r.core.Position() >= r.observer.head
+	r.observer.ready = r.observer.ready || r.core.Position() >= head
 	return nil
 }

@@ -11,6 +11,9 @@ const senders = 64
 // beatTime is how finely the sending is spread.
 const beatTime = 10 * time.Millisecond
 
+// mostMissed is how much sending is made up for that the process was too late for.
+const mostMissed = 200 * time.Millisecond
+
 // scatter sends garbage, so much a second.
 func (a *Attack) scatter() {
 	shots := a.shots()
@@ -26,16 +29,19 @@ func (a *Attack) scatter() {
 		defer close(turns)
 		tick := time.NewTicker(beatTime)
 		defer tick.Stop()
-		for turn, owed := 0, 0; ; {
+		last := time.Now()
+		for turn, owed := 0, 0.0; ; {
 			select {
 			case <-tick.C:
 			case <-a.ctx.Done():
 				return
 			}
-			// What was missed since the last beat is not made up for: a burst would
-			// be another attack.
-			owed = min(owed, 0) + a.cfg.Frames*int(beatTime)/int(time.Second)
-			for ; owed > 0; owed -= a.cfg.FramesPerConn {
+			// Of what was missed only some is made up for: a long burst would be
+			// another attack.
+			now := time.Now()
+			owed = min(owed+float64(a.cfg.Frames)*now.Sub(last).Seconds(), float64(a.cfg.Frames)*mostMissed.Seconds())
+			last = now
+			for ; owed > 0; owed -= float64(a.cfg.FramesPerConn) {
 				select {
 				case turns <- turn:
 				case <-a.ctx.Done():
@@ -47,11 +53,13 @@ func (a *Attack) scatter() {
 	})
 }
 
-// shotTimeout bounds what a connection takes from its beginning to its end.
-const shotTimeout = time.Second
+// shotTimeout bounds what a connection takes from its beginning to its end. HTTP/2
+// servers take a second to end one that makes no sense.
+const shotTimeout = 100 * time.Millisecond
 
-// shoot sends something, says that no more will come, and waits for the other side
-// to end the connection: to end it first would take back what was not read yet.
+// shoot sends something, says that no more will come, and waits a while for the
+// other side to end the connection: to end it first would take back what was not
+// read yet.
 func (a *Attack) shoot(s *shot) {
 	conn, err := a.dial(s.addr)
 	if err != nil {

@@ -47,12 +47,12 @@ func (a *Attack) keepOne(p play) {
 			a.refused.Add(1)
 			continue
 		}
+		a.opened.Add(1)
+		a.open.Add(1)
 		if placed != nil {
 			placed()
 			placed = nil
 		}
-		a.opened.Add(1)
-		a.open.Add(1)
 		stop := context.AfterFunc(a.ctx, func() { _ = conn.Close() })
 		p.on(a, conn)
 		a.open.Add(-1)

@@ -24,6 +24,7 @@ type FrameReader struct {
 	limit      uint32
 	buf        []byte
 	start, end int   // buf[start:end] has been read and not handed out
+	filled     bool  // the last Read took all the room that it had
 	err        error // of the last Read, told once the frames before it are out
 }
 
@@ -74,6 +75,10 @@ func (f *FrameReader) Buffered() bool {
 // Partial reports whether a part of a frame is buffered: what is read next goes on
 // with it. It is for the source, while Next reads from it.
 func (f *FrameReader) Partial() bool { return f.end > f.start }
+
+// Drained reports whether the source had no more to give at the last Read, as far as
+// is known: it left room.
+func (f *FrameReader) Drained() bool { return !f.filled }
 
 // frame returns the size, with its header, of the frame at the front, 0 while
 // the header is not there.
@@ -132,6 +137,7 @@ func (f *FrameReader) read() {
 	for range maxEmptyReads {
 		n, err := f.src.Read(f.buf[f.end:])
 		f.end += n
+		f.filled = f.end == len(f.buf)
 		f.err = err
 		if n > 0 || err != nil {
 			return

@@ -160,3 +160,26 @@ func TestFrameReaderErrors(t *testing.T) {
 type stuck struct{}
 
 func (stuck) Read([]byte) (int, error) { return 0, nil }
+
+// TestFrameReaderDrained tells whether a read got all that was there.
+func TestFrameReaderDrained(t *testing.T) {
+	frame := frameOf(FrameRequest, make([]byte, 100))
+	for _, frames := range []int{1, 10, 1000} {
+		var src bytes.Buffer
+		for range frames {
+			src.Write(frame)
+		}
+		r := NewFrameReader(&src, 1000)
+		for range frames {
+			if _, _, err := r.Next(); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := r.Drained(), src.Len() == 0; got && !want {
+				t.Fatalf("drained, and %d bytes are there", src.Len())
+			}
+		}
+		if !r.Drained() {
+			t.Errorf("not drained after all of %d frames", frames)
+		}
+	}
+}
