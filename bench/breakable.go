@@ -31,6 +31,8 @@ type breakable struct {
 	cancel   context.CancelFunc
 	revivals sync.WaitGroup
 	seats    map[string]*seat // by name; the map does not change
+
+	startChild func(name string) (*process, error)
 }
 
 // seat is a node, or the registry, through the lives of its processes. Its fields
@@ -49,6 +51,7 @@ func startBreakable(ctx context.Context, cfg *Config, env Env, s *feeds) (system
 		cfg:       cfg, env: env, registry: loopback, seats: make(map[string]*seat),
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.startChild = b.startSeat
 	origin, err := b.start(ctx, s)
 	if err != nil {
 		return nil, check.Options{}, errors.Join(err, b.Stop())
@@ -122,7 +125,8 @@ func (b *breakable) launch(ctx context.Context, s *seat, run int) (string, error
 
 var errSuperseded = errors.New("it is not wanted any more")
 
-func (b *breakable) startChild(name string) (*process, error) {
+// startSeat starts a process for a node, or the registry.
+func (b *breakable) startSeat(name string) (*process, error) {
 	dir := filepath.Join(b.dir, name)
 	if name == registryName {
 		return startProcess(b.env, name, nil, []string{"registry", b.cfg.Delivery, b.registry, dir})
@@ -147,7 +151,8 @@ const (
 )
 
 // revive has a process live again, as an operator would who does not give up: a
-// node that starts gives up after a while if its registry is away.
+// node that starts gives up after a while if its registry is away. One that crashes
+// is told as a loss.
 func (b *breakable) revive(name string) {
 	s := b.seats[name]
 	b.mu.Lock()
@@ -158,12 +163,19 @@ func (b *breakable) revive(name string) {
 	b.revivals.Go(func() {
 		for pause := leastRevivalPause; b.ctx.Err() == nil; pause = min(2*pause, mostRevivalPause) {
 			ctx, cancel := context.WithTimeout(b.ctx, childStartTimeout)
-			_, err := b.launch(ctx, s, run)
+			addr, err := b.launch(ctx, s, run)
 			cancel()
+			if err == nil && name != registryName {
+				b.welcome(member{ClientAddr: addr}) // what it delivers from now on counts
+			}
 			b.mu.Lock()
 			s.trouble = err
 			current := s.run == run
 			b.mu.Unlock()
+			if errors.Is(err, errCrashed) {
+				b.nodeEnded(name, fmt.Errorf("starting again: %w", err))
+				return
+			}
 			if err == nil || !current {
 				return
 			}
@@ -239,7 +251,8 @@ func (b *breakable) missing(members []member) (missing []error) {
 		is := slices.ContainsFunc(members, func(m member) bool {
 			return m.ID == s.name && m.ClientAddr == s.child.addr && b.knows(m.Incarnation)
 		})
-		if lost := s.child.isGone() && !s.child.doomed.Load(); s.wanted && !is && !lost {
+		lost := s.child.isGone() && !s.child.doomed.Load() || errors.Is(s.trouble, errCrashed)
+		if s.wanted && !is && !lost {
 			missing = append(missing, errors.Join(fmt.Errorf("%s is not back in the group", s.name), s.trouble))
 		}
 	}

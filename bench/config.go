@@ -145,8 +145,38 @@ func (c *Config) validateChoices() error {
 	case c.Target != "" && (c.Embedded || c.Processes):
 		return fmt.Errorf("%w: --target uses a running group, --embedded and --processes start one: leave one out", ErrConfig)
 	}
-	_, err := c.schedule()
-	return err
+	if _, err := c.schedule(); err != nil || c.Faults == "" {
+		return err
+	}
+	return c.validateLoad()
+}
+
+// What a load with faults must have of writes, and of reads, if it has any, lest
+// their mere rarity look like an outage.
+const (
+	leastPerSecond = 10.0  // of a schedule: in 3 s there are none by chance once in e^30 times
+	leastShare     = 0.001 // of a closed loop, which is far faster than a schedule need be
+)
+
+// validateLoad refuses a load whose silences say nothing of the group.
+func (c *Config) validateLoad() error {
+	for _, kind := range []struct {
+		name  string
+		share float64
+	}{{"writes", c.Writes}, {"reads", 1 - c.Writes}} {
+		switch {
+		case kind.share == 0:
+		case c.Rate > 0 && c.Rate*kind.share < leastPerSecond:
+			return badFlag("rate", strconv.FormatFloat(c.Rate, 'g', -1, 64), fmt.Sprintf(
+				"with %s of %s that is too few to tell an outage: with --faults there must be %g %s a second, or none at all",
+				showShare(kind.share), kind.name, leastPerSecond, kind.name))
+		case c.Rate == 0 && kind.share < leastShare:
+			return badFlag("writes", showShare(c.Writes), fmt.Sprintf(
+				"too few %s to tell an outage: with --faults they must be %s of the operations, or none at all",
+				kind.name, showShare(leastShare)))
+		}
+	}
+	return nil
 }
 
 func badFlag(flag, value, want string) error {

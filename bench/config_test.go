@@ -49,6 +49,40 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+// A load with so few writes, or reads, that they are rarer than an outage may last
+// cannot be judged with faults; one that has none at all can.
+func TestFaultsNeedLoad(t *testing.T) {
+	for _, test := range []struct {
+		rate, writes float64
+		want         string
+	}{
+		{10, 0.01, "--rate 10: with 1% of writes that is too few"},
+		{1000, 0.0099, "--rate 1000: with 0.99% of writes"},
+		{1000, 0.9901, "--rate 1000: with 0.99% of reads"},
+		{0, 0.0005, "--writes 0.05%: too few writes"},
+		{0, 0.9995, "--writes 99.95%: too few reads"},
+		{1000, 0.01, ""},
+		{0, 0.001, ""},
+		{10, 0, ""},
+		{10, 1, ""},
+		{0, 0, ""},
+		{0, 1, ""},
+	} {
+		cfg := Defaults()
+		cfg.Rate, cfg.Writes = test.rate, test.writes
+		if err := cfg.Validate(); err != nil {
+			t.Errorf("without faults: %v", err)
+		}
+		cfg.Faults = "reset:n1-n2@3s"
+		switch err := cfg.Validate(); {
+		case test.want == "" && err != nil:
+			t.Errorf("rate %v, writes %v: %v", test.rate, test.writes, err)
+		case test.want != "" && (!errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("rate %v, writes %v: %v, want %s", test.rate, test.writes, err, test.want)
+		}
+	}
+}
+
 func TestParseShare(t *testing.T) {
 	for text, want := range map[string]float64{
 		"50%": 0.5, "0.5": 0.5, "0": 0, "0%": 0, "1": 1, "100%": 1, "0.1%": 0.001, " 5% ": 0.05,

@@ -24,9 +24,12 @@
 // paused, cut off from each other and started again, as a schedule of package
 // fault says, whose times count from the end of the warm-up. They reach each other
 // through a proxy of package netfault; clients reach them directly, stay with the
-// group rather than with a node, and lose no operation but for want of time. The
-// report has the longest time without a success from each fault on until the next
-// one, and the run fails if that is longer than a group may take. In a closed loop
+// group rather than with a node, and lose no operation but for want of time: faults
+// must have stood in its way for all of it. The report has the longest time without
+// a success from each fault on until the next one, and the run fails if that is
+// longer than a group may take; of faults that overlap, from when the last of them
+// is over. A fault that could not be made, and a process that crashes, fail the run
+// as well. In a closed loop
 // clients that wait for a write read nothing meanwhile, which counts as a time
 // without reads.
 //

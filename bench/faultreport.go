@@ -3,8 +3,6 @@ package bench
 import (
 	"fmt"
 	"time"
-
-	"github.com/seed-8247e700/dsm/registry"
 )
 
 // recovery is what a group may take beyond its detection time until it goes on.
@@ -20,79 +18,115 @@ type FaultReport struct {
 	Faults       []FaultRow `json:"faults"`
 	WithoutWrite int64      `json:"longest_without_write_ns"` // in the whole time that counts
 	WithoutRead  int64      `json:"longest_without_read_ns"`
-	Surprises    int64      `json:"unexpected_errors"` // that clients saw, and that were not for want of time
+	Surprises    int64      `json:"unexpected_errors"` // that clients saw, and no fault excuses
 	Surprise     string     `json:"unexpected_error,omitempty"`
 	Verdict      string     `json:"verdict"`
 	Seconds      []Second   `json:"per_second"`
 }
 
 // FaultRow is one fault and what it cost: the longest time without a successful
-// write, and read, from its begin until the next one begins.
+// write, and read, from its begin until the next one begins. Faults that overlap
+// are judged together, by the time from when the last of them is over: the last row
+// of theirs has that.
 type FaultRow struct {
 	Fault        string  `json:"fault"`
 	Seconds      float64 `json:"seconds"` // when it began, in the time that counts; -1: never
 	WithoutWrite int64   `json:"longest_without_write_ns"`
 	WithoutRead  int64   `json:"longest_without_read_ns"`
-	Apart        string  `json:"apart,omitempty"` // why the limit does not hold for it
+	Apart        string  `json:"apart,omitempty"` // why the limit does not hold while it stands
+	Settles      bool    `json:"settles"`         // it is the last of faults that overlap
+	AfterWrite   int64   `json:"after_without_write_ns"`
+	AfterRead    int64   `json:"after_without_read_ns"`
 	Exceeds      bool    `json:"exceeds"`
 	Error        string  `json:"error,omitempty"` // why it could not be made
 }
 
+// outageLimit is what a fault may cost.
+func outageLimit() time.Duration { return detection() + recovery }
+
 // faultReport sums up the faults of a run.
 func (r *run) faultReport() *FaultReport {
-	detection := registry.DefaultSettings().Detection
-	limit := detection + recovery
 	o := &r.auditor.outages
 	rep := &FaultReport{
 		Schedule: r.injector.schedule.String(), Seed: r.cfg.Seed,
-		Detection: int64(detection), Limit: int64(limit), Seconds: o.seconds,
+		Detection: int64(detection()), Limit: int64(outageLimit()), Seconds: o.seconds,
 		Surprises: o.surprises, Surprise: o.surprise,
 	}
-	without := func(from, to int64) (write, read int64) {
-		if r.cfg.hasWrites() {
-			write = int64(o.writes.longest(from, to))
-		}
-		if r.cfg.hasReads() {
-			read = int64(o.reads.longest(from, to))
-		}
-		return write, read
-	}
-	rep.WithoutWrite, rep.WithoutRead = without(r.plan.count, r.plan.end)
+	rep.WithoutWrite, rep.WithoutRead = r.without(r.plan.count, r.plan.end)
 	marks := r.injector.happened()
-	apart := r.injector.schedule.Apart(limit)
+	apart := r.injector.schedule.Apart(outageLimit())
 	for i := range marks {
 		row := FaultRow{Fault: r.injector.schedule[i].String(), Seconds: -1, Apart: apart[i]}
 		if marks[i].begun >= 0 {
-			end := r.plan.end
-			if i+1 < len(marks) && marks[i+1].begun >= 0 {
-				end = min(end, marks[i+1].begun)
-			}
 			row.Seconds = time.Duration(marks[i].begun - r.plan.count).Seconds()
-			row.WithoutWrite, row.WithoutRead = without(marks[i].begun, end)
-			row.Exceeds = row.Apart == "" && max(row.WithoutWrite, row.WithoutRead) > int64(limit)
+			row.WithoutWrite, row.WithoutRead = r.without(marks[i].begun, r.nextFault(marks, i))
+			row.Exceeds = row.Apart == "" && max(row.WithoutWrite, row.WithoutRead) > rep.Limit
 		}
 		if marks[i].err != nil {
 			row.Error = marks[i].err.Error()
 		}
 		rep.Faults = append(rep.Faults, row)
 	}
+	last := -1
+	for _, part := range r.injector.schedule.Clusters(outageLimit()) {
+		first := last + 1
+		last += len(part)
+		if len(part) > 1 {
+			r.settles(&rep.Faults[last], marks, first, last)
+		}
+	}
 	rep.Verdict = rep.judge()
 	return rep
 }
 
-// judge is the verdict on what faults cost, in a line.
+// settles judges faults that overlap by what follows when all of them are over.
+func (r *run) settles(row *FaultRow, marks []mark, first, last int) {
+	over := int64(0)
+	for i := first; i <= last; i++ {
+		if marks[i].ended < 0 {
+			return // it did not happen
+		}
+		over = max(over, marks[i].ended)
+	}
+	row.Settles = true
+	row.AfterWrite, row.AfterRead = r.without(over, r.nextFault(marks, last))
+	row.Exceeds = max(row.AfterWrite, row.AfterRead) > int64(outageLimit())
+}
+
+// nextFault is when the fault after a fault begins, or the end.
+func (r *run) nextFault(marks []mark, i int) int64 {
+	if i+1 < len(marks) && marks[i+1].begun >= 0 {
+		return min(r.plan.end, marks[i+1].begun)
+	}
+	return r.plan.end
+}
+
+// without is the longest times without a write, and a read, that succeeded, within
+// a time.
+func (r *run) without(from, to int64) (write, read int64) {
+	o := &r.auditor.outages
+	if r.cfg.hasWrites() {
+		write = int64(o.writes.longest(from, to))
+	}
+	if r.cfg.hasReads() {
+		read = int64(o.reads.longest(from, to))
+	}
+	return write, read
+}
+
+// judge is the verdict on what faults cost, in a line. Those that overlap are one.
 func (f *FaultReport) judge() string {
 	judged, apart, exceeding := 0, 0, 0
 	for i := range f.Faults {
-		switch row := &f.Faults[i]; {
-		case row.Seconds < 0:
-		case row.Apart != "":
+		row := &f.Faults[i]
+		if row.Seconds >= 0 && row.Apart != "" {
 			apart++
-		default:
+		}
+		if row.Seconds >= 0 && (row.Apart == "" || row.Settles) {
 			judged++
-			if row.Exceeds {
-				exceeding++
-			}
+		}
+		if row.Exceeds {
+			exceeding++
 		}
 	}
 	limit := fmt.Sprintf("%s without a success (detection time %s + %s)", shortDuration(time.Duration(f.Limit)),
@@ -102,19 +136,26 @@ func (f *FaultReport) judge() string {
 		verdict = fmt.Sprintf("%d of %s cost more than %s", exceeding, count(judged, "fault"), limit)
 	}
 	if apart > 0 {
-		verdict += fmt.Sprintf("; %d apart, which overlap others", apart)
+		verdict += fmt.Sprintf("; %d apart, which overlap others: those count as one, judged after it", apart)
 	}
 	return verdict
 }
 
 // failures is why the run fails for its faults: those that cost too much, and those
-// that could not be made.
-func (f *FaultReport) failures() (list []string) {
+// that could not be made, or, unless the run was interrupted, did not happen.
+func (f *FaultReport) failures(interrupted bool) (list []string) {
 	for i := range f.Faults {
 		row := &f.Faults[i]
 		if row.Exceeds {
-			list = append(list, fmt.Sprintf("%s: %s without a write, %s without a read, of at most %s", row.Fault,
-				silent(row.WithoutWrite), silent(row.WithoutRead), shortDuration(time.Duration(f.Limit))))
+			what, write, read := row.Fault, row.WithoutWrite, row.WithoutRead
+			if row.Settles {
+				what, write, read = "after "+row.Fault+" and what overlaps it", row.AfterWrite, row.AfterRead
+			}
+			list = append(list, fmt.Sprintf("%s: %s without a write, %s without a read, of at most %s", what,
+				silent(write), silent(read), shortDuration(time.Duration(f.Limit))))
+		}
+		if row.Seconds < 0 && !interrupted {
+			list = append(list, row.Fault+": it did not happen")
 		}
 		if row.Error != "" {
 			list = append(list, fmt.Sprintf("%s: %s", row.Fault, row.Error))

@@ -29,20 +29,31 @@ func (f *FaultReport) grid() grid {
 			g.rows = append(g.rows, []string{"-", row.Fault, "-", "-", "did not happen"})
 			continue
 		}
-		verdict := "ok"
-		switch {
-		case row.Error != "":
-			verdict = "FAIL: " + row.Error
-		case row.Exceeds:
-			verdict = "FAIL: above " + shortDuration(time.Duration(f.Limit))
-		case row.Apart != "":
-			verdict = "apart: " + row.Apart
-		}
 		g.rows = append(g.rows, []string{
-			fmt.Sprintf("%.1f s", row.Seconds), row.Fault, silent(row.WithoutWrite), silent(row.WithoutRead), verdict,
+			fmt.Sprintf("%.1f s", row.Seconds), row.Fault, silent(row.WithoutWrite), silent(row.WithoutRead), f.verdict(row),
 		})
 	}
 	return g
+}
+
+// verdict is that on one fault that happened.
+func (f *FaultReport) verdict(row *FaultRow) string {
+	above := "FAIL: above " + shortDuration(time.Duration(f.Limit))
+	after := "after it " + silent(max(row.AfterWrite, row.AfterRead))
+	switch {
+	case row.Error != "":
+		return "FAIL: " + row.Error
+	case row.Exceeds && row.Settles:
+		return above + " (" + after + ")"
+	case row.Exceeds:
+		return above
+	case row.Settles:
+		return "apart: " + row.Apart + "; " + after + ": ok"
+	case row.Apart != "":
+		return "apart: " + row.Apart
+	default:
+		return "ok"
+	}
 }
 
 // maxThroughputLines bounds what is shown of a long run.

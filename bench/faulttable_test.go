@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestFaultTable(t *testing.T) {
@@ -16,6 +18,8 @@ func TestFaultTable(t *testing.T) {
 			{Fault: "pause:n1@7s+9s", Seconds: 7, WithoutWrite: int64(9 * time.Second), Apart: "overlaps cut:n3@8s+2s"},
 			{Fault: "cut:n3@8s+2s", Seconds: 8, Error: "no way"},
 			{Fault: "reset:n1-n2@9s", Seconds: -1},
+			{Fault: "cut:n2@30s+1s", Seconds: 30, Apart: "overlaps pause:n1@29s+4s", Settles: true, AfterRead: int64(2 * time.Second)},
+			{Fault: "cut:n2@40s+1s", Seconds: 40, Apart: "overlaps pause:n1@39s+4s", Settles: true, Exceeds: true, AfterWrite: int64(9 * time.Second)},
 		},
 		Seconds: []Second{{Reads: 500, Writes: 300}, {}, {Writes: 1}, {Reads: 400}},
 	}
@@ -34,7 +38,9 @@ func TestFaultTable(t *testing.T) {
 		"| 9.00 s | < 50.0 ms | apart: overlaps cut:n3@8s+2s |",
 		"FAIL: no way |",
 		"| - | reset:n1-n2@9s | - | - | did not happen |",
-		"1 of 3 faults cost more than 3.00 s without a success (detection time 2.00 s + 1.00 s); 1 apart, which overlap others",
+		"| apart: overlaps pause:n1@29s+4s; after it 2.00 s: ok |",
+		"| FAIL: above 3.00 s (after it 9.00 s) |",
+		"2 of 5 faults cost more than 3.00 s without a success (detection time 2.00 s + 1.00 s); 3 apart, which overlap others: those count as one, judged after it",
 		"operations in each 1.00 s, at most 800",
 		"0 s█·▁▅",
 	} {
@@ -42,8 +48,13 @@ func TestFaultTable(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
-	if got := f.failures(); len(got) != 2 || !strings.HasPrefix(got[0], "restart:n2@6s: < 50.0 ms without a write, 4.00 s without a read") || got[1] != "cut:n3@8s+2s: no way" {
-		t.Errorf("failures %q", got)
+	want := []string{
+		"restart:n2@6s: < 50.0 ms without a write, 4.00 s without a read, of at most 3.00 s",
+		"cut:n3@8s+2s: no way",
+		"after cut:n2@40s+1s and what overlaps it: 9.00 s without a write, < 50.0 ms without a read, of at most 3.00 s",
+	}
+	if diff := cmp.Diff(want, f.failures(true)); diff != "" {
+		t.Errorf("failures (want, got): %s", diff)
 	}
 }
 

@@ -33,14 +33,16 @@ type follower struct {
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup
 
+	subscribing sync.Mutex // held while a member is subscribed to, lest that be done twice
+
 	mu        sync.Mutex // guards what follows
 	following map[uint64]*followed
 }
 
-// followed is a member, by incarnation, whose deliveries are followed.
+// followed is a member, by incarnation, whose deliveries are, or were, followed.
 type followed struct {
 	feed         *feed
-	subscription *client.Subscription
+	subscription *client.Subscription // nil when the stream has ended
 }
 
 // follow subscribes to all members. The order is checked after the position
@@ -69,15 +71,30 @@ func follow(ctx context.Context, addrs []string, s *feeds, env Env, l losses, li
 	return f, origin, nil
 }
 
-// subscribe begins to follow a member, and returns the position after which
-// its stream begins.
+// errFollowed says that a member is, or was, followed already.
+var errFollowed = errors.New("its deliveries are followed already")
+
+// subscribe begins to follow a member and returns the position after which its
+// stream begins. Of one that has just joined only the address need be known.
 func (f *follower) subscribe(ctx context.Context, m member) (uint64, error) {
+	f.subscribing.Lock()
+	defer f.subscribing.Unlock()
+	if f.knows(m.Incarnation) {
+		return 0, errFollowed
+	}
 	s, err := client.Subscribe(ctx, m.ClientAddr, client.Options{}, 0)
 	if err != nil {
 		return 0, err
 	}
-	if info := s.Info(); info.Incarnation != m.Incarnation {
+	info := s.Info()
+	if m.Incarnation == 0 {
+		m.ID, m.Incarnation = info.NodeID, info.Incarnation
+	}
+	if info.Incarnation != m.Incarnation {
 		return 0, errors.Join(fmt.Errorf("%s is %s#%d by now, not %s", m.ClientAddr, info.NodeID, info.Incarnation, m.exact()), s.Close())
+	}
+	if f.knows(m.Incarnation) {
+		return 0, errors.Join(errFollowed, s.Close())
 	}
 	if err := f.members.same(s.Info().Generation); err != nil {
 		return 0, errors.Join(err, s.Close())
@@ -86,15 +103,20 @@ func (f *follower) subscribe(ctx context.Context, m member) (uint64, error) {
 	f.mu.Lock()
 	f.following[m.Incarnation] = one
 	f.mu.Unlock()
-	f.tasks.Go(func() { f.read(one, m) })
+	f.tasks.Go(func() { f.read(s, one, m) })
 	return s.Start(), nil
 }
 
-// read takes a stream to its feed until it ends.
-func (f *follower) read(one *followed, m member) {
+// read takes a stream to its feed until it ends, and lets go of its connection
+// then: in a long run many nodes come and go.
+func (f *follower) read(s *client.Subscription, one *followed, m member) {
 	for {
-		d, err := one.subscription.Next()
+		d, err := s.Next()
 		if err != nil {
+			_ = s.Close() // nothing more is wanted of it
+			f.mu.Lock()
+			one.subscription = nil
+			f.mu.Unlock()
 			f.ended(one.feed, m, err)
 			return
 		}
@@ -161,14 +183,18 @@ func (f *follower) lookForMembers() {
 			if f.knows(m.Incarnation) || m.ClientAddr == "" {
 				continue
 			}
-			ctx, cancel := context.WithTimeout(f.ctx, askTimeout)
-			_, err := f.subscribe(ctx, m)
-			cancel()
-			if err != nil {
-				continue // it may not serve yet, or not any more
-			}
-			f.env.notice("following %s, which joined", m.exact())
+			f.welcome(m)
 		}
+	}
+}
+
+// welcome follows a node that joined. It may not serve yet, or not any more: then
+// that is tried again for as long as it is a member.
+func (f *follower) welcome(m member) {
+	ctx, cancel := context.WithTimeout(f.ctx, askTimeout)
+	defer cancel()
+	if _, err := f.subscribe(ctx, m); err == nil {
+		f.env.notice("following the node at %s, which joined", m.ClientAddr)
 	}
 }
 
@@ -213,7 +239,9 @@ func (f *follower) stop() error {
 	var errs []error
 	f.mu.Lock()
 	for _, one := range f.following {
-		errs = append(errs, one.subscription.Close())
+		if one.subscription != nil {
+			errs = append(errs, one.subscription.Close())
+		}
 	}
 	clear(f.following)
 	f.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed-8247e700/dsm/bench/check"
 	"github.com/seed-8247e700/dsm/driver"
@@ -94,6 +95,17 @@ func settings(delivery string) registry.Settings {
 	}
 	return registry.Settings{Delivery: registry.Safe}
 }
+
+// detection is the detection time of groups that a run starts.
+func detection() time.Duration { return registry.DefaultSettings().Detection }
+
+// readSlack is how much older than a lease what a plain read reflects may be: a
+// position goes from node to node through loops that may be busy.
+const readSlack = time.Second
+
+// readAge is how old what a plain read reflects may be, in a group whose leases last
+// as long as its detection time.
+func readAge(lease time.Duration) time.Duration { return lease + readSlack }
 
 // Home is the node of a client: handles are opened in turns.
 func (g *group) Home(client int) string { return nodeName(client % len(g.nodes)) }

@@ -54,6 +54,7 @@ type injector struct {
 	schedule fault.Schedule
 	stop     context.CancelFunc
 	task     sync.WaitGroup
+	done     chan struct{} // closed when all is mended
 
 	mu    sync.Mutex // guards marks
 	marks []mark     // of the schedule's faults, in its order
@@ -62,15 +63,15 @@ type injector struct {
 // mark is what became of a fault.
 type mark struct {
 	begun int64 // on the clock of the run, -1: it did not happen
-	over  bool
+	ended int64 // likewise, -1: it stands. What is killed for good has ended at once
 	mend  func() error
 	err   error
 }
 
 func newInjector(env Env, c clock, system faulty, s fault.Schedule) *injector {
-	i := &injector{env: env, clock: c, system: system, schedule: s, marks: make([]mark, len(s))}
+	i := &injector{env: env, clock: c, system: system, schedule: s, marks: make([]mark, len(s)), done: make(chan struct{})}
 	for n := range i.marks {
-		i.marks[n].begun = -1
+		i.marks[n].begun, i.marks[n].ended = -1, -1
 	}
 	return i
 }
@@ -113,6 +114,7 @@ func (i *injector) start(begin, end int64) {
 	ctx, cancel := context.WithCancel(context.Background())
 	i.stop = cancel
 	i.task.Go(func() {
+		defer close(i.done)
 		for _, s := range i.steps() {
 			at := min(begin+int64(s.at), end)
 			if !i.wait(ctx, at) {
@@ -127,6 +129,15 @@ func (i *injector) start(begin, end int64) {
 			}
 		}
 	})
+}
+
+// await waits for the whole schedule, unless a context ends.
+func (i *injector) await(a, b context.Context) {
+	select {
+	case <-i.done:
+	case <-a.Done():
+	case <-b.Done():
+	}
 }
 
 // finish mends whatever stands.
@@ -163,13 +174,17 @@ func (i *injector) take(s step) {
 	}
 	f := &i.schedule[s.fault]
 	i.env.notice("fault: %s", f)
-	begun := i.clock.now()
+	m := &i.marks[s.fault]
+	i.mu.Lock()
+	m.begun = i.clock.now() // an operation may end with it at once
+	i.mu.Unlock()
 	mend, err := i.system.strike(f)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	m := &i.marks[s.fault]
-	m.begun, m.mend, m.err = begun, mend, err
-	m.over = mend == nil && f.Kind != fault.Kill
+	m.mend, m.err = mend, err
+	if mend == nil {
+		m.ended = m.begun
+	}
 }
 
 // mend ends a fault, unless that was done.
@@ -182,7 +197,30 @@ func (i *injector) mend(n int) {
 	}
 	i.env.notice("over: %s", &i.schedule[n])
 	m.err = errors.Join(m.err, m.mend())
-	m.mend, m.over = nil, true
+	m.mend, m.ended = nil, i.clock.now()
+}
+
+// excuses reports whether faults excuse an operation that got no answer from one
+// time to another: one of them stood, or the group may still have been getting over
+// it. They do not if they left the group alone meanwhile for longer than it may
+// take to go on: then the operation had its chance, and its handle has missed it.
+func (i *injector) excuses(from, to int64) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	limit := int64(outageLimit())
+	met, alone := false, from // since when no fault stands
+	for n := range i.marks {
+		m := &i.marks[n]
+		if m.begun < 0 || m.begun >= to || m.begun-alone > limit {
+			break
+		}
+		if m.ended < 0 {
+			return true
+		}
+		met = met || m.ended+limit >= from
+		alone = max(alone, m.ended)
+	}
+	return met && to-alone <= limit
 }
 
 // standing is the faults of now, for people.
@@ -191,9 +229,8 @@ func (i *injector) standing() string {
 	defer i.mu.Unlock()
 	var texts []string
 	for n := range i.marks {
-		f := &i.schedule[n]
-		if m := &i.marks[n]; m.begun >= 0 && !m.over && m.mend != nil {
-			what, _, _ := strings.Cut(f.String(), "@")
+		if i.marks[n].mend != nil {
+			what, _, _ := strings.Cut(i.schedule[n].String(), "@")
 			texts = append(texts, what)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/seed-8247e700/dsm/bench/check"
 	"github.com/seed-8247e700/dsm/bench/fault"
+	"github.com/seed-8247e700/dsm/driver"
+	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -23,7 +25,12 @@ type breakableFake struct {
 	begin  time.Time
 	log    []string
 	silent bool
-	broken error // what whole returns
+	deaf   time.Duration // it stays silent after a fault
+	broken error         // what whole returns
+	rate   float64       // of the load
+	end    error         // what Stop returns
+	lost   bool          // n1 is when sessions are closed
+	hangs  int           // the session that gets no answer after the first fault, from 1; 0: none
 }
 
 func (g *breakableFake) start(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
@@ -51,7 +58,7 @@ func (g *breakableFake) strike(f *fault.Fault) (mend func() error, err error) {
 	}
 	return func() error {
 		g.note("mend", f)
-		g.setSilent(false)
+		time.AfterFunc(g.deaf, func() { g.setSilent(false) })
 		return nil
 	}, nil
 }
@@ -62,25 +69,42 @@ func (g *breakableFake) setSilent(silent bool) {
 	g.silent = silent
 }
 
+// Stop ends the group.
+func (g *breakableFake) Stop() error { return errors.Join(g.fakeGroup.Stop(), g.end) }
+
 func (g *breakableFake) whole(context.Context) error { return g.broken }
 
 // Open begins a client's session.
 func (g *breakableFake) Open(ctx context.Context, client int) (memory, error) {
 	m, err := g.fakeGroup.Open(ctx, client)
-	return &silentMemory{m, g}, err
+	return &silentMemory{m, g, client}, err
 }
 
 type silentMemory struct {
 	memory
-	group *breakableFake
+	group  *breakableFake
+	client int
+}
+
+// Close ends the session, when the report is made.
+func (m *silentMemory) Close() error {
+	if m.group.lost && m.client == 0 {
+		m.group.nodeEnded("n1", errCrashed)
+	}
+	return m.memory.Close()
 }
 
 // Do waits while the group is silent.
 func (m *silentMemory) Do(ctx context.Context, r *request, a *answer) {
 	for {
 		m.group.mu.Lock()
-		silent := m.group.silent
+		silent, hangs := m.group.silent, m.client+1 == m.group.hangs && len(m.group.log) > 0
 		m.group.mu.Unlock()
+		if hangs {
+			<-ctx.Done()
+			a.status, a.err = history.Unknown, driver.ErrOutcomeUnknown
+			return
+		}
 		if !silent {
 			break
 		}
@@ -107,6 +131,7 @@ func runBreakable(t *testing.T, faults string, spoil func(*breakableFake)) (*Rep
 		if spoil != nil {
 			spoil(g)
 		}
+		cfg.Rate = g.rate
 		out, err := openFiles(&cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -161,12 +186,104 @@ func TestOutageFails(t *testing.T) {
 	}
 }
 
+// Faults excuse an operation that found the group in trouble, or getting over it,
+// and not one that had time enough without any.
+func TestExcuses(t *testing.T) {
+	i := newInjector(Env{}, newClock(), nil, make(fault.Schedule, 4))
+	ms := int64(time.Millisecond)
+	for n, m := range [][2]int64{{10_000, 10_000}, {20_000, 22_000}, {21_000, 26_000}, {40_000, -1}} {
+		i.marks[n].begun = m[0] * ms
+		i.marks[n].ended = max(m[1]*ms, -1)
+	}
+	for _, test := range []struct {
+		from, to int64
+		want     bool
+	}{
+		{1_000, 1_001, false},   // before all
+		{6_000, 10_001, false},  // long before
+		{9_000, 10_001, true},   // into one
+		{13_000, 13_500, true},  // soon after
+		{13_001, 13_500, false}, // not soon
+		{9_000, 30_001, false},  // from 13 s to 20 s nothing stood in its way
+		{19_000, 29_000, true},
+		{19_000, 29_001, false},
+		{26_000, 41_000, false}, // it had from 26 s to 40 s
+		{38_000, 90_000, true},  // one that has not ended
+		{50_000, 90_000, true},
+	} {
+		if got := i.excuses(test.from*ms, test.to*ms); got != test.want {
+			t.Errorf("from %d to %d ms: %v", test.from, test.to, got)
+		}
+	}
+}
+
+// A handle that never goes elsewhere fails the run, however well others do.
+func TestClientThatHangsFails(t *testing.T) {
+	rep, _ := runBreakable(t, "reset:n1-n2@1s,registry@2s+100ms", func(g *breakableFake) { g.hangs = 3 })
+	if failures := strings.Join(rep.Failures, "; "); !strings.Contains(failures, "1 error that no fault excuses, such as: client 2, after 1") {
+		t.Errorf("failures %q", failures)
+	}
+}
+
+// A group that stays silent when faults that overlap are over fails the run.
+func TestOutageAfterFaultsFails(t *testing.T) {
+	rep, _ := runBreakable(t, "pause:n1@500ms+3s,registry@1s+2s", func(g *breakableFake) { g.deaf = 4 * time.Second })
+	failures := strings.Join(rep.Failures, "; ")
+	if last := rep.Faults.Faults[1]; !last.Exceeds || last.AfterWrite < int64(3*time.Second) ||
+		!strings.HasPrefix(failures, "after registry@1s+2s and what overlaps it: 3.") {
+		t.Errorf("failures %q, %+v", failures, rep.Faults.Faults)
+	}
+}
+
 // What could not be made, and a group that does not heal, fail the run.
 func TestFaultsFail(t *testing.T) {
 	rep, _ := runBreakable(t, "reset:n1-n2@1s", func(g *breakableFake) { g.broken = errors.New("n2 is not back") })
 	failures := strings.Join(rep.Failures, "; ")
 	if rep.Pass || !strings.Contains(failures, "reset:n1-n2@1s: there is no link") || !strings.Contains(failures, "did not heal: n2 is not back") {
 		t.Errorf("pass %v, failures %q", rep.Pass, failures)
+	}
+}
+
+// A process that panics while the group is stopped, or between the report and that,
+// fails the run; other complaints are told.
+func TestLateCrashFails(t *testing.T) {
+	for _, test := range []struct {
+		end  error
+		lost bool
+		want string
+	}{
+		{fmt.Errorf("process n2: %w: exit status 2", errCrashed), false, "stopping the group: process n2: it crashed"},
+		{nil, true, "node n1 was lost, "},
+		{errors.New("a lock is held"), false, ""},
+	} {
+		rep, _ := runBreakable(t, "reset:n1-n2@1s", func(g *breakableFake) { g.end, g.lost = test.end, test.lost })
+		failures := strings.Join(rep.Failures, "; ")
+		if _, rest, _ := strings.Cut(failures, "there is no link"); !strings.HasPrefix(rest, "; "+test.want) && rest != test.want {
+			t.Errorf("failures %q, want %q", failures, test.want)
+		}
+		if rep.Pass || len(rep.Lost) > 0 != test.lost {
+			t.Errorf("pass %v, lost %+v", rep.Pass, rep.Lost)
+		}
+	}
+}
+
+// A load so slow that its last operation is due long before the end does not keep
+// the last faults from happening.
+func TestSlowLoadHasAllFaults(t *testing.T) {
+	rep, log := runBreakable(t, "pause:n1@9900ms+1s", func(g *breakableFake) { g.rate = 0.5 })
+	if want := []string{"9.9s strike pause:n1@9.9s+1s", "10s mend pause:n1@9.9s+1s"}; !slices.Equal(log, want) {
+		t.Errorf("%q happened, want %q; failures %q", log, want, rep.Failures)
+	}
+}
+
+// A fault that did not happen fails a run that was not interrupted.
+func TestFaultThatDidNotHappenFails(t *testing.T) {
+	f := &FaultReport{Faults: []FaultRow{{Fault: "reset:n1-n2@9s", Seconds: -1}}}
+	if got := f.failures(false); len(got) != 1 || got[0] != "reset:n1-n2@9s: it did not happen" {
+		t.Errorf("failures %q", got)
+	}
+	if got := f.failures(true); len(got) > 0 {
+		t.Errorf("interrupted, and failures %q", got)
 	}
 }
 

@@ -160,6 +160,23 @@ func (w *watch) forget(generation uint64) {
 	}
 }
 
+// rest takes in the losses that nobody has read yet, when the watch is over, and
+// returns all.
+func (w *watch) rest(sys system) []Loss {
+	if s, ok := sys.(watched); ok {
+		for more := true; more; {
+			select {
+			case l := <-s.Losses():
+				w.take(l)
+			default:
+				more = false
+			}
+		}
+	}
+	lost, _, _ := w.state()
+	return lost
+}
+
 // begun notes when the load began.
 func (w *watch) begun(now int64) {
 	w.mu.Lock()

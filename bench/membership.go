@@ -29,10 +29,20 @@ func (m member) exact() string { return fmt.Sprintf("%s#%d", m.ID, m.Incarnation
 type membership struct {
 	losses losses // where a new generation is told, nil: nowhere
 
-	mu         sync.Mutex // guards what follows
-	addrs      []string   // of nodes, those last known first
-	generation uint64     // of the group, 0: not known yet
-	told       bool       // that it is another
+	mu         sync.Mutex    // guards what follows
+	addrs      []string      // of nodes, those last known first
+	generation uint64        // of the group, 0: not known yet
+	told       bool          // that it is another
+	detection  time.Duration // of the group, 0: not known
+}
+
+// groupStatus is what a node tells of itself and its group.
+type groupStatus struct {
+	Phase       string   `json:"phase"`
+	Serves      bool     `json:"serves"`
+	Members     []member `json:"members"`
+	Generation  uint64   `json:"generation,string"`
+	DetectionMs int64    `json:"detection_ms"` // older nodes do not tell it
 }
 
 // members asks the nodes known, one after the other, until one that serves
@@ -43,13 +53,13 @@ func (m *membership) members(ctx context.Context) ([]member, error) {
 	m.mu.Unlock()
 	var errs []error
 	for _, addr := range addrs {
-		list, generation, err := membersAt(ctx, addr)
+		status, err := servingAt(ctx, addr)
 		if err == nil {
-			err = m.same(generation)
+			err = m.same(status.Generation)
 		}
 		if err == nil {
-			m.remember(addr, list)
-			return list, nil
+			m.remember(addr, &status)
+			return status.Members, nil
 		}
 		errs = append(errs, err)
 		m.putLast(addr)
@@ -88,10 +98,12 @@ func (m *membership) putLast(addr string) {
 
 // remember puts the members' addresses, the one first that answered, before those
 // known earlier, of which some are kept in case all members change.
-func (m *membership) remember(answered string, list []member) {
+func (m *membership) remember(answered string, status *groupStatus) {
 	const keep = 64
+	list := status.Members
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.detection = time.Duration(status.DetectionMs) * time.Millisecond
 	known := make(map[string]bool)
 	var addrs []string
 	add := func(addr string) {
@@ -110,30 +122,32 @@ func (m *membership) remember(answered string, list []member) {
 	m.addrs = addrs
 }
 
-func membersAt(ctx context.Context, addr string) (list []member, generation uint64, err error) {
+// detectionTime is that of the group, as far as its nodes have told it.
+func (m *membership) detectionTime() (d time.Duration, known bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.detection, m.detection > 0
+}
+
+// servingAt asks a node that serves.
+func servingAt(ctx context.Context, addr string) (status groupStatus, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	conn, err := client.Dial(ctx, addr, client.Options{})
 	if err != nil {
-		return nil, 0, err
+		return status, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	data, err := conn.Status(ctx)
 	if err != nil {
-		return nil, 0, err
-	}
-	var status struct {
-		Phase      string   `json:"phase"`
-		Serves     bool     `json:"serves"`
-		Members    []member `json:"members"`
-		Generation uint64   `json:"generation,string"`
+		return status, err
 	}
 	if err := json.Unmarshal(data, &status); err != nil {
-		return nil, 0, fmt.Errorf("status of the node at %s: %w", addr, err)
+		return status, fmt.Errorf("status of the node at %s: %w", addr, err)
 	}
 	// One without a lease may tell a view that is gone.
 	if !status.Serves || len(status.Members) == 0 {
-		return nil, 0, fmt.Errorf("the node at %s does not serve now (%s)", addr, status.Phase)
+		return status, fmt.Errorf("the node at %s does not serve now (%s)", addr, status.Phase)
 	}
-	return status.Members, status.Generation, nil
+	return status, nil
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"sort"
 	"time"
 
@@ -17,8 +18,9 @@ type outages struct {
 	writes, reads pulse
 	seconds       []Second
 
-	surprises int64  // errors that no fault excuses
-	surprise  string // the first
+	excuse    func(from, to int64) bool // faults do, for what took that time; nil: nothing was done to the group
+	surprises int64                     // errors that no fault excuses
+	surprise  string                    // the first
 }
 
 // Second is what ended in one second of the time that counts.
@@ -31,9 +33,10 @@ type Second struct {
 // add takes an operation, in the order in which they ended. One that failed for no
 // fault of its own is none that succeeded.
 func (o *outages) add(r *record) {
-	if r.err != nil && !excused(r.err) {
+	if r.err != nil && !o.excused(r) {
 		o.surprises++
-		o.surprise = cmp.Or(o.surprise, r.err.Error())
+		o.surprise = cmp.Or(o.surprise, fmt.Sprintf("client %d, after %s: %v",
+			r.op.Client, shortDuration(time.Duration(r.op.End-r.op.Start)), r.err))
 	}
 	if !r.counts || r.op.End < r.from || r.op.End > r.until {
 		return
@@ -54,9 +57,15 @@ func (o *outages) add(r *record) {
 	}
 }
 
-// excused reports whether an error says that time was up, and nothing else.
-// Whatever else goes wrong the driver tries again.
-func excused(err error) bool {
+// excused reports whether an operation that failed had too little time for what
+// was done to the group.
+func (o *outages) excused(r *record) bool {
+	return timeWasUp(r.err) && o.excuse != nil && o.excuse(r.op.Start, r.op.End)
+}
+
+// timeWasUp reports whether an error says that, and nothing else. Whatever else
+// goes wrong the driver tries again.
+func timeWasUp(err error) bool {
 	return errors.Is(err, driver.ErrOutcomeUnknown) || errors.Is(err, driver.ErrUnavailable)
 }
 

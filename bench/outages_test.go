@@ -21,19 +21,20 @@ func ended(kind history.Kind, at int64, err error) *record {
 }
 
 func TestOutages(t *testing.T) {
-	var o outages
+	// What ended before 3400 ms is excused.
+	o := outages{excuse: func(_, to int64) bool { return to < int64(3400*time.Millisecond) }}
 	for _, r := range []*record{
 		ended(history.Set, 900, nil), ended(history.Set, 1100, nil), ended(history.Get, 1200, nil),
 		ended(history.Set, 1900, errors.New("no")), ended(history.Add, 3000, nil), ended(history.Set, 3010, nil),
-		ended(history.Get, 3500, driver.ErrUnavailable), ended(history.Set, 4001, nil),
+		ended(history.Get, 3300, driver.ErrUnavailable), ended(history.Get, 3500, driver.ErrUnavailable), ended(history.Set, 4001, nil),
 	} {
 		o.add(r)
 	}
-	want := []Second{{Writes: 1, Reads: 1, Errors: 1}, {}, {Writes: 2, Errors: 1}}
+	want := []Second{{Writes: 1, Reads: 1, Errors: 1}, {}, {Writes: 2, Errors: 2}}
 	if diff := cmp.Diff(want, o.seconds); diff != "" {
 		t.Errorf("seconds (want, got): %s", diff)
 	}
-	if o.surprises != 1 || o.surprise != "no" {
+	if o.surprises != 2 || o.surprise != "client 0, after 1.90 s: no" {
 		t.Errorf("%d surprises, such as %q", o.surprises, o.surprise)
 	}
 	for _, test := range []struct {

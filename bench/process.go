@@ -32,6 +32,7 @@ type process struct {
 	gone   chan struct{} // closed then, once it was ready
 	addr   string        // where it serves; guarded by processes.mu
 	doomed atomic.Bool   // it is killed on purpose, which is no loss
+	silent atomic.Bool   // its stdout ended before it was ready, and so does it
 }
 
 // startProcess starts a child. A file, if there is one, is its descriptor 3.
@@ -45,6 +46,11 @@ func startProcess(env Env, name string, file *os.File, args []string) (*process,
 	if file != nil {
 		cmd.ExtraFiles = []*os.File{file}
 	}
+	return startCommand(name, cmd)
+}
+
+// startCommand starts a program that behaves like Child.
+func startCommand(name string, cmd *exec.Cmd) (*process, error) {
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -75,6 +81,7 @@ func (p *process) awaitReady(ctx context.Context) (addr string, err error) {
 	}()
 	select {
 	case a := <-got:
+		p.silent.Store(a.err != nil)
 		addr, ok := strings.CutPrefix(strings.TrimSpace(a.line), readyPrefix)
 		if a.err != nil || !ok {
 			return "", errors.Join(fmt.Errorf("it did not start, and said %q", a.line), a.err)
@@ -101,14 +108,33 @@ func (p *process) kill() error {
 	return p.cmd.Process.Kill()
 }
 
-// discard ends a process that did not get ready, and waits for its end.
-func (p *process) discard() error {
-	err := p.kill()
-	_ = p.wait() // that it was killed, or what it has said itself
-	if errors.Is(err, os.ErrProcessDone) {
-		return nil
+// errCrashed says that a process did not end as one does that has given up, with
+// an exit status of 1: it panicked, or somebody else killed it.
+var errCrashed = errors.New("it crashed")
+
+// asCrash is how a process ended, wrapped in errCrashed if it crashed.
+func (p *process) asCrash(ended error) error {
+	var exit *exec.ExitError
+	if !errors.As(ended, &exit) || exit.ExitCode() == 1 || exit.ExitCode() < 0 && p.doomed.Load() {
+		return ended
 	}
-	return err
+	return fmt.Errorf("%w: %w", errCrashed, ended)
+}
+
+// discard ends a process that did not get ready, and waits for its end. The error
+// wraps errCrashed if it had ended by itself, and not as it should.
+func (p *process) discard() error {
+	if p.silent.Load() {
+		// It ends, or has ended, and how is of interest.
+		timer := time.AfterFunc(exitTimeout, func() { _ = p.kill() })
+		defer timer.Stop()
+	} else if err := p.kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	if err := p.asCrash(p.wait()); errors.Is(err, errCrashed) {
+		return err
+	}
+	return nil // that it was killed, or what it has said itself
 }
 
 // command has a child do something. One that was killed need not.
@@ -149,9 +175,10 @@ func (p *process) figures() (f attack.Figures, err error) {
 // is told of by stop.
 func (p *process) announceEnd() { _, _ = p.stdin.Write([]byte{commandEnd}) }
 
-// stop has the process end, and kills it if it does not.
+// stop has the process end, and kills it if it does not. The error wraps errCrashed
+// if it did not end by itself, or not as it should.
 func (p *process) stop() error {
 	timer := time.AfterFunc(exitTimeout, func() { _ = p.cmd.Process.Kill() }) // an error means that it has ended
 	defer timer.Stop()
-	return errors.Join(p.stdin.Close(), p.wait())
+	return errors.Join(p.stdin.Close(), p.asCrash(p.wait()))
 }

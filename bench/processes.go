@@ -90,10 +90,10 @@ func (p *processes) attend(ctx context.Context, child *process) (string, error) 
 	p.mu.Unlock()
 	go func() {
 		err := child.wait()
-		close(child.gone)
 		if !child.doomed.Load() {
 			p.nodeEnded(child.name, err)
 		}
+		close(child.gone)
 	}()
 	return addr, nil
 }

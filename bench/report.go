@@ -94,7 +94,7 @@ func (r *run) judge(rep *Report, files error) {
 		rep.Failures = append(rep.Failures, rep.Lost[i].text())
 	}
 	if rep.Faults != nil {
-		rep.Failures = append(rep.Failures, rep.Faults.failures()...)
+		rep.Failures = append(rep.Failures, rep.Faults.failures(rep.Interrupted)...)
 	}
 	rep.Failures = append(rep.Failures, r.failed...)
 	for i := range rep.Checks {
@@ -112,6 +112,11 @@ func (r *run) judge(rep *Report, files error) {
 		rep.Failures = append(rep.Failures, files.Error())
 	}
 	rep.Pass = len(rep.Failures) == 0
+}
+
+// fail adds why the run has not passed.
+func (r *Report) fail(why string) {
+	r.Failures, r.Pass = append(r.Failures, why), false
 }
 
 func statelessText(generation uint64) string {

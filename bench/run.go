@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,15 +114,14 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 		return nil, fmt.Errorf("bench: starting the group: %w", err)
 	}
 	defer func() {
-		switch stopErr := sys.Stop(); {
-		case stopErr == nil:
-		case report == nil:
-			err = errors.Join(err, stopErr)
-		default: // what was found stands all the same
-			report.Notes = append(report.Notes, fmt.Sprintf("stopping the group: %v", stopErr))
+		if report != nil {
+			r.ended(sys, report)
+		} else {
+			err = errors.Join(err, sys.Stop())
 		}
 	}()
 
+	options.Age = cmp.Or(options.Age, readAge(detection()))
 	r.figures = newFigures()
 	r.checker = check.New(options)
 	r.auditor = newAuditor(r.clock, r.feeds, r.checker, r.figures, r.files)
@@ -135,6 +135,7 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 			return nil, err
 		}
 		r.injector = newInjector(r.env, r.clock, b, s)
+		r.auditor.outages.excuse = r.injector.excuses
 	}
 	if err := r.openSessions(setUp, sys, keys); err != nil && ctx.Err() != nil {
 		return nil, ErrInterrupted
@@ -149,6 +150,22 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 		r.tidy(ctx, sys, keys, report)
 	}
 	return report, nil
+}
+
+// ended stops the group, and adds to the report what was lost after it was made.
+// What was found stands all the same.
+func (r *run) ended(sys system, report *Report) {
+	lost := r.watch.rest(sys)
+	for _, l := range lost[len(report.Lost):] {
+		report.Lost = append(report.Lost, l)
+		report.fail(l.text())
+	}
+	switch err := sys.Stop(); {
+	case errors.Is(err, errCrashed):
+		report.fail(fmt.Sprintf("stopping the group: %v", err))
+	case err != nil:
+		report.Notes = append(report.Notes, fmt.Sprintf("stopping the group: %v", err))
+	}
 }
 
 // openSessions opens the session of each client, some at a time.
@@ -251,12 +268,13 @@ func (r *run) load(ctx context.Context) error {
 	r.prepared = true
 	late := time.AfterFunc(r.cfg.Warmup+r.cfg.Duration+graceTimeout, tooLate)
 	defer late.Stop()
-	r.underLoad(ctx)
+	r.underLoad(ctx, ops)
 	return nil
 }
 
-// underLoad has the clients do what the Config says, and faults happen.
-func (r *run) underLoad(ctx context.Context) {
+// underLoad has the clients do what the Config says, and faults happen. ops ends
+// when no client can go on.
+func (r *run) underLoad(ctx, ops context.Context) {
 	r.env.notice(loadBegins)
 	begin := r.clock.now()
 	r.watch.begun(begin)
@@ -280,6 +298,9 @@ func (r *run) underLoad(ctx context.Context) {
 			c.closedLoop(c.ctx, ctx, &r.plan)
 		}
 	})
+	if r.injector != nil {
+		r.injector.await(ctx, ops) // with a low rate the clients may be done early
+	}
 	progress.finish()
 	if ctx.Err() != nil {
 		r.interrupted = true

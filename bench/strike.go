@@ -23,7 +23,9 @@ func (b *breakable) strike(f *fault.Fault) (mend func() error, err error) {
 	case fault.Cut:
 		return b.cut(f), nil
 	case fault.Reset:
-		b.proxy.Reset(f.A, f.B)
+		if b.proxy.Reset(f.A, f.B) == 0 {
+			return nil, fmt.Errorf("there was no connection between %s and %s", f.A, f.B)
+		}
 		return nil, nil
 	case fault.RegistryAway:
 		return func() error { b.revive(registryName); return nil }, b.kill(registryName)

@@ -37,7 +37,12 @@ func startTarget(ctx context.Context, cfg *Config, env Env, s *feeds) (system, c
 	}
 	// The time keeps two runs apart that have the same seed.
 	prefix := fmt.Sprintf("dsmbench-%x-%x/", time.Now().UnixNano(), cfg.Seed)
-	return t, check.Options{Origin: origin, Shared: true, Prefix: prefix}, nil
+	lease, known := f.members.detectionTime()
+	if !known {
+		lease = detection()
+		env.notice("the group does not tell its detection time: plain reads are held to the default, %v", lease)
+	}
+	return t, check.Options{Origin: origin, Shared: true, Prefix: prefix, Age: readAge(lease)}, nil
 }
 
 // Home is no node: a handle goes to another when its own leaves.

@@ -21,8 +21,9 @@ type Status struct {
 	Members     []MemberStatus `json:"members"`
 	Position    uint64         `json:"position,string"`
 	Clients     int            `json:"clients"`
-	Queue       int            `json:"queue"`  // commands that wait, and messages held back
-	Serves      bool           `json:"serves"` // in a view and with a lease: clients are served
+	Queue       int            `json:"queue"`        // commands that wait, and messages held back
+	Serves      bool           `json:"serves"`       // in a view and with a lease: clients are served
+	DetectionMs int64          `json:"detection_ms"` // of the group: the time of a lease as well
 
 	// Transfers is how often this incarnation began to load a member's state: 0
 	// in the first of a group, more than 1 when a transfer broke off.
@@ -48,7 +49,8 @@ func (r *replica) status() Status {
 		Phase: r.core.Phase().String(), Delivery: "safe", View: r.core.View().ID, Rank: r.core.Rank(),
 		Members: []MemberStatus{}, Position: r.core.Position(), Clients: r.clients.len(),
 		Queue: r.core.Pending() + r.core.HeldBack(), Serves: r.serves(),
-		Transfers: r.observer.transfers, LiveHeap: liveHeap(),
+		DetectionMs: r.detection().Milliseconds(),
+		Transfers:   r.observer.transfers, LiveHeap: liveHeap(),
 	}
 	if r.settings.GetAgreedDelivery() {
 		s.Delivery = "agreed"

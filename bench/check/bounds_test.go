@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -213,8 +214,8 @@ func TestStrongReadsForgets(t *testing.T) {
 	for i := range int64(10_000) {
 		s.Complete(&history.Op{Kind: history.Set, Position: uint64(i + 1), Start: i, End: i + 1, Status: history.OK})
 		s.Advance(i - 10)
-		if len(s.acks) > 100 {
-			t.Fatalf("%d acknowledgements are kept", len(s.acks))
+		if len(s.acks.kept) > 100 {
+			t.Fatalf("%d acknowledgements are kept", len(s.acks.kept))
 		}
 	}
 	s.Complete(&history.Op{Kind: history.GetStrong, Position: 9_999, Start: 10_001, End: 10_002, Status: history.OK})
@@ -224,6 +225,45 @@ func TestStrongReadsForgets(t *testing.T) {
 	s.Complete(&history.Op{Kind: history.GetStrong, Position: 20_000, Start: 3, End: 10_003, Status: history.OK})
 	if s.unchecked != 1 {
 		t.Errorf("a read that began too long ago counts %d unchecked, want 1", s.unchecked)
+	}
+}
+
+// TestFreshness holds reads against what was acknowledged a while before, of which a
+// bounded part is kept.
+func TestFreshness(t *testing.T) {
+	ms := int64(time.Millisecond)
+	f := NewFreshness(3 * time.Second)
+	for i := range int64(100_000) { // one in a millisecond
+		f.Complete(&history.Op{Kind: history.Set, Position: uint64(i + 1), Start: i * ms, End: i*ms + 1, Status: history.OK})
+		f.Advance((i - 10) * ms)
+		if len(f.acks.kept) > 2*(ageGrains+10) {
+			t.Fatalf("%d acknowledgements are kept", len(f.acks.kept))
+		}
+	}
+	for _, test := range []struct {
+		kind                  history.Kind
+		position              uint64
+		start                 int64
+		violations, unchecked uint64
+	}{
+		{history.Get, 97_000, 100_000, 0, 0},  // what was acknowledged 3 s ago
+		{history.Get, 96_980, 100_000, 1, 0},  // less
+		{history.Get, 100_000, 99_000, 1, 0},  // all of it
+		{history.GetStrong, 1, 100_000, 1, 0}, // for another check
+		{history.Get, 100_000, 50_000, 1, 1},  // too long ago
+		{history.Get, 0, 100_000, 1, 1},       // it has failed
+		{history.Get, 96_980, 100_001, 2, 1},  // again
+	} {
+		f.Complete(&history.Op{Kind: test.kind, Position: test.position, Start: test.start * ms, End: 100_001 * ms, Status: history.OK})
+		if f.violations != test.violations || f.unchecked != test.unchecked {
+			t.Errorf("%+v: %d violations, %d unchecked: %q", test, f.violations, f.unchecked, f.texts)
+		}
+	}
+	old := NewFreshness(0)
+	old.Complete(&history.Op{Kind: history.Set, Position: 9, Start: 1, End: 2, Status: history.OK})
+	old.Complete(&history.Op{Kind: history.Get, Position: 1, Start: 10 * ms, End: 11 * ms, Status: history.OK})
+	if old.events > 0 || old.violations > 0 {
+		t.Errorf("without an age: %+v", old.tally)
 	}
 }
 

@@ -1,6 +1,8 @@
 package check
 
 import (
+	"time"
+
 	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -17,6 +19,10 @@ type Options struct {
 
 	// Prefix is what the keys of our clients begin with.
 	Prefix string
+
+	// Age is how old what a plain read reflects may be: the time of a lease, and
+	// something for answers to travel. 0: it may be of any age.
+	Age time.Duration
 }
 
 // Checker makes all checks. It must be used by one goroutine at a time.
@@ -26,6 +32,7 @@ type Checker struct {
 	session     *SessionOrder
 	reads       *Reads
 	strong      *StrongReads
+	freshness   *Freshness
 	convergence *Convergence
 }
 
@@ -36,6 +43,7 @@ func New(o Options) *Checker {
 		session:     NewSessionOrder(),
 		reads:       NewReads(o.Prefix, o.Origin),
 		strong:      NewStrongReads(),
+		freshness:   NewFreshness(o.Age),
 		convergence: NewConvergence(),
 	}
 	c.total = NewTotalOrder(o.Origin, c.order)
@@ -67,12 +75,14 @@ func (c *Checker) Complete(o *history.Op) {
 	c.session.Complete(o)
 	c.reads.Complete(o)
 	c.strong.Complete(o)
+	c.freshness.Complete(o)
 }
 
 // Advance tells that operations to come began at or after start and report
 // positions of at least floor.
 func (c *Checker) Advance(start int64, floor uint64) {
 	c.strong.Advance(start)
+	c.freshness.Advance(start)
 	c.reads.Advance(floor)
 }
 
@@ -95,7 +105,7 @@ func (c *Checker) Lowest() uint64 { return c.total.Lowest() }
 func (c *Checker) Finish(end uint64) []Result {
 	return []Result{
 		c.total.Finish(end), c.agreement.Finish(), c.session.Finish(),
-		c.reads.Finish(), c.strong.Finish(), c.convergence.Finish(),
+		c.reads.Finish(), c.strong.Finish(), c.freshness.Finish(), c.convergence.Finish(),
 	}
 }
 

@@ -12,7 +12,7 @@
 //	c.EndStream("n2")           // a node left or died: a prefix is enough
 //	results := c.Finish(end)    // the last position that anyone was told
 //
-// Six checks, each in a file of its own, share the work:
+// Seven checks, each in a file of its own, share the work:
 //
 //   - [TotalOrder]: every node delivered the same messages at the same positions.
 //   - [Agreement]: each acknowledged write is there once, nothing else is.
@@ -20,6 +20,7 @@
 //   - [Reads]: each read returned the last write at or before its position; what
 //     conditional writes and counters saw is held against the order alike.
 //   - [StrongReads]: none reflects less than was acknowledged before it began.
+//   - [Freshness]: no plain read reflects less than was acknowledged a lease before.
 //   - [Convergence]: equal digests.
 //
 // All of it takes near-linear time and bounded memory. Messages are kept as

@@ -327,6 +327,18 @@ var mutations = []mutation{
 		}
 		return false
 	}},
+	{"a node that was left out goes on serving", "freshness", func(r *testRun, _ picker) bool {
+		for i := range r.ops {
+			for j := i + 1; j < len(r.ops); j++ {
+				a, b := &r.ops[i], &r.ops[j]
+				if a.Position > 1 && a.Kind != history.Get && b.Kind == history.Get && b.Start-a.End > int64(testAge) {
+					b.Position = a.Position - 1
+					return true
+				}
+			}
+		}
+		return false
+	}},
 	{"an add is refused for its value for nothing", "reads", func(r *testRun, pick picker) bool {
 		o := someOp(r, pick, func(o *history.Op) bool { return okWrite(o) && o.Kind == history.Add })
 		if o == nil {

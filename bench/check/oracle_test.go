@@ -41,6 +41,7 @@ func judge(r *testRun) map[string]bool {
 	o.sessions()
 	o.reads()
 	o.strong()
+	o.fresh()
 	for _, d := range r.digests {
 		if d != r.digests["n1"] {
 			o.bad["convergence"] = true
@@ -280,6 +281,18 @@ func (o *oracle) strong() {
 	}
 }
 
+func (o *oracle) fresh() {
+	for i := range o.run.ops {
+		for j := range o.run.ops {
+			a, b := &o.run.ops[i], &o.run.ops[j]
+			if a.Kind != history.Get && b.Kind == history.Get && a.End < b.Start-int64(testAge) &&
+				b.Position > 0 && b.Position < a.Position {
+				o.bad["freshness"] = true
+			}
+		}
+	}
+}
+
 // TestAgainstOracle holds the streaming checks against one that looks at
 // everything, on correct runs and on runs with up to two mistakes, the
 // operations overlapping at random.
@@ -302,7 +315,7 @@ func TestAgainstOracle(t *testing.T) {
 			}
 			return
 		}
-		for _, name := range []string{"agreement, validity", "session order", "reads", "strong reads", "convergence"} {
+		for _, name := range []string{"agreement, validity", "session order", "reads", "strong reads", "freshness", "convergence"} {
 			if want[name] != (got[name] != "") {
 				t.Errorf("%s: oracle says bad=%v, check says %q", name, want[name], got[name])
 			}

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -36,6 +37,7 @@ type maker struct {
 	seen    map[uint64]uint64
 	msgSeq  map[string]uint64
 	acked   uint64
+	acks    []moment // whenever acked rose
 	run     *testRun
 }
 
@@ -86,7 +88,8 @@ func (m *maker) step() {
 	switch m.pick(8) {
 	case 0, 1:
 		op.Kind = history.Get
-		m.read(&op, m.seen[session]+uint64(m.pick(int(head-m.seen[session])+1)))
+		least := max(m.seen[session], m.ackedBefore(op.Start-int64(testAge)))
+		m.read(&op, least+uint64(m.pick(int(head-least)+1)))
 	case 2:
 		op.Kind = history.GetStrong
 		m.read(&op, max(head-uint64(m.pick(2)), m.acked, m.seen[session]))
@@ -116,13 +119,25 @@ func (m *maker) step() {
 	op.End = m.now
 	if op.Status != history.Unknown && op.Position > 0 {
 		m.seen[session] = max(m.seen[session], op.Position)
-		if !op.Kind.IsRead() {
+		if op.Kind != history.Get {
 			m.acked = max(m.acked, op.Position)
-		} else if op.Kind == history.GetStrong {
-			m.acked = max(m.acked, op.Position)
+			m.acks = append(m.acks, moment{op.End, m.acked})
 		}
 	}
 	m.run.ops = append(m.run.ops, op)
+}
+
+// testAge is how old what a plain read reflects may be.
+const testAge = 45 * time.Nanosecond
+
+// ackedBefore is the highest position that was acknowledged before a time.
+func (m *maker) ackedBefore(time int64) (position uint64) {
+	for _, a := range m.acks {
+		if a.end < time {
+			position = a.seen
+		}
+	}
+	return position
 }
 
 func (m *maker) read(op *history.Op, position uint64) {
@@ -247,7 +262,7 @@ func commandsOf(d *wire.Delivery) []wire.Command {
 // feed gives a run to a Checker: streams and operations interleaved as pick
 // says, each in its own order.
 func feed(r *testRun, pick picker) []Result {
-	c := New(Options{})
+	c := New(Options{Age: testAge})
 	for _, name := range r.names {
 		c.JoinStream(name)
 	}

@@ -22,11 +22,6 @@ type trail struct {
 	dropped moment // the newest that is not in ended any more
 }
 
-type moment struct {
-	end  int64
-	seen uint64
-}
-
 // NewSessionOrder returns the check.
 func NewSessionOrder() *SessionOrder {
 	return &SessionOrder{sessions: make(map[uint64]*trail)}

@@ -5,15 +5,12 @@ import (
 	"time"
 )
 
-// Apart tells, for each fault, why what it costs cannot be held against a bound:
-// it overlaps another, or what it needs is missing. It is "" for a fault that
-// stands alone. A kill stands for as long as a group may take to go on without the
-// node, missed, or until it lives again, if that is later.
+// Apart tells, for each fault, why what it costs while it stands cannot be held
+// against a bound: it overlaps another, or what it needs is missing. It is "" for a
+// fault that stands alone. A kill stands for as long as a group may take to go on
+// without the node, missed, or until it lives again, if that is later.
 func (s Schedule) Apart(missed time.Duration) []string {
-	until := make([]time.Duration, len(s))
-	for i := range s {
-		until[i] = s.stands(i, missed)
-	}
+	until := s.until(missed)
 	why := make([]string, len(s))
 	for i := range s {
 		for j := range s {
@@ -28,6 +25,35 @@ func (s Schedule) Apart(missed time.Duration) []string {
 		}
 	}
 	return why
+}
+
+// Clusters splits the schedule, in its order, where no fault stands: each part has
+// faults of which each overlaps another one of it, or a single fault that stands
+// alone. Faults stand as long as Apart says.
+func (s Schedule) Clusters(missed time.Duration) []Schedule {
+	until := s.until(missed)
+	var parts []Schedule
+	begin, end := 0, time.Duration(0)
+	for i := range s {
+		if i > begin && s[i].At >= end {
+			parts = append(parts, s[begin:i])
+			begin = i
+		}
+		end = max(end, until[i])
+	}
+	if len(s) > 0 {
+		parts = append(parts, s[begin:])
+	}
+	return parts
+}
+
+// until is until when each fault stands.
+func (s Schedule) until(missed time.Duration) []time.Duration {
+	until := make([]time.Duration, len(s))
+	for i := range s {
+		until[i] = s.stands(i, missed)
+	}
+	return until
 }
 
 // stands is until when a fault does, with a moment for one that has no length.

@@ -94,7 +94,9 @@ func TestValidate(t *testing.T) {
 		"kill:n1+n2+n3@1s,restart:n1@2s":                                           "",
 		"kill:n1@1s+2s,kill:n1@3s+2s,pause:n1@5s+1s":                               "",
 		"pause:n1@1s+9s,kill:n1@2s+1s,pause:n1@4s+1s":                              "",
-		"registry@1s+2s,registry@3s,cut:n1-registry@4s+1s":                         "",
+		"registry@1s+2s,cut:n1-registry@2s+500ms,registry@3s":                      "",
+		"kill:n1@1s+2s,cut:n1-n2@2s+2s,cut:n3@2s+1s,reset:n1-n2@3s":                "",
+		"kill:n1@1s,cut:n1@2s+2s,restart:n1@3s,reset:n1-n2@5s":                     "",
 		"diskfull@1s+5s,registry@2s+1s,diskfull@3s+1s":                             "",
 		"kill:n4@1s":                             "kill:n4@1s: there is no n4, but n1 to n3",
 		"cut:n1-n4@1s+1s":                        "there is no n4",
@@ -108,6 +110,13 @@ func TestValidate(t *testing.T) {
 		"registry@1s+5s,registry@3s":             "the registry is away already",
 		"registry@1s,diskfull@3s+1s":             "the registry is away already",
 		"diskfull@1s+5s,diskfull@3s+1s":          "disk is full already",
+
+		"kill:n1@1s,reset:n2-n1@3s":             "n1 is killed already, and not started again by then",
+		"kill:n1@1s,cut:n2>n1@3s+9s":            "n1 is killed already, and not started again by then",
+		"kill:n1@1s,cut:n1@3s+1s,restart:n1@4s": "n1 is killed already, and not started again by then",
+		"kill:n1@1s+4s,reset:n1-n2@3s":          "n1 is killed already, and not started again by then",
+		"registry@3s,cut:n1-registry@4s+1s":     "the registry is away by then",
+		"registry@3s,reset:n1-registry@4s":      "the registry is away by then",
 	} {
 		s, err := Parse(text)
 		if err != nil {

@@ -3,6 +3,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -13,7 +14,7 @@ var ErrSchedule = errors.New("impossible schedule of faults")
 // many does not have, after the end of the load, or of what is not there, or has
 // that very fault, at the time.
 func (s Schedule) Validate(nodes int, duration time.Duration) error {
-	v := &validator{down: make(map[string]time.Duration), paused: make(map[string]time.Duration)}
+	v := &validator{schedule: s, down: make(map[string]time.Duration), paused: make(map[string]time.Duration)}
 	for i := range s {
 		f := &s[i]
 		if f.At >= duration {
@@ -36,6 +37,7 @@ const forever = time.Duration(1<<63 - 1)
 
 // validator goes through a schedule and knows until when what is the case.
 type validator struct {
+	schedule       Schedule
 	down, paused   map[string]time.Duration
 	away, diskFull time.Duration
 }
@@ -63,6 +65,9 @@ func (v *validator) next(f *Fault) error {
 			return errors.New("the registry is away already")
 		}
 	}
+	if f.Kind == Cut || f.Kind == Reset {
+		return v.ends(f)
+	}
 	switch f.Kind {
 	case RegistryAway:
 		v.away, v.diskFull = f.End(forever), 0
@@ -73,4 +78,32 @@ func (v *validator) next(f *Fault) error {
 		v.diskFull = f.End(forever)
 	}
 	return nil
+}
+
+// ends holds that both ends of a cut are there for a part of its time, and those of a
+// reset at the time.
+func (v *validator) ends(f *Fault) error {
+	for _, end := range []string{f.A, f.B} {
+		if end == Registry && v.away == forever {
+			return errors.New("the registry is away by then, and does not come back before the end")
+		}
+		if back := v.back(end, f.At); back > f.At && back >= f.At+f.For {
+			return fmt.Errorf("%s is killed already, and not started again by then", end)
+		}
+	}
+	return nil
+}
+
+// back is from when on a node lives that may have been killed before a time.
+func (v *validator) back(node string, at time.Duration) time.Duration {
+	if v.down[node] != forever {
+		return v.down[node]
+	}
+	for i := range v.schedule {
+		f := &v.schedule[i]
+		if f.Kind == Restart && f.At >= at && slices.Contains(f.Nodes, node) {
+			return f.At
+		}
+	}
+	return forever
 }

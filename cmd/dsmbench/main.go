@@ -90,7 +90,9 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		Long: `Dsmbench starts a registry and a group of nodes, or joins a running group, puts
 it under load, and prints how fast operations were and whether the order that
 the nodes agreed on, and all that clients were told, is as promised: PASS, or
-FAIL and exit status 1. In a running group it uses variables of its own and
+FAIL and exit status 1. A plain read, too, must have all that was acknowledged to
+anybody a lease (the detection time, 2s, unless the group says otherwise) and a
+second before it began. In a running group it uses variables of its own and
 deletes them at the end, unless it is interrupted or --keep says otherwise. A
 flag may be written with one dash or two.
 
@@ -111,9 +113,13 @@ With --faults, nodes and registry are processes, and things go wrong with them:
   diskfull@22s+2s            what the registry writes to its disk fails for 2s
 
 Join them with commas. Times count from the end of the warm-up. Clients go on at
-other nodes, and all checks are made. The run fails if a fault that overlaps no
-other stops writes, or reads, for longer than the detection time (2s) and a
-second. --faults random makes up a schedule from --seed, nodes and duration, which
+other nodes, and all checks are made. The run fails if a fault stops writes, or
+reads, for longer than the detection time (2s) and a second, which for faults that
+overlap count from when the last of them is over; if a client gets no answer
+although no fault stands for as long; if a process crashes; or if a fault could not
+be made. So that a silence means something, a --rate must have 10 writes, and 10
+reads, a second, and otherwise 0.1% of the operations must be writes, and reads,
+unless there are none at all. --faults random makes up a schedule from --seed, nodes and duration, which
 leaves the group its state, and prints it so that it can be given again.`,
 		Example: `  dsmbench -nodes 4 -writes 50%
   dsmbench --nodes 3 --writes 0.1 --dist zipfian --rate 5000

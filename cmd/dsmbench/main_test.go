@@ -118,7 +118,7 @@ func TestJSON(t *testing.T) {
 		t.Fatalf("exit status %d, stdout %s, stderr %s", code, stdout.String(), stderr.String())
 	}
 	var report bench.Report
-	if err := json.Unmarshal([]byte(stdout.String()), &report); err != nil || !report.Pass || len(report.Checks) != 6 {
+	if err := json.Unmarshal([]byte(stdout.String()), &report); err != nil || !report.Pass || len(report.Checks) != 7 {
 		t.Errorf("error %v, stdout %s", err, stdout.String())
 	}
 }
