@@ -9,7 +9,10 @@ import (
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
-// observer is a joiner's side of observing.
+// observer is a joiner's side of observing. It is simpler than the server's in one
+// thing: it counts as ready once it has come to where the donor was when the state
+// was sent, as a joiner may that has fallen behind again. Deliveries that come while
+// the state is on its way wait at the donor.
 type observer struct {
 	donor    isis.MemberID
 	conn     *conn
