@@ -40,7 +40,7 @@ type FaultRow struct {
 	AfterRead    int64   `json:"after_without_read_ns"`
 	Exceeds      bool    `json:"exceeds"`
 	LostState    bool    `json:"lost_state,omitempty"` // the group did after it, and before another
-	Error        string  `json:"error,omitempty"` // why it could not be made
+	Error        string  `json:"error,omitempty"`      // why it could not be made
 }
 
 // outageLimit is what a fault may cost.
