@@ -135,6 +135,10 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 		if err != nil {
 			return nil, err
 		}
+		if r.cfg.Faults == RandomFaults {
+			// Now, lest a run that hangs or is killed take it along.
+			r.env.notice("seed %d makes up --faults %q", r.cfg.Seed, s)
+		}
 		r.injector = newInjector(r.env, r.clock, b, s)
 		r.auditor.outages.excuse = r.injector.excuses
 	}
