@@ -44,9 +44,9 @@ race: ## every test, under the race detector
 planted: ## switch on every known mistake, and name what caught it
 	$(GO) test -tags planted -run Planted -v ./...
 
-# A failure prints its seed: go test ./internal/sim -run TestSeeds -seed N
+# A failure prints its seed: go test ./internal/sim -run TestSeeds -v -seed N
 .PHONY: sim
-sim: ## simulate groups under faults for SIMTIME from seed SIMFROM, then with every planted bug
+sim: ## simulate groups for SIMTIME from seed SIMFROM and list their faults, then (a minute more) with every planted bug
 	$(GO) test ./internal/sim -run TestSeeds -v -timeout 0 -time $(SIMTIME) -from $(SIMFROM)
 	$(GO) test ./internal/sim ./internal/sim/core -tags planted -run TestPlanted -v -timeout 0
 

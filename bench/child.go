@@ -57,11 +57,13 @@ type service interface {
 // Child is a process of a run with Processes: a registry ("registry", level of
 // delivery) or a node ("node", id, address of the registry). With faults a registry
 // is told the address to listen at and a directory as well, and a node a directory,
-// the address of the proxy to dial through, and, as descriptor 3, its listener. It
-// An attack ("attack", and its attack.Config in JSON) gets out of the others' way. Each
-// tells its address on stdout and ends, cleanly, when stdin does, which is when its
-// parent ends, however that happens; until then it obeys the commands there. An
-// interrupt from the keyboard is left to the parent.
+// the address of the proxy to dial through, and, as descriptor 3, its listener. An
+// attack ("attack", and its attack.Config in JSON) yields to the other processes.
+//
+// Each tells its address on stdout, obeys the commands on stdin, and ends, cleanly,
+// when that does. Should its parent end without having waited for that, so does the
+// child: on Linux the kernel kills it, elsewhere it notices the end of its stdin,
+// unless a fault has stopped it. An interrupt from the keyboard is left to the parent.
 func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	signal.Ignore(os.Interrupt)
 	ctx, cancel := context.WithTimeout(context.Background(), childStartTimeout)

@@ -84,19 +84,15 @@ const (
 // Validate reports the first field that makes no sense, by the name of its
 // flag. The error wraps ErrConfig.
 func (c *Config) Validate() error {
-	ints := []struct {
-		flag           string
-		value, low, up int
-	}{
+	for _, f := range []intFlag{
 		{"nodes", c.Nodes, 1, maxNodes},
 		{"clients", c.Clients, 1, maxClients},
 		{"conns", c.Conns, 1, maxConns},
 		{"keys", c.Keys, 1, maxKeys},
 		{"value-size", c.ValueBytes, minValueBytes, maxValueBytes},
-	}
-	for _, f := range ints {
-		if f.value < f.low || f.value > f.up {
-			return badFlag(f.flag, strconv.Itoa(f.value), fmt.Sprintf("must be from %d to %d", f.low, f.up))
+	} {
+		if err := f.validate(); err != nil {
+			return err
 		}
 	}
 	shares := []struct {
@@ -175,6 +171,19 @@ func (c *Config) validateLoad() error {
 				"too few %s to tell an outage: with --faults they must be %s of the operations, or none at all",
 				kind.name, showShare(leastShare)))
 		}
+	}
+	return nil
+}
+
+// intFlag is a number and its bounds.
+type intFlag struct {
+	flag           string
+	value, low, up int
+}
+
+func (f *intFlag) validate() error {
+	if f.value < f.low || f.value > f.up {
+		return badFlag(f.flag, strconv.Itoa(f.value), fmt.Sprintf("must be from %d to %d", f.low, f.up))
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type FaultReport struct {
 	WithoutRead  int64      `json:"longest_without_read_ns"`
 	Surprises    int64      `json:"unexpected_errors"` // that clients saw, and no fault excuses
 	Surprise     string     `json:"unexpected_error,omitempty"`
+	LostState    bool       `json:"lost_state"` // after the last fault that happened: none is judged
 	Verdict      string     `json:"verdict"`
 	Seconds      []Second   `json:"per_second"`
 }
@@ -38,7 +39,8 @@ type FaultRow struct {
 	AfterWrite   int64   `json:"after_without_write_ns"`
 	AfterRead    int64   `json:"after_without_read_ns"`
 	Exceeds      bool    `json:"exceeds"`
-	Error        string  `json:"error,omitempty"` // why it could not be made
+	LostState    bool    `json:"lost_state,omitempty"` // the group did after it, and before another
+	Error        string  `json:"error,omitempty"`      // why it could not be made
 }
 
 // outageLimit is what a fault may cost.
@@ -75,8 +77,34 @@ func (r *run) faultReport() *FaultReport {
 			r.settles(&rep.Faults[last], marks, first, last)
 		}
 	}
+	if _, stateless, _ := r.watch.state(); stateless {
+		rep.loseState()
+	}
 	rep.Verdict = rep.judge()
 	return rep
+}
+
+// loseState has no fault judged that may have cost the group its state: whether the
+// group goes on in time is no question any more.
+func (f *FaultReport) loseState() {
+	f.LostState = true
+	for i := range f.Faults {
+		f.Faults[i].Exceeds, f.Faults[i].Settles = false, false
+	}
+	if n := f.happened(); n > 0 {
+		f.Faults[n-1].LostState = true // they happen in order
+	}
+}
+
+// happened is how many faults did.
+func (f *FaultReport) happened() int {
+	n := 0
+	for i := range f.Faults {
+		if f.Faults[i].Seconds >= 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // settles judges faults that overlap by what follows when all of them are over.
@@ -116,6 +144,9 @@ func (r *run) without(from, to int64) (write, read int64) {
 
 // judge is the verdict on what faults cost, in a line. Those that overlap are one.
 func (f *FaultReport) judge() string {
+	if f.LostState {
+		return fmt.Sprintf("%v after %d of %s: what they cost is not judged", errGeneration, f.happened(), count(len(f.Faults), "fault"))
+	}
 	judged, apart, exceeding := 0, 0, 0
 	for i := range f.Faults {
 		row := &f.Faults[i]

@@ -43,6 +43,10 @@ func (f *FaultReport) verdict(row *FaultRow) string {
 	switch {
 	case row.Error != "":
 		return "FAIL: " + row.Error
+	case row.LostState:
+		return errGeneration.Error()
+	case f.LostState:
+		return "not judged"
 	case row.Exceeds && row.Settles:
 		return above + " (" + after + ")"
 	case row.Exceeds:

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,26 +45,51 @@ const filesBesides = 768
 // or that the system does not allow as many open files as are needed. The error
 // wraps ErrConfig.
 func (c *HostileConfig) Validate() error {
-	switch files := rlimit.Files(); {
-	case c.Nodes < 1 || c.Nodes > maxNodes:
-		return fmt.Errorf("%w: --nodes %d: must be from 1 to %d", ErrConfig, c.Nodes, maxNodes)
-	case c.Clients < 1 || c.Clients > maxClients:
-		return fmt.Errorf("%w: --clients %d: must be from 1 to %d", ErrConfig, c.Clients, maxClients)
-	case c.Phase < leastPhase || c.Phase > longestPhase:
-		return fmt.Errorf("%w: --phase %v: must be from %v to %v", ErrConfig, c.Phase, leastPhase, longestPhase)
-	case len(c.Attacks) == 0:
-		return fmt.Errorf("%w: --attacks is empty", ErrConfig)
-	case files < c.Conns+filesBesides:
-		return fmt.Errorf("%w: --conns %d: the system lets a process have %d open files, and %d are needed: raise that with ulimit -n, or give fewer connections",
-			ErrConfig, c.Conns, files, c.Conns+filesBesides)
-	}
-	for _, kind := range c.Attacks {
-		one := c.attack(kind, []string{"a node"}, "a registry")
-		if err := one.Validate(); err != nil {
-			return fmt.Errorf("%w: --attacks %s --conns %d --frames %d --frames-per-conn %d: %w", ErrConfig, kind, c.Conns, c.Frames, c.FramesPerConn, err)
+	for _, f := range []intFlag{
+		{"nodes", c.Nodes, 1, maxNodes},
+		{"clients", c.Clients, 1, maxClients},
+		{"conns", c.Conns, 1, attack.MaxConns},
+		{"frames", c.Frames, 1, attack.MaxFrames},
+		{"frames-per-conn", c.FramesPerConn, 1, attack.MaxFrames},
+	} {
+		if err := f.validate(); err != nil {
+			return err
 		}
 	}
+	switch {
+	case c.FramesPerConn > c.Frames:
+		return badFlag("frames-per-conn", strconv.Itoa(c.FramesPerConn), fmt.Sprintf("must not be above --frames, %d", c.Frames))
+	case c.Phase < leastPhase || c.Phase > longestPhase:
+		return badFlag("phase", c.Phase.String(), fmt.Sprintf("must be from %v to %v", leastPhase, longestPhase))
+	case len(c.Attacks) == 0:
+		return fmt.Errorf("%w: --attacks is empty", ErrConfig)
+	}
+	for _, kind := range c.Attacks {
+		if !slices.Contains(attack.Kinds, kind) {
+			last := len(attack.Kinds) - 1
+			return fmt.Errorf("%w: --attacks: %q is no attack: there are %s and %s", ErrConfig, kind, joined(attack.Kinds[:last]), attack.Kinds[last])
+		}
+	}
+	return c.validateFiles(rlimit.Files())
+}
+
+// validateFiles refuses more connections than a process can have that may open so
+// many files.
+func (c *HostileConfig) validateFiles(files int) error {
+	if need := c.Conns + filesBesides; files < need {
+		return badFlag("conns", strconv.Itoa(c.Conns), fmt.Sprintf(
+			"the system lets a process have %d open files, and %d are needed: raise that with ulimit -n, or give fewer connections", files, need))
+	}
 	return nil
+}
+
+// joined names attacks for people.
+func joined(kinds []attack.Kind) string {
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (c *HostileConfig) attack(kind attack.Kind, nodes []string, registry string) attack.Config {

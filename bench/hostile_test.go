@@ -76,20 +76,28 @@ func TestHostileVerdict(t *testing.T) {
 
 func TestHostileConfig(t *testing.T) {
 	for want, change := range map[string]func(*HostileConfig){
-		"--nodes 0":           func(c *HostileConfig) { c.Nodes = 0 },
-		"--clients 0":         func(c *HostileConfig) { c.Clients = 0 },
-		"--phase 1ms":         func(c *HostileConfig) { c.Phase = time.Millisecond },
-		"--attacks is empty":  func(c *HostileConfig) { c.Attacks = nil },
-		"--attacks polite":    func(c *HostileConfig) { c.Attacks = []attack.Kind{"polite"} },
-		"--conns 0":           func(c *HostileConfig) { c.Conns = 0 },
-		"--frames 0":          func(c *HostileConfig) { c.Frames = 0 },
-		"--frames-per-conn 0": func(c *HostileConfig) { c.FramesPerConn = 0 },
-		"ulimit -n":           func(c *HostileConfig) { c.Conns = 1 << 40 },
+		"--nodes 0":                              func(c *HostileConfig) { c.Nodes = 0 },
+		"--clients 0":                            func(c *HostileConfig) { c.Clients = 0 },
+		"--phase 1ms":                            func(c *HostileConfig) { c.Phase = time.Millisecond },
+		"--attacks is empty":                     func(c *HostileConfig) { c.Attacks = nil },
+		`--attacks: "polite"`:                    func(c *HostileConfig) { c.Attacks = []attack.Kind{"polite"} },
+		"--conns 0":                              func(c *HostileConfig) { c.Conns = 0 },
+		"--frames 0":                             func(c *HostileConfig) { c.Frames = 0 },
+		"--frames-per-conn 0":                    func(c *HostileConfig) { c.FramesPerConn = 0 },
+		"--conns 65537: must be from 1 to 65536": func(c *HostileConfig) { c.Conns = attack.MaxConns + 1 },
+		"--frames-per-conn 3: must not be above": func(c *HostileConfig) { c.Frames, c.FramesPerConn = 2, 3 },
 	} {
 		cfg := smallHostile()
 		change(&cfg)
 		if r, err := Hostile(t.Context(), cfg, Env{}); r != nil || !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), want) {
 			t.Errorf("report %v, error %v, want one with %q that wraps ErrConfig", r, err, want)
 		}
+	}
+	cfg := HostileDefaults()
+	if err := cfg.validateFiles(1024); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "ulimit -n") {
+		t.Errorf("too few files: %v", err)
+	}
+	if err := cfg.validateFiles(cfg.Conns + filesBesides); err != nil {
+		t.Errorf("files enough: %v", err)
 	}
 }

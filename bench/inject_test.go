@@ -30,7 +30,10 @@ type breakableFake struct {
 	rate   float64       // of the load
 	end    error         // what Stop returns
 	lost   bool          // n1 is when sessions are closed
-	hangs  int           // the session that gets no answer after the first fault, from 1; 0: none
+	ends   time.Duration // of the run's context, after the load begins to count; 0: never
+	// forgets says that a kill costs the group its state.
+	forgets bool
+	hangs   int // the session that gets no answer after the first fault, from 1; 0: none
 }
 
 func (g *breakableFake) start(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
@@ -51,6 +54,9 @@ func (g *breakableFake) strike(f *fault.Fault) (mend func() error, err error) {
 	g.note("strike", f)
 	if f.Kind == fault.Reset {
 		return nil, errors.New("there is no link")
+	}
+	if g.forgets && f.Kind == fault.Kill {
+		g.losses <- loss{} // of the state
 	}
 	g.setSilent(f.Kind == fault.RegistryAway)
 	if f.For == 0 && f.Kind != fault.RegistryAway {
@@ -132,12 +138,17 @@ func runBreakable(t *testing.T, faults string, spoil func(*breakableFake)) (*Rep
 			spoil(g)
 		}
 		cfg.Rate = g.rate
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if g.ends > 0 {
+			time.AfterFunc(time.Until(g.begin)+g.ends, cancel)
+		}
 		out, err := openFiles(&cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r := &run{cfg: cfg, env: Env{Notices: t.Output()}, clock: newClock(), feeds: &feeds{}, files: out}
-		if rep, err = r.onSystem(t.Context(), g.start); err != nil {
+		if rep, err = r.onSystem(ctx, g.start); err != nil {
 			t.Fatal(err)
 		}
 		log = g.log
@@ -183,6 +194,34 @@ func TestOutageFails(t *testing.T) {
 			rep.Pass != (want == "") || !strings.HasPrefix(failures, want) {
 			t.Errorf("%s: pass %v, failures %q, %+v", faults, rep.Pass, failures, row)
 		}
+	}
+}
+
+// A run that ends with the state of its group reports the time of the load that there
+// was, and judges no fault.
+func TestLostStateEndsTheLoad(t *testing.T) {
+	rep, log := runBreakable(t, "pause:n1@500ms+100ms,kill:n2@2s,kill:n3@9s", func(g *breakableFake) { g.forgets = true })
+	if rep.Seconds < 2 || rep.Seconds > 2.5 || len(log) != 3 {
+		t.Errorf("%v s of load, %q happened", rep.Seconds, log)
+	}
+	if rep.Pass || len(rep.Failures) != 1 || !strings.HasPrefix(rep.Failures[0], errGeneration.Error()) || rep.Interrupted {
+		t.Errorf("pass %v, failures %q, interrupted %v", rep.Pass, rep.Failures, rep.Interrupted)
+	}
+	if want := "the group lost its state after 2 of 3 faults: what they cost is not judged"; rep.Faults.Verdict != want {
+		t.Errorf("verdict %q, want %q", rep.Faults.Verdict, want)
+	}
+	for i, want := range []string{"not judged", errGeneration.Error(), "did not happen"} {
+		if row := rep.Faults.grid().rows[i]; row[len(row)-1] != want {
+			t.Errorf("%q, want %q", row, want)
+		}
+	}
+}
+
+// A run that is interrupted says how many of its faults it has passed.
+func TestInterruptedBetweenFaults(t *testing.T) {
+	rep, _ := runBreakable(t, "pause:n1@1s+1s,pause:n2@8s+1s", func(g *breakableFake) { g.ends = 4 * time.Second })
+	if got, want := rep.Verdict(), "PASS (interrupted: 1 of 2 faults happened)"; got != want || !rep.Interrupted {
+		t.Errorf("verdict %q, want %q; failures %q", got, want, rep.Failures)
 	}
 }
 

@@ -21,8 +21,9 @@ import (
 // killed.
 const exitTimeout = 15 * time.Second
 
-// process is a child of this process. It ends when its stdin does, and so,
-// whatever happens to the parent, does not outlive it.
+// process is a child of this process. It ends when its stdin does, which is when the
+// parent ends at the latest, however that happens. One that is stopped would not
+// notice: on Linux the kernel kills it then, elsewhere it stays until it is resumed.
 type process struct {
 	name   string
 	cmd    *exec.Cmd
@@ -59,7 +60,7 @@ func startCommand(name string, cmd *exec.Cmd) (*process, error) {
 	if err != nil {
 		return nil, errors.Join(err, stdin.Close())
 	}
-	if err := cmd.Start(); err != nil {
+	if err := startBound(cmd); err != nil {
 		return nil, errors.Join(err, stdin.Close(), stdout.Close())
 	}
 	return &process{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -133,6 +134,10 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 		s, err := r.cfg.schedule()
 		if err != nil {
 			return nil, err
+		}
+		if r.cfg.Faults == RandomFaults {
+			// Now, lest a run that hangs or is killed take it along.
+			r.env.notice("seed %d makes up --faults %q", r.cfg.Seed, s)
 		}
 		r.injector = newInjector(r.env, r.clock, b, s)
 		r.auditor.outages.excuse = r.injector.excuses
@@ -302,10 +307,16 @@ func (r *run) underLoad(ctx, ops context.Context) {
 		r.injector.await(ctx, ops) // with a low rate the clients may be done early
 	}
 	progress.finish()
-	if ctx.Err() != nil {
-		r.interrupted = true
-		r.plan.end = min(r.plan.end, r.clock.now())
+	r.interrupted = ctx.Err() != nil
+	if r.interrupted || r.clientsEnded() {
+		r.plan.end = min(r.plan.end, r.clock.now()) // there was no load after that
 	}
+}
+
+// clientsEnded reports whether all clients were ended: the group lost its state, or
+// each client its node.
+func (r *run) clientsEnded() bool {
+	return !slices.ContainsFunc(r.clients, func(c *worker) bool { return c.ctx.Err() == nil })
 }
 
 func (r *run) everyClient(f func(*worker)) {

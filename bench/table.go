@@ -44,12 +44,17 @@ func (r *Report) WriteTables(w io.Writer, width int) error {
 	return out.err
 }
 
-// Verdict is PASS or FAIL.
+// Verdict is PASS or FAIL. A run that passed because it was interrupted before all
+// its faults happened says so.
 func (r *Report) Verdict() string {
-	if r.Pass {
+	switch {
+	case !r.Pass:
+		return "FAIL"
+	case r.Interrupted && r.Faults != nil:
+		return fmt.Sprintf("PASS (interrupted: %d of %s happened)", r.Faults.happened(), count(len(r.Faults.Faults), "fault"))
+	default:
 		return "PASS"
 	}
-	return "FAIL"
 }
 
 // sink writes until the first error.

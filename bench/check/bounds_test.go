@@ -125,6 +125,24 @@ func TestTotalOrderStreams(t *testing.T) {
 	}
 }
 
+// TestTotalOrderCountsRuns does not take a node that was started again for two.
+func TestTotalOrderCountsRuns(t *testing.T) {
+	for names, want := range map[string]string{
+		"n1 n2":          "2 commands, the same on 2 nodes",
+		"n1 n2 n2#5":     "2 commands, the same on 3 runs of nodes",
+		"n1#4 n2#5 n3#6": "2 commands, the same on 3 nodes",
+	} {
+		c := NewTotalOrder(0, noOrder)
+		for name := range strings.FieldsSeq(names) {
+			c.Deliver(name, barrier(1))
+			c.Deliver(name, barrier(2))
+		}
+		if r := c.Finish(2); !r.Pass() || r.Covers != want {
+			t.Errorf("%s: covers %q, want %q", names, r.Covers, want)
+		}
+	}
+}
+
 // TestReadsForgets writes one variable for long: versions that nobody can read
 // any more must not stay, and a read of one says that it could not be checked.
 func TestReadsForgets(t *testing.T) {

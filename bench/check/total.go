@@ -283,11 +283,13 @@ func (t *TotalOrder) Lowest() uint64 {
 // Finish tells of live nodes that did not deliver the order up to a position,
 // at which the run ended. What came later need not have reached all.
 func (t *TotalOrder) Finish(end uint64) Result {
-	nodes := 0
+	runs, nodes := 0, make(map[string]bool)
 	for _, name := range t.names {
 		s := t.streams[name]
 		if s.started {
-			nodes++
+			id, _, _ := strings.Cut(name, "#") // its incarnation follows
+			nodes[id] = true
+			runs++
 		}
 		switch {
 		case len(s.ahead) > 0:
@@ -301,8 +303,12 @@ func (t *TotalOrder) Finish(end uint64) Result {
 	if t.next <= end {
 		t.miss("the order is known only up to position %d, of %d", t.next-1, end)
 	}
+	where := fmt.Sprintf("%d nodes", len(nodes))
+	if runs > len(nodes) { // one was started again
+		where = fmt.Sprintf("%d runs of nodes", runs)
+	}
 	return t.result("total order",
-		fmt.Sprintf("%d commands, the same on %d nodes", t.next-1-t.origin, nodes),
+		fmt.Sprintf("%d commands, the same on %s", t.next-1-t.origin, where),
 		fmt.Sprintf("message headers whole, payloads and effects hashed; the newest %d messages, and what a live node lacks", t.keep))
 }
 

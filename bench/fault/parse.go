@@ -37,10 +37,15 @@ func Parse(text string) (Schedule, error) {
 		return nil, fmt.Errorf("%w: more than %d faults", ErrSyntax, maxFaults)
 	}
 	var s Schedule
-	for part := range strings.SplitSeq(text, ",") {
-		f, err := parseOne(strings.TrimSpace(part))
+	parts := strings.Split(text, ",")
+	for i, part := range parts {
+		part = strings.TrimSpace(part)
+		if part == "" && len(s) > 0 {
+			return nil, fmt.Errorf("%w: nothing follows the comma after %s: leave the comma out", ErrSyntax, &s[len(s)-1])
+		}
+		f, err := parseOne(part)
 		if err != nil {
-			return nil, err
+			return nil, withHint(err, part, parts[i+1:])
 		}
 		s = append(s, f)
 	}
@@ -48,10 +53,31 @@ func Parse(text string) (Schedule, error) {
 	return s, nil
 }
 
-// parseOne reads WHAT:WHO@T+D.
+// withHint adds to an error what its part, and those after it, were perhaps meant
+// to be.
+func withHint(err error, part string, after []string) error {
+	isNode := func(part string) bool {
+		what, _, _ := strings.Cut(part, "@")
+		_, ok := nodeNumber(strings.TrimSpace(what))
+		return ok
+	}
+	switch {
+	case strings.Contains(part, ";"):
+		return fmt.Errorf("%w; faults are separated by commas", err)
+	case isNode(part) || len(after) > 0 && isNode(after[0]):
+		return fmt.Errorf("%w (join nodes with +: kill:n1+n2@3s)", err)
+	case strings.HasPrefix(part, "random"):
+		return fmt.Errorf("%w; random stands alone, and takes its seed from --seed", err)
+	default:
+		return err
+	}
+}
+
+// parseOne reads WHAT:WHO@T+D, with spaces between its parts.
 func parseOne(text string) (f Fault, err error) {
 	what, when, timed := strings.Cut(text, "@")
 	kind, who, named := strings.Cut(what, ":")
+	kind, who = strings.TrimSpace(kind), strings.TrimSpace(who)
 	f.Kind = Kind(kind)
 	form, known := forms[f.Kind]
 	if !known {
@@ -65,11 +91,11 @@ func parseOne(text string) (f Fault, err error) {
 		return f, wrong("it does not say when, after an @")
 	}
 	at, long, lasts := strings.Cut(when, "+")
-	if f.At, err = parseTime(at); err != nil {
+	if f.At, err = parseTime(strings.TrimSpace(at)); err != nil {
 		return f, wrong("%v", err)
 	}
 	if lasts {
-		if f.For, err = parseTime(long); err != nil {
+		if f.For, err = parseTime(strings.TrimSpace(long)); err != nil {
 			return f, wrong("%v", err)
 		}
 		if f.For == 0 {
@@ -98,8 +124,13 @@ func (f *Fault) parseWho(who string) error {
 	case Kill, Restart, Pause:
 		f.Nodes = strings.Split(who, "+")
 		for i, node := range f.Nodes {
+			node = strings.TrimSpace(node)
+			f.Nodes[i] = node
+			if node == Registry {
+				return errors.New("what can be done to the registry is registry@3s+2s, diskfull@3s+2s and cut:n1-registry@3s+2s")
+			}
 			if _, ok := nodeNumber(node); !ok {
-				return fmt.Errorf("%q is no node", node)
+				return fmt.Errorf("%q is no node: they are n1, n2 and so on", node)
 			}
 			if slices.Contains(f.Nodes[:i], node) {
 				return fmt.Errorf("%s is there twice", node)
@@ -110,9 +141,13 @@ func (f *Fault) parseWho(who string) error {
 		if f.A, f.B, paired = strings.Cut(who, "-"); !paired && f.Kind == Cut {
 			f.A, f.B, f.OneWay = strings.Cut(who, ">")
 		}
+		f.A, f.B = strings.TrimSpace(f.A), strings.TrimSpace(f.B)
+		if f.Kind == Reset && !paired {
+			return errors.New("it does not say between whom")
+		}
 		for _, end := range []string{f.A, f.B} {
-			if _, ok := nodeNumber(end); !ok && end != Registry && (end != "" || paired || f.OneWay || f.Kind == Reset) {
-				return fmt.Errorf("%q is no node, and not the registry", end)
+			if _, ok := nodeNumber(end); !ok && end != Registry && (end != "" || paired || f.OneWay) {
+				return fmt.Errorf("%q is no node, and not the registry: they are n1, n2 and so on, and registry", end)
 			}
 		}
 		if f.A == "" || f.A == Registry && f.B == "" {

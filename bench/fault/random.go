@@ -21,14 +21,21 @@ const (
 // overlaps is how many of so many faults begin while another one stands.
 const overlaps, ofFaults = 1, 4
 
-// ErrTooShort says that no fault fits into the time.
+// LeastRandom is the shortest time that Random takes. However long the first fault,
+// and one that overlaps it, are made, they fit into it with the healing after them.
+const LeastRandom = 20 * time.Second
+
+// ErrTooShort says that the time is below LeastRandom.
 var ErrTooShort = errors.New("no room for random faults")
 
 // Random makes up a schedule, always the same for the same arguments. It has
 // faults of all kinds, one at a time and sometimes two, and between them time to
 // heal. While faults stand, and for a time after, there is a node that none of
-// them touches, so that the group keeps its state.
+// them touches, so that the group keeps its state. The error wraps ErrTooShort.
 func Random(seed uint64, nodes int, duration time.Duration) (Schedule, error) {
+	if duration < LeastRandom {
+		return nil, fmt.Errorf("%w: %v is too short, they need at least %v", ErrTooShort, duration, LeastRandom)
+	}
 	g := &generator{random: rand.New(rand.NewPCG(seed, uint64(nodes)<<32^uint64(duration/grain))), nodes: nodes}
 	var s Schedule
 	for at := quietBegin; ; {
@@ -43,9 +50,6 @@ func Random(seed uint64, nodes int, duration time.Duration) (Schedule, error) {
 		}
 		s = append(s, first...)
 		at = end + g.between(leastGap, mostGap)
-	}
-	if len(s) == 0 {
-		return nil, fmt.Errorf("%w: %v is too short for one and the healing after it", ErrTooShort, duration)
 	}
 	s.sort()
 	return s, nil

@@ -23,7 +23,7 @@ func TestRandom(t *testing.T) {
 			t.Fatalf("first %v, %v, then %v, %v", s, err, again, againErr)
 		}
 		if err != nil {
-			if !errors.Is(err, ErrTooShort) || duration > time.Minute {
+			if !errors.Is(err, ErrTooShort) || duration >= LeastRandom {
 				t.Fatal(err)
 			}
 			return
@@ -41,6 +41,20 @@ func TestRandom(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Every seed has faults in the shortest time.
+func TestLeastRandom(t *testing.T) {
+	for nodes := 1; nodes <= 9; nodes++ {
+		for seed := range uint64(300) {
+			if s, err := Random(seed, nodes, LeastRandom); err != nil || len(s) == 0 {
+				t.Errorf("seed %d, %d nodes: %d faults, %v", seed, nodes, len(s), err)
+			}
+		}
+	}
+	if _, err := Random(7, 5, LeastRandom-1); !errors.Is(err, ErrTooShort) {
+		t.Errorf("a moment less: %v", err)
+	}
 }
 
 // checkSomeoneIsLeft looks at the moments when faults begin.

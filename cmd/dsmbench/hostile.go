@@ -22,7 +22,7 @@ between them: clients that stop in the middle of a frame, that never read, that 
 idle, that do not even say what they are, and garbage, to the nodes and to the
 registry. It shows the latencies of the clients that behave, and ends in PASS, or,
 if the p99 in an attack was more than twice that of the quiet around it, in FAIL
-and exit status 1.`,
+and exit status 1. A process needs somewhat more open files (ulimit -n) than --conns.`,
 		Example: "  dsmbench hostile -conns 10000 -frames 10000 -attacks idle,garbage",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

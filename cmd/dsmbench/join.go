@@ -17,7 +17,8 @@ func newJoinCommand(stdout, stderr io.Writer) *cobra.Command {
 		Long: `Join starts a registry and nodes, each a process, fills the group with
 variables, has clients write without pause, and has one more node join. It shows
 how the rate of acknowledged writes and the members' live heaps went, and ends in
-PASS, or in FAIL and exit status 1.`,
+PASS, or in FAIL and exit status 1. All nodes have all variables: with 1GiB and
+three members have at least 8 GiB of memory free.`,
 		Example: "  dsmbench join -size 1GiB -value-size 4KiB -clients 16",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -13,7 +13,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/seed-8247e700/dsm/bench"
@@ -43,7 +42,7 @@ var errFailed = errors.New("FAIL")
 // run is main with its surroundings as arguments.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd := newCommand(stdout, stderr)
-	cmd.SetArgs(doubleDashes(args, flagsOf(cmd, args)))
+	cmd.SetArgs(doubleDashes(args, commandOf(cmd, args).Flags()))
 	err := cmd.ExecuteContext(ctx)
 	switch {
 	case err == nil:
@@ -51,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errFailed):
 		return exitFail
 	case errors.Is(err, errUsage), errors.Is(err, bench.ErrConfig):
-		complain(stderr, "%s\nRun dsmbench --help for all flags.", withoutPrefix(err))
+		complain(stderr, "%s\nRun %s --help for all flags.", withoutPrefix(err), commandOf(cmd, args).CommandPath())
 		return exitUsage
 	default:
 		complain(stderr, "%s", withoutPrefix(err))
@@ -59,14 +58,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 }
 
-// flagsOf are those of the command that the arguments name.
-func flagsOf(cmd *cobra.Command, args []string) *pflag.FlagSet {
+// commandOf is the command that the arguments name.
+func commandOf(cmd *cobra.Command, args []string) *cobra.Command {
 	for _, sub := range cmd.Commands() {
 		if len(args) > 0 && args[0] == sub.Name() {
-			return sub.Flags()
+			return sub
 		}
 	}
-	return cmd.Flags()
+	return cmd
 }
 
 // complain tells what went wrong. The exit status tells it too, should nobody
@@ -119,8 +118,18 @@ overlap count from when the last of them is over; if a client gets no answer
 although no fault stands for as long; if a process crashes; or if a fault could not
 be made. So that a silence means something, a --rate must have 10 writes, and 10
 reads, a second, and otherwise 0.1% of the operations must be writes, and reads,
-unless there are none at all. --faults random makes up a schedule from --seed, nodes and duration, which
-leaves the group its state, and prints it so that it can be given again.`,
+unless there are none at all. --faults random makes up a schedule from --seed,
+--nodes and --duration, which must be 20s or more. It leaves the group its state, and
+is printed, before the load and after it, so that it can be given again.
+
+Ctrl-C, or SIGTERM, ends a run early: what happened is still checked and reported,
+and a PASS then says how many of the faults happened. A second one ends dsmbench at
+once, and leaves the directory dsmbench-... of a run with --faults in the system's
+temporary directory. The nodes and the registry end with dsmbench, however it ends;
+on other systems than Linux one that a fault has stopped stays.
+
+The exit status is 0 for PASS, 1 for FAIL or a run that could not be made, and 2 for
+a command line that is wrong.`,
 		Example: `  dsmbench -nodes 4 -writes 50%
   dsmbench --nodes 3 --writes 0.1 --dist zipfian --rate 5000
   dsmbench -nodes 5 --faults "kill:n2@3s+2s,pause:n3@8s+2s,registry@15s+2s" -duration 20s

@@ -10,9 +10,10 @@
 //
 // From the command line:
 //
-//	go test ./internal/sim                            some hundred seeds
+//	go test ./internal/sim                            500 seeds, 30 with -race
 //	go test ./internal/sim -run TestSeeds -v -seed N  one seed, with its trace
-//	make sim SIMTIME=10m SIMFROM=1                    seeds on all cores, then every planted bug
+//	make sim SIMTIME=10m SIMFROM=1                    seeds on all cores, what faults occurred in
+//	                                                  them, then, a minute more, every planted bug
 //
 // # What is real
 //

@@ -24,7 +24,7 @@ var (
 
 // TestSeeds runs groups, one for each seed. A failure names its seed:
 //
-//	go test ./internal/sim -run TestSeeds -seed N
+//	go test ./internal/sim -run TestSeeds -v -seed N
 func TestSeeds(t *testing.T) {
 	if *seed != 0 {
 		replay(t, *seed)
@@ -102,7 +102,7 @@ func explain(r *sim.Result) string {
 	for _, f := range small.Needs {
 		faults = append(faults, f.String())
 	}
-	return fmt.Sprintf("seed %d: FAIL: %s\nto see it: go test ./internal/sim -run TestSeeds -seed %d\n"+
+	return fmt.Sprintf("seed %d: FAIL: %s\nto see it: go test ./internal/sim -run TestSeeds -v -seed %d\n"+
 		"with %d nodes, %d clients, faults until %v (%s): %s\nit ends with\n%s",
 		r.Seed, r.Violation, r.Seed, small.Nodes, small.Clients, small.Horizon, strings.Join(faults, ", "), small.Violation,
 		strings.Join(small.Lines, "\n"))
