@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -93,6 +94,9 @@ func (w *world) finish() {
 		for _, op := range c.done {
 			if op.generation != generation || op.Kind != session.Write || op.lost || o.oracle.partial {
 				continue
+			}
+			if w.traits.agreed && !slices.Contains(members, op.teller) {
+				continue // a lost member's word: what its session wrote later may have come first
 			}
 			id, seq := op.Numbered()
 			if o.oracle.executed[writeID{id, seq}] == 0 {

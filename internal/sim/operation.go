@@ -27,6 +27,7 @@ type operation struct {
 	on         *conn
 	sent       *wire.Request // with the latest attempt
 	reply      wire.Reply
+	teller     *replica      // who gave the last reply
 	then       func(ok bool) // of what the client does for itself
 }
 
@@ -245,6 +246,9 @@ func (op *operation) judge(v session.Verdict, reply wire.Reply) {
 	}
 	c, w := op.c, op.c.w
 	on := op.on
+	if on != nil {
+		op.teller = on.bound
+	}
 	op.on = nil
 	if w.tracing() {
 		w.trace("%s: %s: verdict %d status %d position %d version %d", c, op, v, reply.Status, reply.Position, reply.Version)

@@ -2,6 +2,7 @@ package membership
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -66,32 +67,55 @@ func (g *Group) heardTimes() map[uint64]time.Duration {
 type link struct{ senior, junior int }
 
 // suspectCutLinks adds to out, until no link between the others is cut, the
-// member with the most cut links; between equals one that the registry itself
-// does not hear, then the junior one.
+// member with the most cut links, those that are about to count among them: a deaf
+// member's links are cut together, but reach the detection time one by one. Between
+// equals it is one that the registry itself does not hear, then the junior one.
 func (g *Group) suspectCutLinks(members []Member, out map[uint64]string) {
-	links := g.cutLinks(members, out)
+	detection, heartbeat := g.state.Settings.Detection, g.state.Settings.Heartbeat
+	links := g.cutLinks(members, out, detection)
+	if len(links) == 0 {
+		return
+	}
+	soon := g.cutLinks(members, out, detection-2*heartbeat)
 	for len(links) > 0 {
-		cuts := make([]int, len(members))
-		for l := range links {
-			if !planted.On(planted.ReportsOneWay) {
-				cuts[l.senior]++
-			}
-			cuts[l.junior]++
-		}
-		victim := 0
-		for rank := range members {
-			more := cuts[rank] - cuts[victim]
-			if more > 0 || more == 0 && (g.unheard(members[rank]) || !g.unheard(members[victim])) {
-				victim = rank
-			}
-		}
-		out[members[victim].Incarnation] = fmt.Sprintf("links to other members cut: %d", cuts[victim])
-		for l := range links {
-			if l.senior == victim || l.junior == victim {
-				delete(links, l)
-			}
+		victim := g.mostCut(members, links, soon)
+		out[members[victim].Incarnation] = fmt.Sprintf("links to other members cut: %d", countCuts(members, links)[victim])
+		for _, list := range []map[link]struct{}{links, soon} {
+			maps.DeleteFunc(list, func(l link, _ struct{}) bool { return l.senior == victim || l.junior == victim })
 		}
 	}
+}
+
+// mostCut returns the rank of the end of a cut link that is to go.
+func (g *Group) mostCut(members []Member, links, soon map[link]struct{}) int {
+	cuts, all := countCuts(members, links), countCuts(members, soon)
+	victim := -1
+	for rank := range members {
+		if cuts[rank] == 0 {
+			continue
+		}
+		if victim < 0 {
+			victim = rank
+			continue
+		}
+		more := all[rank] - all[victim]
+		if more > 0 || more == 0 && (g.unheard(members[rank]) || !g.unheard(members[victim])) {
+			victim = rank
+		}
+	}
+	return victim
+}
+
+// countCuts returns, by rank, of how many links a member is an end.
+func countCuts(members []Member, links map[link]struct{}) []int {
+	cuts := make([]int, len(members))
+	for l := range links {
+		if !planted.On(planted.ReportsOneWay) {
+			cuts[l.senior]++
+		}
+		cuts[l.junior]++
+	}
+	return cuts
 }
 
 func (g *Group) unheard(m Member) bool {
@@ -99,8 +123,8 @@ func (g *Group) unheard(m Member) bool {
 }
 
 // cutLinks returns the links between members that are not in out, of which
-// either end has reported silence for the detection time.
-func (g *Group) cutLinks(members []Member, out map[uint64]string) map[link]struct{} {
+// either end has reported silence for so long.
+func (g *Group) cutLinks(members []Member, out map[uint64]string, silence time.Duration) map[link]struct{} {
 	rank := make(map[uint64]int, len(members))
 	for i, m := range members {
 		if _, gone := out[m.Incarnation]; !gone && !g.inDoubt(g.nodes[m.Incarnation]) {
@@ -118,7 +142,7 @@ func (g *Group) cutLinks(members []Member, out map[uint64]string) map[link]struc
 		// link that is back but not reported yet.
 		for _, p := range g.nodes[m.Incarnation].report.Peers {
 			theirs, ok := rank[p.Incarnation]
-			if ok && theirs != mine && p.Silent >= g.state.Settings.Detection && !g.owesNothing(p.Incarnation, m.Incarnation) {
+			if ok && theirs != mine && p.Silent >= silence && !g.owesNothing(p.Incarnation, m.Incarnation) {
 				l := link{min(mine, theirs), max(mine, theirs)}
 				if planted.On(planted.ReportsOneWay) {
 					l = link{mine, theirs} // of which the second is counted

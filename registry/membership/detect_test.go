@@ -23,7 +23,7 @@ func TestWedgedOwesNothing(t *testing.T) {
 	}
 	passed, wedged := base.Members[0], base.Members[1]
 	g.nodes[passed.Incarnation].report.Peers = []Peer{{Incarnation: wedged.Incarnation, Silent: g.state.Settings.Detection}}
-	links := func() int { return len(g.cutLinks(base.Members, nil)) }
+	links := func() int { return len(g.cutLinks(base.Members, nil, g.state.Settings.Detection)) }
 	if links() != 1 {
 		t.Fatal("without an attempt the report does not count")
 	}
@@ -34,5 +34,34 @@ func TestWedgedOwesNothing(t *testing.T) {
 	g.nodes[wedged.Incarnation].report.Wedged = g.state.Attempt.View.ID
 	if links() != 0 {
 		t.Error("a member that is passed over accuses one that is wedged")
+	}
+}
+
+// A deaf member's links reach the detection time one after another. It is the one
+// to go all the same, not the junior end of the first.
+func TestDeafMemberGoes(t *testing.T) {
+	s := newSim(Settings{})
+	for _, id := range []string{"n1", "n2", "n3", "n4"} {
+		if _, err := s.register(Registration{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.run(2 * time.Second)
+	g := s.g
+	members := g.committed().Members
+	if len(members) != 4 {
+		t.Fatalf("view %v", members)
+	}
+	detection := g.state.Settings.Detection
+	deaf := g.nodes[members[0].Incarnation]
+	deaf.report.Peers = nil
+	for _, m := range members[1:] {
+		deaf.report.Peers = append(deaf.report.Peers, Peer{Incarnation: m.Incarnation, Silent: detection - 5*time.Millisecond})
+	}
+	deaf.report.Peers[2].Silent = detection
+	out := make(map[uint64]string)
+	g.suspectCutLinks(members, out)
+	if _, ok := out[members[0].Incarnation]; !ok || len(out) != 1 {
+		t.Errorf("suspected are %v, the deaf one is %s", out, members[0])
 	}
 }
