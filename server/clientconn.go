@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/evloop"
 	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -69,6 +70,48 @@ func (c *clientConn) serve() {
 }
 
 func (c *clientConn) readRequests() error {
+	looped, ok := c.conn.(*evloop.Conn)
+	for {
+		var err error
+		if ok {
+			looped.Serve(func() bool {
+				var waits bool
+				waits, err = c.loopBurst()
+				return err == nil && !waits
+			})
+		} else {
+			err = c.burst()
+		}
+		if err == nil {
+			err = c.finishBurst()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// loopBurst is burst within the loop. It tells that what is left of the burst has to
+// wait for something, which must be done elsewhere.
+func (c *clientConn) loopBurst() (waits bool, err error) {
+	for {
+		err := c.burst()
+		if err == wire.ErrAgain { //nolint:errorlint // as Read returns it
+			return false, nil
+		}
+		if err != nil || !c.trySubmit() || c.tooFarBehind() {
+			return err == nil, err
+		}
+		c.flushReplies()
+		if !c.frames.Buffered() {
+			return false, nil
+		}
+	}
+}
+
+// burst takes the requests that one read brings, or some of them if the client is
+// far behind with the replies.
+func (c *clientConn) burst() error {
 	for {
 		kind, body, err := c.frames.Next()
 		if err != nil {
@@ -89,14 +132,17 @@ func (c *clientConn) readRequests() error {
 			return fmt.Errorf("server: more than %d requests in flight on one connection", c.r.cfg.MaxInFlight)
 		}
 		c.take(&req)
-		if !c.frames.Buffered() {
-			c.submitWrites()
-			c.flushReplies()
-		}
-		if err := c.awaitReader(); err != nil {
-			return err
+		if !c.frames.Buffered() || c.tooFarBehind() {
+			return nil
 		}
 	}
+}
+
+// finishBurst hands on what a burst brought, and waits until more is welcome.
+func (c *clientConn) finishBurst() error {
+	c.submitWrites()
+	c.flushReplies()
+	return c.awaitReader()
 }
 
 // take answers a request in place if it can, and hands it on if not. The

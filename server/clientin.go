@@ -1,8 +1,10 @@
 package server
 
 import (
+	"errors"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/evloop"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -18,7 +20,11 @@ func (c *clientConn) Read(b []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return c.conn.Read(b)
+	n, err := c.conn.Read(b)
+	if errors.Is(err, evloop.ErrWouldBlock) {
+		err = wire.ErrAgain
+	}
+	return n, err
 }
 
 // limitRead sets the read deadline, or lifts it, unless the connection was given
@@ -82,34 +88,44 @@ func (c *clientConn) answered(charge int64) {
 }
 
 // submitWrites hands the burst's writes to the protocol loop at once, so that
-// they go into one message.
+// they go into one message. It waits for room.
 func (c *clientConn) submitWrites() {
-	if len(c.writes) == 0 {
-		return
-	}
-	r := c.r
-	taken := 0
-	for taken < len(c.writes) && c.awaitRoom(c.writes[taken].raw) {
-		r.mu.Lock()
-		if !r.admitLocked() {
-			r.mu.Unlock()
+	for !c.trySubmit() {
+		if !c.awaitRoom(c.writes[0].raw) || !c.r.awaitAdmission() {
 			break
 		}
-		for taken < len(c.writes) && r.admitted <= r.limit && c.hasRoom(c.writes[taken].raw) {
-			w := &c.writes[taken]
-			r.admitted += len(w.raw)
-			charge := chargeOf(w.raw)
-			c.underWay.Add(charge)
-			r.in.addCommand(w.raw, waiter{conn: c, id: w.id, charge: charge})
-			taken++
-		}
-		if r.enterLocked() {
-			r.turns()
-		}
 	}
-	for _, w := range c.writes[taken:] {
+	for _, w := range c.writes {
 		c.reply(&wire.Reply{ID: w.id, Status: wire.StatusUnavailable})
 	}
 	clear(c.writes)
 	c.writes = c.writes[:0]
+}
+
+// trySubmit is submitWrites as far as there is room, and tells whether nothing is
+// left.
+func (c *clientConn) trySubmit() bool {
+	if len(c.writes) == 0 {
+		return true
+	}
+	r := c.r
+	taken := 0
+	r.mu.Lock()
+	for taken < len(c.writes) && r.admitted <= r.limit && !r.stopped && c.hasRoom(c.writes[taken].raw) {
+		w := &c.writes[taken]
+		r.admitted += len(w.raw)
+		charge := chargeOf(w.raw)
+		c.underWay.Add(charge)
+		r.in.addCommand(w.raw, waiter{conn: c, id: w.id, charge: charge})
+		taken++
+	}
+	left := copy(c.writes, c.writes[taken:])
+	clear(c.writes[left:])
+	c.writes = c.writes[:left]
+	if taken == 0 {
+		r.mu.Unlock()
+	} else if r.enterLocked() {
+		r.turns()
+	}
+	return left == 0
 }

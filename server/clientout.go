@@ -24,6 +24,11 @@ const (
 	flushBytes = 256 << 10
 )
 
+// tooFarBehind tells whether awaitReader might wait.
+func (c *clientConn) tooFarBehind() bool {
+	return c.streaming.Load() || c.out.Buffered() > slowReader
+}
+
 // awaitReader waits while the client is far behind in reading replies.
 func (c *clientConn) awaitReader() error {
 	if c.streaming.Load() {

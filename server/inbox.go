@@ -141,15 +141,18 @@ func (w *waiters) expireNext() (waiter, bool) {
 // while it is owned leaves his work in the inbox. So a quiet node answers
 // without handing over to another goroutine, and a busy one gathers batches.
 type turnstile struct {
-	mu       sync.Mutex // guards all below
-	room     sync.Cond  // admission has room again, or stopped
-	in       *inbox
-	spare    *inbox // the one that the owner does not work on
-	owned    bool
-	stopped  bool
-	admitted int // bytes of commands taken and not delivered
-	limit    int
-	serves   func() bool // nobody waits for room without: asked with mu held
+	mu      sync.Mutex // guards all below
+	room    sync.Cond  // admission has room again, or stopped
+	in      *inbox
+	spare   *inbox // the one that the owner does not work on
+	owned   bool
+	stopped bool
+	// gathering is set while a round of the loop brings work, which will take the
+	// turn at its end.
+	gathering bool
+	admitted  int // bytes of commands taken and not delivered
+	limit     int
+	serves    func() bool // nobody waits for room without: asked with mu held
 }
 
 func (t *turnstile) init(limit int, serves func() bool) {
@@ -165,6 +168,13 @@ func (t *turnstile) admitLocked() bool {
 		t.room.Wait()
 	}
 	return t.admitted <= t.limit && !t.stopped
+}
+
+// awaitAdmission is admitLocked.
+func (t *turnstile) awaitAdmission() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.admitLocked()
 }
 
 // admitWithinLocked is admitLocked, and gives up at the end of ctx.
@@ -186,7 +196,7 @@ func (t *turnstile) admitWithinLocked(ctx context.Context) bool {
 
 // enterLocked makes the caller the owner if there is none. It unlocks.
 func (t *turnstile) enterLocked() bool {
-	own := !t.owned && !t.stopped
+	own := !t.owned && !t.stopped && !t.gathering
 	if own {
 		t.owned = true
 	}

@@ -152,6 +152,10 @@ func (n *Node) info(r *replica) wire.Info {
 }
 
 func (n *Node) serveClient(r *replica, conn net.Conn) {
+	if conn = n.loopConn(r, conn); conn == nil {
+		return
+	}
+	defer n.conns.Remove(conn)
 	c := newClientConn(r, conn, func() { n.conns.Busy(conn) })
 	added := r.clients.add(c)
 	if !added || r.leaving.Load() {

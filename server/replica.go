@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/evloop"
 	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/transport"
@@ -36,6 +37,7 @@ type replica struct {
 	settings   *registrypb.Settings // of the start; the timing goes on following the group's
 	timing     timing
 	net        *transport.Network
+	loop       *evloop.Loop // reads the connections; nil where there is none
 	clients    clientSet
 	unread     atomic.Int64 // bytes that clients have not read
 	cutting    sync.Mutex   // held while clients are cut off for that
@@ -210,5 +212,6 @@ func (r *replica) stop(reason error) {
 		c.end()
 	}
 	r.net.Close()
+	r.closeLoop()
 	r.background.Wait()
 }

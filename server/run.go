@@ -197,9 +197,16 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 	r.ackTimer.Stop()
 	r.adopt(store.New(r.limits()))
 	var err error
+	if r.loop, err = newLoop(r); err != nil {
+		return nil, err
+	}
 	r.net, err = transport.New(transport.Config{
-		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log, Dial: n.cfg.Dial,
+		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log, Dial: n.cfg.Dial, Loop: r.loop,
 		MaxRecordBytes: n.cfg.maxRecordBytes(), PingInterval: linkPings(r.detection()),
 	})
-	return r, err
+	if err != nil {
+		r.closeLoop()
+		return nil, err
+	}
+	return r, nil
 }

@@ -92,6 +92,23 @@ func (p place) leave() {
 	}
 }
 
+// Replace puts another connection into the place of one, which must not be used any
+// more. It tells whether that one was in the set still.
+func (s *Set) Replace(conn, by net.Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.places[conn]
+	if !ok || s.closed {
+		return false
+	}
+	delete(s.places, conn)
+	s.places[by] = p
+	if p.in != nil {
+		p.at.Value = by
+	}
+	return true
+}
+
 // Remove takes a connection out that was closed, or that is another's concern.
 func (s *Set) Remove(conn net.Conn) {
 	s.mu.Lock()

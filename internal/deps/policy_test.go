@@ -60,6 +60,7 @@ var policy = map[string]rule{
 		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
 	},
 	"internal/nbio":             {std: whole},
+	"internal/evloop":           {std: whole},
 	"internal/connset":          {std: whole},
 	"internal/rlimit":           {std: whole},
 	"internal/sparelog":         {std: whole},
@@ -67,7 +68,7 @@ var policy = map[string]rule{
 	"internal/transport/stream": {std: whole, ours: []string{"internal/planted"}},
 	"internal/transport": {
 		std:  whole,
-		ours: []string{"internal/nbio", "internal/planted", "internal/sparelog", "internal/transport/stream", "internal/wire", "isis"},
+		ours: []string{"internal/evloop", "internal/nbio", "internal/planted", "internal/sparelog", "internal/transport/stream", "internal/wire", "isis"},
 	},
 
 	// The registry.
@@ -89,7 +90,7 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/connset", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
+			"internal/connset", "internal/evloop", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},

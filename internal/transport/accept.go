@@ -107,7 +107,7 @@ func (n *Network) refuse(conn net.Conn, status wire.Status, message string) {
 
 // serve answers a Hello to this link, and reads the connection to its end.
 func (l *link) serve(conn net.Conn, version uint16, g greeting) {
-	defer l.closeConn(conn)
+	defer func() { l.closeConn(conn) }()
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	defer cancel(nil)
 	if !l.supersede(g.attempt, func() { cancel(errSuperseded) }) {
@@ -133,6 +133,7 @@ func (l *link) serve(conn net.Conn, version uint16, g greeting) {
 		l.note(err)
 		return
 	}
+	conn = l.n.adopt(conn)
 	// From here on a newer connection closes this one.
 	defer context.AfterFunc(ctx, func() { l.closeConn(conn) })()
 	a, err := l.attach(conn, mine, g.claim)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/evloop"
 	"github.com/seed-8247e700/dsm/internal/transport/stream"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -45,6 +46,10 @@ type Config struct {
 
 	// Dial connects to a peer. Default: TCP.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
+
+	// Loop, if set, reads the connections. Those that it cannot adopt have a
+	// goroutine each, as all have by default.
+	Loop *evloop.Loop
 
 	// MaxRecordBytes bounds one message, encoded. A larger one that is sent
 	// makes its link dead; one that is received breaks its connection. Default

@@ -69,6 +69,7 @@ func (l *link) dialOnce() (attached bool, err error) {
 		l.closeConn(conn)
 		return false, err
 	}
+	conn = l.n.adopt(conn)
 	a, err := l.attach(conn, mine, theirs)
 	if err != nil {
 		l.closeConn(conn)

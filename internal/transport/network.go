@@ -2,11 +2,14 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/evloop"
 	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -140,6 +143,21 @@ func (n *Network) ping() {
 			l.tick()
 		}
 	}
+}
+
+// adopt has the loop read a connection, if there is one and it can.
+func (n *Network) adopt(conn net.Conn) net.Conn {
+	if n.cfg.Loop == nil {
+		return conn
+	}
+	adopted, err := n.cfg.Loop.Adopt(conn)
+	if err != nil {
+		if !errors.Is(err, evloop.ErrUnsupported) {
+			n.cfg.Logger.Warn("a connection has to be read by a goroutine", "addr", conn.RemoteAddr(), "err", err)
+		}
+		return conn
+	}
+	return adopted
 }
 
 // clock is the time since the Network began, and never 0.

@@ -2,9 +2,11 @@ package transport
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
+	"github.com/seed-8247e700/dsm/internal/evloop"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -34,17 +36,36 @@ func (h hearing) Read(b []byte) (int, error) {
 // read hands over what a connection brings until it ends, and tells why it did.
 func (l *link) read(a *attachment) error {
 	in := incoming{l: l, a: a, records: newRecordReader(hearing{a.conn, l}, l.n.cfg.MaxRecordBytes)}
+	if served, ok := a.conn.(*evloop.Conn); ok {
+		var err error
+		served.Serve(func() bool {
+			err = in.burst()
+			if errors.Is(err, evloop.ErrWouldBlock) {
+				err = nil
+			}
+			return err == nil
+		})
+		return err
+	}
 	for {
-		if err := in.records.fill(); err != nil {
+		if err := in.burst(); err != nil {
 			return err
 		}
-		// What came before something wrong is whole, and was counted.
-		err := in.decode()
-		in.deliver()
-		if err != nil {
-			return l.fault(a, err)
-		}
 	}
+}
+
+// burst hands over what one read brings.
+func (in *incoming) burst() error {
+	if err := in.records.fill(); err != nil {
+		return err
+	}
+	// What came before something wrong is whole, and was counted.
+	err := in.decode()
+	in.deliver()
+	if err != nil {
+		return in.l.fault(in.a, err)
+	}
+	return nil
 }
 
 // decode takes all records that were read.

@@ -25,6 +25,10 @@ type recordReader struct {
 	first int    // buf[first:end] was read and not taken
 	end   int    //
 	large []byte // a record that does not fit into buf, whole
+
+	partial []byte // of one that is not whole, or nil: have bytes have come, of size
+	have    int
+	size    int
 }
 
 func newRecordReader(r io.Reader, maxRecordBytes int) *recordReader {
@@ -60,15 +64,22 @@ func (rr *recordReader) peek() (size int, ok bool, err error) {
 	return int(n), true, nil
 }
 
-// fill reads once, or as often as it takes to complete a large record. It is
-// called when next has returned nil.
+// fill reads once. It is called when next has returned nil, which it may do
+// afterwards too: when a large record is not complete.
 func (rr *recordReader) fill() error {
+	if rr.partial != nil {
+		return rr.fillLarge()
+	}
 	size, ok, err := rr.peek()
 	if err != nil {
 		return err
 	}
 	if ok && headerBytes+size > len(rr.buf) {
-		return rr.fillLarge(size)
+		rr.size = size
+		rr.partial = make([]byte, min(size, growBytes))
+		rr.have = copy(rr.partial, rr.buf[rr.first+headerBytes:rr.end])
+		rr.first, rr.end = 0, 0
+		return rr.fillLarge()
 	}
 	rr.end = copy(rr.buf, rr.buf[rr.first:rr.end])
 	rr.first = 0
@@ -80,24 +91,21 @@ func (rr *recordReader) fill() error {
 	return err
 }
 
-// fillLarge reads the rest of a record that buf ends with. Its buffer doubles as
-// the bytes arrive, so that a length alone takes no memory, and ends up with
-// the record's exact size.
-func (rr *recordReader) fillLarge(size int) error {
-	record := make([]byte, min(size, growBytes))
-	have := copy(record, rr.buf[rr.first+headerBytes:rr.end])
-	rr.first, rr.end = 0, 0
-	for {
-		if _, err := io.ReadFull(rr.r, record[have:]); err != nil {
-			return err
-		}
-		if len(record) == size {
-			rr.large = record
-			return nil
-		}
-		have = len(record)
-		grown := make([]byte, min(size, 2*have))
-		copy(grown, record)
-		record = grown
+// fillLarge goes on with a large record. Its buffer doubles as the bytes arrive,
+// so that a length alone takes no memory, and ends up with the record's exact size.
+func (rr *recordReader) fillLarge() error {
+	n, err := rr.r.Read(rr.partial[rr.have:])
+	rr.have += n
+	if rr.have == len(rr.partial) && rr.have < rr.size {
+		grown := make([]byte, min(rr.size, 2*rr.have))
+		copy(grown, rr.partial)
+		rr.partial = grown
 	}
+	if rr.have == rr.size {
+		rr.large, rr.partial = rr.partial, nil
+	}
+	if n > 0 {
+		return nil // an error comes again
+	}
+	return err
 }

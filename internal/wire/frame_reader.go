@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -12,6 +13,10 @@ const (
 	maxReadBuffer  = 64 << 10  // for batches of small frames
 	keepReadBuffer = 256 << 10 // a larger one, made for one large frame, is let go after it
 )
+
+// ErrAgain is what a source returns that has nothing now, and does not wait. So
+// does Next then, which may be called again.
+var ErrAgain = errors.New("wire: nothing has come")
 
 // maxEmptyReads bounds how often in a row a reader may return nothing.
 const maxEmptyReads = 100
@@ -42,8 +47,8 @@ func NewFrameReader(src io.Reader, limit uint32) *FrameReader {
 //
 // The error is io.EOF at the end of the stream between frames,
 // io.ErrUnexpectedEOF within one, ErrFrameTooLarge or ErrMalformed (wrapped) for
-// a length that cannot be, or the source's own. After an error every further
-// call returns it again.
+// a length that cannot be, or the source's own. After an error other than ErrAgain
+// every further call returns it again.
 func (f *FrameReader) Next() (kind byte, body []byte, err error) {
 	for {
 		size, err := f.frame()
@@ -62,6 +67,10 @@ func (f *FrameReader) Next() (kind byte, body []byte, err error) {
 		}
 		f.makeRoom(size)
 		f.read()
+		if f.err == ErrAgain { //nolint:errorlint // by contract it comes as it is
+			f.err = nil
+			return 0, nil, ErrAgain
+		}
 	}
 }
 
