@@ -95,6 +95,9 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 			return nil, errors.Join(err, listener.Close(), ident.close())
 		}
 	}
+	if err := speakFirst(listener, helloTimeout); err != nil {
+		cfg.Logger.Warn("silent connections will cost more than they need to", "node", cfg.ID, "err", err)
+	}
 	all, clients := connLimits(cfg.MaxConns, rlimit.Files())
 	if clients < cfg.MaxConns {
 		cfg.Logger.Warn("the system allows few open files: fewer clients than MaxConns can be connected at a time",
