@@ -22,7 +22,8 @@ type Loop struct {
 	conns  map[uint64]*Conn
 	lastID uint64
 	rung   []*Conn // whose handler is to be called although nothing may have come
-	closed bool
+	closed bool // takes no connection any more
+	over   bool // all are closed, and their handlers are rung for
 	gone   bool // the descriptors are closed
 }
 
@@ -128,8 +129,8 @@ func (l *Loop) run() {
 	}
 }
 
-// answerBell takes the connections that were rung for, and tells whether the loop
-// is over: it was closed, and so is each of its connections.
+// answerBell takes the connections that were rung for, and tells whether they are the
+// last.
 func (l *Loop) answerBell(into []*Conn) (rung []*Conn, over bool) {
 	var count [8]byte
 	// It is not blocking, and has something: nothing can be wrong.
@@ -139,10 +140,10 @@ func (l *Loop) answerBell(into []*Conn) (rung []*Conn, over bool) {
 	rung = append(into, l.rung...)
 	clear(l.rung)
 	l.rung = l.rung[:0]
-	return rung, l.closed
+	return rung, l.over
 }
 
-// ring has the handler of c called, and wakes the loop.
+// ring wakes the loop and has the handler of c called; without c it ends the loop.
 func (l *Loop) ring(c *Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -151,6 +152,8 @@ func (l *Loop) ring(c *Conn) {
 	}
 	if c != nil {
 		l.rung = append(l.rung, c)
+	} else {
+		l.over = true
 	}
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
