@@ -106,6 +106,10 @@ type Config struct {
 	// MaxBatchBytes bounds one message. Defaults 2 and 1 MiB.
 	Window        int
 	MaxBatchBytes int
+
+	// withoutLoop has goroutines read the connections, as they do where there are
+	// no event loops. For tests.
+	withoutLoop bool
 }
 
 // Errors of Start, Leave and Err.

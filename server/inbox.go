@@ -147,9 +147,9 @@ type turnstile struct {
 	spare   *inbox // the one that the owner does not work on
 	owned   bool
 	stopped bool
-	// gathering is set while a round of the loop brings work, which will take the
-	// turn at its end.
-	gathering bool
+	// gathering is how many loops are in a round, which bring work and take the turn
+	// at its end.
+	gathering int
 	admitted  int // bytes of commands taken and not delivered
 	limit     int
 	serves    func() bool // nobody waits for room without: asked with mu held
@@ -196,7 +196,7 @@ func (t *turnstile) admitWithinLocked(ctx context.Context) bool {
 
 // enterLocked makes the caller the owner if there is none. It unlocks.
 func (t *turnstile) enterLocked() bool {
-	own := !t.owned && !t.stopped && !t.gathering
+	own := !t.owned && !t.stopped && t.gathering == 0
 	if own {
 		t.owned = true
 	}

@@ -3,43 +3,66 @@ package server
 import (
 	"errors"
 	"net"
+	"runtime"
 
 	"github.com/seed-8247e700/dsm/internal/evloop"
 )
 
-// newLoop returns what reads r's connections, nil where goroutines have to.
-func newLoop(r *replica) (*evloop.Loop, error) {
-	loop, err := evloop.New(r.gather, r.takeGathered)
-	if errors.Is(err, evloop.ErrUnsupported) {
-		return nil, nil
+// maxLoops bounds the loops of a node. One does for some 100,000 requests a second;
+// each takes a thread.
+const maxLoops = 8
+
+// startLoops starts what reads r's connections, nothing where goroutines have to. The
+// first loop reads the links with other members.
+func (r *replica) startLoops() error {
+	if r.cfg.withoutLoop {
+		return nil
 	}
-	return loop, err
+	for range min(max(runtime.GOMAXPROCS(0)/2, 1), maxLoops) {
+		loop, err := evloop.New(r.gather, r.takeGathered)
+		if errors.Is(err, evloop.ErrUnsupported) {
+			return nil
+		}
+		if err != nil {
+			r.closeLoops()
+			return err
+		}
+		r.loops = append(r.loops, loop)
+	}
+	return nil
 }
 
-// closeLoop ends the loop, whose connections must have been closed.
-func (r *replica) closeLoop() {
-	if r.loop != nil {
-		r.loop.Close()
+// closeLoops ends the loops, whose connections must have been closed.
+func (r *replica) closeLoops() {
+	for _, loop := range r.loops {
+		loop.Close()
 	}
 }
 
-// gather begins a round of the loop: what its connections bring waits in the inbox
-// for the end of it, so that one turn works on all of it.
+// linkLoop is the loop of the links, nil if there is none.
+func (r *replica) linkLoop() *evloop.Loop {
+	if len(r.loops) == 0 {
+		return nil
+	}
+	return r.loops[0]
+}
+
+// gather begins a round of a loop: what its connections bring waits in the inbox for
+// the end of it, so that one turn works on all of it.
 func (r *replica) gather() {
 	r.mu.Lock()
-	r.gathering = true
+	r.gathering++
 	r.mu.Unlock()
 }
 
 // takeGathered ends a round.
 func (r *replica) takeGathered() {
 	r.mu.Lock()
-	r.gathering = false
-	if r.in.empty() {
-		r.mu.Unlock()
-		return
-	}
-	if r.enterLocked() {
+	r.gathering--
+	own := !r.owned && !r.stopped && !r.in.empty()
+	r.owned = r.owned || own
+	r.mu.Unlock()
+	if own {
 		r.turns()
 	}
 }
@@ -47,10 +70,10 @@ func (r *replica) takeGathered() {
 // loopConn has the loop read a client's connection, if it can. It returns nil if the
 // connection has gone meanwhile.
 func (n *Node) loopConn(r *replica, conn net.Conn) net.Conn {
-	if r.loop == nil {
+	if len(r.loops) == 0 {
 		return conn
 	}
-	adopted, err := r.loop.Adopt(conn)
+	adopted, err := r.loops[r.nextLoop.Add(1)%uint32(len(r.loops))].Adopt(conn)
 	switch {
 	case errors.Is(err, evloop.ErrUnsupported):
 		return conn

@@ -37,7 +37,8 @@ type replica struct {
 	settings   *registrypb.Settings // of the start; the timing goes on following the group's
 	timing     timing
 	net        *transport.Network
-	loop       *evloop.Loop // reads the connections; nil where there is none
+	loops      []*evloop.Loop // read the connections; none where goroutines do
+	nextLoop   atomic.Uint32  // of a client
 	clients    clientSet
 	unread     atomic.Int64 // bytes that clients have not read
 	cutting    sync.Mutex   // held while clients are cut off for that
@@ -212,6 +213,6 @@ func (r *replica) stop(reason error) {
 		c.end()
 	}
 	r.net.Close()
-	r.closeLoop()
+	r.closeLoops()
 	r.background.Wait()
 }

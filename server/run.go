@@ -196,16 +196,16 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 	r.ackTimer = time.AfterFunc(time.Hour, r.sendAcks)
 	r.ackTimer.Stop()
 	r.adopt(store.New(r.limits()))
-	var err error
-	if r.loop, err = newLoop(r); err != nil {
+	if err := r.startLoops(); err != nil {
 		return nil, err
 	}
+	var err error
 	r.net, err = transport.New(transport.Config{
-		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log, Dial: n.cfg.Dial, Loop: r.loop,
+		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log, Dial: n.cfg.Dial, Loop: r.linkLoop(),
 		MaxRecordBytes: n.cfg.maxRecordBytes(), PingInterval: linkPings(r.detection()),
 	})
 	if err != nil {
-		r.closeLoop()
+		r.closeLoops()
 		return nil, err
 	}
 	return r, nil

@@ -183,3 +183,43 @@ func TestFrameReaderDrained(t *testing.T) {
 		}
 	}
 }
+
+// reluctant has nothing to say before every piece.
+type reluctant struct {
+	pieces
+	willing bool
+}
+
+func (r *reluctant) Read(b []byte) (int, error) {
+	if r.willing = !r.willing; r.willing {
+		return 0, ErrAgain
+	}
+	return r.pieces.Read(b)
+}
+
+// A source that has nothing now is asked again later, and nothing is lost.
+func TestFrameReaderAgain(t *testing.T) {
+	want := bytes.Repeat([]byte("0123456789"), 1000)
+	stream := append(frameOf(1, want), frameOf(2, nil)...)
+	src := &reluctant{}
+	for len(stream) > 0 {
+		n := min(len(stream), 777)
+		src.parts, stream = append(src.parts, stream[:n]), stream[n:]
+	}
+	f := NewFrameReader(src, 1<<20)
+	again := 0
+	for kind := byte(1); kind <= 2; {
+		got, body, err := f.Next()
+		switch {
+		case errors.Is(err, ErrAgain):
+			again++
+		case err != nil || got != kind || kind == 1 && !bytes.Equal(body, want):
+			t.Fatalf("frame of kind %d, %d bytes, %v", got, len(body), err)
+		default:
+			kind++
+		}
+	}
+	if again < 10000/777 {
+		t.Fatalf("only %d times nothing had come", again)
+	}
+}
