@@ -1,12 +1,14 @@
 package transport
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/evloop"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -49,7 +51,8 @@ func listen(t *testing.T) (addr string, serve func(*Network)) {
 	}
 }
 
-// overTCP links two nodes over loopback.
+// overTCP links two nodes over loopback. The connection is read by a goroutine at
+// one end and, where there are loops, by one at the other.
 func overTCP(t *testing.T, ha, hb Handler) (a, b *Network) {
 	t.Helper()
 	addr, serve := listen(t)
@@ -58,7 +61,13 @@ func overTCP(t *testing.T, ha, hb Handler) (a, b *Network) {
 	if a, err = New(Config{Self: ida, Handler: ha}); err != nil {
 		t.Fatal(err)
 	}
-	if b, err = New(Config{Self: idb, Handler: hb}); err != nil {
+	loop, err := evloop.New(nil, nil)
+	if err == nil {
+		t.Cleanup(loop.Close)
+	} else if !errors.Is(err, evloop.ErrUnsupported) {
+		t.Fatal(err)
+	}
+	if b, err = New(Config{Self: idb, Handler: hb, Loop: loop}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.Close)
