@@ -97,7 +97,7 @@ func startService(ctx context.Context, args []string, log *logSwitch) (service, 
 			Listen: args[2], DataDir: args[3], Settings: settings(args[1]), Logger: log.logger,
 		})
 	case len(args) == 3 && args[0] == "node":
-		return server.Start(ctx, server.Config{ID: args[1], Registry: args[2], Listen: loopback, Logger: log.logger})
+		return server.Start(ctx, server.Config{ID: args[1], Registry: args[2], Listen: loopback, EventLoop: true, Logger: log.logger})
 	case len(args) == 5 && args[0] == "node":
 		file := os.NewFile(listenerFile, "listener")
 		listener, err := net.FileListener(file)
@@ -106,7 +106,7 @@ func startService(ctx context.Context, args []string, log *logSwitch) (service, 
 		}
 		return server.Start(ctx, server.Config{
 			ID: args[1], Registry: args[2], Listener: listener, DataDir: args[3],
-			Dial: netfault.Through(args[4], args[1]), Logger: log.logger,
+			Dial: netfault.Through(args[4], args[1]), EventLoop: true, Logger: log.logger,
 		})
 	case len(args) == 2 && args[0] == attackChild:
 		var cfg attack.Config

@@ -87,7 +87,7 @@ func (g *group) tryStart(id string, change func(*Config)) (*Node, error) {
 	cfg := Config{
 		ID: id, Registry: g.registry.Addr(), Logger: testLogger(g.t),
 		OnDeliver: log.deliver, OnSnapshot: log.snapshot,
-		withoutLoop: id == "n2", // both kinds of nodes meet
+		EventLoop: id != "n2", // both kinds of nodes meet
 	}
 	if change != nil {
 		change(&cfg)

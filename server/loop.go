@@ -15,7 +15,7 @@ const maxLoops = 8
 // startLoops starts what reads r's connections, nothing where goroutines have to. The
 // first loop reads the links with other members.
 func (r *replica) startLoops() error {
-	if r.cfg.withoutLoop {
+	if !r.cfg.EventLoop {
 		return nil
 	}
 	for range min(max(runtime.GOMAXPROCS(0)/2, 1), maxLoops) {

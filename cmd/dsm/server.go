@@ -93,7 +93,7 @@ func (f *serverFlags) run(ctx context.Context, s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	f.cfg.Logger = logger
+	f.cfg.Logger, f.cfg.EventLoop = logger, true
 	if f.deliveryLog == "" {
 		return f.serve(ctx, s, nil)
 	}
