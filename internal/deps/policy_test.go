@@ -103,7 +103,8 @@ var policy = map[string]rule{
 		},
 		outside: []string{"github.com/anishathalye/porcupine"},
 	},
-	"internal/sim/core": {std: whole, ours: []string{"internal/planted", "isis"}},
+	"internal/sim/delays": {std: whole, ours: []string{"internal/transport", "isis"}},
+	"internal/sim/core":   {std: whole, ours: []string{"internal/planted", "isis"}},
 	"bench/check": {
 		std:     whole,
 		ours:    []string{"internal/history", "internal/planted", "internal/wire"},
