@@ -136,7 +136,7 @@ var policy = map[string]rule{
 	},
 	"cmd/dsmbench": {
 		std:     whole,
-		ours:    []string{"bench", "bench/attack"},
+		ours:    []string{"bench", "bench/attack", "internal/sim/delays"},
 		outside: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term"},
 	},
 	// A second opinion on the files of a run: it shares no code with the checks.

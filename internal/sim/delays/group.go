@@ -81,7 +81,6 @@ type member struct {
 	armed     bool            // the timer runs
 	left      int             // commands to submit
 	submitted []time.Duration // of own commands in flight, oldest first
-	first     []uint64        // own positions, by own command
 	delivered uint64
 }
 
