@@ -6,5 +6,7 @@
 //
 // Theory (package isis): a lone writer delivers its own message after 4 delays,
 // PROPOSE, PROPOSAL, FINAL and ACK, with agreed delivery after 2; the others hold the
-// FINAL after 3. An own test holds that for 1 to 32 members.
+// FINAL after 3. They deliver after 4, or after 5 where acknowledgements go by way of the
+// sender (isis.Config.DirectAcks), and up to a millisecond later if nobody there waits.
+// The package's test holds that for 1 to 32 members.
 package delays

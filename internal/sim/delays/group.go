@@ -206,11 +206,12 @@ func (g *group) send(from int, e *isis.Envelope, wrote map[int]bool) {
 	s := &g.result.Sent[from]
 	s.Messages++
 	s.Bytes += len(g.bytes)
-	if m.Kind == isis.KindAck {
+	acknowledges := m.Kind == isis.KindAck || m.Kind == isis.KindHeld || m.Kind == isis.KindStable
+	if acknowledges {
 		s.Acks++
 		s.AckBytes += len(g.bytes)
 	}
-	wrote[to] = wrote[to] || m.Kind != isis.KindAck
+	wrote[to] = wrote[to] || !acknowledges
 	at := g.now + g.cfg.Delay
 	if g.cfg.Jitter > 0 {
 		at += time.Duration(g.random.Int64N(int64(g.cfg.Jitter)))

@@ -8,7 +8,7 @@ import (
 // Sent is what a member has sent.
 type Sent struct {
 	Messages  int // of package isis
-	Acks      int // among them
+	Acks      int // among them: ACK, HELD and STABLE
 	Bytes     int // as package transport encodes them, without the header of a record
 	AckBytes  int
 	Writes    int // times that a turn had something for a member: system calls of a server
