@@ -34,6 +34,8 @@ const (
 	commandFull    = 'f'  // writes to files are to fail, as on a full disk
 	commandRoom    = 'r'  // no more
 	commandCollect = 'c'  // garbage is to be collected: collectedLine says that it was
+	commandUsage   = 'u'  // what the process has used is to be told, in a line of JSON
+	commandWeigh   = 'w'  // likewise, right after a collection
 	commandTell    = 't'  // an attack is to tell its figures, in a line of JSON
 )
 
@@ -60,15 +62,23 @@ type service interface {
 // the address of the proxy to dial through, and, as descriptor 3, its listener. An
 // attack ("attack", and its attack.Config in JSON) yields to the other processes.
 //
+// Before all that may stand flags for Profiles of the process.
+//
 // Each tells its address on stdout, obeys the commands on stdin, and ends, cleanly,
 // when that does. Should its parent end without having waited for that, so does the
 // child: on Linux the kernel kills it, elsewhere it notices the end of its stdin,
 // unless a fault has stopped it. An interrupt from the keyboard is left to the parent.
-func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
 	signal.Ignore(os.Interrupt)
 	ctx, cancel := context.WithTimeout(context.Background(), childStartTimeout)
 	defer cancel()
 	log := newLogSwitch(stderr)
+	profiles, args := cutProfiles(args)
+	stopProfiles, err := profiles.Start()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfiles()) }()
 	s, err := startService(ctx, args, log)
 	if err != nil {
 		return err
@@ -134,6 +144,10 @@ func obey(stdin io.Reader, stdout io.Writer, log *logSwitch, s service) error {
 			case commandCollect:
 				runtime.GC()
 				_, err = io.WriteString(stdout, collectedLine)
+			case commandUsage:
+				err = tellUsage(stdout, ownUsage)
+			case commandWeigh:
+				err = tellUsage(stdout, collectedUsage)
 			case commandTell:
 				err = tell(stdout, s)
 			default:
@@ -144,6 +158,15 @@ func obey(stdin io.Reader, stdout io.Writer, log *logSwitch, s service) error {
 			return err
 		}
 	}
+}
+
+// tellUsage writes what this process has used.
+func tellUsage(stdout io.Writer, read func() (usage, error)) error {
+	u, err := read()
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(stdout).Encode(u)
 }
 
 // tell writes the figures of an attack.

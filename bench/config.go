@@ -73,7 +73,7 @@ const (
 	maxClients    = 1 << 16
 	maxConns      = 1024
 	maxKeys       = 10_000_000
-	minValueBytes = 16 // a client's number and a count make each value unique
+	minValueBytes = 8 // a client's number and a count make each value unique
 	maxValueBytes = 1 << 20
 	maxDuration   = 30 * 24 * time.Hour
 	maxRate       = 10_000_000

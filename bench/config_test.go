@@ -24,7 +24,7 @@ func TestValidate(t *testing.T) {
 		{"--clients 1000000:", func(c *Config) { c.Clients = 1_000_000 }},
 		{"--conns 0:", func(c *Config) { c.Conns = 0 }},
 		{"--keys -1:", func(c *Config) { c.Keys = -1 }},
-		{"--value-size 15:", func(c *Config) { c.ValueBytes = 15 }},
+		{"--value-size 7:", func(c *Config) { c.ValueBytes = 7 }},
 		{"--value-size 2000000:", func(c *Config) { c.ValueBytes = 2_000_000 }},
 		{"--writes 150%:", func(c *Config) { c.Writes = 1.5 }},
 		{"--writes NaN%:", func(c *Config) { c.Writes = math.NaN() }},

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,7 +43,7 @@ func startProcess(env Env, name string, file *os.File, args []string) (*process,
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(program, append([]string{ChildCommand}, args...)...)
+	cmd := exec.Command(program, slices.Concat([]string{ChildCommand}, env.Profiles.of(name).args(), args)...)
 	cmd.Stderr = env.Notices
 	if file != nil {
 		cmd.ExtraFiles = []*os.File{file}
@@ -161,6 +162,15 @@ func (p *process) collect() error {
 		err = fmt.Errorf("it was to collect its garbage, and said %q", line)
 	}
 	return err
+}
+
+// usage asks the process what it has used.
+func (p *process) usage(c byte) (u usage, err error) {
+	line, err := p.ask(c)
+	if err != nil {
+		return u, fmt.Errorf("process %s: %w", p.name, err)
+	}
+	return u, json.Unmarshal([]byte(line), &u)
 }
 
 // figures asks an attack for its figures.

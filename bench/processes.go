@@ -66,6 +66,31 @@ func (p *processes) startMembers(ctx context.Context, env Env, delivery string, 
 // member is the process of the i-th node, from 0.
 func (p *processes) member(i int) *process { return p.children[1+i] }
 
+// processNames are the nodes.
+func (p *processes) processNames() []string {
+	names := make([]string, p.nodes)
+	for i := range names {
+		names[i] = p.member(i).name
+	}
+	return names
+}
+
+// usages asks all nodes what they have used.
+func (p *processes) usages(collected bool) ([]usage, error) {
+	command := byte(commandUsage)
+	if collected {
+		command = commandWeigh
+	}
+	list := make([]usage, p.nodes)
+	errs := make([]error, p.nodes)
+	var asking sync.WaitGroup
+	for i := range list {
+		asking.Go(func() { list[i], errs[i] = p.member(i).usage(command) })
+	}
+	asking.Wait()
+	return list, errors.Join(errs...)
+}
+
 // run starts a process and returns its address.
 func (p *processes) run(ctx context.Context, env Env, name string, args ...string) (string, error) {
 	child, err := startProcess(env, name, nil, args)

@@ -20,6 +20,7 @@ type Report struct {
 	Notes       []string       `json:"notes,omitempty"`
 	Lost        []Loss         `json:"lost,omitempty"`   // nodes of the own group
 	Faults      *FaultReport   `json:"faults,omitempty"` // what was done to it
+	Costs       []Cost         `json:"costs,omitempty"`  // of each process of the own group, and of the clients
 	Errors      int64          `json:"errors"`           // that clients saw, in the whole run
 	Interrupted bool           `json:"interrupted"`
 	Pass        bool           `json:"pass"`
@@ -43,6 +44,13 @@ func (r *run) report(digests []digest) *Report {
 	rep.Lost, _, _ = r.watch.state()
 	if r.injector != nil {
 		rep.Faults = r.faultReport()
+	}
+	if r.meter != nil {
+		costs, err := r.meter.costs()
+		if err != nil {
+			rep.Notes = append(rep.Notes, err.Error()) // a node that was lost fails the run itself
+		}
+		rep.Costs = costs
 	}
 	r.note(rep)
 	r.judge(rep, errors.Join(r.auditor.err, r.files.close(), writePercentiles(r.cfg.HistFile, r.figures)))

@@ -46,6 +46,9 @@ type Env struct {
 	Notices io.Writer
 	// Progress draws a progress bar on Notices, which must be a terminal.
 	Progress bool
+	// Profiles that the processes of a run take, each in files of its own, whose
+	// names end with its name. Default: none.
+	Profiles Profiles
 }
 
 // orNowhere is e with its default.
@@ -97,6 +100,7 @@ type run struct {
 	watch   *watch
 
 	injector *injector // nil without faults
+	meter    *meter    // nil if nobody tells what the run costs
 
 	prepared    bool // the variables are loaded: load may begin
 	interrupted bool
@@ -142,6 +146,10 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 		r.injector = newInjector(r.env, r.clock, b, s)
 		r.auditor.outages.excuse = r.injector.excuses
 	}
+	if b, ok := sys.(metered); ok && r.cfg.Faults == "" {
+		r.meter = &meter{system: b}
+		r.meter.before = r.meter.sample(true)
+	}
 	if err := r.openSessions(setUp, sys, keys); err != nil && ctx.Err() != nil {
 		return nil, ErrInterrupted
 	} else if err != nil {
@@ -150,7 +158,11 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (report *Report, er
 	if err := r.load(ctx); err != nil {
 		return nil, err
 	}
-	report = r.report(r.settle(sys))
+	digests := r.settle(sys)
+	if r.meter != nil {
+		r.meter.after = r.meter.sample(true)
+	}
+	report = r.report(digests)
 	if _, stateless, _ := r.watch.state(); !stateless { // or nothing is left to tidy
 		r.tidy(ctx, sys, keys, report)
 	}
@@ -295,6 +307,12 @@ func (r *run) underLoad(ctx, ops context.Context) {
 		defer r.injector.finish()
 		standing = r.injector.standing
 	}
+	weighing, stopWeighing := context.WithCancel(ctx)
+	defer stopWeighing()
+	var weigher sync.WaitGroup
+	if r.meter != nil {
+		weigher.Go(func() { r.meter.watch(weighing, r.clock, &r.plan) })
+	}
 	progress := showProgress(r.env, &r.cfg, &r.auditor.total, standing)
 	r.everyClient(func(c *worker) {
 		if r.cfg.Rate > 0 {
@@ -306,6 +324,10 @@ func (r *run) underLoad(ctx, ops context.Context) {
 	if r.injector != nil {
 		r.injector.await(ctx, ops) // with a low rate the clients may be done early
 	}
+	if r.clientsEnded() {
+		stopWeighing() // the end may be far away
+	}
+	weigher.Wait()
 	progress.finish()
 	r.interrupted = ctx.Err() != nil
 	if r.interrupted || r.clientsEnded() {

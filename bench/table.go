@@ -18,6 +18,10 @@ func (r *Report) WriteTables(w io.Writer, width int) error {
 	out.table(r.operations(func(row Row) bool { return row.Node == "" && (!row.group() || row.Op == rowAll) }))
 	out.printf("\nby node\n")
 	out.table(r.operations(func(row Row) bool { return row.Node != "" && row.group() }))
+	if len(r.Costs) > 0 {
+		out.printf("\nwhat each process used; an op is one of the whole group\n")
+		out.table(r.costTable())
+	}
 	if r.Faults != nil {
 		out.faults(r.Faults, width)
 	}

@@ -21,8 +21,20 @@ func newPadding(seed uint64, size int) []byte {
 	return padding
 }
 
-// valueMaker makes the values of one client: "client.count " in base 36, so
-// that no two are alike, and then padding.
+// textBytes is the size from which on a value begins with "client.count " in base
+// 36, to be read by people. A smaller one begins with minValueBytes digits of a
+// number of both, in base digits, which is as many as there are printable characters.
+const (
+	textBytes = 16
+	digits    = '~' - '!' + 1
+)
+
+// countsPerClient is how many numbers each of maxClients has: digits to the power of
+// minValueBytes, divided among them.
+const countsPerClient = digits * digits * digits * digits * digits * digits * digits * digits / maxClients
+
+// valueMaker makes the values of one client: a head that no two have in common, and
+// then padding.
 type valueMaker struct {
 	client  int
 	count   uint64
@@ -43,6 +55,15 @@ func (m *valueMaker) next() []byte {
 	v := m.block[:m.size:m.size]
 	m.block = m.block[m.size:]
 	m.count++
+	if m.size < textBytes {
+		number := uint64(m.client)*countsPerClient + m.count%countsPerClient
+		for i := range minValueBytes {
+			v[i] = '!' + byte(number%digits)
+			number /= digits
+		}
+		copy(v[minValueBytes:], m.padding)
+		return v
+	}
 	head := strconv.AppendUint(v[:0], uint64(m.client), 36)
 	head = append(head, '.')
 	head = strconv.AppendUint(head, m.count, 36)

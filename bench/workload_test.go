@@ -121,7 +121,7 @@ func TestWorkloadKnowsVersions(t *testing.T) {
 
 // TestValues are unique, of their size, and printable.
 func TestValues(t *testing.T) {
-	for _, size := range []int{minValueBytes, 100, blockBytes + 1} {
+	for _, size := range []int{minValueBytes, textBytes - 1, textBytes, 100, blockBytes + 1} {
 		padding := newPadding(1, size)
 		seen := map[string]bool{}
 		for _, client := range []int{0, 1, maxClients - 1} {

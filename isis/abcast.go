@@ -37,6 +37,10 @@ func (n *Node) stepView(from MemberID, m *Message) error {
 		return n.answerProbe(from, m)
 	case KindVouch:
 		return n.takeVouch(rank, from, m)
+	case KindHeld:
+		return n.held(rank, from, m)
+	case KindStable:
+		return n.stable(rank, from, m)
 	default:
 		return n.ack(rank, from, m)
 	}
@@ -139,6 +143,10 @@ func (n *Node) final(rank int, from MemberID, m *Message) error {
 	}
 	n.finalize(e, m.Priority)
 	n.stability.received(rank, m.Seq)
+	if n.relays() {
+		n.stability.urgent[rank] = true
+		return nil
+	}
 	for r := range n.senders {
 		if len(n.senders[r].undelivered()) > 0 {
 			n.stability.urgent[r] = true
@@ -243,6 +251,10 @@ func (n *Node) writesTo(member MemberID, among int) bool {
 }
 
 func (n *Node) tell(rank int) {
+	if n.relays() {
+		n.tellSender(rank)
+		return
+	}
 	n.stability.told(rank)
 	acks := n.stability.held[n.self]
 	if planted.On(planted.AckAcrossGap) {

@@ -23,7 +23,9 @@
 //   - ACK: who holds FINALs tells the others, by a counter for each sender.
 //     Counters ride on whatever goes to the same member, go out at once to
 //     members with messages of their own held back, and wait for company
-//     otherwise (AcksWait, SendAcks).
+//     otherwise (AcksWait, SendAcks). In a view of more than Config.DirectAcks
+//     members who holds a FINAL tells its sender alone (HELD), and the sender tells
+//     the others once all hold it (STABLE).
 //
 // Delivery is from the head of the hold-back queue, the least (priority, sender
 // id), once that is final and, with safe delivery, once every member is known to

@@ -145,7 +145,7 @@ func (n *Node) enter(v View) {
 		slices.Reverse(n.ties)
 	}
 	n.senders = make([]sender, size)
-	n.stability = newStability(n.self, size)
+	n.stability = newStability(n.self, size, n.relays())
 	n.answered = make([]uint64, size)
 	n.proposed = make([]uint64, size)
 	n.probed = 0

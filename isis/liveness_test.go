@@ -16,6 +16,7 @@ func TestNoTimerForSenders(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.IntRange(2, 5).Draw(t, "members")
 		cfg := Config{Window: rapid.IntRange(1, 3).Draw(t, "window"), MaxBatchCommands: rapid.IntRange(1, 3).Draw(t, "batch")}
+		cfg.DirectAcks = rapid.SampledFrom([]int{1, 5}).Draw(t, "direct")
 		view := View{ID: 1}
 		nodes := make([]*Node, size)
 		for i := range nodes {

@@ -47,6 +47,12 @@ type Config struct {
 	// not delivered. Default 4 MiB.
 	MaxUndeliveredBytes int
 
+	// DirectAcks is the size of the largest view in which members acknowledge FINALs
+	// to one another. In a larger one they tell the sender alone, which tells the
+	// others once all hold them: fewer messages, and one delay more until the others
+	// deliver. All members of a group must have the same. Default 5.
+	DirectAcks int
+
 	// MaxFuture bounds the messages kept for a view or an attempt that has not
 	// reached this member yet. A view that waits for this member to enter it
 	// brings no more of each sender than a COMMIT and its window. Default 4096.
@@ -60,6 +66,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.MaxPendingBytes, 64<<20)
 	setDefault(&c.MaxUndelivered, 8*c.Window)
 	setDefault(&c.MaxUndeliveredBytes, 4<<20)
+	setDefault(&c.DirectAcks, 5)
 	setDefault(&c.MaxFuture, 4096)
 }
 
@@ -234,7 +241,7 @@ func (n *Node) Step(from MemberID, m *Message) error {
 		return nil
 	}
 	switch m.Kind {
-	case KindPropose, KindProposal, KindFinal, KindAck, KindProbe, KindVouch:
+	case KindPropose, KindProposal, KindFinal, KindAck, KindProbe, KindVouch, KindHeld, KindStable:
 		return n.stepView(from, m)
 	case KindFlushState, KindCut, KindCutAck:
 		return n.stepFlush(from, m)

@@ -23,7 +23,7 @@ func (s *script) describe(m *Message, from, to *scripted) string {
 	case KindCut:
 		return fmt.Sprintf("CUT %d base %d clock %d%s", m.View, m.Cut.Base, m.Cut.Clock,
 			describeEntries(m.Cut.Entries, m.Cut.Members))
-	case KindProbe, KindVouch:
+	case KindProbe, KindVouch, KindHeld, KindStable:
 		return fmt.Sprintf("%s %d", m.Kind, m.Seq)
 	default:
 		return fmt.Sprintf("%s %d", m.Kind, m.View)

@@ -164,6 +164,7 @@ func (s *script) group(d *datadriven.TestData, names []string) {
 	d.MaybeScanArgs(s.t, "batch", &s.config.MaxBatchCommands)
 	d.MaybeScanArgs(s.t, "undelivered", &s.config.MaxUndelivered)
 	d.MaybeScanArgs(s.t, "undelivered-bytes", &s.config.MaxUndeliveredBytes)
+	d.MaybeScanArgs(s.t, "direct", &s.config.DirectAcks)
 	s.config.Agreed = slices.Contains(names, "agreed")
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "agreed" })
 	first := View{ID: 1}
@@ -327,7 +328,7 @@ func (s *script) joiner(cmd string, names []string) {
 func (s *script) inject(d *datadriven.TestData, names []string) {
 	from, to := s.find(names[0]), s.find(names[1])
 	m := Message{View: 1, Count: 1}
-	for kind := range Kind(12) {
+	for kind := range KindStable + 1 {
 		if kind.String() == names[2] {
 			m.Kind = kind
 			break

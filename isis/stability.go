@@ -8,15 +8,24 @@ type stability struct {
 	stable []uint64   // [sender]: least of held over the members
 	untold []bool     // [member]: held[self] grew since it was told
 	urgent []bool     // [member]: it has a message held back, which may wait for the news
+	relays bool       // news goes by way of a message's sender
+
+	// With relays, [member]: up to where it was told that its own FINALs are held
+	// here, and that this member's are held by all.
+	toldHeld, toldStable []uint64
 }
 
-func newStability(self, n int) stability {
+func newStability(self, n int, relays bool) stability {
 	s := stability{
 		self:   self,
 		held:   make([][]uint64, n),
 		stable: make([]uint64, n),
 		untold: make([]bool, n),
 		urgent: make([]bool, n),
+		relays: relays,
+	}
+	if relays {
+		s.toldHeld, s.toldStable = make([]uint64, n), make([]uint64, n)
 	}
 	cells := make([]uint64, n*n)
 	for i := range s.held {
@@ -36,7 +45,7 @@ func (s *stability) received(from int, seq uint64) {
 	s.held[s.self][from] = seq
 	s.held[from][from] = seq
 	for m := range s.untold {
-		s.untold[m] = m != s.self
+		s.untold[m] = m != s.self && (!s.relays || m == from || s.untold[m])
 	}
 	s.update(from)
 }

@@ -3,7 +3,7 @@ package isis
 import "testing"
 
 func TestStability(t *testing.T) {
-	s := newStability(0, 3)
+	s := newStability(0, 3, false)
 	stable := func(sender uint32, seq uint64) bool { return s.isStable(&entry{sender: sender, seq: seq}) }
 
 	s.sent(1)

@@ -88,7 +88,7 @@ func (t *trio) submit(i int, command []byte) {
 // TestSteadyStateAllocations holds that a message on its way through three cores,
 // from Submit to its delivery everywhere, costs no allocation but its payload.
 func TestSteadyStateAllocations(t *testing.T) {
-	for name, cfg := range map[string]isis.Config{"safe": {}, "agreed": {Agreed: true}} {
+	for name, cfg := range map[string]isis.Config{"safe": {}, "agreed": {Agreed: true}, "relayed": {DirectAcks: 1}} {
 		t.Run(name, func(t *testing.T) {
 			g := newTrio(t, cfg)
 			command := []byte("a command of some length")
@@ -126,7 +126,7 @@ func TestSteadyStateAllocations(t *testing.T) {
 // BenchmarkMessage measures one message of one command on its way through three
 // cores, all turns of the three included.
 func BenchmarkMessage(b *testing.B) {
-	for name, cfg := range map[string]isis.Config{"safe": {}, "agreed": {Agreed: true}} {
+	for name, cfg := range map[string]isis.Config{"safe": {}, "agreed": {Agreed: true}, "relayed": {DirectAcks: 1}} {
 		b.Run(name, func(b *testing.B) {
 			g := newTrio(b, cfg)
 			command := make([]byte, 100)

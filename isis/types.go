@@ -50,11 +50,13 @@ const (
 	KindCommit     Kind = 8  // member to members: View is committed
 	KindProbe      Kind = 9  // member to all: View, Seq (number of the probe): are you in the view, and not wedged?
 	KindVouch      Kind = 10 // member to who probed: View, Seq: I am
+	KindHeld       Kind = 11 // large view, receiver to sender: View, Seq up to which every FINAL of the latter is held
+	KindStable     Kind = 12 // large view, sender to all: View, Seq up to which all are known to hold every FINAL of the former
 )
 
 // String returns the name that the literature gives the message.
 func (k Kind) String() string {
-	names := [...]string{"?", "PROPOSE", "PROPOSAL", "FINAL", "ACK", "FLUSH-STATE", "CUT", "CUT-ACK", "COMMIT", "PROBE", "VOUCH"}
+	names := [...]string{"?", "PROPOSE", "PROPOSAL", "FINAL", "ACK", "FLUSH-STATE", "CUT", "CUT-ACK", "COMMIT", "PROBE", "VOUCH", "HELD", "STABLE"}
 	if int(k) >= len(names) {
 		return names[0]
 	}

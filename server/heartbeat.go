@@ -40,12 +40,15 @@ func (t *timing) follow(s *registrypb.Settings) {
 	t.heartbeat.Store(s.GetHeartbeatMs() * int64(time.Millisecond))
 }
 
-// linkPings is how often links ping. A connection on which nothing is heard for
-// ten of these, half the detection time or a second, is made anew before its
-// peer counts as failed. Links keep it.
+// linkPings is how often links ping, which is most of what an idle node does. Links
+// keep it.
 func linkPings(detection time.Duration) time.Duration {
-	return min(max(detection/20, 10*time.Millisecond), 100*time.Millisecond)
+	return min(max(detection/10, 20*time.Millisecond), 200*time.Millisecond)
 }
+
+// silentPings is for how many of these nothing may be heard on a connection, half the
+// detection time or a second, before it is made anew, and its peer counts as failed.
+const silentPings = 5
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -141,7 +144,7 @@ func (r *replica) peersHeard(now time.Time) []*registrypb.Peer {
 
 // pulse drives what depends on time, in the protocol loop.
 func (r *replica) pulse(ctx context.Context) {
-	const joining, serving = 10 * time.Millisecond, 50 * time.Millisecond
+	const joining, serving = 10 * time.Millisecond, 125 * time.Millisecond
 	timer := time.NewTimer(joining)
 	defer timer.Stop()
 	for {

@@ -44,11 +44,11 @@ func TestExcludedReturns(t *testing.T) {
 // Links ping several times within the detection time, and not for nothing.
 func TestLinkPings(t *testing.T) {
 	for detection, want := range map[time.Duration]time.Duration{
-		200 * time.Millisecond: 10 * time.Millisecond,
-		time.Second:            50 * time.Millisecond,
-		2 * time.Second:        100 * time.Millisecond,
-		time.Hour:              100 * time.Millisecond,
-		0:                      10 * time.Millisecond,
+		200 * time.Millisecond: 20 * time.Millisecond,
+		time.Second:            100 * time.Millisecond,
+		2 * time.Second:        200 * time.Millisecond,
+		time.Hour:              200 * time.Millisecond,
+		0:                      20 * time.Millisecond,
 	} {
 		if got := linkPings(detection); got != want {
 			t.Errorf("detection in %v: a ping each %v, want %v", detection, got, want)

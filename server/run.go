@@ -203,6 +203,7 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 	r.net, err = transport.New(transport.Config{
 		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log, Dial: n.cfg.Dial, Loop: r.linkLoop(),
 		MaxRecordBytes: n.cfg.maxRecordBytes(), PingInterval: linkPings(r.detection()),
+		SilenceLimit: silentPings * linkPings(r.detection()),
 	})
 	if err != nil {
 		r.closeLoops()

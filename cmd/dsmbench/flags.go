@@ -23,6 +23,7 @@ const (
 type options struct {
 	cfg    bench.Config
 	output string
+	profiling
 }
 
 // addFlags defines the flags, with the defaults of the bench package.
@@ -55,6 +56,7 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.HistFile, "hist", "", "write HdrHistogram percentiles, in ms, to `FILE` for all operations and to FILE.get, FILE.set and so on for each")
 	f.StringVar(&c.HistoryFile, "history", "", "write what clients asked for and were told to `FILE`, a JSON object a line")
 	f.StringVar(&c.DeliveryLogDir, "delivery-log", "", "write what each node delivered to NODE.jsonl in `DIR`, which must have no such files yet, a JSON object a line")
+	o.profiling.addFlags(f)
 }
 
 // check completes what the flags left open, and finds what contradicts.

@@ -149,7 +149,8 @@ a command line that is wrong.`,
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	o.addFlags(cmd.Flags())
-	cmd.AddCommand(newChildCommand(), newJoinCommand(stdout, stderr), newHostileCommand(stdout, stderr))
+	cmd.AddCommand(newChildCommand(), newJoinCommand(stdout, stderr), newHostileCommand(stdout, stderr),
+		newCurveCommand(stdout, stderr), newIdleCommand(stdout, stderr), newDelaysCommand(stdout))
 	return cmd
 }
 
@@ -161,14 +162,19 @@ func noArguments(_ *cobra.Command, args []string) error {
 }
 
 // run makes the run and shows its report.
-func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
+func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
+	stop, err := o.start()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	if o.output == outputTable {
 		if _, err := fmt.Fprintln(stdout, o.cfg.SetUp()); err != nil {
 			return err
 		}
 	}
 	_, onTerminal := terminalWidth(stderr)
-	report, err := bench.Run(ctx, o.cfg, bench.Env{Notices: stderr, Progress: onTerminal})
+	report, err := bench.Run(ctx, o.cfg, bench.Env{Notices: stderr, Progress: onTerminal, Profiles: o.Profiles})
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func TestBadInput(t *testing.T) {
 		{"-writes", "flag needs an argument: --writes"},
 		{"-clients 0", "--clients 0"},
 		{"-keys 99999999999", "--keys"},
-		{"-value-size 1", "--value-size 1: must be from 16 to 1048576"},
+		{"-value-size 1", "--value-size 1: must be from 8 to 1048576"},
 		{"-duration 0s", "--duration 0s"},
 		{"-duration 5", "--duration"},
 		{"-dist pareto", "--dist pareto: must be uniform or zipfian"},
@@ -56,6 +56,10 @@ func TestBadInput(t *testing.T) {
 		{"hostile -attacks idle,polite", `--attacks: "polite" is no attack: there are stopped, unread, idle, silent and garbage`},
 		{"hostile -conns 65537", "--conns 65537: must be from 1 to 65536"},
 		{"-nodes 0", "Run dsmbench --help for all flags."},
+		{"curve -dimension sideways", "--dimension sideways: must be nodes, clients, value-size, keys or all"},
+		{"curve -rounds 0", "--rounds 0: must be from 1 to 100"},
+		{"curve -writes 2", "write it like 50% or 0.5"},
+		{"idle -nodes 0", "Run dsmbench idle --help for all flags."},
 		{"child", "is for dsmbench itself"},
 		{"child node", "is for dsmbench itself"},
 	} {
@@ -82,7 +86,7 @@ func TestHelp(t *testing.T) {
 		t.Fatalf("exit status %d, stderr %q", code, stderr.String())
 	}
 	for flag := range strings.FieldsSeq(`nodes writes duration warmup clients conns keys value-size dist rate delivery
-		embedded processes faults target keep seed output hist history delivery-log strong adds cas dels`) {
+		embedded processes faults target keep seed output hist history delivery-log strong adds cas dels cpuprofile memprofile trace`) {
 		if !strings.Contains(stdout.String(), "--"+flag+" ") {
 			t.Errorf("the help lacks --%s", flag)
 		}

@@ -40,4 +40,5 @@ const (
 	WedgedVouches
 	ResultsPruned
 	SessionFromRetry
+	StableTooSoon
 )

@@ -47,6 +47,7 @@ var Bugs = []Info{
 	{WedgedVouches, "WedgedVouches", "a wedged member vouches for the leases of others"},
 	{ResultsPruned, "ResultsPruned", "results above a session's floor are dropped"},
 	{SessionFromRetry, "SessionFromRetry", "a write of an unknown session creates it"},
+	{StableTooSoon, "StableTooSoon", "a sender tells that all hold its FINAL when one does"},
 }
 
 // String returns the bug's name.

@@ -15,7 +15,7 @@ func describe(m *isis.Message) string {
 	switch m.Kind {
 	case isis.KindPropose, isis.KindProposal, isis.KindFinal:
 		s += fmt.Sprintf(" seq %d priority %d", m.Seq, m.Priority)
-	case isis.KindProbe, isis.KindVouch:
+	case isis.KindProbe, isis.KindVouch, isis.KindHeld, isis.KindStable:
 		s += fmt.Sprintf(" %d", m.Seq)
 	case isis.KindAck:
 		s += fmt.Sprintf(" %v", m.Acks)

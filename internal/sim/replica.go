@@ -93,6 +93,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 	}
 	r.core = isis.New(isis.Config{
 		Self: r.self, Agreed: d.Settings.Delivery == membership.Agreed, Window: t.window, MaxBatchCommands: t.batch,
+		DirectAcks: t.direct,
 	})
 	r.directive.members = make(map[uint64]membership.Member)
 	r.clock.tick, r.clock.audit = d.Settings.Tick, d.Settings.Audit

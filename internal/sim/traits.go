@@ -16,7 +16,7 @@ type traits struct {
 	detection, heartbeat, attempt, ping time.Duration
 	sessionTTL, tick, audit             time.Duration
 	minMembers                          int
-	window, batch                       int
+	window, batch, direct               int
 	keptBytes, chunkBytes, lagBytes     int
 	valueBytes                          int           // on top of what makes a value unique
 	chunkGap                            time.Duration // between the parts of a snapshot
@@ -55,6 +55,7 @@ func drawTraits(r *rand.Rand, o Options) traits {
 		depth:   1 + r.IntN(5), keys: 1 + r.IntN(5),
 		reads: pick(r, 0.2, 0.5, 0.8), strong: pick(r, 0.1, 0.5),
 	}
+	t.direct = pick(r, 1, 3, 5, t.nodes)
 	if r.IntN(3) == 0 {
 		t.keys, t.valueBytes = 20, 50
 	}

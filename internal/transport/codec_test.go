@@ -35,14 +35,14 @@ func genEntries() *rapid.Generator[[]isis.Entry] {
 func genMessage() *rapid.Generator[isis.Message] {
 	return rapid.Custom(func(t *rapid.T) isis.Message {
 		u64 := func(name string) uint64 { return rapid.Uint64().Draw(t, name) }
-		m := isis.Message{Kind: isis.Kind(rapid.IntRange(1, 10).Draw(t, "kind")), View: u64("view")}
+		m := isis.Message{Kind: isis.Kind(rapid.IntRange(1, 12).Draw(t, "kind")), View: u64("view")}
 		switch m.Kind {
 		case isis.KindPropose:
 			m.Seq, m.Priority = u64("seq"), u64("priority")
 			m.Count, m.Payload = rapid.Uint32().Draw(t, "count"), genPayload().Draw(t, "payload")
 		case isis.KindProposal, isis.KindFinal:
 			m.Seq, m.Priority = u64("seq"), u64("priority")
-		case isis.KindProbe, isis.KindVouch:
+		case isis.KindProbe, isis.KindVouch, isis.KindHeld, isis.KindStable:
 			m.Seq = u64("seq")
 		case isis.KindAck:
 			m.Acks = rapid.SliceOfN(rapid.Uint64(), 0, 9).Draw(t, "acks")
@@ -111,7 +111,7 @@ func TestEncodePanicsOnWhatNobodyCouldDecode(t *testing.T) {
 			t.Fatal("it does not")
 		}
 	}()
-	AppendMessage(nil, &isis.Message{Kind: 11})
+	AppendMessage(nil, &isis.Message{Kind: 13})
 }
 
 func FuzzDecodeMessage(f *testing.F) {

@@ -48,7 +48,7 @@ func decodeMessage(b []byte, m *isis.Message, acks []uint64) ([]uint64, error) {
 		m.Cut.Members = r.members()
 		m.Cut.Entries = r.entries()
 	case isis.KindCutAck, isis.KindCommit:
-	case isis.KindProbe, isis.KindVouch:
+	case isis.KindProbe, isis.KindVouch, isis.KindHeld, isis.KindStable:
 		m.Seq = r.uvarint()
 	default:
 		return acks, fmt.Errorf("%w: unknown kind %d", ErrMalformed, m.Kind)

@@ -47,7 +47,7 @@ func AppendMessage(dst []byte, m *isis.Message) []byte {
 		return appendEntries(dst, m.Cut.Entries)
 	case isis.KindCutAck, isis.KindCommit:
 		return dst
-	case isis.KindProbe, isis.KindVouch:
+	case isis.KindProbe, isis.KindVouch, isis.KindHeld, isis.KindStable:
 		return binary.AppendUvarint(dst, m.Seq)
 	default:
 		panic(fmt.Sprintf("transport: no encoding for messages of kind %d", m.Kind))

@@ -22,7 +22,7 @@ func TestPlanted(t *testing.T) {
 		planted.WrongEnd, planted.ClockBehind, planted.MaximumRule, planted.UnfinishedUnordered, planted.FutureDropped,
 		planted.NoStability, planted.WedgeWithoutBase, planted.AckAcrossGap, planted.JoinerMisses,
 		planted.AckBeforeStable, planted.FlushWithoutFinals, planted.FlushStateMoves, planted.CutReused,
-		planted.JoinerAcksBlind, planted.NoIncarnation, planted.TieDiffers,
+		planted.JoinerAcksBlind, planted.NoIncarnation, planted.TieDiffers, planted.StableTooSoon,
 	} {
 		t.Run(bug.String(), func(t *testing.T) {
 			found := search(t, bug)

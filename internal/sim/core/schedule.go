@@ -12,6 +12,7 @@ import (
 type traits struct {
 	members, steps             int
 	window, batch, undelivered int
+	direct                     int     // largest view with direct acknowledgements
 	slowLinks                  float64 // chance that a link is slow
 	endTurn                    float64 // chance that a turn ends after a step
 	loss, double               float64 // of words to and from the registry
@@ -64,6 +65,7 @@ func drawTraits(rng *rand.Rand, o Options) traits {
 	if rng.IntN(3) == 0 {
 		t.undelivered = 1 + rng.IntN(4)
 	}
+	t.direct = [...]int{1, 3, maxNodes}[rng.IntN(3)]
 	for i := range t.weights {
 		switch rng.IntN(6) {
 		case 0:

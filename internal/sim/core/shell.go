@@ -56,7 +56,7 @@ func (w *world) start(id string) *node {
 	}
 	n.core = isis.New(isis.Config{
 		Self: n.id, Agreed: w.options.Agreed, Window: w.traits.window,
-		MaxBatchCommands: w.traits.batch, MaxUndelivered: w.traits.undelivered,
+		MaxBatchCommands: w.traits.batch, MaxUndelivered: w.traits.undelivered, DirectAcks: w.traits.direct,
 	})
 	w.nodes = append(w.nodes, n)
 	w.connect(n)
@@ -226,6 +226,8 @@ func describe(m *isis.Message) string {
 	switch m.Kind {
 	case isis.KindPropose, isis.KindProposal, isis.KindFinal:
 		s += fmt.Sprintf(" seq %d priority %d", m.Seq, m.Priority)
+	case isis.KindHeld, isis.KindStable:
+		s += fmt.Sprintf(" %d", m.Seq)
 	case isis.KindAck:
 		s += fmt.Sprintf(" %v", m.Acks)
 	case isis.KindFlushState:

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/bench"
+)
+
+func newCurveCommand(stdout, stderr io.Writer) *cobra.Command {
+	cfg := bench.CurveDefaults()
+	var jsonFile string
+	var p profiling
+	cmd := &cobra.Command{
+		Use:   "curve",
+		Short: "Measure curves: nodes, clients, sizes of values, numbers of variables",
+		Long: `Curve measures a group of three nodes, each a process, with 64 clients, 10,000
+variables and values of 100 bytes, and varies one of these at a time: 1 to 9 nodes,
+1 to 4096 clients, values of 8 B to 1 MiB (at most 64 MiB of them in all), 1,000 to
+1,000,000 variables, and 10,000,000 on one node. Every point is measured once in each
+round, one after the other, so that a machine that drifts favours none. It shows the
+median of the rounds with the least and the most: operations a second, latencies,
+CPU time of a node for each write, pauses of the garbage collector, memory for each
+variable. All ordering checks are made; one that fails makes it FAIL, and exit status
+1. All nodes and clients share this machine, and so does what they can do.`,
+		Example: `  dsmbench curve -dimension nodes
+  dsmbench curve -dimension keys -rounds 1 -json keys.json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := cfg.Validate(); err != nil {
+				return fmt.Errorf("%w: %w", errUsage, err)
+			}
+			stop, err := p.start()
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, stop()) }()
+			report, err := bench.Curve(cmd.Context(), cfg, bench.Env{Notices: stderr, Profiles: p.Profiles})
+			if err != nil {
+				return err
+			}
+			return errors.Join(writeJSON(jsonFile, report), show(report, stdout))
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&cfg.Dimension, "dimension", cfg.Dimension, "what is varied: `nodes|clients|value-size|keys|all`")
+	f.Var((*share)(&cfg.Writes), "writes", "`share` of the operations that write: 50% or 0.5")
+	f.DurationVar(&cfg.Duration, "duration", cfg.Duration, "`time` of each run that counts")
+	f.DurationVar(&cfg.Warmup, "warmup", cfg.Warmup, "`time` before it that does not")
+	f.IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "`number` of runs of each point")
+	f.IntVar(&cfg.MostKeys, "most-keys", cfg.MostKeys, "`number` of variables above which points are left out, where memory is short: 10,000,000 take about 15 GiB with all checks")
+	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "`number` that all that is random comes from")
+	f.StringVar(&jsonFile, "json", "", "write the figures of every round to `FILE`")
+	p.addFlags(f)
+	return cmd
+}
+
+// writeJSON writes a report to a file. No name: nothing.
+func writeJSON(name string, report interface{ WriteJSON(w io.Writer) error }) (err error) {
+	if name == "" {
+		return nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return report.WriteJSON(file)
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/bench"
+)
+
+func newIdleCommand(stdout, stderr io.Writer) *cobra.Command {
+	cfg := bench.IdleDefaults()
+	var p profiling
+	cmd := &cobra.Command{
+		Use:   "idle",
+		Short: "Show what nodes cost that nobody uses",
+		Long: `Idle starts a registry and nodes, each a process, leaves them alone, and shows the
+CPU time and the memory that each node took. It ends in PASS, or in FAIL and exit
+status 1 if a node took 1% of a core or 40 MiB. It needs Linux, which tells both.`,
+		Example: "  dsmbench idle -duration 30s",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := cfg.Validate(); err != nil {
+				return fmt.Errorf("%w: %w", errUsage, err)
+			}
+			stop, err := p.start()
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, stop()) }()
+			report, err := bench.Idle(cmd.Context(), cfg, bench.Env{Notices: stderr, Profiles: p.Profiles})
+			if err != nil {
+				return err
+			}
+			return show(report, stdout)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.IntVar(&cfg.Nodes, "nodes", cfg.Nodes, "`number` of nodes")
+	f.DurationVar(&cfg.Settle, "settle", cfg.Settle, "`time` after the start that does not count")
+	f.DurationVar(&cfg.Duration, "duration", cfg.Duration, "`time` that they are watched")
+	p.addFlags(f)
+	return cmd
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// benchKeys are the variables of benchmarks.
+func benchKeys(n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("variable/%07d", i)
+	}
+	return keys
+}
+
+// benchStore has variables, and a session at position 1.
+func benchStore(b *testing.B, keys []string) (s *Store, seq uint64) {
+	s = New(Limits{})
+	var out Outcome
+	open := wire.Command{Op: wire.OpOpenSession}
+	s.ApplyMessage(1, 1, open.Append(nil), &out)
+	for _, key := range keys {
+		seq++
+		c := wire.Command{Op: wire.OpSet, Session: 1, Seq: seq, Floor: seq, Key: key, Value: make([]byte, 100)}
+		s.ApplyMessage(seq+1, 1, c.Append(nil), &out)
+		if status := out.Results[0].Status; status != wire.StatusOK {
+			b.Fatal(status)
+		}
+	}
+	return s, seq
+}
+
+// BenchmarkApplyMessage applies messages of one command and of many.
+func BenchmarkApplyMessage(b *testing.B) {
+	for _, count := range []int{1, 64} {
+		for _, n := range []int{10_000, 1_000_000} {
+			b.Run(fmt.Sprintf("commands=%d/variables=%d", count, n), func(b *testing.B) {
+				keys := benchKeys(n)
+				s, seq := benchStore(b, keys)
+				var out Outcome
+				var payload []byte
+				value := make([]byte, 100)
+				b.ReportAllocs()
+				for b.Loop() {
+					payload = payload[:0]
+					for range count {
+						seq++
+						c := wire.Command{Op: wire.OpSet, Session: 1, Seq: seq, Floor: seq, Key: keys[seq*7919%uint64(n)], Value: value}
+						payload = c.Append(payload)
+					}
+					s.ApplyMessage(seq+2-uint64(count), count, payload, &out)
+				}
+				if status := out.Results[0].Status; status != wire.StatusOK {
+					b.Fatal(status)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkGet reads beside nobody.
+func BenchmarkGet(b *testing.B) {
+	for _, n := range []int{10_000, 1_000_000} {
+		b.Run(fmt.Sprintf("variables=%d", n), func(b *testing.B) {
+			keys := benchKeys(n)
+			s, _ := benchStore(b, keys)
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				i = (i + 7919) % n
+				if value, _, _ := s.Get(keys[i]); value == nil {
+					b.Fatal("absent")
+				}
+			}
+		})
+	}
+}
