@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/bench/attack"
+	"github.com/seed-8247e700/dsm/internal/gcroom"
 	"github.com/seed-8247e700/dsm/internal/netfault"
 	"github.com/seed-8247e700/dsm/server"
 )
@@ -107,8 +108,10 @@ func startService(ctx context.Context, args []string, log *logSwitch) (service, 
 			Listen: args[2], DataDir: args[3], Settings: settings(args[1]), Logger: log.logger,
 		})
 	case len(args) == 3 && args[0] == "node":
+		gcroom.Reserve(server.GarbageRoom)
 		return server.Start(ctx, server.Config{ID: args[1], Registry: args[2], Listen: loopback, EventLoop: true, Logger: log.logger})
 	case len(args) == 5 && args[0] == "node":
+		gcroom.Reserve(server.GarbageRoom)
 		file := os.NewFile(listenerFile, "listener")
 		listener, err := net.FileListener(file)
 		if err = errors.Join(err, file.Close()); err != nil {

@@ -114,6 +114,10 @@ type Config struct {
 	EventLoop bool
 }
 
+// GarbageRoom is how much garbage, in bytes, a process that is nothing but a node
+// should have room for, however little it holds: see internal/gcroom.
+const GarbageRoom = 32 << 20
+
 // Errors of Start, Leave and Err.
 var (
 	// ErrConfig is wrapped by errors that a change of the Config mends. From Start

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-8247e700/dsm/internal/gcroom"
 	"github.com/seed-8247e700/dsm/server"
 )
 
@@ -94,6 +95,7 @@ func (f *serverFlags) run(ctx context.Context, s *surroundings) error {
 		return err
 	}
 	f.cfg.Logger, f.cfg.EventLoop = logger, true
+	gcroom.Reserve(server.GarbageRoom)
 	if f.deliveryLog == "" {
 		return f.serve(ctx, s, nil)
 	}

@@ -61,6 +61,7 @@ var policy = map[string]rule{
 	},
 	"internal/nbio":             {std: whole},
 	"internal/evloop":           {std: whole},
+	"internal/gcroom":           {std: whole},
 	"internal/connset":          {std: whole},
 	"internal/rlimit":           {std: whole},
 	"internal/sparelog":         {std: whole},
@@ -116,7 +117,7 @@ var policy = map[string]rule{
 	"bench": {
 		std: whole,
 		ours: []string{
-			"bench/attack", "bench/check", "bench/fault", "driver", "internal/client", "internal/history", "internal/netfault",
+			"bench/attack", "bench/check", "bench/fault", "driver", "internal/client", "internal/gcroom", "internal/history", "internal/netfault",
 			"internal/planted", "internal/rlimit", "internal/wire", "registry", "server",
 		},
 		outside: []string{
@@ -129,7 +130,7 @@ var policy = map[string]rule{
 	"cmd/dsm": {
 		std: whole,
 		ours: []string{
-			"driver", "internal/client", "internal/history", "internal/wire", "registry", "registry/registrypb", "server",
+			"driver", "internal/client", "internal/gcroom", "internal/history", "internal/wire", "registry", "registry/registrypb", "server",
 		},
 		outside: []string{
 			"github.com/olekukonko/tablewriter", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",

@@ -22,9 +22,9 @@ type Loop struct {
 	conns  map[uint64]*Conn
 	lastID uint64
 	rung   []*Conn // whose handler is to be called although nothing may have come
-	closed bool // takes no connection any more
-	over   bool // all are closed, and their handlers are rung for
-	gone   bool // the descriptors are closed
+	closed bool    // takes no connection any more
+	over   bool    // all are closed, and their handlers are rung for
+	gone   bool    // the descriptors are closed
 }
 
 // roundEvents is how many events one call of the kernel brings.
