@@ -40,4 +40,6 @@ const (
 	WedgedVouches
 	ResultsPruned
 	SessionFromRetry
+	PredecessorIgnored
+	ReadOvertakes
 )

@@ -47,6 +47,8 @@ var Bugs = []Info{
 	{WedgedVouches, "WedgedVouches", "a wedged member vouches for the leases of others"},
 	{ResultsPruned, "ResultsPruned", "results above a session's floor are dropped"},
 	{SessionFromRetry, "SessionFromRetry", "a write of an unknown session creates it"},
+	{PredecessorIgnored, "PredecessorIgnored", "a write is executed although the one that it names as its predecessor was not"},
+	{ReadOvertakes, "ReadOvertakes", "a read does not wait for its session's asynchronous writes"},
 }
 
 // String returns the bug's name.
