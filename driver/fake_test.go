@@ -100,6 +100,9 @@ func (g *fakeGroup) apply(c wire.Command) wire.Result {
 	if r, ok := s.results[c.Seq]; ok {
 		return r
 	}
+	if _, executed := s.results[c.Prev]; c.Prev >= s.floor && !executed {
+		return wire.Result{Status: wire.StatusOutOfOrder, Position: g.position}
+	}
 	g.executed[[2]uint64{c.Session, c.Seq}]++
 	r := g.execute(c)
 	s.results[c.Seq] = r
