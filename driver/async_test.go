@@ -254,6 +254,7 @@ func TestAsyncSessionLost(t *testing.T) {
 		db.SetAsync(t.Context(), "k", []byte("before"))
 		flushed(t, db)
 		c.group.expireAll()
+		c.nodes["a:1"].set(func(n *fakeNode) { n.delay = func(*wire.Request) time.Duration { return time.Second } })
 		lost := make([]*Future, 20)
 		for i := range lost {
 			lost[i] = db.SetAsync(t.Context(), "k", []byte("lost"))

@@ -12,7 +12,7 @@ type group struct {
 	sessions map[uint64]*results
 	executed map[int64]int    // by a command's Delta: how often it took effect
 	order    map[int64]uint64 // by a command's Delta: where
-	nodes    [3]uint64     // the positions that they have reached
+	nodes    [3]uint64        // the positions that they have reached
 }
 
 // results is what the group remembers of a session.

@@ -120,10 +120,11 @@ func (p *Pipeline[W]) Reply(run, ordinal uint64, reply *wire.Reply) (op *Operati
 	if e.run != run+1 {
 		// Whether it may have been executed is noted already.
 		late := *op
-		return op, write, late.Reply(reply)
+		v = late.Reply(reply)
+	} else {
+		e.run = 0
+		v = op.Reply(reply)
 	}
-	e.run = 0
-	v = op.Reply(reply)
 	if v == Answered {
 		p.fruitless = 0
 	}
