@@ -202,7 +202,7 @@ func (h *handle) writeBehind(ctx context.Context, cmd *wire.Command) (wire.Reply
 	case <-f.Done():
 	case <-ctx.Done():
 	}
-	if !f.hasEnded() {
+	if !f.Ended() {
 		return wire.Reply{}, fmt.Errorf("%w: %w (asynchronous writes before it are under way)", ErrOutcomeUnknown, ctx.Err())
 	}
 	if trace != nil {

@@ -104,7 +104,7 @@ func TestAsyncOrderWithSynchronousOperations(t *testing.T) {
 // executed once.
 func TestAsyncThroughFaults(t *testing.T) {
 	for _, f := range []fault{
-		faultBreakBefore, faultBreakAfter, faultUnavailable, faultInterrupted, faultTimeout, faultSilence, faultIgnore, faultGarbage,
+		faultBreakBefore, faultBreakAfter, faultUnavailable, faultInterrupted, faultTimeout, faultIgnore, faultGarbage,
 	} {
 		t.Run(fmt.Sprint(f), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

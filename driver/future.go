@@ -52,15 +52,15 @@ func (f *Future) Done() <-chan struct{} {
 	return *f.ended.Load()
 }
 
-// hasEnded reports whether the write has its outcome.
-func (f *Future) hasEnded() bool { return f.ended.Load() == alreadyEnded }
+// Ended reports whether the write has its outcome, so that Wait returns at once.
+func (f *Future) Ended() bool { return f.ended.Load() == alreadyEnded }
 
 // Wait waits until the write has its outcome, and returns what the synchronous
 // method returns: the version that the write gave the variable (of an AddAsync,
 // whose sum is Sum), or the error. If ctx ends before, it returns an error that
 // wraps the context's; the write goes on, and Wait may be called again.
 func (f *Future) Wait(ctx context.Context) (version uint64, err error) {
-	if !f.hasEnded() {
+	if !f.Ended() {
 		select {
 		case <-f.Done():
 		case <-ctx.Done():
@@ -77,7 +77,7 @@ func (f *Future) Wait(ctx context.Context) (version uint64, err error) {
 // Sum returns what an AddAsync has made of the counter, once Wait has returned
 // without an error.
 func (f *Future) Sum() int64 {
-	if !f.hasEnded() {
+	if !f.Ended() {
 		return 0
 	}
 	return f.reply.Number
