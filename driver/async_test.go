@@ -59,8 +59,13 @@ func TestAsyncWritesAndFlush(t *testing.T) {
 		if err != nil || version == 0 {
 			t.Errorf("%d, %v", version, err)
 		}
-		if _, err := again.Wait(t.Context()); err != nil || sum.Sum() != 5 || again.Sum() != 7 {
-			t.Errorf("sums %d and %d, %v", sum.Sum(), again.Sum(), err)
+		for _, f := range []*Future{sum, again} {
+			if _, err := f.Wait(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		if sum.Sum() != 5 || again.Sum() != 7 {
+			t.Errorf("sums %d and %d", sum.Sum(), again.Sum())
 		}
 		cas := db.CompareAndSetAsync(t.Context(), "k", []byte("z"), version)
 		gone := db.DeleteAsync(t.Context(), "k")
@@ -454,4 +459,22 @@ func TestAsyncEmbedded(t *testing.T) {
 	}
 	flushed(t, db)
 	r.closed.Store(true)
+}
+
+// A write that nobody waits for costs its Future and the copy of its value.
+func TestAsyncTakesLittleMemory(t *testing.T) {
+	r := &fakeReplica{}
+	r.serves.Store(true)
+	db := OpenDB(r)
+	closeLater(t, db)
+	value := make([]byte, 100)
+	for range 10_000 {
+		db.SetAsync(t.Context(), "k", value) // the rings grow
+	}
+	flushed(t, db)
+	// The fake's own outcomes cost a little for each batch.
+	if n := testing.AllocsPerRun(10_000, func() { db.SetAsync(t.Context(), "k", value) }); n > 4 {
+		t.Errorf("%v allocations a write", n)
+	}
+	flushed(t, db)
 }
