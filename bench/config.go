@@ -39,6 +39,7 @@ type Config struct {
 	Duration   time.Duration // that counts
 	Warmup     time.Duration // before it
 	Clients    int           // sessions, spread evenly over the nodes
+	Async      int           // writes that a client keeps outstanding; 0: it waits for each
 	Conns      int           // connections to each node that its clients share
 	Keys       int           // variables
 	ValueBytes int           // size of a value
@@ -72,6 +73,7 @@ const (
 	maxNodes      = 64
 	maxClients    = 1 << 16
 	maxConns      = 1024
+	maxAsync      = 4096 // as many as a session of the driver may have, unless it is told otherwise
 	maxKeys       = 10_000_000
 	minValueBytes = 8 // a client's number and a count make each value unique
 	maxValueBytes = 1 << 20
@@ -87,6 +89,7 @@ func (c *Config) Validate() error {
 	for _, f := range []intFlag{
 		{"nodes", c.Nodes, 1, maxNodes},
 		{"clients", c.Clients, 1, maxClients},
+		{"async", c.Async, 0, maxAsync},
 		{"conns", c.Conns, 1, maxConns},
 		{"keys", c.Keys, 1, maxKeys},
 		{"value-size", c.ValueBytes, minValueBytes, maxValueBytes},

@@ -43,15 +43,21 @@ type logbook struct {
 	mu      sync.Mutex // guards what follows
 	room    sync.Cond  // there is room again
 	records []record
-	start   int64  // of the operation in flight, -1: none
-	floor   uint64 // no answer to it has a lower position
+	flights []flight // operations under way, the oldest first
+	landed  int      // of flights, those that have ended
 	held    time.Duration
 	done    bool // the auditor reads no more
 }
 
+// flight is an operation under way.
+type flight struct {
+	start int64
+	floor uint64 // no answer to it has a lower position
+}
+
 func newLogbook(c clock, lowest *atomic.Uint64, nudge chan<- struct{}, clients int) *logbook {
 	l := &logbook{
-		clock: c, lowest: lowest, nudge: nudge, start: -1,
+		clock: c, lowest: lowest, nudge: nudge,
 		limit: max(minRecords, totalRecords/max(1, clients)),
 	}
 	l.room.L = &l.mu
@@ -62,18 +68,25 @@ func newLogbook(c clock, lowest *atomic.Uint64, nudge chan<- struct{}, clients i
 func (l *logbook) begin() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.start, l.floor = l.clock.now(), l.lowest.Load()
-	return l.start
+	f := flight{start: l.clock.now(), floor: l.lowest.Load()}
+	if l.landed > 0 && l.landed == len(l.flights) {
+		l.flights, l.landed = l.flights[:0], 0
+	} else if len(l.flights) == cap(l.flights) {
+		l.flights = append(l.flights[:0], l.flights[l.landed:]...)
+		l.landed = 0
+	}
+	l.flights = append(l.flights, f)
+	return f.start
 }
 
-// end notes what became of the operation. The time of its end is read while
+// end notes what became of the oldest operation under way. The time of its end is read while
 // the logbook is locked, so that whoever has read the logbook at a time has
 // every operation that ended before.
 func (l *logbook) end(r *record) {
 	l.mu.Lock()
 	r.op.End = l.clock.now()
 	l.records = append(l.records, *r)
-	l.start = -1
+	l.landed++
 	n := len(l.records)
 	if n == l.limit/2 || n >= l.limit {
 		select {
@@ -93,7 +106,7 @@ func (l *logbook) end(r *record) {
 // page is what the auditor takes out of a logbook.
 type page struct {
 	records []record
-	start   int64
+	start   int64 // of the oldest operation under way, -1: none
 	floor   uint64
 }
 
@@ -101,7 +114,11 @@ type page struct {
 func (l *logbook) take(spare []record) page {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := page{records: l.records, start: l.start, floor: l.floor}
+	p := page{records: l.records, start: -1}
+	if l.landed < len(l.flights) {
+		oldest := l.flights[l.landed]
+		p.start, p.floor = oldest.start, oldest.floor
+	}
 	l.records = spare[:0]
 	l.room.Signal()
 	return p

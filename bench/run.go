@@ -196,6 +196,7 @@ func (r *run) openSessions(ctx context.Context, sys system, keys *keyspace) erro
 			id: i, clients: r.cfg.Clients, clock: r.clock,
 			logbook: r.auditor.addClient(r.cfg.Clients),
 			chooser: newGenerator(&r.cfg, keys, i), watch: r.watch, home: homeOf(sys, i),
+			pipeline: newPipeline(r.cfg.Async),
 		}
 		r.clients[i] = c
 		slots <- struct{}{}

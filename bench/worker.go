@@ -38,6 +38,8 @@ type worker struct {
 	chooser *generator
 	clock   clock
 
+	pipeline *pipeline // of asynchronous writes; nil: it waits for each
+
 	request request
 	answer  answer
 	record  record
@@ -64,13 +66,14 @@ func (c *worker) preload(ctx context.Context, keys int) error {
 // the schedule's end or until stop ends. Operations are bound to ctx alone, so
 // that the last ones can finish.
 func (c *worker) closedLoop(ctx, stop context.Context, s *schedule) {
+	defer func() { c.land(ctx, 0) }()
 	for n := 1; stop.Err() == nil && ctx.Err() == nil; n++ {
 		now := c.clock.now()
 		if now >= s.end {
 			return
 		}
 		c.chooser.next(&c.request)
-		c.do(ctx, now, s)
+		c.perform(ctx, now, s)
 		if n%yieldEvery == 0 {
 			runtime.Gosched()
 		}
@@ -84,6 +87,7 @@ func (c *worker) closedLoop(ctx, stop context.Context, s *schedule) {
 func (c *worker) openLoop(ctx, stop context.Context, s *schedule) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	defer func() { c.land(ctx, 0) }()
 	for {
 		now := c.clock.now()
 		if now >= s.count && c.intended(s) < s.count {
@@ -100,6 +104,9 @@ func (c *worker) openLoop(ctx, stop context.Context, s *schedule) {
 			timer.Reset(time.Duration(wait))
 			select {
 			case <-timer.C:
+			case <-c.oldest(): // is noted when it ends
+				c.land(ctx, c.pipeline.size)
+				continue
 			case <-stop.Done():
 				return
 			case <-ctx.Done():
@@ -108,7 +115,7 @@ func (c *worker) openLoop(ctx, stop context.Context, s *schedule) {
 		}
 		c.begun++
 		c.chooser.next(&c.request)
-		c.do(ctx, intended, s)
+		c.perform(ctx, intended, s)
 	}
 }
 
@@ -130,10 +137,15 @@ func (c *worker) notBegun(s *schedule, end int64) int64 {
 // do carries out the request, and notes it. Without a schedule it does not
 // count.
 func (c *worker) do(ctx context.Context, intended int64, s *schedule) {
-	r, a := &c.request, &c.answer
-	*a = answer{}
+	c.answer = answer{}
 	start := c.logbook.begin()
-	c.memory.Do(ctx, r, a)
+	c.memory.Do(ctx, &c.request, &c.answer)
+	c.land(ctx, 0) // what it has waited for has ended before it
+	c.note(ctx, &c.request, &c.answer, start, intended, s)
+}
+
+// note notes what became of the oldest operation under way.
+func (c *worker) note(ctx context.Context, r *request, a *answer, start, intended int64, s *schedule) {
 	if a.err != nil {
 		c.look(ctx, a)
 	}

@@ -45,12 +45,14 @@ func (c *Conn) SessionID(ctx context.Context) (uint64, error) {
 
 // Close ends the session. It tries for at most a second to close it in the
 // group, which forgets it by itself later. Operations in flight go on; those
-// begun later return ErrClosed.
+// begun later return ErrClosed. Asynchronous writes that are outstanding fail with
+// ErrClosed, and with ErrOutcomeUnknown if they were sent: Flush before.
 func (c *Conn) Close() error {
 	h := c.handle
 	if h.closed.Swap(true) || h.db.closing.Load() {
 		return nil
 	}
+	h.db.streams.closeOf(h)
 	h.db.keeper.drop(h)
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()

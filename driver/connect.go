@@ -104,6 +104,7 @@ func (p *pool) adoptLocked(conn wire.Conn, server string) {
 		p.retireLocked(func(*link) bool { return true })
 	}
 	p.server = server
+	p.maxValue.Store(int64(info.MaxValueBytes))
 	l := newLink(conn, server, p.bound)
 	links := append(slices.Clone(*p.links.Load()), l)
 	p.links.Store(&links)

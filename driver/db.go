@@ -34,6 +34,7 @@ type DB struct {
 	timeout  time.Duration
 	patience patience
 	keeper   keeper
+	streams  streams
 	retries  atomic.Uint64
 	closing  atomic.Bool
 }
@@ -60,12 +61,15 @@ func Open(dsn string) (*DB, error) {
 		},
 		penalties: make(map[string]penalty),
 	}
-	return open(source, d.Timeout, limits{
+	setDefault(&d.MaxAsync, defaultMaxAsync)
+	db := open(source, d.Timeout, limits{
 		maxOpen:     d.MaxOpenConns,
 		maxIdle:     d.MaxIdleConns,
 		maxLifetime: d.ConnMaxLifetime,
 		maxIdleTime: d.ConnMaxIdleTime,
-	}), nil
+	})
+	db.SetMaxAsync(d.MaxAsync)
+	return db, nil
 }
 
 // OpenDB returns a handle on the group that a Connector connects to.
@@ -82,6 +86,8 @@ func open(source source, timeout time.Duration, l limits) *DB {
 	db.main = newHandle(db)
 	db.keeper.ctx, db.keeper.cancel = context.WithCancel(context.Background())
 	db.keeper.sessions = make(map[*handle]struct{})
+	db.streams.all = make(map[*stream]struct{})
+	db.streams.setMax(defaultMaxAsync)
 	db.patience.timeout, db.patience.parent = timeout, db.pool.ctx
 	return db
 }
@@ -155,16 +161,20 @@ func (db *DB) Conn(ctx context.Context) (*Conn, error) {
 }
 
 // Close ends the handle and all its Conns. Operations in flight return
-// ErrClosed, writes that were sent ErrOutcomeUnknown too. It tries for at most a
+// ErrClosed, writes that were sent ErrOutcomeUnknown too, and so do asynchronous
+// writes that are outstanding: Flush before, to have them done. It tries for at most a
 // second to close the sessions in the group, which forgets them by itself later.
 func (db *DB) Close() error {
 	if db.closing.Swap(true) {
 		return db.pool.close()
 	}
+	db.streams.close()
 	sessions := db.keeper.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	forEach(sessions, renewalsAtATime, func(h *handle) { h.end(ctx) })
 	cancel()
 	db.patience.stop()
-	return db.pool.close()
+	err := db.pool.close()
+	db.streams.pumps.Wait()
+	return err
 }

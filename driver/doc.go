@@ -29,6 +29,27 @@
 // that its session has seen before; with [Strong], at or after all that anybody
 // had been told before.
 //
+// # Asynchronous writes
+//
+// SetAsync and its like issue a write and return a [Future]:
+//
+//	for _, record := range records {
+//		db.SetAsync(ctx, record.Key, record.Value)
+//	}
+//	if err := db.Flush(ctx); err != nil { ... }
+//
+// The writes of a handle take effect in the order in which they were issued,
+// asynchronous or not, whichever servers they went to and whatever had to be sent
+// again. Its reads wait for those issued before them, so that it always sees its
+// own writes. A write that fails, for want of a server or in a CompareAndSetAsync,
+// does not hold back those after it. Thousands may be outstanding; then, and only
+// then, issuing one waits.
+//
+// Errors are told by the Futures, and those of Futures that nobody asks by Flush,
+// once. A session that expires is told by each write that was outstanding; those
+// issued after the first of them was answered belong to a new session. Close fails
+// what is outstanding, so Flush before.
+//
 // # Contexts and failures
 //
 // Operations are tried again, on other servers too, until they are answered or
@@ -55,6 +76,7 @@
 //	ping_interval       silence after which a server with requests in flight is
 //	                    pinged, and again until it is given up; default 1s
 //	max_in_flight       requests in flight on a connection; default the server's limit
+//	max_async           asynchronous writes outstanding in a session; default 4096
 //	max_open_conns      connections; default 4
 //	max_idle_conns      connections kept that carry no request; default 4
 //	conn_max_lifetime   age at which a connection is replaced; default no limit

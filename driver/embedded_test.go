@@ -43,6 +43,15 @@ func (c fakeReplicaConn) Write(_ context.Context, _ uint64, cmd wire.Command) (w
 	return wire.Reply{Position: c.r.position.Add(1)}, nil
 }
 
+func (c fakeReplicaConn) Submit(_ context.Context, writes []wire.Submission, sink wire.Sink) (int, error) {
+	outcomes := make([]wire.Outcome, len(writes))
+	for i := range writes {
+		outcomes[i] = wire.Outcome{Tag: writes[i].Tag, Reply: wire.Reply{Position: c.r.position.Add(1)}}
+	}
+	sink.Settle(outcomes)
+	return len(writes), nil
+}
+
 func (c fakeReplicaConn) Ping(context.Context) error { return nil }
 func (c fakeReplicaConn) Info() wire.Info            { return wire.Info{Group: 1, Generation: 1, NodeID: "n1"} }
 func (c fakeReplicaConn) Close() error               { return nil }

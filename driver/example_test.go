@@ -70,6 +70,27 @@ func ExampleOpenDB() {
 	// Output: near <nil>
 }
 
+func ExampleDB_SetAsync() {
+	for i := range 1000 {
+		db.SetAsync(ctx, fmt.Sprintf("async/%d", i), []byte("value"))
+	}
+	last := db.AddAsync(ctx, "async/count", 1000)
+
+	// A read sees what was issued before it.
+	value, err := db.Get(ctx, "async/999")
+	fmt.Printf("%s %v\n", value.Data, err)
+
+	if _, err := last.Wait(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(last.Sum())
+	fmt.Println(db.Flush(ctx)) // the first error that nobody was told of
+	// Output:
+	// value <nil>
+	// 1000
+	// <nil>
+}
+
 func ExampleDB_Get() {
 	version, err := db.Set(ctx, "get", []byte("value"))
 	if err != nil {

@@ -100,6 +100,9 @@ func (g *fakeGroup) apply(c wire.Command) wire.Result {
 	if r, ok := s.results[c.Seq]; ok {
 		return r
 	}
+	if _, executed := s.results[c.Prev]; c.Prev >= s.floor && !executed {
+		return wire.Result{Status: wire.StatusOutOfOrder, Position: g.position}
+	}
 	g.executed[[2]uint64{c.Session, c.Seq}]++
 	r := g.execute(c)
 	s.results[c.Seq] = r
@@ -361,8 +364,18 @@ func (n *fakeNode) serve(conn net.Conn, writing *sync.Mutex) {
 		if err != nil {
 			return
 		}
+		n.mu.Lock()
+		inOrder := r.Command.Prev != 0 && n.delay == nil
+		n.mu.Unlock()
+		var out []byte
+		if inOrder {
+			out = n.handle(&r, reply.Info)
+		}
 		working.Go(func() {
-			if out := n.handle(&r, reply.Info); out != nil {
+			if !inOrder {
+				out = n.handle(&r, reply.Info)
+			}
+			if out != nil {
 				writing.Lock()
 				defer writing.Unlock()
 				if _, err := conn.Write(out); err == nil && len(out) > 0 {

@@ -25,6 +25,7 @@ type pool struct {
 	waiting  atomic.Int64            // len(waiters)
 	failOver atomic.Uint64
 	maxIdle  atomic.Int64 // limits.maxIdle, to be read without mu
+	maxValue atomic.Int64 // as the latest link's node has told, 0: not known, or no limit
 
 	mu         sync.Mutex // guards all below
 	waiters    []*waiter  // first come first

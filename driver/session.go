@@ -19,6 +19,8 @@ type handle struct {
 	state  atomic.Pointer[state]
 
 	opening chan struct{} // a lock, held by whoever opens the session in the group
+
+	failures failures // of asynchronous writes
 }
 
 // state is what a session has seen of one group and generation. When the handle
@@ -32,8 +34,11 @@ type state struct {
 // writer is the session as the group knows it. It is apart from the position, so
 // that readers do not feel its lock.
 type writer struct {
-	mu      sync.Mutex // guards session
+	outstanding atomic.Int64 // asynchronous writes that have not ended; written with mu held
+
+	mu      sync.Mutex // guards all below
 	session session.Session
+	stream  *stream // nil: nothing was written asynchronously
 }
 
 func newHandle(db *DB) *handle {

@@ -53,8 +53,13 @@ func (op *operation) read(ctx context.Context) (wire.Reply, error) {
 	if err := checkKey(op.key); err != nil {
 		return wire.Reply{}, err
 	}
-	op.ctx = op.handle.db.soon(ctx)
 	op.state = op.handle.state.Load()
+	if w := op.state.writer; w.outstanding.Load() != 0 {
+		if err := w.await(ctx); err != nil {
+			return wire.Reply{}, err
+		}
+	}
+	op.ctx = op.handle.db.soon(ctx)
 	reply, err := op.run()
 	if err == nil && reply.Status != wire.StatusOK {
 		err = replyError(reply, &wire.Command{Key: op.key})
@@ -94,6 +99,9 @@ func positionOf(reply wire.Reply, err error) (uint64, error) {
 }
 
 func (h *handle) write(ctx context.Context, cmd wire.Command) (wire.Reply, error) {
+	if h.state.Load().writer.outstanding.Load() != 0 {
+		return h.writeBehind(ctx, &cmd)
+	}
 	op := operation{handle: h, Operation: session.Operation{Kind: session.Write}, command: cmd}
 	trace := traceOf(ctx)
 	reply, err := op.write(ctx)

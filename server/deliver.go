@@ -67,6 +67,8 @@ func (r *replica) answer(w waiter, result wire.Result) {
 		})
 		w.conn.answered(w.charge)
 		r.touch(w.conn)
+	case w.sink != nil:
+		w.sink.add(w.id, result)
 	}
 }
 

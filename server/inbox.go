@@ -62,6 +62,15 @@ func (in *inbox) addCommand(raw []byte, w waiter) {
 	in.commands = append(in.commands, command{start: start, end: len(in.bytes), waiter: w})
 }
 
+// encodeCommand is addCommand for a command that is not encoded yet. It returns
+// its length.
+func (in *inbox) encodeCommand(cmd *wire.Command, w waiter) int {
+	start := len(in.bytes)
+	in.bytes = cmd.Append(in.bytes)
+	in.commands = append(in.commands, command{start: start, end: len(in.bytes), waiter: w})
+	return len(in.bytes) - start
+}
+
 // waiter waits for the result of a command: a request on a client connection,
 // or a function, which is called from the protocol loop and must not block.
 // The zero waiter is nobody.
@@ -70,6 +79,7 @@ type waiter struct {
 	id     uint64
 	charge int64 // of the connection, until it is answered
 	call   func(wire.Result)
+	sink   *localSink // of a write that was submitted, whose tag is id
 }
 
 // waiters is a FIFO of those whose commands are under way, in the order of

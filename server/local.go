@@ -16,7 +16,10 @@ type localConn struct {
 	r *replica
 }
 
-var errLocalClosed = errors.New("server: the embedded node has stopped")
+var (
+	errLocalClosed = errors.New("server: the embedded node has stopped")
+	errNotServing  = errors.New("server: the embedded node does not serve now")
+)
 
 // Get reads at or after position, as wire.Conn says.
 func (c localConn) Get(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {

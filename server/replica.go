@@ -59,6 +59,7 @@ type replica struct {
 	waiting   waiters
 	released  int // bytes of commands delivered or refused since the last turn began
 	dirty     []*clientConn
+	settling  []*localSink
 	parked    parking
 	barrier   *barrier // the latest
 	submitted uint64   // commands given to the core

@@ -67,8 +67,10 @@ func (r *replica) turn(work *inbox) {
 	r.flushClients()
 }
 
-// flushClients writes the replies of this turn, once to each client.
+// flushClients writes the replies of this turn, once to each client, and tells the
+// process itself the outcomes of what it has submitted.
 func (r *replica) flushClients() {
+	r.settle()
 	for _, c := range r.dirty {
 		c.flush()
 	}

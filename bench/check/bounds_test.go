@@ -213,15 +213,34 @@ func TestAgreementShared(t *testing.T) {
 // TestSessionOrderOverlaps has more operations in flight than are kept.
 func TestSessionOrderOverlaps(t *testing.T) {
 	s := NewSessionOrder()
-	for i := range int64(2 * keepEnded) {
+	for i := range int64(3 * keepEnded) {
 		s.Complete(&history.Op{Kind: history.Get, Session: 1, Position: uint64(i + 1), Start: i, End: i + 1})
 	}
 	if s.unchecked > 0 || s.violations > 0 {
 		t.Fatalf("%q", s.texts)
 	}
-	s.Complete(&history.Op{Kind: history.Get, Session: 1, Position: 1000, Start: 3, End: 1000})
+	s.Complete(&history.Op{Kind: history.Get, Session: 1, Position: 1 << 20, Start: 3, End: 1 << 20})
 	if s.unchecked != 1 {
 		t.Errorf("an operation that began too long ago counts %d unchecked, want 1", s.unchecked)
+	}
+}
+
+// TestSessionOrderSequence has writes that overlap, each in the place that its number
+// gives it, and one that is not.
+func TestSessionOrderSequence(t *testing.T) {
+	s := NewSessionOrder()
+	write := func(seq, position uint64) {
+		s.Complete(&history.Op{Kind: history.Set, Session: 1, Seq: seq, Position: position, Status: history.OK, Start: 1, End: 100})
+	}
+	write(1, 10)
+	write(3, 30)
+	write(2, 20)
+	if s.violations > 0 {
+		t.Fatalf("%q", s.texts)
+	}
+	write(4, 25)
+	if s.violations != 1 {
+		t.Errorf("%d violations, want 1", s.violations)
 	}
 }
 

@@ -1,15 +1,21 @@
 package check
 
-import "github.com/seed-8247e700/dsm/internal/history"
+import (
+	"sort"
 
-// keepEnded bounds the ended operations kept of a session. An operation that
-// began before all of them cannot be checked; a client that asks for one thing
-// at a time needs one.
-const keepEnded = 64
+	"github.com/seed-8247e700/dsm/internal/history"
+)
+
+// keepEnded is how many of the ended operations of a session are kept, and up to
+// twice as many. An operation that began before all of them cannot be checked; a
+// client needs as many as it has under way.
+const keepEnded = 1 << 13
 
 // SessionOrder checks that a session never goes back: an operation reflects at
 // least the position of each that ended before it began, and a write has its
-// place after all of them.
+// place after all of them, and after all of the session with lower numbers: each
+// session is one client's, who issues one write after the other, whether or not he
+// waits for them.
 type SessionOrder struct {
 	tally
 	sessions map[uint64]*trail
@@ -20,6 +26,9 @@ type SessionOrder struct {
 type trail struct {
 	ended   []moment
 	dropped moment // the newest that is not in ended any more
+
+	seq     uint64 // of the write with the highest number
+	written uint64 // its position
 }
 
 // NewSessionOrder returns the check.
@@ -51,16 +60,29 @@ func (s *SessionOrder) Complete(o *history.Op) {
 	case !o.Kind.IsRead() && o.Position == seen:
 		s.violate("%s has no place of its own: its session had seen position %d", opText(o), seen)
 	}
+	if !o.Kind.IsRead() && o.Seq != 0 {
+		s.inSequence(t, o)
+	}
 	t.add(o.End, o.Position)
+}
+
+// inSequence holds the place of a write against that of the one with the highest
+// number before.
+func (s *SessionOrder) inSequence(t *trail, o *history.Op) {
+	if (o.Seq > t.seq) != (o.Position > t.written) {
+		s.violate("%s with number %d is on the wrong side of number %d at position %d", opText(o), o.Seq, t.seq, t.written)
+	}
+	if o.Seq > t.seq {
+		t.seq, t.written = o.Seq, o.Position
+	}
 }
 
 // before returns the highest position of the operations that ended before
 // start.
 func (t *trail) before(start int64) (seen uint64, ok bool) {
-	for i := len(t.ended) - 1; i >= 0; i-- {
-		if t.ended[i].end < start {
-			return t.ended[i].seen, true
-		}
+	n := sort.Search(len(t.ended), func(i int) bool { return t.ended[i].end >= start })
+	if n > 0 {
+		return t.ended[n-1].seen, true
 	}
 	if t.dropped.seen == 0 {
 		return 0, true
@@ -72,10 +94,9 @@ func (t *trail) add(end int64, position uint64) {
 	if n := len(t.ended); n > 0 {
 		position = max(position, t.ended[n-1].seen)
 	}
-	if len(t.ended) == keepEnded {
-		t.dropped = t.ended[0]
-		copy(t.ended, t.ended[1:])
-		t.ended = t.ended[:keepEnded-1]
+	if len(t.ended) == 2*keepEnded {
+		t.dropped = t.ended[keepEnded-1]
+		t.ended = append(t.ended[:0], t.ended[keepEnded:]...)
 	}
 	t.ended = append(t.ended, moment{end: end, seen: position})
 }
@@ -83,6 +104,6 @@ func (t *trail) add(end int64, position uint64) {
 // Finish returns what was found.
 func (s *SessionOrder) Finish() Result {
 	return s.result("session order",
-		"positions never go back in a session, a write comes after all it had seen",
-		"positions whole; the last 64 operations of each session")
+		"positions never go back in a session, a write comes after all it had seen and all issued before it",
+		"positions whole; the last 8,192 operations of each session")
 }

@@ -36,6 +36,7 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.DurationVar(&c.Duration, "duration", c.Duration, "`time` that counts")
 	f.DurationVar(&c.Warmup, "warmup", c.Warmup, "`time` before it that does not")
 	f.IntVar(&c.Clients, "clients", c.Clients, "`number` of clients, a session each, spread evenly over the nodes")
+	f.IntVar(&c.Async, "async", c.Async, "asynchronous writes: `number` that each client keeps outstanding, latency from issue to acknowledgement; reads wait for them (0: a client waits for each write)")
 	f.IntVar(&c.Conns, "conns", c.Conns, "`number` of connections to each node that its clients share")
 	f.IntVar(&c.Keys, "keys", c.Keys, "`number` of variables")
 	f.IntVar(&c.ValueBytes, "value-size", c.ValueBytes, "`bytes` of a value")

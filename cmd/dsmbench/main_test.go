@@ -85,7 +85,7 @@ func TestHelp(t *testing.T) {
 	if code := run(t.Context(), []string{"-help"}, &stdout, &stderr); code != exitPass {
 		t.Fatalf("exit status %d, stderr %q", code, stderr.String())
 	}
-	for flag := range strings.FieldsSeq(`nodes writes duration warmup clients conns keys value-size dist rate delivery
+	for flag := range strings.FieldsSeq(`nodes writes duration warmup clients async conns keys value-size dist rate delivery
 		embedded processes faults target keep seed output hist history delivery-log strong adds cas dels cpuprofile memprofile trace`) {
 		if !strings.Contains(stdout.String(), "--"+flag+" ") {
 			t.Errorf("the help lacks --%s", flag)

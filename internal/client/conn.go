@@ -191,9 +191,12 @@ func (c *Conn) fail(cause error) error {
 	c.err = cause
 	c.retireLocked()
 	c.watchdog.stop()
-	c.slots.failAll(cause, c.out.begun)
+	var settled outcomes
+	c.slots.failAll(cause, c.out.begun, &settled)
 	c.mu.Unlock()
-	return c.nc.Close()
+	err := c.nc.Close()
+	settled.tell()
+	return err
 }
 
 // retireLocked closes retired, once.

@@ -31,6 +31,7 @@ type DSN struct {
 	MaxInFlight     int           // max_in_flight
 	MaxOpenConns    int           // max_open_conns
 	MaxIdleConns    int           // max_idle_conns
+	MaxAsync        int           // max_async
 	ConnMaxLifetime time.Duration // conn_max_lifetime
 	ConnMaxIdleTime time.Duration // conn_max_idle_time
 }
@@ -103,6 +104,7 @@ func (d *DSN) parseOptions(query string) error {
 		"max_in_flight":  &d.MaxInFlight,
 		"max_open_conns": &d.MaxOpenConns,
 		"max_idle_conns": &d.MaxIdleConns,
+		"max_async":      &d.MaxAsync,
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		value := values[name]

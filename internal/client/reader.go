@@ -25,14 +25,16 @@ func limitOf(info wire.Info) uint32 {
 func (c *Conn) read() {
 	frames := wire.NewFrameReader(c.nc, limitOf(c.info))
 	replies := make([]wire.Reply, 0, repliesPerTurn)
+	var settled outcomes
 	for {
 		// All that one read has brought is handed out under one lock.
 		var leaving bool
 		var err error
 		replies, leaving, err = nextReplies(frames, replies[:0])
-		if dispatchErr := c.dispatch(replies, leaving); err == nil {
+		if dispatchErr := c.dispatch(replies, leaving, &settled); err == nil {
 			err = dispatchErr
 		}
+		settled.tell()
 		if err != nil {
 			c.failFromWithin(fmt.Errorf("client: reading from node %s: %w", c.info.NodeID, err))
 			return
@@ -68,8 +70,9 @@ func nextReplies(frames *wire.FrameReader, replies []wire.Reply) (_ []wire.Reply
 	}
 }
 
-// dispatch hands out replies, and notes that the node is leaving.
-func (c *Conn) dispatch(replies []wire.Reply, leaving bool) error {
+// dispatch hands out replies, those to writes that were submitted to settled, and
+// notes that the node is leaving.
+func (c *Conn) dispatch(replies []wire.Reply, leaving bool, settled *outcomes) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -81,7 +84,7 @@ func (c *Conn) dispatch(replies []wire.Reply, leaving bool) error {
 		c.retireLocked()
 	}
 	for i := range replies {
-		if !c.slots.finish(&replies[i]) {
+		if !c.slots.finish(&replies[i], settled) {
 			return fmt.Errorf("%w: a reply to request %d, which is not in flight", wire.ErrMalformed, replies[i].ID)
 		}
 		if replies[i].ID == c.watchdog.ping && replies[i].Status == wire.StatusUnavailable {

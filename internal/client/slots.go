@@ -42,7 +42,12 @@ func (c *Conn) recycle(used *call) {
 // slot is a place for one request in flight.
 type slot struct {
 	id   uint64 // 0: free
-	call *call  // nil: nobody waits any more
+	call *call  // nil: nobody waits any more, or sink does
+
+	// Of a write that was submitted.
+	sink  wire.Sink
+	tag   uint64
+	batch uint64 // as in call
 }
 
 // slots are the requests in flight on a connection. The owner locks.
@@ -80,18 +85,36 @@ func (s *slots) take(call *call) uint64 {
 	return id
 }
 
-// finish hands a reply to its caller and frees the slot. It reports false when
-// no request has the reply's id.
-func (s *slots) finish(reply *wire.Reply) bool {
+// submit puts a write into a free slot, and returns the request's id.
+func (s *slots) submit(sink wire.Sink, tag, batch uint64) uint64 {
+	id := s.take(nil)
+	held := &s.slots[id&(maxSlots-1)]
+	held.sink, held.tag, held.batch = sink, tag, batch
+	return id
+}
+
+// roomFor is how many of n writes may be submitted. An eighth of the slots is left
+// to callers that wait for a reply.
+func (s *slots) roomFor(n int) int {
+	return min(n, max(s.limit-s.limit/8-s.taken, 0))
+}
+
+// finish hands a reply to its caller, or adds it to outcomes, and frees the slot.
+// It reports false when no request has the reply's id.
+func (s *slots) finish(reply *wire.Reply, outcomes *outcomes) bool {
 	index := reply.ID & (maxSlots - 1)
 	if index >= uint64(len(s.slots)) || s.slots[index].id != reply.ID || reply.ID == 0 {
 		return false
 	}
-	if call := s.slots[index].call; call != nil {
-		call.reply = *reply
-		call.done <- struct{}{}
+	held := &s.slots[index]
+	if held.call != nil {
+		held.call.reply = *reply
+		held.call.done <- struct{}{}
 	}
-	s.slots[index] = slot{}
+	if held.sink != nil {
+		outcomes.add(held.sink, wire.Outcome{Tag: held.tag, Reply: *reply})
+	}
+	*held = slot{}
 	s.free = append(s.free, uint32(index))
 	s.taken--
 	s.wake()
@@ -109,18 +132,28 @@ func (s *slots) abandon(call *call) bool {
 	return true
 }
 
-// failAll finishes all calls with an error. Those of batches later than begun
-// have certainly not been sent.
-func (s *slots) failAll(cause error, begun uint64) {
+// failAll finishes all calls with an error, and adds it to outcomes for each write
+// that was submitted. Those of batches later than begun have certainly not been
+// sent.
+func (s *slots) failAll(cause error, begun uint64, outcomes *outcomes) {
+	unsent := notSent(cause)
 	for i := range s.slots {
-		call := s.slots[i].call
+		held := s.slots[i]
 		s.slots[i] = slot{}
+		if held.sink != nil {
+			err := cause
+			if held.batch > begun {
+				err = unsent
+			}
+			outcomes.add(held.sink, wire.Outcome{Tag: held.tag, Err: err})
+		}
+		call := held.call
 		if call == nil {
 			continue
 		}
 		call.err = cause
 		if call.batch > begun {
-			call.err = notSent(cause)
+			call.err = unsent
 		}
 		call.done <- struct{}{}
 	}

@@ -14,17 +14,17 @@ func newTestCall() *call { return &call{done: make(chan struct{}, 1)} }
 func TestAbandonAfterReply(t *testing.T) {
 	s := slots{limit: 1}
 	first, second := newTestCall(), newTestCall()
-	if !s.finish(&wire.Reply{ID: s.take(first), Version: 1}) {
+	if !s.finish(&wire.Reply{ID: s.take(first), Version: 1}, nil) {
 		t.Fatal("the first reply finds nobody")
 	}
 	id := s.take(second)
 	if s.abandon(first) {
 		t.Error("the first call was given up although its reply has come")
 	}
-	if !s.finish(&wire.Reply{ID: id, Version: 2}) || len(second.done) != 1 || second.reply.Version != 2 {
+	if !s.finish(&wire.Reply{ID: id, Version: 2}, nil) || len(second.done) != 1 || second.reply.Version != 2 {
 		t.Errorf("the second call: %+v", second)
 	}
-	if s.finish(&wire.Reply{ID: id}) {
+	if s.finish(&wire.Reply{ID: id}, nil) {
 		t.Error("a second reply to the same request was taken")
 	}
 }
@@ -40,7 +40,7 @@ func TestFailAllTellsWhatWasSent(t *testing.T) {
 		c.batch = uint64(i + 1)
 	}
 	turn := s.queue()
-	s.failAll(cause, 2)
+	s.failAll(cause, 2, nil)
 	for i, c := range calls {
 		if len(c.done) != 1 || !errors.Is(c.err, cause) || errors.Is(c.err, wire.ErrNotSent) != (i == 2) {
 			t.Errorf("call %d: %v", i, c.err)

@@ -41,4 +41,6 @@ const (
 	ResultsPruned
 	SessionFromRetry
 	StableTooSoon
+	PredecessorIgnored
+	ReadOvertakes
 )

@@ -48,6 +48,8 @@ var Bugs = []Info{
 	{ResultsPruned, "ResultsPruned", "results above a session's floor are dropped"},
 	{SessionFromRetry, "SessionFromRetry", "a write of an unknown session creates it"},
 	{StableTooSoon, "StableTooSoon", "a sender tells that all hold its FINAL when one does"},
+	{PredecessorIgnored, "PredecessorIgnored", "a write is executed although the one that it names as its predecessor was not"},
+	{ReadOvertakes, "ReadOvertakes", "a read does not wait for its session's asynchronous writes"},
 }
 
 // String returns the bug's name.

@@ -84,6 +84,53 @@
 // command that has been tried again long since, at another node; the group
 // executes a number once, and none below the floor.
 //
+// # Asynchronous writes
+//
+// A client that does not wait for the outcome of its writes has a [Pipeline] of
+// them. It sends them in order, down one connection, without waiting in between,
+// and whatever goes wrong with one of them, it sends all again that have no
+// answer, in order. Each write names the one before it (BeginAsync), so that none
+// is executed before it, whatever gets lost, is refused, or comes late.
+//
+//	type client struct { // besides
+//		pipeline session.Pipeline[*future]
+//	}
+//
+//	func (c *client) writeAsync(f *future) {
+//		c.session.BeginAsync(&f.op) // ready, as above
+//		c.pipeline.Issue(&f.op, f)
+//		c.pump()
+//	}
+//
+//	func (c *client) pump() {
+//		for {
+//			ordinal, op, f, ok := c.pipeline.Next()
+//			if !ok {
+//				return
+//			}
+//			c.session.Number(op, &f.command)
+//			send (f.command) to c.server; its reply belongs to (c.pipeline.Run(), ordinal)
+//		}
+//	}
+//
+//	func (c *client) replied(run, ordinal uint64, reply *wire.Reply) {
+//		op, f, verdict := c.pipeline.Reply(run, ordinal, reply)
+//		if verdict is not Final {
+//			if c.pipeline.Again(run) { // not yet begun anew
+//				c.server = another one, if verdict.Elsewhere()
+//				wait for c.pipeline.Pause(random); c.pump()
+//			}
+//			return
+//		}
+//		... as for any other write: f has its answer
+//		c.pipeline.End(ordinal)
+//		c.session.End(op, verdict is Answered or Declined)
+//	}
+//
+// A connection that breaks is, for each write that was sent over it and has no
+// answer, a NoReply. As long as the pipeline is not empty, the session's reads
+// wait for what it has Awaited, and its other writes go through it.
+//
 // # Upkeep
 //
 // The group forgets a session from which it hears nothing for its time to live.

@@ -1,14 +1,18 @@
 package session_test
 
-import "github.com/seed-8247e700/dsm/internal/wire"
+import (
+	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
 
 // group is a group as a client sees it, as simple as can be: one order, and
 // nodes that have come more or less far in it.
 type group struct {
 	position uint64
 	sessions map[uint64]*results
-	executed map[int64]int // by a command's Delta: how often it took effect
-	nodes    [3]uint64     // the positions that they have reached
+	executed map[int64]int    // by a command's Delta: how often it took effect
+	order    map[int64]uint64 // by a command's Delta: where
+	nodes    [3]uint64        // the positions that they have reached
 }
 
 // results is what the group remembers of a session.
@@ -18,7 +22,7 @@ type results struct {
 }
 
 func newGroup() *group {
-	return &group{sessions: make(map[uint64]*results), executed: make(map[int64]int)}
+	return &group{sessions: make(map[uint64]*results), executed: make(map[int64]int), order: make(map[int64]uint64)}
 }
 
 // maxResults bounds how far a write may be above its session's floor.
@@ -55,7 +59,11 @@ func (g *group) apply(c wire.Command) wire.Reply {
 	if c.Seq >= s.floor+maxResults {
 		return wire.Reply{Status: wire.StatusTooManyResults, Position: g.position}
 	}
+	if _, done := s.done[c.Prev]; c.Prev >= s.floor && !done && !planted.On(planted.PredecessorIgnored) {
+		return wire.Reply{Status: wire.StatusOutOfOrder, Position: g.position}
+	}
 	g.executed[c.Delta]++
+	g.order[c.Delta] = g.position
 	s.done[c.Seq] = wire.Reply{Position: g.position}
 	return s.done[c.Seq]
 }

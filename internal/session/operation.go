@@ -33,6 +33,7 @@ type Operation struct {
 	session uint64 // its session's id, 0 until it is numbered
 	seq     uint64 // its number there
 	floor   uint64 // as its last attempt told
+	prev    uint64 // the number that has to be executed before it, 0: none
 }
 
 // Attempt counts an attempt in. It returns the position that a node must have
@@ -80,6 +81,8 @@ func (op *Operation) Reply(reply *wire.Reply) Verdict {
 		return Superseded
 	case wire.StatusTooManyResults:
 		return Crowded
+	case wire.StatusOutOfOrder:
+		return OutOfOrder
 	case wire.StatusUnavailable:
 		return Refused
 	case wire.StatusGeneration:

@@ -39,3 +39,27 @@ func TestPlantedRetryRenumbered(t *testing.T) {
 func TestPlantedPositionForgotten(t *testing.T) {
 	caught(t, planted.PositionForgotten, "went back")
 }
+
+// TestPlantedPipeline has the lives of clients that write asynchronously find what
+// breaks their order.
+func TestPlantedPipeline(t *testing.T) {
+	for bug, want := range map[planted.Bug]string{
+		planted.PredecessorIgnored: "out of order",
+		planted.ReadOvertakes:      "would not see",
+	} {
+		t.Run(bug.String(), func(t *testing.T) {
+			planted.With(t, bug)
+			for seed := range uint64(500) {
+				err := pipelineLife(rand.New(rand.NewPCG(seed, 1)).IntN, 300)
+				if err == nil {
+					continue
+				}
+				if !strings.Contains(err.Error(), want) {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+				planted.Caught(t, bug, fmt.Sprintf("an asynchronous client's life with seed %d: %v", seed, err))
+				return
+			}
+		})
+	}
+}

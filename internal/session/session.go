@@ -17,6 +17,11 @@ type Session struct {
 	lost   uint64 // id of a session that has expired without anybody having been told
 	active bool   // a write was answered since Due was asked last
 	writes Sequence
+
+	// tail is the number of the latest asynchronous write, which all that begin
+	// after it name as their predecessor, and 0 once it is known to have been
+	// executed, as then are all before it.
+	tail uint64
 }
 
 // Readiness says what a write has to do before it can be sent.
@@ -57,7 +62,7 @@ func (s *Session) Use() (id uint64, r Readiness) {
 // Opened notes that the group has opened the session: id is the position of the
 // answer. It begins its numbers anew.
 func (s *Session) Opened(id uint64) {
-	s.id, s.active, s.writes = id, false, Sequence{}
+	s.id, s.active, s.writes, s.tail = id, false, Sequence{}, 0
 }
 
 // Begin numbers a write, if the session is ready for it. The write must be ended
@@ -65,14 +70,25 @@ func (s *Session) Opened(id uint64) {
 func (s *Session) Begin(op *Operation) Readiness {
 	id, r := s.Use()
 	if r == Ready {
-		op.session, op.seq, op.floor = id, s.writes.Begin(), s.writes.Floor()
+		op.session, op.seq, op.floor, op.prev = id, s.writes.Begin(), s.writes.Floor(), s.tail
+	}
+	return r
+}
+
+// BeginAsync is Begin for a write whose caller goes on without waiting for it:
+// whatever the session writes after it is executed after it. A [Pipeline] has it
+// sent.
+func (s *Session) BeginAsync(op *Operation) Readiness {
+	r := s.Begin(op)
+	if r == Ready {
+		s.tail = op.seq
 	}
 	return r
 }
 
 // Number gives an attempt's command the number that the write has in all its
-// attempts, so that it takes effect once, and the floor as it is now: what
-// nobody waits for any more may have become more since the last attempt.
+// attempts, so that it takes effect once, its predecessor, and the floor as it is
+// now: what nobody waits for any more may have become more since the last attempt.
 func (s *Session) Number(op *Operation, command *wire.Command) {
 	if s.id == op.session {
 		if planted.On(planted.RetryRenumbered) && op.attempts > 1 {
@@ -81,7 +97,7 @@ func (s *Session) Number(op *Operation, command *wire.Command) {
 		}
 		op.floor = s.writes.Floor()
 	}
-	command.Session, command.Seq, command.Floor = op.session, op.seq, op.floor
+	command.Session, command.Seq, command.Floor, command.Prev = op.session, op.seq, op.floor, op.prev
 }
 
 // End notes that nobody waits for a write any more, and whether it was answered.
@@ -90,8 +106,12 @@ func (s *Session) End(op *Operation, answered bool) {
 		return // that one is gone, with all its numbers
 	}
 	s.writes.End(op.seq)
-	if answered {
-		s.active = true
+	if !answered {
+		return
+	}
+	s.active = true
+	if s.tail == op.seq {
+		s.tail = 0
 	}
 }
 

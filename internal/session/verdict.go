@@ -21,6 +21,9 @@ const (
 
 	// Crowded: writes before this one have to end first. The node is well.
 	Crowded
+	// OutOfOrder: the write that has to be executed before this one has not been.
+	// The node is well.
+	OutOfOrder
 
 	// Refused: the node does not serve now.
 	Refused

@@ -104,5 +104,8 @@ func (w *world) finish() {
 			}
 		}
 	}
+	for _, c := range w.clients {
+		c.checkProgram(generation)
+	}
 	w.checkLinear(generation)
 }

@@ -31,6 +31,8 @@ type client struct {
 	waiting  []*operation // for a connection
 	unopened []*operation // that wait for a session
 	values   uint64
+	stream   clientStream
+	issued   []*operation // through the stream, in order
 	done     []*operation // answered, for the check of linearizability
 }
 
@@ -57,9 +59,10 @@ func (c *client) next() {
 		think = max(think, w.traits.detection/2)
 	}
 	w.after(time.Duration(w.users.ExpFloat64()*float64(think)), c.next)
-	if len(c.active) < w.traits.depth {
+	if len(c.active)-c.stream.pipeline.Open() < w.traits.depth {
 		c.begin()
 	}
+	c.beginAsync()
 }
 
 // connect makes a connection to the server the client stays with, or the next.
@@ -89,6 +92,7 @@ func (c *client) connect() {
 			for _, op := range waiting {
 				op.noReply(true)
 			}
+			c.pump()
 		})
 	}
 	if h.run == nil {
@@ -141,6 +145,7 @@ func (c *client) connected(conn *conn, generation uint64) {
 		for _, op := range waiting {
 			op.noReply(true)
 		}
+		c.pump()
 		return
 	}
 	c.conn, c.info = conn, generation
@@ -150,14 +155,16 @@ func (c *client) connected(conn *conn, generation uint64) {
 			c.elsewhere()
 		}
 		for _, op := range append([]*operation(nil), c.active...) {
-			if op.on == conn {
+			if op.on == conn && !op.piped {
 				op.noReply(false)
 			}
 		}
+		c.broken(conn)
 	}
 	for _, op := range waiting {
 		op.attempt()
 	}
+	c.pump()
 }
 
 func (c *client) elsewhere() {
@@ -183,11 +190,12 @@ func (c *client) bind(op *operation) bool {
 			c.w.counts.Lost++
 		}
 		c.bound, c.seen, c.session = c.info, 0, session.Session{}
+		c.estrange()
 	}
-	if op.generation == 0 {
+	if op != nil && op.generation == 0 {
 		op.generation = c.bound
 	}
-	return op.generation == c.bound
+	return op == nil || op.generation == c.bound
 }
 
 // variableName names a variable.

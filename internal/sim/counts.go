@@ -10,6 +10,8 @@ type Counts struct {
 	Messages    uint64 // between members
 	Commands    uint64 // in the order
 	Operations  uint64 // of clients, answered
+	Async       uint64 // of these, written through a pipeline
+	OutOfOrder  uint64 // writes refused before their predecessor
 	Unknown     uint64 // of unknown outcome: given up
 	GivenUp     uint64 // certainly without effect
 	Reads       uint64 // answered by nodes
@@ -48,6 +50,8 @@ func (c *Counts) Add(d *Counts) {
 		{&c.Messages, &d.Messages},
 		{&c.Commands, &d.Commands},
 		{&c.Operations, &d.Operations},
+		{&c.Async, &d.Async},
+		{&c.OutOfOrder, &d.OutOfOrder},
 		{&c.Unknown, &d.Unknown},
 		{&c.GivenUp, &d.GivenUp},
 		{&c.Reads, &d.Reads},

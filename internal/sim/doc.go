@@ -29,7 +29,7 @@
 // reads.go, directive.go, heartbeat.go, observe.go, donate.go, leave.go), package
 // registry around its decisions (registry.go), package transport around its
 // streams (link.go, meet.go), and the driver around the session (client.go,
-// operation.go). They follow those packages function by function, without what
+// operation.go, stream.go). They follow those packages function by function, without what
 // waits or locks. A change there needs the same change here.
 //
 // The network (network.go) has connections that carry bytes in order until they
@@ -53,7 +53,9 @@
 //
 // In the end, once faults have stopped (settle.go): within a bounded time all
 // nodes are members and serve, and all operations have ended; all have the whole
-// order and the same digest; no acknowledged write is missing; porcupine finds the
+// order and the same digest; no acknowledged write is missing; each client's
+// writes took effect in the order in which it issued them, waited for or not, and
+// its reads have seen those before them; porcupine finds the
 // writes and strong reads of each variable linearizable (linear.go).
 //
 // With agreed delivery, in one seed of ten, what a lost member told may differ;

@@ -23,7 +23,12 @@ type operation struct {
 	over       bool
 	lost       bool // of unknown outcome
 	numbered   bool
-	attempts   int // number of the latest attempt
+	async      bool         // its caller does not wait
+	piped      bool         // through the client's stream
+	after      int          // how many of those were issued before it
+	waited     bool         // a read, once it has seen to that it sees those
+	waiters    []*operation // reads that wait for it
+	attempts   int          // number of the latest attempt
 	on         *conn
 	sent       *wire.Request // with the latest attempt
 	reply      wire.Reply
@@ -47,6 +52,12 @@ func (c *client) begin() {
 		op.command = c.command()
 		op.key = op.command.Key
 	}
+	c.enter(op)
+}
+
+// enter starts an operation, which may be given up early.
+func (c *client) enter(op *operation) {
+	w := c.w
 	c.active = append(c.active, op)
 	if chance(w.users, w.traits.hasty) && !w.healed {
 		w.after(upTo(w.users, w.traits.patience), op.giveUp)
@@ -56,7 +67,7 @@ func (c *client) begin() {
 
 // start makes the first attempt, once the session is open.
 func (op *operation) start() {
-	if op.over {
+	if op.over || op.waitsForStream() {
 		return
 	}
 	if op.Kind == session.Write && !op.numbered {
@@ -64,9 +75,13 @@ func (op *operation) start() {
 			op.estranged()
 			return
 		}
-		switch op.c.session.Begin(&op.Operation) {
+		switch op.number() {
 		case session.Ready:
 			op.numbered = true
+			if op.piped {
+				op.c.issue(op)
+				return
+			}
 		case session.Lost:
 			op.c.w.counts.Lost++
 			op.finish()
@@ -283,6 +298,10 @@ func (op *operation) giveUp() {
 	if op.over {
 		return
 	}
+	if op.piped && op.numbered {
+		op.c.giveUp(op)
+		return
+	}
 	op.NoReply(false)
 	op.arriveLate()
 	if op.attempts > 0 && op.Unknown() {
@@ -307,6 +326,9 @@ func (op *operation) finish() {
 	answered := final(op.reply.Status) && op.reply.Position > 0
 	if op.numbered && op.generation == c.bound {
 		c.session.End(&op.Operation, answered)
+	}
+	for _, read := range op.waiters {
+		read.start()
 	}
 	switch {
 	case op.then != nil:

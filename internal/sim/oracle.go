@@ -106,6 +106,9 @@ func (o *oracle) write(position uint64, c *wire.Command, result *wire.Result) {
 			return
 		case c.Seq-s.floor >= 64:
 			want = wire.StatusTooManyResults
+		case c.Prev >= s.floor && o.executed[writeID{c.Session, c.Prev}] == 0:
+			want = wire.StatusOutOfOrder
+			o.w.counts.OutOfOrder++
 		}
 	}
 	if o.partial {

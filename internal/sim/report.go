@@ -15,6 +15,8 @@ func Report(c *Counts, seeds uint64, took time.Duration, cores int) string {
 	row("time simulated", c.Virtual.Round(time.Second))
 	row("events", c.Events)
 	row("operations of clients answered", c.Operations)
+	row("  written asynchronously", c.Async)
+	row("  refused before their predecessor", c.OutOfOrder)
 	row("  of unknown outcome", c.Unknown)
 	row("  tried again", c.Retries)
 	row("  answered from the first time", c.Repeats)
@@ -56,7 +58,7 @@ func Missing(c *Counts) []string {
 		"exclusion of a node that runs": c.Exclusions, "joiner too slow": c.Lagged, "donor crashed in a transfer": c.DonorsLost,
 		"joiner crashed in a transfer": c.JoinersLost, "link resumed": c.Resumed, "dead link": c.DeadLinks, "lease run out": c.Lapses,
 		"session lost": c.Lost, "new generation": c.Generations, "write repeated": c.Repeats, "unknown outcome": c.Unknown,
-		"audit": c.Audits, "directive of a deposed registry": c.Deposed, "node that left": c.Left,
+		"asynchronous write": c.Async, "write refused before its predecessor": c.OutOfOrder, "audit": c.Audits, "directive of a deposed registry": c.Deposed, "node that left": c.Left,
 	} {
 		if n == 0 {
 			missing = append(missing, name)

@@ -38,6 +38,9 @@ type traits struct {
 	reads    float64
 	strong   float64
 
+	async              float64 // chance that asynchronous writes are issued beside an operation
+	burst, outstanding int     // in a row, and in all
+
 	weights [faultKinds]float64
 	every   time.Duration // between faults, on average
 }
@@ -86,6 +89,7 @@ func drawTraits(r *rand.Rand, o Options) traits {
 	t.copies = pick(r, 0, 0.3, 1)
 	t.totalLoss = r.IntN(25) == 0
 	t.drawFaults(r)
+	t.async, t.burst, t.outstanding = pick(r, 0, 0.2, 1), pick(r, 1, 4, 12), pick(r, 4, 20)
 	if o.Nodes > 0 {
 		t.nodes = min(t.nodes, o.Nodes)
 		t.early = min(t.early, t.nodes)

@@ -57,7 +57,7 @@ func (s *Store) applyWrite(position uint64, c *wire.Command) (wire.Result, bool)
 	if sess == nil {
 		return refused(wire.StatusSessionExpired)
 	}
-	if c.Seq == 0 || c.Floor > c.Seq {
+	if c.Seq == 0 || c.Floor > c.Seq || c.Prev >= c.Seq {
 		s.sessions.admit(sess, 0)
 		return refused(wire.StatusBadRequest)
 	}
@@ -70,6 +70,9 @@ func (s *Store) applyWrite(position uint64, c *wire.Command) (wire.Result, bool)
 	}
 	if c.Seq-sess.floor >= uint64(s.limits.MaxSessionResults) {
 		return refused(wire.StatusTooManyResults)
+	}
+	if !sess.follows(c.Prev) && !planted.On(planted.PredecessorIgnored) {
+		return refused(wire.StatusOutOfOrder)
 	}
 	result := s.write(position, c)
 	s.sessions.record(sess, c.Seq, result)

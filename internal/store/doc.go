@@ -28,11 +28,16 @@
 // that of the execution, until a higher Floor tells that nobody wants it any
 // more. A Seq below the floor is never executed. So a client may send a write
 // again, to any replica, until it hears of a result: it takes effect once.
-// Sequences may arrive in any order.
+// Sequences may arrive in any order, unless a write names its predecessor, Prev:
+// then it is executed only once that one has been, or is below the floor, so that
+// it never will be. An asynchronous write does, so that the writes of a client
+// that does not wait for their results take effect in its order whichever of them
+// get lost on which way.
 //
 // These refusals are not recorded, and the same Seq may be sent again:
-// StatusBadRequest for a session or sequence of 0 or a floor above the sequence,
-// StatusSessionExpired, StatusStaleSequence, StatusTooManyResults. Every command
+// StatusBadRequest for a session or sequence of 0 or a floor or a predecessor
+// above the sequence, StatusSessionExpired, StatusStaleSequence,
+// StatusTooManyResults, StatusOutOfOrder. Every command
 // that names a living session renews it.
 //
 // # Reads

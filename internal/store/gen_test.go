@@ -111,6 +111,12 @@ func (s *script) write(t *rapid.T) wire.Command {
 	default:
 		c.Seq = last + 1
 	}
+	switch rapid.IntRange(0, 5).Draw(t, "predecessor") {
+	case 0, 1:
+		c.Prev = last // which may have been refused
+	case 2:
+		c.Prev = rapid.Uint64Range(0, c.Seq+1).Draw(t, "prev")
+	}
 	s.seqs[c.Session] = max(last, c.Seq)
 	if rapid.IntRange(0, 2).Draw(t, "raise the floor") == 0 {
 		s.floors[c.Session] = max(s.floors[c.Session], rapid.Uint64Range(0, c.Seq).Draw(t, "floor"))

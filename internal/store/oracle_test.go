@@ -114,7 +114,7 @@ func (o *oracle) write(c wire.Command) (wire.Result, bool) {
 		r.Status = wire.StatusBadRequest
 	case !ok:
 		r.Status = wire.StatusSessionExpired
-	case c.Seq == 0 || c.Floor > c.Seq:
+	case c.Seq == 0 || c.Floor > c.Seq || c.Prev >= c.Seq:
 		r.Status = wire.StatusBadRequest
 	}
 	if r.Status != wire.StatusOK {
@@ -131,6 +131,10 @@ func (o *oracle) write(c wire.Command) (wire.Result, bool) {
 	}
 	if c.Seq >= s.floor+uint64(o.limits.MaxSessionResults) {
 		r.Status = wire.StatusTooManyResults
+		return r, false
+	}
+	if _, executed := s.results[c.Prev]; c.Prev >= s.floor && !executed {
+		r.Status = wire.StatusOutOfOrder
 		return r, false
 	}
 	o.execute(c, &r)

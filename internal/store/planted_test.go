@@ -57,6 +57,7 @@ func TestPlantedOracle(t *testing.T) {
 	}{
 		{planted.ResultsPruned, "the store's oracle", storeAgainstOracle},
 		{planted.SessionFromRetry, "the store's oracle", storeAgainstOracle},
+		{planted.PredecessorIgnored, "the store's oracle", storeAgainstOracle},
 		{planted.SnapshotElsewhere, "the oracle of a restored snapshot", snapshotStandsStill},
 		{planted.ResultsNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 	} {

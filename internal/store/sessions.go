@@ -79,6 +79,13 @@ func (t *sessions) admit(s *session, floor uint64) {
 	}
 }
 
+// follows reports whether a write that names prev as its predecessor, 0 for
+// none, may be executed: that one has been, or is below the floor and never will
+// be any more.
+func (s *session) follows(prev uint64) bool {
+	return prev < s.floor || s.results.get(prev).Position != 0
+}
+
 // record keeps the result of write seq. The session must have been admitted.
 func (t *sessions) record(s *session, seq uint64, r wire.Result) {
 	s.results.put(seq, r, &t.spare)

@@ -145,3 +145,34 @@ func TestSessionMemory(t *testing.T) {
 		t.Errorf("a window of nine results takes %d pages", got)
 	}
 }
+
+// A write that names its predecessor waits for it, whatever the way there.
+func TestPredecessor(t *testing.T) {
+	f := newFeeder(t, Limits{})
+	s := f.open()
+	after := func(seq, prev, floor uint64) wire.Command {
+		c := set(s, seq, floor, "k", "value")
+		c.Prev = prev
+		return c
+	}
+	digest := f.s.Digest()
+	f.want(wire.StatusOutOfOrder, after(2, 1, 1))
+	if f.s.Digest() != digest {
+		t.Error("a refusal has changed the state")
+	}
+	f.want(wire.StatusOutOfOrder, after(3, 2, 1)) // a refusal executes nothing
+	f.want(wire.StatusOK, after(1, 0, 1))
+	f.want(wire.StatusOK, after(2, 1, 1))
+	f.want(wire.StatusOK, after(3, 2, 1))
+	if r, effect := f.apply(after(3, 9, 1)); r.Status != wire.StatusBadRequest || effect {
+		t.Errorf("a predecessor above the write itself: %+v", r)
+	}
+	f.want(wire.StatusBadRequest, after(4, 4, 1))
+	// Nobody waits for 5 any more: it is never executed, and holds nothing up.
+	f.want(wire.StatusOutOfOrder, after(6, 5, 4))
+	f.want(wire.StatusOK, after(6, 5, 6))
+	f.want(wire.StatusStaleSequence, after(5, 3, 4))
+	// One that failed has been executed too.
+	f.want(wire.StatusNotFound, wire.Command{Op: wire.OpDelete, Session: s, Seq: 7, Floor: 7, Prev: 6, Key: "none"})
+	f.want(wire.StatusOK, after(8, 7, 7))
+}

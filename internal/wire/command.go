@@ -21,13 +21,15 @@ const (
 // Command is one entry of the total order. Which fields count depends on Op;
 // the others are zero.
 //
-// Set, Delete, Add and CompareAndSet carry (Session, Seq, Floor): see the
-// store's documentation of sessions. Seq starts at 1 in each session.
+// Set, Delete, Add and CompareAndSet carry (Session, Seq, Floor), and Prev where
+// there is one: see the store's documentation of sessions. Seq starts at 1 in
+// each session.
 type Command struct {
 	Op      Op
 	Session uint64 // id of the session, the position of its OpOpenSession
 	Seq     uint64 // number of this write within its session, from 1
 	Floor   uint64 // lowest Seq whose outcome the client still wants; <= Seq
+	Prev    uint64 // Seq of the write that must have been executed before this one; < Seq; 0: none
 	Key     string
 	Value   []byte
 	Expect  uint64 // CompareAndSet: the version expected, 0 meaning absent
@@ -56,6 +58,7 @@ const (
 	StatusVersion         Status = 14 // handshake: no protocol version in common
 	StatusInterrupted     Status = 15 // the node lost its place in the group while the write was in flight: outcome unknown, retry elsewhere
 	StatusLagged          Status = 16 // a delivery stream fell too far behind and ends
+	StatusOutOfOrder      Status = 17 // the write that this one names as its predecessor has not been executed; nothing was done, to be sent again after it
 )
 
 // Result is what a replica computes for a command. Equal on every replica.

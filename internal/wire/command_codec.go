@@ -30,28 +30,38 @@ var opFields = [...]fields{
 	OpAuditVote:     fieldKey | fieldValue | fieldExpect,
 }
 
+// hasPrev is set in the byte of the operation when Prev follows the floor.
+const hasPrev = 0x80
+
 // Valid reports whether op is one of the operations of this release.
 func (op Op) Valid() bool {
 	return op != 0 && int(op) < len(opFields)
 }
 
 // Append appends the encoding of c to dst: the operation, and the fields that
-// count for it. The others are left out. It panics when c.Op is not valid,
+// count for it. The others are left out, and so is a Prev of 0. It panics when c.Op is not valid,
 // since what it would write could not be read by any replica.
 func (c *Command) Append(dst []byte) []byte {
 	if !c.Op.Valid() {
 		panic("wire: Append of a command without a valid operation")
 	}
 	has := opFields[c.Op]
-	dst = append(dst, byte(c.Op))
+	op, after := byte(c.Op), c.Prev != 0 && has&fieldSequence != 0
+	if after {
+		op |= hasPrev
+	}
+	dst = append(dst, op)
 	if has&fieldSession != 0 {
 		dst = binary.AppendUvarint(dst, c.Session)
 	}
 	if has&fieldSequence != 0 {
 		dst = binary.AppendUvarint(dst, c.Seq)
-		// The floor is close below Seq, so their distance is short. The
-		// arithmetic wraps, so that any pair is told as it is.
+		// The floor is close below Seq, so their distance is short, and so is
+		// Prev. The arithmetic wraps, so that any pair is told as it is.
 		dst = binary.AppendUvarint(dst, c.Seq-c.Floor)
+	}
+	if after {
+		dst = binary.AppendUvarint(dst, c.Seq-c.Prev)
 	}
 	if has&fieldKey != 0 {
 		dst = appendBytes(dst, c.Key)
@@ -82,18 +92,22 @@ func DecodeCommand(b []byte) (c Command, rest []byte, err error) {
 
 // command takes a command into cmd, which must be zero.
 func (c *cursor) command(cmd *Command) {
-	cmd.Op = Op(c.uint8())
+	op := c.uint8()
+	cmd.Op = Op(op &^ hasPrev)
 	if !cmd.Op.Valid() {
 		c.fail()
 		return
 	}
-	has := opFields[cmd.Op]
+	has, after := opFields[cmd.Op], op&hasPrev != 0
 	if has&fieldSession != 0 {
 		cmd.Session = c.uvarint()
 	}
 	if has&fieldSequence != 0 {
 		cmd.Seq = c.uvarint()
 		cmd.Floor = cmd.Seq - c.uvarint()
+	}
+	if after {
+		c.prev(cmd, has)
 	}
 	if has&fieldKey != 0 {
 		cmd.Key = aliasString(c.bytes())
@@ -106,6 +120,15 @@ func (c *cursor) command(cmd *Command) {
 	}
 	if has&fieldDelta != 0 {
 		cmd.Delta = c.varint()
+	}
+}
+
+// prev takes the predecessor of a write. That there is none is told by its
+// absence alone.
+func (c *cursor) prev(cmd *Command, has fields) {
+	cmd.Prev = cmd.Seq - c.uvarint()
+	if cmd.Prev == 0 || has&fieldSequence == 0 {
+		c.fail()
 	}
 }
 

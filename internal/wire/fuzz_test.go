@@ -10,7 +10,10 @@ import (
 
 func FuzzDecodeCommand(f *testing.F) {
 	for op := Op(1); op.Valid(); op++ {
-		f.Add((&Command{Op: op, Session: 300, Seq: 7, Floor: 5, Key: "key", Value: []byte("value"), Expect: 4, Delta: -3}).Append(nil))
+		c := Command{Op: op, Session: 300, Seq: 7, Floor: 5, Key: "key", Value: []byte("value"), Expect: 4, Delta: -3}
+		f.Add(c.Append(nil))
+		c.Prev = 6
+		f.Add(c.Append(nil))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, rest, err := DecodeCommand(b)
@@ -40,7 +43,7 @@ func FuzzDecodeRequest(f *testing.F) {
 	for kind := RequestGet; kind <= RequestBarrier; kind++ {
 		f.Add(AppendRequest(nil, &Request{
 			ID: 200, Kind: kind, Timeout: 1e9, Position: 5, Key: "key",
-			Command: Command{Op: OpAdd, Session: 1, Seq: 2, Floor: 1, Key: "n", Delta: -1},
+			Command: Command{Op: OpAdd, Session: 1, Seq: 2, Floor: 1, Prev: 1, Key: "n", Delta: -1},
 		})[HeaderBytes+1:])
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

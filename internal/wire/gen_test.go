@@ -36,6 +36,7 @@ func genCommand() *rapid.Generator[Command] {
 			Session: genUint64().Draw(t, "session"),
 			Seq:     genUint64().Draw(t, "seq"),
 			Floor:   genUint64().Draw(t, "floor"),
+			Prev:    rapid.OneOf(rapid.Just(uint64(0)), genUint64()).Draw(t, "prev"),
 			Key:     rapid.String().Draw(t, "key"),
 			Value:   genBytes().Draw(t, "value"),
 			Expect:  genUint64().Draw(t, "expect"),
@@ -50,11 +51,11 @@ func genCommand() *rapid.Generator[Command] {
 func onlyCounting(c Command) Command {
 	switch c.Op {
 	case OpSet:
-		return Command{Op: c.Op, Session: c.Session, Seq: c.Seq, Floor: c.Floor, Key: c.Key, Value: c.Value}
+		return Command{Op: c.Op, Session: c.Session, Seq: c.Seq, Floor: c.Floor, Prev: c.Prev, Key: c.Key, Value: c.Value}
 	case OpDelete:
-		return Command{Op: c.Op, Session: c.Session, Seq: c.Seq, Floor: c.Floor, Key: c.Key}
+		return Command{Op: c.Op, Session: c.Session, Seq: c.Seq, Floor: c.Floor, Prev: c.Prev, Key: c.Key}
 	case OpAdd:
-		return Command{Op: c.Op, Session: c.Session, Seq: c.Seq, Floor: c.Floor, Key: c.Key, Delta: c.Delta}
+		return Command{Op: c.Op, Session: c.Session, Seq: c.Seq, Floor: c.Floor, Prev: c.Prev, Key: c.Key, Delta: c.Delta}
 	case OpCompareAndSet:
 		c.Delta = 0
 		return c

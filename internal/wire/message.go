@@ -138,10 +138,36 @@ type Conn interface {
 	Get(ctx context.Context, key string, position uint64, strong bool) (Reply, error)
 	// Write submits a command and waits for its result.
 	Write(ctx context.Context, position uint64, cmd Command) (Reply, error)
+	// Submit hands over writes, to be ordered as they come, without waiting for
+	// their results, and returns how many it has taken. Each of these has one
+	// outcome, which sink is told. If it takes fewer without an error there is
+	// no room for more until the sink is told of some. It may wait for the node
+	// to have room, within ctx, and keeps nothing of writes.
+	Submit(ctx context.Context, writes []Submission, sink Sink) (taken int, err error)
 	// Ping makes a round trip to the node.
 	Ping(ctx context.Context) error
 	// Info is what the node told in the handshake.
 	Info() Info
 	// Close ends the connection. Calls in flight return errors.
 	Close() error
+}
+
+// Submission is a write for Conn.Submit. The tag is the caller's.
+type Submission struct {
+	Tag     uint64
+	Command Command
+}
+
+// Outcome is what became of a Submission: a reply, or why there is none.
+type Outcome struct {
+	Tag   uint64
+	Reply Reply
+	Err   error // as Conn's methods return it
+}
+
+// Sink is told of outcomes, many at a time, by whoever has them: a connection's
+// reader or the owner of a node's protocol state. So Settle must neither wait nor
+// call the Conn, and outcomes are overwritten once it has returned.
+type Sink interface {
+	Settle(outcomes []Outcome)
 }

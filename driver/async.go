@@ -1,0 +1,241 @@
+package driver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// SetAsync is Set without the wait: it issues the write and returns. Value is
+// copied before. The writes of a handle take effect in the order in which they are
+// issued, and its reads, and its other writes, come after those that were issued
+// before. It waits, within ctx, only while as many of them are outstanding as
+// SetMaxAsync allows, or together 64 MiB of values, and while the handle's session
+// is being opened, which its first write does. What goes wrong, then too, is told
+// by the Future. A write is tried again, whatever happens to servers and
+// connections, for the time of the option timeout, and an eighth more at most;
+// ctx has no part in that. One that fails does not hold back those after it.
+func (db *DB) SetAsync(ctx context.Context, key string, value []byte) *Future {
+	return db.main.setAsync(ctx, key, value)
+}
+
+// DeleteAsync is Delete without the wait, as SetAsync is Set.
+func (db *DB) DeleteAsync(ctx context.Context, key string) *Future {
+	return db.main.deleteAsync(ctx, key)
+}
+
+// AddAsync is Add without the wait, as SetAsync is Set. The Future has the sum.
+func (db *DB) AddAsync(ctx context.Context, key string, delta int64) *Future {
+	return db.main.addAsync(ctx, key, delta)
+}
+
+// CompareAndSetAsync is CompareAndSet without the wait, as SetAsync is Set. A
+// conflict is told by the Future.
+func (db *DB) CompareAndSetAsync(ctx context.Context, key string, value []byte, version uint64) *Future {
+	return db.main.compareAndSetAsync(ctx, key, value, version)
+}
+
+// Flush waits until all asynchronous writes of the handle that were issued before
+// have their outcome, and returns the error of the first that failed and that
+// nobody has been told of: neither by its Future's Wait nor by a Flush before. All
+// that have failed by then count as told. If ctx ends before, it returns an error
+// that wraps the context's, and nothing counts as told. Of failures that nobody
+// asks for, the first 1,024 are remembered.
+func (db *DB) Flush(ctx context.Context) error { return db.main.flush(ctx) }
+
+// SetAsync is DB.SetAsync in the Conn's session.
+func (c *Conn) SetAsync(ctx context.Context, key string, value []byte) *Future {
+	return c.handle.setAsync(ctx, key, value)
+}
+
+// DeleteAsync is DB.DeleteAsync in the Conn's session.
+func (c *Conn) DeleteAsync(ctx context.Context, key string) *Future {
+	return c.handle.deleteAsync(ctx, key)
+}
+
+// AddAsync is DB.AddAsync in the Conn's session.
+func (c *Conn) AddAsync(ctx context.Context, key string, delta int64) *Future {
+	return c.handle.addAsync(ctx, key, delta)
+}
+
+// CompareAndSetAsync is DB.CompareAndSetAsync in the Conn's session.
+func (c *Conn) CompareAndSetAsync(ctx context.Context, key string, value []byte, version uint64) *Future {
+	return c.handle.compareAndSetAsync(ctx, key, value, version)
+}
+
+// Flush is DB.Flush for the Conn's session.
+func (c *Conn) Flush(ctx context.Context) error { return c.handle.flush(ctx) }
+
+func (h *handle) setAsync(ctx context.Context, key string, value []byte) *Future {
+	return h.async(ctx, &Future{op: wire.OpSet, key: key, value: bytes.Clone(value)})
+}
+
+func (h *handle) deleteAsync(ctx context.Context, key string) *Future {
+	return h.async(ctx, &Future{op: wire.OpDelete, key: key})
+}
+
+func (h *handle) addAsync(ctx context.Context, key string, delta int64) *Future {
+	return h.async(ctx, &Future{op: wire.OpAdd, key: key, operand: uint64(delta)})
+}
+
+func (h *handle) compareAndSetAsync(ctx context.Context, key string, value []byte, version uint64) *Future {
+	return h.async(ctx, &Future{op: wire.OpCompareAndSet, key: key, value: bytes.Clone(value), operand: version})
+}
+
+func (h *handle) async(ctx context.Context, f *Future) *Future {
+	f.trace = traceOf(ctx)
+	return h.issue(ctx, f)
+}
+
+// issue has a write sent after all that the session has issued before. If it
+// cannot, the future tells.
+func (h *handle) issue(ctx context.Context, f *Future) *Future {
+	f.handle, f.write.Kind = h, session.Write
+	if err := h.tryIssue(ctx, f); err != nil {
+		f.fail(err)
+		f.finish()
+	}
+	return f
+}
+
+func (h *handle) tryIssue(ctx context.Context, f *Future) error {
+	if err := checkKey(f.key); err != nil {
+		return err
+	}
+	for {
+		if err := h.usable(); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return unavailable(err, nil)
+		}
+		st := h.state.Load()
+		waits, readiness, err := st.issue(h, f)
+		switch {
+		case err != nil:
+			return err
+		case waits != nil:
+			select {
+			case <-waits:
+			case <-ctx.Done():
+				return unavailable(ctx.Err(), errFull)
+			}
+		case readiness == session.Lost:
+			return ErrSessionExpired
+		case readiness == session.Unopened:
+			if err := h.openFor(ctx); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+var errFull = errors.New("driver: as many asynchronous writes as are allowed are outstanding")
+
+// issue takes a write, unless it returns why not: a channel to be waited for, or
+// that the session is not ready. The state may be over, and another the handle's:
+// then the channel is closed.
+func (st *state) issue(h *handle, f *Future) (waits <-chan struct{}, r session.Readiness, err error) {
+	w := st.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.session.Blank() {
+		return nil, session.Unopened, nil
+	}
+	s := st.streamLocked(h)
+	if s.over != nil {
+		if errors.Is(s.over, ErrClosed) {
+			return nil, 0, ErrClosed
+		}
+		return *alreadyEnded, 0, nil
+	}
+	if s.fullLocked() {
+		if s.room == nil {
+			s.room = make(chan struct{})
+		}
+		return s.room, 0, nil
+	}
+	if limit := h.db.pool.maxValue.Load(); limit > 0 && len(f.value) > int(limit) {
+		return nil, 0, ErrTooLarge
+	}
+	if r := w.session.BeginAsync(&f.write); r != session.Ready {
+		return nil, r, nil
+	}
+	s.issueLocked(f)
+	return nil, session.Ready, nil
+}
+
+// openFor opens the session, for a write that has yet to be numbered.
+func (h *handle) openFor(ctx context.Context) error {
+	ctx, cancel := h.db.bounded(ctx)
+	if cancel != nil {
+		defer cancel()
+	}
+	_, _, err := h.writing(ctx, nil)
+	return err
+}
+
+// writeBehind does a write while asynchronous ones are outstanding: it takes its
+// place behind them. If its context ends it is not withdrawn.
+func (h *handle) writeBehind(ctx context.Context, cmd *wire.Command) (wire.Reply, error) {
+	ctx, cancel := h.db.bounded(ctx)
+	if cancel != nil {
+		defer cancel()
+	}
+	f := &Future{op: cmd.Op, key: cmd.Key, value: bytes.Clone(cmd.Value), operand: cmd.Expect}
+	if cmd.Op == wire.OpAdd {
+		f.operand = uint64(cmd.Delta)
+	}
+	f.told.Store(true) // Flush has no part in it
+	trace := traceOf(ctx)
+	if trace != nil {
+		f.trace = new(OpTrace) // the caller's is his own again when he is gone
+	}
+	h.issue(ctx, f)
+	select {
+	case <-f.Done():
+	case <-ctx.Done():
+	}
+	if !f.Ended() {
+		return wire.Reply{}, fmt.Errorf("%w: %w (asynchronous writes before it are under way)", ErrOutcomeUnknown, ctx.Err())
+	}
+	if trace != nil {
+		*trace = *f.trace
+	}
+	return f.reply, f.err
+}
+
+// await waits for what a read of the session has to have seen.
+func (w *writer) await(ctx context.Context) error {
+	w.mu.Lock()
+	var f *Future
+	if w.stream != nil {
+		f, _ = w.stream.pipeline.Awaited()
+	}
+	w.mu.Unlock()
+	if f == nil {
+		return nil
+	}
+	select {
+	case <-f.Done():
+		return nil
+	case <-ctx.Done():
+		return unavailable(ctx.Err(), errors.New("driver: asynchronous writes before it are under way"))
+	}
+}
+
+// unended returns the asynchronous writes that have not ended.
+func (w *writer) unended() []*Future {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stream == nil {
+		return nil
+	}
+	return w.stream.pipeline.AppendOpen(nil)
+}

@@ -1,0 +1,57 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// maxFailures bounds the failed writes that a handle remembers for Flush.
+const maxFailures = 1024
+
+// failures are the asynchronous writes that have failed, for Flush to tell of
+// those whose Futures nobody has asked. The first are kept.
+type failures struct {
+	mu   sync.Mutex // guards list
+	list []*Future  // in the order in which they failed
+}
+
+func (l *failures) add(f *Future) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.list) == maxFailures {
+		l.list = slices.DeleteFunc(l.list, func(f *Future) bool { return f.told.Load() })
+	}
+	if len(l.list) < maxFailures {
+		l.list = append(l.list, f)
+	}
+}
+
+// take forgets all, and returns the error of the first that nobody was told of.
+func (l *failures) take() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var first error
+	for _, f := range l.list {
+		if !f.told.Swap(true) && first == nil {
+			first = fmt.Errorf("driver: asynchronous write of %q: %w", f.key, f.err)
+		}
+	}
+	l.list = nil
+	return first
+}
+
+// flush waits for all asynchronous writes that were issued before, within ctx.
+func (h *handle) flush(ctx context.Context) error {
+	if w := h.state.Load().writer; w.outstanding.Load() != 0 {
+		for _, f := range w.unended() {
+			select {
+			case <-f.Done():
+			case <-ctx.Done():
+				return fmt.Errorf("driver: flush: %w", ctx.Err())
+			}
+		}
+	}
+	return h.failures.take()
+}

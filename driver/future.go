@@ -1,0 +1,152 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// Future is the outcome of an asynchronous write, once there is one. Its methods
+// may be called by many goroutines. It need not be waited for: Flush tells of
+// errors that nobody has been told of.
+type Future struct {
+	handle *handle
+
+	// Of the write. The pipeline's lock guards it until it has ended.
+	write   session.Operation
+	op      wire.Op
+	age     uint32 // tick of its stream at which it was issued
+	key     string
+	value   []byte
+	operand uint64 // of an add or a compare-and-set
+	trace   *OpTrace
+
+	// Set before it ends, and not changed afterwards.
+	reply wire.Reply
+	err   error
+
+	told  atomic.Bool                   // somebody knows err
+	ended atomic.Pointer[chan struct{}] // nil: nobody waits yet; alreadyEnded
+}
+
+// alreadyEnded is the channel of all futures that have ended.
+var alreadyEnded = func() *chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return &c
+}()
+
+// Done returns a channel that is closed once the write has its outcome.
+func (f *Future) Done() <-chan struct{} {
+	if c := f.ended.Load(); c != nil {
+		return *c
+	}
+	c := make(chan struct{})
+	if f.ended.CompareAndSwap(nil, &c) {
+		return c
+	}
+	return *f.ended.Load()
+}
+
+// Ended reports whether the write has its outcome, so that Wait returns at once.
+func (f *Future) Ended() bool { return f.ended.Load() == alreadyEnded }
+
+// Wait waits until the write has its outcome, and returns what the synchronous
+// method returns: the version that the write gave the variable (of an AddAsync,
+// whose sum is Sum), or the error. If ctx ends before, it returns an error that
+// wraps the context's; the write goes on, and Wait may be called again.
+func (f *Future) Wait(ctx context.Context) (version uint64, err error) {
+	if !f.Ended() {
+		select {
+		case <-f.Done():
+		case <-ctx.Done():
+			return 0, fmt.Errorf("driver: waiting for an asynchronous write: %w", ctx.Err())
+		}
+	}
+	if f.err != nil {
+		f.told.Store(true)
+		return 0, f.err
+	}
+	return f.reply.Position, nil
+}
+
+// Sum returns what an AddAsync has made of the counter, once Wait has returned
+// without an error.
+func (f *Future) Sum() int64 {
+	if !f.Ended() {
+		return 0
+	}
+	return f.reply.Number
+}
+
+// command is the write as it is sent, without what its session gives it.
+func (f *Future) command() wire.Command {
+	c := wire.Command{Op: f.op, Key: f.key, Value: f.value}
+	switch f.op {
+	case wire.OpAdd:
+		c.Delta = int64(f.operand)
+	case wire.OpCompareAndSet:
+		c.Expect = f.operand
+	}
+	return c
+}
+
+// answer takes the reply that answers the write, from a node.
+func (f *Future) answer(reply *wire.Reply, node string) {
+	f.reply = *reply
+	if reply.Status != wire.StatusOK {
+		f.err = replyError(*reply, &wire.Command{Key: f.key})
+	}
+	f.note(reply.Position, node)
+}
+
+// fail takes the error of a write without an answer: cause, and that the outcome
+// is not known if it may have been executed.
+func (f *Future) fail(cause error) {
+	f.err = cause
+	if f.write.Unknown() {
+		f.err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, cause)
+	}
+	f.note(0, "")
+}
+
+// note fills in the trace that was asked for.
+func (f *Future) note(position uint64, node string) {
+	if f.trace == nil {
+		return
+	}
+	*f.trace = OpTrace{Position: position, Node: node, Attempts: f.write.Attempts()}
+	f.trace.Session, f.trace.Seq = f.write.Numbered()
+}
+
+// finish tells all that wait. The future has its outcome.
+func (f *Future) finish() {
+	f.value = nil
+	if f.err != nil {
+		f.handle.failures.add(f)
+	}
+	if c := f.ended.Swap(alreadyEnded); c != nil {
+		close(*c)
+	}
+}
+
+// giveUp takes the end of the time for a write without an answer, or of its handle,
+// and why the last attempt at it has failed.
+func (f *Future) giveUp(cause, last error) {
+	switch {
+	case f.write.Unknown() && last != nil:
+		cause = fmt.Errorf("%w (after %d attempts, the last failed: %v)", cause, f.write.Attempts(), last) //nolint:errorlint // what it tells people is not what is certain
+	case !f.write.Unknown() && !permanentOutcome(cause):
+		cause = unavailable(cause, last)
+	}
+	f.fail(cause)
+}
+
+// permanentOutcome reports whether an error says why no attempt will do better.
+func permanentOutcome(err error) bool {
+	return errors.Is(err, ErrClosed) || errors.Is(err, ErrVersion) || errors.Is(err, ErrProtocol) || errors.Is(err, ErrGeneration)
+}

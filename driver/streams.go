@@ -1,0 +1,72 @@
+package driver
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Bounds of the asynchronous writes of a session that have not ended. The highest
+// leaves half of the results that the group keeps of a session to writes of others
+// that are slow.
+const (
+	defaultMaxAsync = 4096
+	highestMaxAsync = 32768
+)
+
+// streams are those of a DB and its Conns.
+type streams struct {
+	max   atomic.Int64
+	pumps sync.WaitGroup
+
+	mu     sync.Mutex // guards all below
+	all    map[*stream]struct{}
+	closed bool
+}
+
+// SetMaxAsync bounds the asynchronous writes of each session, the DB's and every
+// Conn's, that have not ended: those who issue more wait. It is held to 1 to
+// 32,768; the default is 4,096. The option max_async does the same.
+func (db *DB) SetMaxAsync(n int) { db.streams.setMax(n) }
+
+func (l *streams) setMax(n int) { l.max.Store(int64(min(max(n, 1), highestMaxAsync))) }
+
+// begin starts a stream's pump, unless its handle is closed.
+func (l *streams) begin(s *stream) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || s.handle.closed.Load() {
+		return false
+	}
+	l.all[s] = struct{}{}
+	l.pumps.Go(s.pump)
+	return true
+}
+
+func (l *streams) drop(s *stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.all, s)
+}
+
+// close ends all streams. Their pumps end with the pool at the latest.
+func (l *streams) close() {
+	l.mu.Lock()
+	l.closed = true
+	all := slices.Collect(maps.Keys(l.all))
+	l.mu.Unlock()
+	for _, s := range all {
+		s.end(ErrClosed)
+	}
+}
+
+// closeOf ends the streams of a handle, which is closed.
+func (l *streams) closeOf(h *handle) {
+	l.mu.Lock()
+	all := slices.DeleteFunc(slices.Collect(maps.Keys(l.all)), func(s *stream) bool { return s.handle != h })
+	l.mu.Unlock()
+	for _, s := range all {
+		s.end(ErrClosed)
+	}
+}

@@ -1,0 +1,241 @@
+package sim
+
+import (
+	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// This file follows driver/stream.go and driver/pump.go: a change there needs the
+// same here.
+
+// clientStream has a client's asynchronous writes sent, in order, over one
+// connection after the other.
+type clientStream struct {
+	pipeline session.Pipeline[*operation]
+	conn     *conn // of the present run
+	pausing  bool
+}
+
+// beginAsync issues some writes in a row, as far as they may be outstanding.
+func (c *client) beginAsync() {
+	w := c.w
+	if !chance(w.users, w.traits.async) {
+		return
+	}
+	for range 1 + w.users.IntN(w.traits.burst) {
+		if c.stream.pipeline.Open() >= w.traits.outstanding {
+			return
+		}
+		op := &operation{c: c, begun: w.now, seen: c.seen, generation: c.bound, async: true, command: c.command()}
+		op.Kind, op.key = session.Write, op.command.Key
+		c.enter(op)
+	}
+}
+
+// number numbers a write. As long as asynchronous writes are outstanding, all go
+// with them.
+func (op *operation) number() session.Readiness {
+	c := op.c
+	op.piped = op.async || c.stream.pipeline.Open() > 0
+	op.after = len(c.issued)
+	if op.piped {
+		return c.session.BeginAsync(&op.Operation)
+	}
+	return c.session.Begin(&op.Operation)
+}
+
+// waitsForStream has a read wait for the session's asynchronous writes, if there
+// are any.
+func (op *operation) waitsForStream() bool {
+	if op.Kind != session.Get || op.waited {
+		return false
+	}
+	op.waited, op.after = true, len(op.c.issued)
+	awaited, ok := op.c.stream.pipeline.Awaited()
+	if ok {
+		awaited.waiters = append(awaited.waiters, op)
+	}
+	return ok
+}
+
+// issue takes a write that is numbered.
+func (c *client) issue(op *operation) {
+	if op.generation == 0 {
+		op.generation = c.bound
+	}
+	c.stream.pipeline.Issue(&op.Operation, op)
+	c.issued = append(c.issued, op)
+	c.pump()
+}
+
+// pump sends what there is to be sent.
+func (c *client) pump() {
+	s := &c.stream
+	if s.pausing || !s.pipeline.Unsent() {
+		return
+	}
+	if c.conn == nil {
+		c.connect()
+		return
+	}
+	c.bind(nil)
+	if s.conn != c.conn {
+		if s.conn != nil {
+			s.pipeline.Again(s.pipeline.Run())
+		}
+		s.conn = c.conn
+	}
+	for {
+		ordinal, _, op, ok := s.pipeline.Next()
+		if !ok {
+			return
+		}
+		c.send(s.pipeline.Run(), ordinal, op)
+	}
+}
+
+// send sends a write of a run, and waits for so long.
+func (c *client) send(run, ordinal uint64, op *operation) {
+	w, conn := c.w, c.conn
+	if op.Attempts() > 1 {
+		w.counts.Retries++
+	}
+	c.session.Number(&op.Operation, &op.command)
+	req := &wire.Request{ID: uint64(op.Attempts()), Kind: wire.RequestWrite, RawCommand: op.command.Append(nil)}
+	op.on, op.sent, op.attempts = conn, req, op.Attempts()
+	if w.tracing() {
+		w.trace("%s asks %s in run %d: %s", c, conn.ends[1].p, run, op)
+	}
+	conn.send(1, func() {
+		r := conn.replica(c)
+		if r == nil {
+			return
+		}
+		r.take(req, func(reply wire.Reply) {
+			r.p.brink()
+			conn.send(0, func() { c.replied(run, ordinal, reply, conn) })
+		})
+	})
+	w.after(w.traits.patience, func() {
+		if _, still, ok := c.stream.pipeline.Find(ordinal); ok && still == op && run == c.stream.pipeline.Run() {
+			c.again(run, conn, true)
+		}
+	})
+}
+
+// replied takes the reply to a write of a run.
+func (c *client) replied(run, ordinal uint64, reply wire.Reply, on *conn) {
+	pipeline := &c.stream.pipeline
+	op, write, verdict := pipeline.Reply(run, ordinal, &reply)
+	if op == nil || write.generation != c.bound || on.bound.generation != c.bound {
+		return
+	}
+	if !verdict.Final() {
+		if c.w.tracing() {
+			c.w.trace("%s: %s: verdict %d status %d", c, write, verdict, reply.Status)
+		}
+		c.again(run, on, verdict.Elsewhere())
+		return
+	}
+	pipeline.End(ordinal)
+	if verdict == session.Answered {
+		c.w.counts.Async++
+	}
+	write.on = on
+	write.judge(verdict, reply)
+}
+
+// broken ends the run on a connection that broke.
+func (c *client) broken(on *conn) {
+	if c.stream.conn == on {
+		c.again(c.stream.pipeline.Run(), on, true)
+	}
+}
+
+// again begins another run unless that has been done.
+func (c *client) again(run uint64, on *conn, elsewhere bool) {
+	s, w := &c.stream, c.w
+	if !s.pipeline.Again(run) {
+		return
+	}
+	for _, op := range s.pipeline.AppendOpen(nil) {
+		op.arriveLate()
+		op.on = nil
+	}
+	s.conn = nil
+	if elsewhere {
+		c.fail(on)
+	}
+	s.pausing = true
+	w.after(s.pipeline.Pause(w.users.Float64()), func() {
+		s.pausing = false
+		c.pump()
+	})
+}
+
+// giveUp ends a write whose time is up, and so that of all that are older.
+func (c *client) giveUp(last *operation) {
+	for {
+		_, op := c.stream.pipeline.GiveUp()
+		op.arriveLate()
+		op.lost = op.Unknown()
+		op.finish()
+		if op == last {
+			return
+		}
+	}
+}
+
+// estrange ends the writes of a generation that is gone.
+func (c *client) estrange() {
+	var gone []*operation
+	for c.stream.pipeline.Open() > 0 {
+		_, op := c.stream.pipeline.GiveUp()
+		gone = append(gone, op)
+	}
+	for _, op := range gone {
+		op.estranged()
+	}
+}
+
+// checkProgram holds that what a client has issued took effect in its order, and
+// that its reads have seen what it had issued before them.
+func (c *client) checkProgram(generation uint64) {
+	w := c.w
+	o := w.order(generation)
+	if w.traits.agreed || o.oracle.partial {
+		return
+	}
+	at := func(op *operation) uint64 {
+		id, seq := op.Numbered()
+		return o.oracle.executed[writeID{id, seq}]
+	}
+	// The latest position of any of the first n that were issued, and of those
+	// that are known to have been executed or not.
+	all, known := make([]uint64, len(c.issued)+1), make([]uint64, len(c.issued)+1)
+	for i, op := range c.issued {
+		all[i+1], known[i+1] = all[i], known[i]
+		if op.generation != generation {
+			continue
+		}
+		position := at(op)
+		if position != 0 && position < all[i] {
+			w.fail("program order: %s: %s took effect at %d, and what was issued before it at %d", c, op, position, all[i])
+		}
+		all[i+1] = max(all[i], position)
+		if !op.lost {
+			known[i+1] = max(known[i], position)
+		}
+	}
+	for _, op := range c.done {
+		if op.generation != generation || op.piped || op.lost {
+			continue
+		}
+		switch position := op.reply.Position; {
+		case op.Kind == session.Get && position < known[op.after]:
+			w.fail("program order: %s: %s reflects %d, and what was issued before it took effect at %d", c, op, position, known[op.after])
+		case op.Kind == session.Write && position <= all[op.after]:
+			w.fail("program order: %s: %s took effect at %d, and what was issued before it at %d", c, op, position, all[op.after])
+		}
+	}
+}
