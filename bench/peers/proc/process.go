@@ -7,16 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/bound"
 )
 
 const (
-	// exitTimeout is how long a process may take to end before it is killed.
-	exitTimeout = 5 * time.Second
-
 	// tailBytes is how much of a log is shown when a process fails.
 	tailBytes = 2000
 
@@ -85,17 +81,6 @@ func (p *Process) failure(err error) error {
 	}
 	tail := log[max(0, len(log)-tailBytes):]
 	return fmt.Errorf("proc: %s did not start: %w\n%s", p.name, err, bytes.TrimSpace(tail))
-}
-
-// Stop asks the process to end, and kills it if it does not.
-func (p *Process) Stop() error {
-	timer := time.AfterFunc(exitTimeout, func() { _ = p.cmd.Process.Kill() }) // an error means that it has ended
-	defer timer.Stop()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("proc: stopping %s: %w", p.name, err)
-	}
-	<-p.done
-	return nil // how it ends when it is told to is its own affair
 }
 
 // Kill ends the process at once: its state is of no use to anybody.

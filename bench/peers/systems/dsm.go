@@ -23,7 +23,8 @@ type dsm struct {
 	close     func() error // what else there is
 }
 
-// startDSM starts the registry and the servers as the README has it.
+// startDSM starts the registry and the servers as the README has it, and opens one
+// handle, as a program would.
 func startDSM(ctx context.Context, env Env) (_ load.System, err error) {
 	program, err := env.Programs.Build(ctx, "github.com/seed-8247e700/dsm/cmd/dsm")
 	if err != nil {
@@ -39,22 +40,21 @@ func startDSM(ctx context.Context, env Env) (_ load.System, err error) {
 	if err != nil {
 		return nil, err
 	}
+	var addrs []string
 	for i := range members {
 		id := fmt.Sprintf("n%d", i+1)
 		addr, err := s.run(ctx, env, program, "server", "--id", id, "--registry", registry)
 		if err != nil {
 			return nil, err
 		}
-		db, err := driver.Open("dsm://" + addr)
-		if err != nil {
-			return nil, err
-		}
-		s.handles = append(s.handles, db)
-		if err := db.Ping(ctx); err != nil {
-			return nil, err
-		}
+		addrs = append(addrs, addr)
 	}
-	return s, nil
+	db, err := driver.Open("dsm://" + strings.Join(addrs, ","))
+	if err != nil {
+		return nil, err
+	}
+	s.handles = append(s.handles, db)
+	return s, db.Ping(ctx)
 }
 
 // run starts a process of the group and returns its address.

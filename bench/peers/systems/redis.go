@@ -83,6 +83,7 @@ func redisOptions(port int) rueidis.ClientOption {
 		DisableCache:      true, // a cache in the client would not ask the server
 		ConnWriteTimeout:  writeTimeout,
 		BlockingPoolSize:  20000,
+		PipelineMultiplex: 1, // 2 connections: more were slower with two processors
 	}
 }
 
