@@ -81,7 +81,7 @@ func (r *run) turn(ctx context.Context, round int, t turn) {
 				r.tell("  ending %s: %v", t.spec.Name, err)
 			}
 		}()
-		err = r.condition(ctx, pool, t.rows[0])
+		err = r.condition(ctx, pool, t.rows[0], r.cfg.Condition*time.Duration(max(1, t.spec.Condition)))
 	}
 	greatest := 0.0
 	for _, row := range t.rows {
@@ -127,16 +127,16 @@ func (r *run) start(ctx context.Context, spec systems.Spec) (*load.Pool, error) 
 
 // condition gives every key a value and puts a system under load for a while, which
 // it needs to find its form: compilers that learn, buffers that grow.
-func (r *run) condition(ctx context.Context, pool *load.Pool, first Row) error {
+func (r *run) condition(ctx context.Context, pool *load.Pool, first Row, duration time.Duration) error {
 	if err := pool.Preload(ctx, load.Keys(first.Keys), first.Value); err != nil {
 		return err
 	}
-	if r.cfg.Condition == 0 {
+	if duration == 0 {
 		return nil
 	}
 	work := r.work(first, 0)
 	work.Kind, work.Clients = load.Writes, conditionClients
-	work.Warmup, work.Duration = 0, r.cfg.Condition
+	work.Warmup, work.Duration = 0, duration
 	_, err := pool.Run(ctx, work)
 	return err
 }

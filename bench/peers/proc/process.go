@@ -18,6 +18,9 @@ const (
 
 	// retryEvery is how often is looked whether something is ready.
 	retryEvery = 20 * time.Millisecond
+
+	// attemptTimeout bounds one look: who asks too early may never be answered.
+	attemptTimeout = 2 * time.Second
 )
 
 // Process is a child that runs.
@@ -59,7 +62,7 @@ func (p *Process) Await(ctx context.Context, ready func(context.Context) error) 
 	timer := time.NewTicker(retryEvery)
 	defer timer.Stop()
 	for {
-		err := ready(ctx)
+		err := attempt(ctx, ready)
 		if err == nil {
 			return nil
 		}
@@ -71,6 +74,12 @@ func (p *Process) Await(ctx context.Context, ready func(context.Context) error) 
 		case <-timer.C:
 		}
 	}
+}
+
+func attempt(ctx context.Context, ready func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	return ready(ctx)
 }
 
 // failure adds the end of the log to an error.

@@ -76,8 +76,6 @@ func (s *etcd) start(ctx context.Context, env Env) error {
 	}
 	for i, p := range s.processes {
 		if err := p.Await(ctx, func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(ctx, time.Second)
-			defer cancel()
 			_, err := s.clients[i].Put(ctx, "ready", "1")
 			return err
 		}); err != nil {

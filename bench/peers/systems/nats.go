@@ -112,7 +112,7 @@ func (s *natsKV) connect(ctx context.Context, i int, url string) error {
 			return err
 		}
 		// It takes until the servers have found one another.
-		kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+		kv, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: natsBucket, Storage: jetstream.MemoryStorage, Replicas: members,
 		})
 		return err
