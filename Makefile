@@ -12,7 +12,7 @@ all: check test ## check and test
 
 .PHONY: help
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 .PHONY: build
 build: ## compile the commands into bin/
@@ -69,6 +69,17 @@ bench: ## micro-benchmarks, for benchstat (make bench > new.txt; make benchstat)
 .PHONY: benchstat
 benchstat: ## compare old.txt with new.txt
 	$(TOOL) benchstat old.txt new.txt
+
+# A module of its own, for which go downloads what dsm does not need: it is not
+# part of check. PEERS has its flags: make peers PEERS="-rounds 5 -only ^w256/"
+.PHONY: peers
+peers: ## compare with Redis, etcd, ZooKeeper, NATS and hashicorp/raft (installs what it needs)
+	cd bench/peers && $(GO) run . $(PEERS)
+
+.PHONY: peers-check
+peers-check: ## modules, vet, lint and tests of the comparison
+	cd bench/peers && $(GO) mod tidy -diff && $(GO) vet ./... && $(GO) test ./... && \
+		$(GO) tool -modfile=../../tools/go.mod golangci-lint run -c ../../.golangci.yml ./...
 
 # The generated code is committed; only a change of the .proto file needs this,
 # and with it protoc (Debian: protobuf-compiler). The plugins are pinned in

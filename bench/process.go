@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/bench/attack"
+	"github.com/seed-8247e700/dsm/internal/bound"
 )
 
 // exitTimeout is how long a process may take to end cleanly before it is
@@ -61,7 +62,7 @@ func startCommand(name string, cmd *exec.Cmd) (*process, error) {
 	if err != nil {
 		return nil, errors.Join(err, stdin.Close())
 	}
-	if err := startBound(cmd); err != nil {
+	if err := bound.Start(cmd); err != nil {
 		return nil, errors.Join(err, stdin.Close(), stdout.Close())
 	}
 	return &process{

@@ -59,13 +59,16 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+// otherModules have a go.mod of their own, and their own rules.
+var otherModules = []string{filepath.Join(root, "tools"), filepath.Join(root, "bench", "peers")}
+
 // skip leaves out directories that are not of this module's packages: hidden
-// ones, test data, and the tools' module.
+// ones, test data, and other modules.
 func skip(path, name string) error {
 	if path == root {
 		return nil
 	}
-	if strings.HasPrefix(name, ".") || name == "testdata" || path == filepath.Join(root, "tools") {
+	if strings.HasPrefix(name, ".") || name == "testdata" || slices.Contains(otherModules, path) {
 		return filepath.SkipDir
 	}
 	return nil

@@ -59,6 +59,7 @@ var policy = map[string]rule{
 		ours:    []string{"internal/planted", "internal/wire"},
 		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
 	},
+	"internal/bound":            {std: whole},
 	"internal/nbio":             {std: whole},
 	"internal/evloop":           {std: whole},
 	"internal/gcroom":           {std: whole},
@@ -117,7 +118,7 @@ var policy = map[string]rule{
 	"bench": {
 		std: whole,
 		ours: []string{
-			"bench/attack", "bench/check", "bench/fault", "driver", "internal/client", "internal/gcroom", "internal/history", "internal/netfault",
+			"bench/attack", "bench/check", "bench/fault", "driver", "internal/bound", "internal/client", "internal/gcroom", "internal/history", "internal/netfault",
 			"internal/planted", "internal/rlimit", "internal/wire", "registry", "server",
 		},
 		outside: []string{

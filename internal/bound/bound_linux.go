@@ -1,4 +1,4 @@
-package bench
+package bound
 
 import (
 	"os/exec"
@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// startBound starts a command that the kernel kills when this process ends, however
+// Start starts a command that the kernel kills when this process ends, however
 // that happens, and also while the child is stopped.
 //
 // What the kernel waits for is the end of the thread that has started the child. The
 // runtime ends threads as it likes, but not that of a goroutine which is locked to
 // it and does not end: one starts all children.
-func startBound(cmd *exec.Cmd) error {
+func Start(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	starter() <- func() { started <- cmd.Start() }

@@ -1,0 +1,98 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Kind says what clients do.
+type Kind string
+
+// What clients do.
+const (
+	Writes      Kind = "writes"
+	Reads       Kind = "reads"
+	Mixed       Kind = "mixed" // each operation is a write or a read with equal chance
+	AsyncWrites Kind = "async" // each client has up to asyncWindow writes in flight
+	// ReadsBeside has the clients read what the client itself can answer, without
+	// a clock reading for each, while others write besideRate values a second.
+	ReadsBeside Kind = "reads beside writes"
+)
+
+const (
+	// asyncWindow is how many writes one client of AsyncWrites has in flight.
+	asyncWindow = 64
+
+	// besideRate is how many values a second are written while clients read.
+	besideRate = 1000
+
+	// besideWriters is how many of these may be in flight at once: readers that
+	// never wait keep the Go scheduler from looking at the network for up to 10 ms
+	// at a time, and a write takes several such looks.
+	besideWriters = 256
+
+	// keyBytes is the size of a key.
+	keyBytes = 16
+
+	// minValueBytes has room for what makes a value differ from the last.
+	minValueBytes = 8
+
+	// maxClients bounds the goroutines.
+	maxClients = 1 << 16
+)
+
+// Work is one point to measure.
+type Work struct {
+	Kind       Kind
+	Clients    int
+	Keys       []string // chosen uniformly
+	ValueBytes int
+	Rate       float64       // operations a second by schedule; 0: closed loop
+	Warmup     time.Duration // before what counts
+	Duration   time.Duration // that counts
+	Seed       uint64
+}
+
+func (w *Work) validate() error {
+	switch {
+	case w.Clients < 1 || w.Clients > maxClients:
+		return fmt.Errorf("load: %d clients: must be from 1 to %d", w.Clients, maxClients)
+	case len(w.Keys) == 0:
+		return errors.New("load: no keys")
+	case w.ValueBytes < minValueBytes:
+		return fmt.Errorf("load: values of %d bytes: must have %d or more", w.ValueBytes, minValueBytes)
+	case w.Duration <= 0 || w.Warmup < 0:
+		return fmt.Errorf("load: %v after %v of warm-up: must be above 0", w.Duration, w.Warmup)
+	case w.Rate < 0 || w.Rate > 0 && w.Kind != Writes:
+		return fmt.Errorf("load: %s at %g a second: only writes follow a schedule", w.Kind, w.Rate)
+	}
+	return nil
+}
+
+// Keys returns n keys of 16 bytes, which any of the systems takes.
+func Keys(n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("key-%0"+strconv.Itoa(keyBytes-len("key-"))+"d", i)
+	}
+	return keys
+}
+
+// Result is what a point has shown.
+type Result struct {
+	PerSecond float64       `json:"per_second"` // operations that ended in the time that counts
+	Count     int64         `json:"count"`      // of the latencies
+	Mean      time.Duration `json:"mean_ns"`
+	P50       time.Duration `json:"p50_ns"`
+	P90       time.Duration `json:"p90_ns"`
+	P99       time.Duration `json:"p99_ns"`
+	Max       time.Duration `json:"max_ns"`
+
+	// Late is the p99 of how much later than due an operation of a schedule was
+	// handed to the clients, which is the load generator's own part of a latency.
+	Late time.Duration `json:"late_p99_ns,omitempty"`
+	// BesidePerSecond is how many values were written while clients read.
+	BesidePerSecond float64 `json:"beside_per_second,omitempty"`
+}

@@ -1,0 +1,125 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+)
+
+// lookEvery is after how many reads in memory a client looks at the clock, and
+// lets others run, who are waiting in turn on what never waits.
+const lookEvery = 64
+
+// worker is one client at work.
+type worker struct {
+	id     int
+	point  *point
+	client Client
+	value  *value
+	random *rand.PCG
+}
+
+// key chooses one.
+func (w *worker) key() string {
+	keys := w.point.work.Keys
+	// The high bits of a product choose among n as well as a division would, and
+	// cost a tenth: what reads a map is measured with this in its loop.
+	return keys[(w.random.Uint64()>>32)*uint64(len(keys))>>32]
+}
+
+// one carries out an operation.
+func (w *worker) one(ctx context.Context) error {
+	kind := w.point.work.Kind
+	if kind == Reads || kind == Mixed && w.random.Uint64()&1 == 0 {
+		return w.read(ctx)
+	}
+	return w.client.Write(ctx, w.key(), w.value.next())
+}
+
+func (w *worker) read(ctx context.Context) error {
+	key := w.key()
+	size, err := w.client.Read(ctx, key)
+	if err == nil && size != len(w.value.bytes) {
+		err = fmt.Errorf("load: %q has %d bytes and not %d", key, size, len(w.value.bytes))
+	}
+	return err
+}
+
+// goesOn reports whether another operation is to begin at a moment. A client whose
+// operation has failed stops: a point with failures does not count.
+func (w *worker) goesOn(ctx context.Context, now int64, err error) bool {
+	return err == nil && now < w.point.end && ctx.Err() == nil
+}
+
+// closedLoop asks for the next thing when it has the answer to the last.
+func (w *worker) closedLoop(ctx context.Context) {
+	var err error
+	for now := w.point.now(); w.goesOn(ctx, now, err); {
+		err = w.one(ctx)
+		then := w.point.now()
+		w.point.ended(w.id, now, then, err)
+		now = then
+	}
+}
+
+// readOnly reads what the client answers from its own memory. That takes less time
+// than the clock does, so that there are no latencies.
+func (w *worker) readOnly(ctx context.Context) {
+	var err error
+	for now := w.point.now(); w.goesOn(ctx, now, err); {
+		for i := 0; i < lookEvery && err == nil; i++ {
+			err = w.read(ctx)
+		}
+		now = w.point.now()
+		switch {
+		case err != nil:
+			w.point.failed(err)
+		case now >= w.point.count && now < w.point.end:
+			w.point.done.Add(lookEvery)
+		}
+		runtime.Gosched()
+	}
+}
+
+// async keeps a window of writes in flight. A write has ended when the client
+// learns of it, in the order in which they were made.
+func (w *worker) async(ctx context.Context, c AsyncClient) {
+	type flight struct {
+		pending Pending
+		from    int64
+	}
+	window := make([]flight, 0, asyncWindow)
+	oldest := 0
+	land := func() error {
+		f := window[oldest]
+		err := f.pending.Wait(ctx)
+		w.point.ended(w.id, f.from, w.point.now(), err)
+		return err
+	}
+	var err error
+	for now := w.point.now(); w.goesOn(ctx, now, err); now = w.point.now() {
+		if len(window) == asyncWindow {
+			if err = land(); err != nil {
+				return
+			}
+		}
+		var pending Pending
+		if pending, err = c.WriteAsync(ctx, w.key(), w.value.next()); err != nil {
+			w.point.failed(err)
+			return
+		}
+		if len(window) < asyncWindow {
+			window = append(window, flight{pending, now})
+			continue
+		}
+		window[oldest] = flight{pending, now}
+		oldest = (oldest + 1) % asyncWindow
+	}
+	for range window {
+		if land() != nil {
+			return
+		}
+		oldest = (oldest + 1) % len(window)
+	}
+}

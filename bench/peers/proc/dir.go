@@ -1,0 +1,39 @@
+package proc
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+)
+
+// sharedMemory is where Linux keeps files in memory.
+const sharedMemory = "/dev/shm"
+
+// Dir is the directory of a run.
+type Dir struct {
+	root string
+	next atomic.Int64
+}
+
+// NewDir makes a directory, in memory if it can be.
+func NewDir() (*Dir, error) {
+	parent := ""
+	if info, err := os.Stat(sharedMemory); err == nil && info.IsDir() {
+		parent = sharedMemory
+	}
+	root, err := os.MkdirTemp(parent, "dsm-peers-")
+	return &Dir{root: root}, err
+}
+
+// Path is that of a file in it.
+func (d *Dir) Path(name string) string { return filepath.Join(d.root, name) }
+
+// Sub makes a directory in it whose name begins with a word.
+func (d *Dir) Sub(name string) (string, error) {
+	path := d.Path(fmt.Sprintf("%s-%d", name, d.next.Add(1)))
+	return path, os.Mkdir(path, 0o755)
+}
+
+// Remove removes all of it.
+func (d *Dir) Remove() error { return os.RemoveAll(d.root) }
