@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -129,10 +130,13 @@ func (g *group) kill(id string) {
 // hold keeps the node's protocol loop from going on until it is released.
 func (g *group) hold(id string) (release func()) {
 	r := g.nodes[id].current.Load()
-	held, done := make(chan struct{}), make(chan struct{})
-	go r.post(func() { close(held); <-done })
-	<-held
-	release = sync.OnceFunc(func() { close(done) })
+	for owned := true; owned; { // by others, for a moment
+		r.mu.Lock()
+		owned, r.owned = r.owned, true
+		r.mu.Unlock()
+		runtime.Gosched()
+	}
+	release = sync.OnceFunc(r.turns)
 	g.t.Cleanup(release)
 	return release
 }
