@@ -41,7 +41,6 @@ type writer struct {
 	late     []wire.Command
 	issued   []*asyncWrite
 	reads    []pendingRead
-	waiting  *asyncWrite // that a read waits for
 }
 
 // pendingRead waits for a write, after which it has to see what was issued before.
@@ -66,7 +65,6 @@ type flight struct {
 	run, ordinal uint64
 	command      wire.Command
 	reply        wire.Reply
-	write        *asyncWrite // of one that is not in the pipeline
 }
 
 func pipelineLife(choose func(n int) int, steps int) error {
