@@ -53,7 +53,7 @@ variable. All ordering checks are made; one that fails makes it FAIL, and exit s
 	f.DurationVar(&cfg.Duration, "duration", cfg.Duration, "`time` of each run that counts")
 	f.DurationVar(&cfg.Warmup, "warmup", cfg.Warmup, "`time` before it that does not")
 	f.IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "`number` of runs of each point")
-	f.IntVar(&cfg.MostKeys, "most-keys", cfg.MostKeys, "`number` of variables above which points are left out, where memory is short: 10,000,000 take about 15 GiB with all checks")
+	f.IntVar(&cfg.MostKeys, "most-keys", cfg.MostKeys, "`number` of variables above which points are left out, where time or memory are short: 10,000,000 take minutes to load, and several GiB")
 	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "`number` that all that is random comes from")
 	f.StringVar(&jsonFile, "json", "", "write the figures of every round to `FILE`")
 	p.addFlags(f)
