@@ -18,6 +18,7 @@ type binding struct {
 // link is a connection in a pool.
 type link struct {
 	conn    wire.Conn
+	local   wire.LocalReader // conn, if it is to a replica in this process, or nil
 	info    wire.Info
 	server  string // its address, "" when the Connector knows no address
 	bound   *binding
@@ -44,6 +45,9 @@ func newLink(conn wire.Conn, server string, bound *binding) *link {
 		limit:   int64(info.MaxInFlight),
 		created: now,
 		closed:  make(chan struct{}),
+	}
+	if info.MaxInFlight == 0 { // begin and put would do nothing
+		l.local, _ = conn.(wire.LocalReader)
 	}
 	l.idleSince.Store(now.UnixNano())
 	return l

@@ -10,63 +10,6 @@ import (
 // maxKeyBytes is the longest key.
 const maxKeyBytes = 1024
 
-// Value is what a variable held.
-type Value struct {
-	// Data is shared and must not be changed. It stays as it is.
-	Data []byte
-
-	// Version is the position in the group's order at which it was written.
-	Version uint64
-}
-
-// ReadOption changes how a Get reads.
-type ReadOption struct {
-	strong bool
-}
-
-// Strong makes a read linearizable: it returns the value at or after every write
-// that anybody had been told of before the read began. It waits for the group,
-// like a write.
-var Strong = ReadOption{strong: true}
-
-func (h *handle) get(ctx context.Context, key string, options []ReadOption) (Value, error) {
-	op := operation{handle: h, Operation: session.Operation{Kind: session.Get}, key: key}
-	for _, o := range options {
-		op.strong = op.strong || o.strong
-	}
-	trace := traceOf(ctx)
-	reply, err := op.read(ctx)
-	if trace != nil {
-		trace.fill(&op, reply.Position)
-	}
-	if err != nil {
-		return Value{}, err
-	}
-	return Value{Data: reply.Data, Version: reply.Version}, nil
-}
-
-// read does a get.
-func (op *operation) read(ctx context.Context) (wire.Reply, error) {
-	if err := op.handle.usable(); err != nil {
-		return wire.Reply{}, err
-	}
-	if err := checkKey(op.key); err != nil {
-		return wire.Reply{}, err
-	}
-	op.state = op.handle.state.Load()
-	if w := op.state.writer; w.outstanding.Load() != 0 {
-		if err := w.await(ctx); err != nil {
-			return wire.Reply{}, err
-		}
-	}
-	op.ctx = op.handle.db.soon(ctx)
-	reply, err := op.run()
-	if err == nil && reply.Status != wire.StatusOK {
-		err = replyError(reply, &wire.Command{Key: op.key})
-	}
-	return reply, err
-}
-
 func (h *handle) set(ctx context.Context, key string, value []byte) (uint64, error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpSet, Key: key, Value: value})
 	return positionOf(reply, err)

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/cycles"
 	"github.com/seed-8247e700/dsm/internal/lease"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
@@ -23,10 +24,11 @@ func rightNow() moment {
 }
 
 // leases is this member's right to serve clients: a lease by each clock, of which
-// neither may have run out. All but until and leased belongs to the owner of the
-// turn.
+// neither may have run out. All but until, look and leased belongs to the owner of
+// the turn.
 type leases struct {
 	until struct{ steady, wall atomic.Int64 } // from then on nobody is served
+	look  look
 
 	steady, wall lease.Lease
 	probes       uint64 // number of the last probe
@@ -43,8 +45,19 @@ func (r *replica) serves() bool {
 	if !r.inView.Load() {
 		return false
 	}
-	now, until := rightNow(), &r.leases.until
-	return int64(now.steady) < until.steady.Load() && int64(now.wall) < until.wall.Load()
+	count := cycles.Now()
+	return r.leases.look.holds(count) || r.leases.last(count)
+}
+
+// last looks at both clocks to see whether the lease lasts. count is what the
+// processor's counter said before.
+func (l *leases) last(count uint64) bool {
+	now := rightNow()
+	steady, wall := l.until.steady.Load()-int64(now.steady), l.until.wall.Load()-int64(now.wall)
+	if cycles.Steady() {
+		l.look.took(count, time.Duration(min(steady, wall)))
+	}
+	return steady > 0 && wall > 0
 }
 
 // whenLeased returns what is closed while there is a lease.
@@ -96,8 +109,8 @@ func (r *replica) renewLease() {
 	l.steady.Time, l.wall.Time = r.detection(), r.detection()
 	l.steady.Answered(number, now.steady)
 	l.wall.Answered(number, now.wall)
-	l.until.steady.Store(int64(l.steady.Until()))
-	l.until.wall.Store(int64(l.wall.Until()))
+	setIfNew(&l.until.steady, l.steady.Until())
+	setIfNew(&l.until.wall, l.wall.Until())
 	if l.held || !r.serves() {
 		return
 	}
@@ -110,6 +123,14 @@ func (r *replica) renewLease() {
 		r.log.Info("serves again: it has a lease")
 	default:
 		close(r.joined)
+	}
+}
+
+// setIfNew stores what readers look at all the time, and have in their caches,
+// only when it changes.
+func setIfNew(until *atomic.Int64, end time.Duration) {
+	if until.Load() != int64(end) {
+		until.Store(int64(end))
 	}
 }
 

@@ -34,6 +34,19 @@ func (c localConn) Get(ctx context.Context, key string, position uint64, strong 
 	return c.getLater(ctx, key, position, strong)
 }
 
+// GetLocal reads at once, as wire.LocalReader says.
+func (c localConn) GetLocal(key string, position uint64) (data []byte, version, reflects uint64, ok bool) {
+	if !c.r.serves() {
+		return nil, 0, 0, false
+	}
+	s := c.r.state.Load()
+	if s.Applied() < position {
+		return nil, 0, 0, false
+	}
+	data, version, reflects = s.Get(key)
+	return data, version, reflects, true
+}
+
 func (c localConn) getLater(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
 	answer := make(chan wire.Reply, 1)
 	p := &parkedRead{position: position, key: key, done: func(reply wire.Reply) { answer <- reply }}

@@ -54,10 +54,11 @@ var policy = map[string]rule{
 	"driver":           {std: whole, ours: []string{"internal/client", "internal/session", "internal/wire"}},
 
 	// The parts of a node.
+	"internal/cycles": {std: whole},
 	"internal/store": {
 		std:     whole,
 		ours:    []string{"internal/planted", "internal/wire"},
-		outside: []string{"github.com/puzpuzpuz/xsync/v4", "github.com/zeebo/xxh3"},
+		outside: []string{"github.com/zeebo/xxh3"},
 	},
 	"internal/bound":            {std: whole},
 	"internal/nbio":             {std: whole},
@@ -92,7 +93,7 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/connset", "internal/evloop", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
+			"internal/connset", "internal/cycles", "internal/evloop", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},

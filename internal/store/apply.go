@@ -132,7 +132,7 @@ func sum(old *version, delta int64) (int64, wire.Status) {
 	number := int64(0)
 	if old != nil {
 		var err error
-		number, err = strconv.ParseInt(string(old.value), 10, 64)
+		number, err = strconv.ParseInt(string(old.value()), 10, 64)
 		if err != nil {
 			return 0, wire.StatusNotInteger
 		}

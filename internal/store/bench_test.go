@@ -60,21 +60,3 @@ func BenchmarkApplyMessage(b *testing.B) {
 		}
 	}
 }
-
-// BenchmarkGet reads beside nobody.
-func BenchmarkGet(b *testing.B) {
-	for _, n := range []int{10_000, 1_000_000} {
-		b.Run(fmt.Sprintf("variables=%d", n), func(b *testing.B) {
-			keys := benchKeys(n)
-			s, _ := benchStore(b, keys)
-			i := 0
-			b.ReportAllocs()
-			for b.Loop() {
-				i = (i + 7919) % n
-				if value, _, _ := s.Get(keys[i]); value == nil {
-					b.Fatal("absent")
-				}
-			}
-		})
-	}
-}

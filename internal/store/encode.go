@@ -75,7 +75,7 @@ func appendVariable(dst []byte, key string, v *version) []byte {
 	dst = append(dst, recordVariable)
 	dst = appendBytes(dst, key)
 	dst = binary.AppendUvarint(dst, v.position)
-	return appendBytes(dst, v.value)
+	return appendBytes(dst, v.value())
 }
 
 func appendTrailer(dst []byte, s *Snapshot) []byte {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"strings"
 	"sync/atomic"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
@@ -53,7 +52,7 @@ const readAttempts = 4
 func (t *variables) read(key string, applied *atomic.Uint64) (value []byte, version, position uint64) {
 	for range readAttempts {
 		p := applied.Load()
-		if e, ok := t.entries.Load(key); ok {
+		if e := t.entries.find(key); e != nil {
 			return e.read(p)
 		}
 		if planted.On(planted.ReadMissInstalls) {
@@ -71,7 +70,7 @@ func (t *variables) readExact(key string, applied *atomic.Uint64) (value []byte,
 	t.removal.Lock()
 	defer t.removal.Unlock()
 	p := applied.Load()
-	if e, ok := t.entries.Load(key); ok {
+	if e := t.entries.find(key); e != nil {
 		return e.read(p)
 	}
 	return nil, 0, p
@@ -81,15 +80,15 @@ func (t *variables) readExact(key string, applied *atomic.Uint64) (value []byte,
 func (e *entry) read(p uint64) (value []byte, version, position uint64) {
 	v := e.current.Load()
 	p = max(p, v.position)
-	if v.value == nil {
+	if v.deleted {
 		return nil, 0, p
 	}
-	return v.value, v.position, p
+	return v.value(), v.position, p
 }
 
 // installOutsideTheOrder is the mistake that planted.ReadMissInstalls names.
 func (t *variables) installOutsideTheOrder(key string, p uint64) {
-	e := newEntry(strings.Clone(key))
-	e.current.Store(&version{value: []byte{}, position: p})
-	t.entries.LoadOrStore(e.key, e)
+	e := newEntry(key)
+	e.current.Store(&version{position: p})
+	t.add(e)
 }

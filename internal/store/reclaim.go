@@ -42,18 +42,15 @@ func (t *variables) trim(budget int) {
 // reports whether none of the older ones is left. A snapshot that stands at a
 // version while it is unlinked goes on from it all the same.
 func (t *variables) trimEntry(e *entry) bool {
-	newest := e.current.Load()
-	for newer := newest; ; {
-		old := newer.prev.Load()
-		if old == nil {
-			return newest.prev.Load() == nil
-		}
-		if t.opened.sees(e.slot, old.position, newer.position) {
-			newer = old
+	link, until := &e.past, e.current.Load().position
+	for old := link.Load(); old != nil; old = link.Load() {
+		if t.opened.sees(e.slot, old.position, until) {
+			link, until = &old.prev, old.position
 		} else {
-			newer.prev.Store(old.prev.Load())
+			link.Store(old.prev.Load())
 		}
 	}
+	return e.past.Load() == nil
 }
 
 // reap removes entries of deleted variables from the map.
@@ -78,7 +75,7 @@ func (t *variables) reap(budget int) {
 		if dead.entry.current.Load() != dead.version {
 			continue
 		}
-		t.entries.Delete(dead.entry.key)
+		t.entries.remove(dead.entry)
 		t.slots.remove(dead.entry.slot, dead.entry)
 	}
 }

@@ -226,7 +226,7 @@ func (s *Snapshot) encodeVariables(p *part) bool {
 		if !p.add(appendVariable(p.bytes, e.key, v)) {
 			return false
 		}
-		s.recomputed += hashVariable(xxh3.HashString(e.key), v.value, v.position)
+		s.recomputed += hashVariable(xxh3.HashString(e.key), v.value(), v.position)
 	}
 	return true
 }

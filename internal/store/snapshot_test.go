@@ -207,12 +207,13 @@ func TestClosedSnapshotsCostNothing(t *testing.T) {
 			f.s.ApplyMessage(f.s.Applied()+1, n, barriers, &f.out)
 		}
 		kept := 0
-		for _, e := range f.s.variables.entries.All() {
-			for v := e.current.Load(); v != nil; v = v.prev.Load() {
+		for e := range f.s.variables.entries.all() {
+			kept++
+			for p := e.past.Load(); p != nil; p = p.prev.Load() {
 				kept++
 			}
 		}
-		if got := f.s.variables.entries.Size(); got != entries || kept != versions {
+		if got := f.s.variables.entries.count; got != entries || kept != versions {
 			t.Errorf("%s: %d entries with %d versions, want %d and %d", name, got, kept, entries, versions)
 		}
 	}
@@ -247,8 +248,8 @@ func TestSnapshotLetsGo(t *testing.T) {
 	defer snapshot.Close()
 	f.fill(session, &seq, n, "new") // keeps all that is old
 	kept := func() (versions int) {
-		for _, e := range f.s.variables.entries.All() {
-			for v := e.current.Load().prev.Load(); v != nil; v = v.prev.Load() {
+		for e := range f.s.variables.entries.all() {
+			for p := e.past.Load(); p != nil; p = p.prev.Load() {
 				versions++
 			}
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -166,5 +167,20 @@ func TestAllocations(t *testing.T) {
 		if got := testing.AllocsPerRun(1000, c.f); got > c.most {
 			t.Errorf("%s: %v allocations, want %v at most", c.name, got, c.most)
 		}
+	}
+}
+
+// maxBytesPerVariable is what a variable with a key of 16 and a value of 100 bytes
+// may take on the heap: two and a half times its bytes.
+const maxBytesPerVariable = (16 + benchValueBytes) * 5 / 2
+
+func TestMemoryOfVariables(t *testing.T) {
+	const n = 20_000
+	before := heapBytes()
+	s, _ := fillStore(t, n)
+	each := float64(heapBytes()-before) / n
+	runtime.KeepAlive(s)
+	if each > maxBytesPerVariable {
+		t.Errorf("%.0f bytes for each variable, want %d at most", each, maxBytesPerVariable)
 	}
 }

@@ -1,19 +1,19 @@
 package store
 
 import (
-	"strings"
 	"sync"
 
-	"github.com/puzpuzpuz/xsync/v4"
+	"github.com/seed-8247e700/dsm/internal/planted"
 )
 
 // variables is the table of all variables. One owner writes; anyone reads
 // beside it (see read.go).
 type variables struct {
-	entries *xsync.Map[string, *entry]
-	slots   slots[entry]
-	opened  *openSnapshots
-	sum     uint64 // of the hashes of all that exist
+	entries *table
+
+	slots  slots[entry]
+	opened *openSnapshots
+	sum    uint64 // of the hashes of all that exist
 
 	// removal is held while entries leave the map. See readExact.
 	removal    sync.Mutex
@@ -29,18 +29,18 @@ type tombstone struct {
 }
 
 func newVariables(opened *openSnapshots) *variables {
-	return &variables{entries: xsync.NewMap[string, *entry](), opened: opened}
+	return &variables{entries: newTable(), opened: opened}
 }
 
 // find returns the entry of key, nil if there is none, and the version that
 // exists now, nil if the variable does not exist.
 func (t *variables) find(key string) (*entry, *version) {
-	e, ok := t.entries.Load(key)
-	if !ok {
+	e := t.entries.find(key)
+	if e == nil {
 		return nil, nil
 	}
 	v := e.current.Load()
-	if v.value == nil {
+	if v.deleted {
 		return e, nil
 	}
 	return e, v
@@ -52,17 +52,30 @@ func (t *variables) set(e *entry, key string, value []byte, position uint64) {
 		t.replace(e, e.newVersion(value, position))
 		return
 	}
-	e = newEntry(strings.Clone(key)) // the key aliases the message
+	e = newEntry(key) // which aliases the message
 	v := e.newVersion(value, position)
 	t.sum += v.hash
 	e.current.Store(v)
 	e.slot = t.slots.add(e)
-	t.entries.Store(e.key, e)
+	t.add(e)
+}
+
+// add puts an entry into the map. Only with the mistake that it names does anybody
+// but the owner do so.
+func (t *variables) add(e *entry) {
+	if planted.On(planted.ReadMissInstalls) {
+		t.removal.Lock()
+		defer t.removal.Unlock()
+		if t.entries.find(e.key) != nil {
+			return
+		}
+	}
+	t.entries.add(e)
 }
 
 // remove deletes a variable that exists. Its entry stays until reap.
 func (t *variables) remove(e *entry, position uint64) {
-	v := &version{position: position}
+	v := &version{position: position, deleted: true}
 	t.replace(e, v)
 	t.tombstones.push(tombstone{entry: e, version: v})
 }
@@ -74,14 +87,16 @@ func (t *variables) replace(e *entry, v *version) {
 	t.sum += v.hash - old.hash
 	if t.opened.any() {
 		if t.opened.sees(e.slot, old.position, v.position) {
-			v.prev.Store(old)
-		} else {
-			v.prev.Store(old.prev.Load())
+			p := &past{version: old}
+			p.prev.Store(e.past.Load())
+			e.past.Store(p)
 		}
-		if !e.chained && v.prev.Load() != nil {
+		if !e.chained && e.past.Load() != nil {
 			e.chained = true
 			t.chained.push(e)
 		}
+	} else if e.past.Load() != nil {
+		e.past.Store(nil)
 	}
 	e.current.Store(v)
 }

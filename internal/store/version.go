@@ -2,99 +2,116 @@ package store
 
 import (
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/zeebo/xxh3"
 )
 
-// An entry is a variable, or a deleted one that somebody may still ask for.
+// An entry is a variable, or a deleted one that somebody may still ask for. It is
+// one object with its key, unless that is long, and mostly one cache line.
 type entry struct {
 	key     string
-	keyHash uint64
 	current atomic.Pointer[version] // never nil
-	slot    uint32                  // of the owner: its number in the table's slots
-	chained bool                    // of the owner: the entry waits for its versions to be trimmed
+	// past are versions before the current one that open snapshots need, the
+	// newest first; nil if there are none.
+	past    atomic.Pointer[past]
+	keyHash uint64
+	slot    uint32 // of the owner: its number in the table's slots
+	chained bool   // of the owner: the entry waits for its versions to be trimmed
 }
 
-// A version is the state of a variable from one position on. Only prev changes
-// once it is published.
+// A version is the state of a variable from one position on. It never changes once
+// it is published. Its value follows it in the same object, which has no pointer
+// in it: the garbage collector need not look inside.
 type version struct {
-	value    []byte // nil: deleted; an empty value is not nil
 	position uint64 // of the command that wrote it
 	hash     uint64 // its part of the digest, 0 if deleted
-	// prev is the version before, or an older one when those between are
-	// needed by no snapshot; nil if no snapshot needs any.
-	prev atomic.Pointer[version]
+	size     uint32 // of the value, in bytes
+	deleted  bool
 }
 
-// newEntry makes an entry for a key that nobody else may write to.
+// A past is a version that has been replaced. What stands behind it is older; the
+// versions between are needed by no snapshot.
+type past struct {
+	*version
+	prev atomic.Pointer[past]
+}
+
+// newEntry makes an entry for a copy of key.
 func newEntry(key string) *entry {
-	return &entry{key: key, keyHash: xxh3.HashString(key)}
+	e, space := allocateEntry(len(key))
+	copied := append(space, key...)
+	e.key = unsafe.String(unsafe.SliceData(copied), len(copied)) // which nobody writes to any more
+	e.keyHash = xxh3.HashString(key)
+	return e
+}
+
+// allocateEntry returns an entry and space for a key of n bytes, in sizes that
+// fill the allocator's size classes.
+func allocateEntry(n int) (*entry, []byte) {
+	switch {
+	case n <= 16:
+		o := new(struct {
+			entry
+			space [16]byte
+		})
+		return &o.entry, o.space[:0]
+	case n <= 48:
+		o := new(struct {
+			entry
+			space [48]byte
+		})
+		return &o.entry, o.space[:0]
+	case n <= 112:
+		o := new(struct {
+			entry
+			space [112]byte
+		})
+		return &o.entry, o.space[:0]
+	default:
+		return new(entry), make([]byte, 0, n)
+	}
 }
 
 // newVersion copies value into a version written at position.
 func (e *entry) newVersion(value []byte, position uint64) *version {
-	v, space := allocate(len(value))
-	copied := append(space, value...)
-	v.value = copied[:len(copied):len(copied)] // who appends to it must not write here
+	object := make([]byte, int(unsafe.Sizeof(version{}))+len(value))
+	copy(object[unsafe.Sizeof(version{}):], value)
+	v := (*version)(unsafe.Pointer(unsafe.SliceData(object))) // aligned, as all objects of its size
 	v.position = position
 	v.hash = hashVariable(e.keyHash, value, position)
+	v.size = uint32(len(value)) // limits keep it below
 	return v
 }
 
-// allocate returns a version and space for n bytes. For short values both are
-// one object, in sizes that fill the allocator's size classes, since a write
-// makes no other garbage and this halves it.
-func allocate(n int) (*version, []byte) {
+// value returns the value, nil if the version is a deletion; an empty value is not
+// nil. Who appends to it gets a copy.
+func (v *version) value() []byte {
 	switch {
-	case n <= 16:
-		o := new(struct {
-			version
-			space [16]byte
-		})
-		return &o.version, o.space[:0]
-	case n <= 48:
-		o := new(struct {
-			version
-			space [48]byte
-		})
-		return &o.version, o.space[:0]
-	case n <= 80:
-		o := new(struct {
-			version
-			space [80]byte
-		})
-		return &o.version, o.space[:0]
-	case n <= 112:
-		o := new(struct {
-			version
-			space [112]byte
-		})
-		return &o.version, o.space[:0]
-	case n <= 208:
-		o := new(struct {
-			version
-			space [208]byte
-		})
-		return &o.version, o.space[:0]
-	case n <= 464:
-		o := new(struct {
-			version
-			space [464]byte
-		})
-		return &o.version, o.space[:0]
-	default:
-		return new(version), make([]byte, 0, n)
+	case v.deleted:
+		return nil
+	case v.size == 0:
+		return []byte{}
 	}
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(v), unsafe.Sizeof(*v))), v.size)
 }
 
 // at returns the version that a snapshot at position sees, nil if it sees none.
 // The snapshot must be open.
 func (e *entry) at(position uint64) *version {
 	v := e.current.Load()
-	for v != nil && v.position > position {
-		v = v.prev.Load()
+	if v.position > position {
+		// What is replaced becomes past before the new version becomes current.
+		p := e.past.Load()
+		for p != nil && p.position > position {
+			p = p.prev.Load()
+		}
+		if p == nil {
+			return nil
+		}
+		v = p.version
 	}
-	if v == nil || v.value == nil {
+	if v.deleted {
 		return nil
 	}
 	return v

@@ -171,3 +171,13 @@ type Outcome struct {
 type Sink interface {
 	Settle(outcomes []Outcome)
 }
+
+// LocalReader is a Conn to a replica in the same process, which answers a read
+// at once if it can.
+type LocalReader interface {
+	// GetLocal is Get, not strong, of a replica that serves and has reached
+	// position: the data, the version, which is 0 if there is no such variable,
+	// and the position that the answer reflects, which is not below the one asked
+	// for. Of any other replica ok is false; Get then waits, or says why not.
+	GetLocal(key string, position uint64) (data []byte, version, reflects uint64, ok bool)
+}
