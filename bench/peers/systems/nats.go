@@ -16,10 +16,13 @@ import (
 )
 
 const (
-	// natsConns is how many connections the clients share, a third at each server.
+	// natsConns is how many connections the clients share. All are to the server
+	// that leads the bucket's replicas: to the others, everything takes another hop.
 	natsConns = 12
 
+	natsName    = "n%d" // of a server
 	natsBucket  = "dsm"
+	natsStream  = "KV_" + natsBucket
 	natsSubject = "$KV." + natsBucket + "."
 
 	// natsPending bounds the publications in flight on a connection. It is never
@@ -61,8 +64,12 @@ func (s *natsKV) start(ctx context.Context, env Env) error {
 			return err
 		}
 	}
-	for i := range natsConns {
-		if err := s.connect(ctx, i, urls[i%members]); err != nil {
+	leader, err := s.makeBucket(ctx, urls[0])
+	if err != nil {
+		return err
+	}
+	for range natsConns {
+		if err := s.connect(ctx, leader, urls[leader]); err != nil {
 			return err
 		}
 	}
@@ -75,7 +82,7 @@ func (s *natsKV) run(env Env, program string, i, port, clusterPort int, routes [
 	if err != nil {
 		return err
 	}
-	config := fmt.Sprintf("server_name: n%d\nlisten: \"127.0.0.1:%d\"\n"+
+	config := fmt.Sprintf("server_name: "+natsName+"\nlisten: \"127.0.0.1:%d\"\n"+
 		"jetstream { store_dir: %q, max_memory_store: 8GB }\n"+
 		"cluster { name: dsm, listen: \"127.0.0.1:%d\", routes: [%s] }\n",
 		i, port, dir+"/store", clusterPort, strings.Join(routes, ", "))
@@ -90,14 +97,43 @@ func (s *natsKV) run(env Env, program string, i, port, clusterPort int, routes [
 	return nil
 }
 
-// connect opens a connection, and on the first one makes the bucket.
-func (s *natsKV) connect(ctx context.Context, i int, url string) error {
-	p := s.processes[i%members]
-	var conn *nats.Conn
-	if err := p.Await(ctx, func(context.Context) (err error) {
-		conn, err = nats.Connect(url, nats.DontRandomize())
+// makeBucket makes the bucket, which takes until the servers have found one another,
+// and returns which of them leads its replicas.
+func (s *natsKV) makeBucket(ctx context.Context, url string) (leader int, err error) {
+	p := s.processes[0]
+	err = p.Await(ctx, func(ctx context.Context) error {
+		conn, err := nats.Connect(url)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		js, err := jetstream.New(conn)
+		if err != nil {
+			return err
+		}
+		if _, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+			Bucket: natsBucket, Storage: jetstream.MemoryStorage, Replicas: members,
+		}); err != nil {
+			return err
+		}
+		stream, err := js.Stream(ctx, natsStream)
+		if err != nil {
+			return err
+		}
+		cluster := stream.CachedInfo().Cluster
+		if cluster == nil || cluster.Leader == "" {
+			return errors.New("the bucket has no leader")
+		}
+		_, err = fmt.Sscanf(cluster.Leader, natsName, &leader)
 		return err
-	}); err != nil {
+	})
+	return leader, err
+}
+
+// connect opens a connection to a server.
+func (s *natsKV) connect(ctx context.Context, server int, url string) error {
+	conn, err := nats.Connect(url)
+	if err != nil {
 		return err
 	}
 	s.conns = append(s.conns, conn)
@@ -106,15 +142,8 @@ func (s *natsKV) connect(ctx context.Context, i int, url string) error {
 		return err
 	}
 	var kv jetstream.KeyValue
-	if err := p.Await(ctx, func(ctx context.Context) (err error) {
-		if i > 0 {
-			kv, err = js.KeyValue(ctx, natsBucket)
-			return err
-		}
-		// It takes until the servers have found one another.
-		kv, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: natsBucket, Storage: jetstream.MemoryStorage, Replicas: members,
-		})
+	if err := s.processes[server].Await(ctx, func(ctx context.Context) (err error) {
+		kv, err = js.KeyValue(ctx, natsBucket)
 		return err
 	}); err != nil {
 		return err
@@ -141,9 +170,14 @@ type natsClient struct {
 	kv jetstream.KeyValue
 }
 
+// Write does what a Put does, by an asynchronous publication that it waits for: the
+// client spends less on these than on requests.
 func (c natsClient) Write(ctx context.Context, key string, value []byte) error {
-	_, err := c.kv.Put(ctx, key, value)
-	return err
+	p, err := c.WriteAsync(ctx, key, value)
+	if err != nil {
+		return err
+	}
+	return p.Wait(ctx)
 }
 
 func (c natsClient) Read(ctx context.Context, key string) (int, error) {
