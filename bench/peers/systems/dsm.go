@@ -108,3 +108,16 @@ func (c *dsmClient) Read(ctx context.Context, key string) (int, error) {
 	v, err := c.db.Get(ctx, key)
 	return len(v.Data), err
 }
+
+// WriteAsync writes without waiting.
+func (c *dsmClient) WriteAsync(ctx context.Context, key string, value []byte) (load.Pending, error) {
+	return dsmPending{c.db.SetAsync(ctx, key, value)}, nil
+}
+
+// dsmPending is a write whose outcome is not known yet.
+type dsmPending struct{ future *driver.Future }
+
+func (p dsmPending) Wait(ctx context.Context) error {
+	_, err := p.future.Wait(ctx)
+	return err
+}
