@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -113,6 +114,9 @@ func (n *Node) settle(conn net.Conn, stands func(net.Conn) bool) error {
 		if err := tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true}); err != nil {
 			return err
 		}
+	}
+	if err := nbio.WidenLoopback(conn); err != nil {
+		return err
 	}
 	return conn.SetDeadline(time.Time{})
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/transport/stream"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -57,6 +58,10 @@ func (l *link) dialOnce() (attached bool, err error) {
 	l.mu.Unlock()
 	conn, err := l.n.cfg.Dial(ctx, addr)
 	if err != nil {
+		return false, err
+	}
+	if err := nbio.WidenLoopback(conn); err != nil {
+		l.closeConn(conn)
 		return false, err
 	}
 	// Not every connection has deadlines that work, but all can be closed.
