@@ -376,7 +376,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				defer c.Close()
+				defer func() { _ = c.Close() }()
 				go c.Serve(func() bool {
 					n, err := c.Read(buf)
 					if err == nil {
