@@ -88,7 +88,7 @@ func (g *group) tryStart(id string, change func(*Config)) (*Node, error) {
 	cfg := Config{
 		ID: id, Registry: g.registry.Addr(), Logger: testLogger(g.t),
 		OnDeliver: log.deliver, OnSnapshot: log.snapshot,
-		EventLoop: id != "n2", // both kinds of nodes meet
+		EventLoop: id == "n1", // both kinds of nodes meet
 	}
 	if change != nil {
 		change(&cfg)
