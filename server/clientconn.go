@@ -14,8 +14,9 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// clientConn serves one client connection. One goroutine reads its requests and
-// answers reads in place; replies to writes come from the protocol loop.
+// clientConn serves one client connection. One goroutine at a time reads its requests,
+// its own or an event loop's, and answers reads in place; replies to writes come from
+// the protocol loop.
 type clientConn struct {
 	r        *replica
 	conn     net.Conn
@@ -26,6 +27,7 @@ type clientConn struct {
 	streaming atomic.Bool // stream is set
 	asks      func()      // called at the first request, and nil from then on
 	limited   bool        // the reader's: the connection's read deadline is set
+	looped    bool        // the reader's: a loop reads the connection
 
 	underWay atomic.Int64  // what the client's writes that are not answered cost, see chargeOf
 	room     chan struct{} // full when underWay may have become less
@@ -70,11 +72,12 @@ func (c *clientConn) serve() {
 }
 
 func (c *clientConn) readRequests() error {
-	looped, ok := c.conn.(*evloop.Conn)
+	loopConn, ok := c.conn.(*evloop.Conn)
+	c.looped = ok
 	for {
 		var err error
 		if ok {
-			looped.Serve(func() bool {
+			loopConn.Serve(func() bool {
 				var waits bool
 				waits, err = c.loopBurst()
 				return err == nil && !waits
@@ -92,8 +95,19 @@ func (c *clientConn) readRequests() error {
 }
 
 // loopBurst is burst within the loop. It tells that what is left of the burst has to
-// wait for something, which must be done elsewhere.
+// wait for something, which must be done elsewhere. It leaves the connection with the
+// limit for what comes next.
 func (c *clientConn) loopBurst() (waits bool, err error) {
+	if waits, err = c.takeBursts(); err != nil {
+		return waits, err
+	}
+	if within := !waits && c.frames.Partial(); within || c.limited {
+		err = c.limitRead(within)
+	}
+	return waits, err
+}
+
+func (c *clientConn) takeBursts() (waits bool, err error) {
 	for {
 		err := c.burst()
 		if err == wire.ErrAgain { //nolint:errorlint // as Read returns it

@@ -13,9 +13,10 @@ import (
 const framePatience = 30 * time.Second
 
 // Read reads from the connection for the frame reader: without limit between
-// frames, and not for ever within one.
+// frames, and not for ever within one. A loop's connection was told before: see
+// loopBurst.
 func (c *clientConn) Read(b []byte) (int, error) {
-	if within := c.frames.Partial(); within || c.limited {
+	if within := c.frames.Partial(); !c.looped && (within || c.limited) {
 		if err := c.limitRead(within); err != nil {
 			return 0, err
 		}
@@ -37,7 +38,7 @@ func (c *clientConn) limitRead(set bool) error {
 	}
 	deadline := time.Time{}
 	if set {
-		deadline = time.Now().Add(framePatience)
+		deadline = time.Now().Add(c.r.cfg.framePatience)
 	}
 	c.limited = set
 	return c.conn.SetReadDeadline(deadline)

@@ -112,6 +112,8 @@ type Config struct {
 	// a node, where it saves a fifth of a lone write's time. Next to goroutines that
 	// have other work to do it costs more than it saves. Default false.
 	EventLoop bool
+
+	framePatience time.Duration // see there; tests have less
 }
 
 // GarbageRoom is how much garbage, in bytes, a process that is nothing but a node
@@ -148,6 +150,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.LeaveTimeout, 5*time.Second)
 	setDefault(&c.Window, 2)
 	setDefault(&c.MaxBatchBytes, 1<<20)
+	setDefault(&c.framePatience, framePatience)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net"
 	"sync"
@@ -212,6 +213,21 @@ func TestClientStopsInAFrame(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-served
+}
+
+// Nor within one that an event loop reads.
+func TestClientStopsInAFrameOfALoop(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.start("n1", func(c *Config) { c.EventLoop, c.framePatience = true, 100*time.Millisecond })
+	conn, frames := g.raw("n1")
+	ping := wire.AppendRequest(nil, &wire.Request{ID: 1, Kind: wire.RequestPing})
+	if _, err := conn.Write(append(bytes.Clone(ping), ping[:5]...)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := frames.Next(); err != nil {
+		t.Fatal(err)
+	}
+	ends(t, conn)
 }
 
 // Reads that wait do not outlive their connection, however much time they have.

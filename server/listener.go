@@ -116,7 +116,7 @@ func (n *Node) settle(conn net.Conn, stands func(net.Conn) bool) error {
 		}
 	}
 	if err := nbio.WidenLoopback(conn); err != nil {
-		return err
+		n.log.Debug("a connection keeps the buffers that it has", "remote", conn.RemoteAddr(), "err", err)
 	}
 	return conn.SetDeadline(time.Time{})
 }

@@ -14,25 +14,24 @@ const maxLoops = 8
 
 // startLoops starts what reads r's connections, nothing where goroutines have to. The
 // first loop reads the links with other members.
-func (r *replica) startLoops() error {
+func (r *replica) startLoops() {
 	if !r.cfg.EventLoop {
-		return nil
+		return
 	}
 	for range min(max(runtime.GOMAXPROCS(0)/2, 1), maxLoops) {
 		loop, err := evloop.New(r.gather, r.takeGathered)
 		if errors.Is(err, evloop.ErrUnsupported) {
-			return nil
+			return
 		}
 		if err != nil {
-			r.closeLoops()
-			return err
+			r.log.Warn("goroutines have to do what an event loop would", "err", err)
+			return
 		}
 		r.loops = append(r.loops, loop)
 	}
-	return nil
 }
 
-// closeLoops ends the loops, whose connections must have been closed.
+// closeLoops ends the loops, and closes what connections of theirs are left.
 func (r *replica) closeLoops() {
 	for _, loop := range r.loops {
 		loop.Close()

@@ -214,6 +214,6 @@ func (r *replica) stop(reason error) {
 		c.end()
 	}
 	r.net.Close()
+	r.background.Wait() // streams write their last deliveries to connections of the loops
 	r.closeLoops()
-	r.background.Wait()
 }

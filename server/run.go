@@ -196,9 +196,7 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 	r.ackTimer = time.AfterFunc(time.Hour, r.sendAcks)
 	r.ackTimer.Stop()
 	r.adopt(store.New(r.limits()))
-	if err := r.startLoops(); err != nil {
-		return nil, err
-	}
+	r.startLoops()
 	var err error
 	r.net, err = transport.New(transport.Config{
 		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log, Dial: n.cfg.Dial, Loop: r.linkLoop(),

@@ -30,18 +30,23 @@ func (g *group) subscribe(id string) *driverside.Subscription {
 // A stream has every delivery from its start on, in order, the last ones of a
 // node that leaves, too.
 func TestStream(t *testing.T) {
+	t.Run("read by a goroutine", func(t *testing.T) { testStream(t, "n2", "n1") })
+	t.Run("read by a loop", func(t *testing.T) { testStream(t, "n1", "n2") })
+}
+
+func testStream(t *testing.T, streams, other string) {
 	g := newGroup(t, registry.Settings{})
 	g.startAll(2)
-	c := g.client("n1")
+	c := g.client(other)
 	c.set("k", "before")
-	c.get(g.connect("n2"), "k")
-	s := g.subscribe("n2")
+	c.get(g.connect(streams), "k")
+	s := g.subscribe(streams)
 	if s.Start() < c.seen {
 		t.Errorf("starts at %d, %d was delivered before", s.Start(), c.seen)
 	}
 	l := g.load(4)
 	l.goesOn()
-	log := g.logs["n2"]
+	log := g.logs[streams]
 	next := s.Start() + 1
 	read := func() error {
 		d, err := s.Next()
@@ -67,7 +72,7 @@ func TestStream(t *testing.T) {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		g.close("n2")
+		g.close(streams)
 	}()
 	var err error
 	for err == nil {

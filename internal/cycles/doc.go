@@ -11,9 +11,10 @@
 //		recent := cycles.Now()-began < 1<<16 // at most 2^16 / LowestPerSecond ago
 //	}
 //
-// The counter goes on while a process, or a virtual machine, is stopped. When a
-// machine sleeps it goes on too or begins at 0 again: the difference, taken without
-// sign, is then too large to be recent.
+// The counter goes on while a process is stopped. When a machine sleeps it goes on
+// too or begins at 0 again: the difference, taken without sign, is then too large to
+// be recent. A virtual machine that is saved and restored has its counter, and with it
+// the clocks, as they were.
 package cycles
 
 // LowestPerSecond is the least that a steady counter counts in a second: no

@@ -73,7 +73,10 @@ func (l *Loop) Adopt(conn net.Conn) (*Conn, error) {
 	if err := l.add(c); err != nil {
 		return nil, errors.Join(err, syscall.Close(fd))
 	}
-	return c, tcp.Close()
+	if err := tcp.Close(); err != nil { // by somebody else, meanwhile
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
 }
 
 func duplicate(fd uintptr) (int, error) {
@@ -103,8 +106,8 @@ func (c *Conn) Serve(f func() bool) {
 	}
 	c.handler = f
 	c.watchLocked()
+	c.loop.ring(c) // before anybody else may close it, so that a call comes after that
 	c.mu.Unlock()
-	c.loop.ring(c)
 	<-c.served
 }
 

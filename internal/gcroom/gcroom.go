@@ -13,14 +13,14 @@ import (
 	"runtime/metrics"
 )
 
+// leastHeap is the least heap that the runtime counts on: a GC percentage applies to
+// it too, so that a heap with less in it grows no less.
+const leastHeap = 4 << 20
+
 // percentOf returns the GC percentage with which a live heap of so many bytes has
 // room for so many of garbage, or is doubled, whichever is more.
 func percentOf(live, room uint64) int {
-	const most = 10_000
-	if live == 0 {
-		return most
-	}
-	return int(min(max(room*100/live, 100), most))
+	return int(max(room*100/max(live, leastHeap), 100))
 }
 
 // Reserve has the heap grow by room bytes, or double, if that is more, between one

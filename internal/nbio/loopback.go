@@ -13,8 +13,8 @@ const loopbackBuffer = 4 << 20
 // are up to 64 KiB long there, of which the buffer that a connection begins with
 // takes one or two: the kernel drops what comes beyond, and the sender waits for a
 // retransmission, 200 ms at least. Elsewhere segments are short, and the kernel
-// itself finds the size that fits the path. The system may allow less, which is
-// better than nothing.
+// itself finds the size that fits the path. The system may allow less, or refuse;
+// the error is for a log.
 func WidenLoopback(conn net.Conn) error {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {

@@ -24,7 +24,7 @@ import (
 //   - An entry that is there from before find is called until after it is found.
 //     It stands in one place of its segment all the time, with its tag, and the
 //     buckets before it are marked as passed, which they stay.
-//   - A segment that is split, or a directory that is replaced, is never changed
+//   - A segment that is split or laid out anew, or a directory that is replaced, is never changed
 //     again. A reader that has one of them finds what was there when it loaded the
 //     pointer to it, after it began.
 type table struct {
@@ -47,12 +47,23 @@ const (
 	// maxPerSegment is how full a segment gets: to three quarters, so that an entry
 	// in the next bucket is rare, and one behind it very rare.
 	maxPerSegment = bucketsPerSegment * entriesPerBucket * 3 / 4
+
+	// maxMarked is how many buckets may be marked as passed before a segment is laid
+	// out anew, if leastAdded additions have paid for that. Entries come and go, and
+	// marks stay: without it a search for what is not there would get longer and
+	// longer.
+	maxMarked  = bucketsPerSegment / 2
+	leastAdded = bucketsPerSegment
 )
 
 type segment struct {
 	buckets [bucketsPerSegment]bucket // at the beginning, so that each is one cache line
 	depth   uint8                     // this many of the highest bits of the hash are the same in it
-	count   int                       // of the owner
+
+	// Of the owner:
+	count  int // entries
+	marked int // buckets that are marked as passed
+	added  int // entries, since the segment was made
 }
 
 type bucket struct {
@@ -87,7 +98,7 @@ func (t *table) find(key string) *entry {
 	d := t.directory.Load()
 	s := d.segments[hash>>d.shift].Load()
 	tag := tagOf(hash) * eachByte
-	for i := hash; ; i++ {
+	for i := hash; i-hash < bucketsPerSegment; i++ {
 		b := &s.buckets[i%bucketsPerSegment]
 		tags := b.tags.Load()
 		// The bytes that equal the tag become 0, and of those the highest bit is
@@ -100,9 +111,10 @@ func (t *table) find(key string) *entry {
 			}
 		}
 		if tags&passed == 0 {
-			return nil
+			break
 		}
 	}
+	return nil
 }
 
 // passedByte are the bits of the highest byte.
@@ -117,6 +129,9 @@ func (t *table) add(e *entry) {
 		d = t.split(d, s, hash)
 		s = d.segments[hash>>d.shift].Load()
 	}
+	if s.marked > maxMarked && s.added >= leastAdded {
+		s = t.renew(d, s, hash)
+	}
 	s.add(hash, e)
 	t.count++
 }
@@ -130,9 +145,13 @@ func (s *segment) add(hash uint64, e *entry) {
 			b.entries[place].Store(e)
 			b.tags.Store(tags | tagOf(hash)<<(8*place))
 			s.count++
+			s.added++
 			return
 		}
-		b.tags.Store(tags | passed)
+		if tags&passed == 0 {
+			b.tags.Store(tags | passed)
+			s.marked++
+		}
 	}
 }
 
@@ -148,15 +167,35 @@ func (t *table) split(d *directory, s *segment, hash uint64) *directory {
 		hash := maphash.String(t.seed, e.key)
 		halves[hash>>(64-depth)&1].add(hash, e)
 	}
-	// The places of the segment in the directory, of which the first half is for
-	// hashes whose next bit is 0.
-	places := 1 << (64 - s.depth - d.shift)
-	first := int(hash>>d.shift) &^ (places - 1)
+	// The first half of the places is for hashes whose next bit is 0.
+	first, places := d.places(s, hash)
 	for i := range places {
 		d.segments[first+i].Store(halves[i*2/places])
 	}
 	t.directory.Store(d)
 	return d
+}
+
+// renew replaces a segment, which has the entries whose hashes begin like hash, by
+// one with the same entries and without marks that nobody needs any more.
+func (t *table) renew(d *directory, s *segment, hash uint64) *segment {
+	fresh := &segment{depth: s.depth}
+	for e := range s.all() {
+		fresh.add(maphash.String(t.seed, e.key), e)
+	}
+	fresh.added = 0
+	first, places := d.places(s, hash)
+	for i := range places {
+		d.segments[first+i].Store(fresh)
+	}
+	return fresh
+}
+
+// places tells where in the directory a segment stands, which has the entries whose
+// hashes begin like hash.
+func (d *directory) places(s *segment, hash uint64) (first, n int) {
+	n = 1 << (64 - s.depth - d.shift)
+	return int(hash>>d.shift) &^ (n - 1), n
 }
 
 // doubled returns a directory for one bit more.

@@ -171,3 +171,33 @@ func TestTableFindsBesideTheOwner(t *testing.T) {
 	stop.Store(true)
 	readers.Wait()
 }
+
+// Names that come and go for ever leave no marks that make searches long, least of
+// all endless ones.
+func TestTableChurn(t *testing.T) {
+	for _, live := range []int{300, 1000, maxPerSegment - 1} {
+		table := newTable()
+		ring := make([]*entry, live)
+		for i := range 60_000 {
+			if old := ring[i%live]; old != nil {
+				table.remove(old)
+			}
+			e := newEntry("name " + strconv.Itoa(i))
+			ring[i%live] = e
+			table.add(e)
+			if table.find(e.key) != e {
+				t.Fatalf("%q is not found", e.key)
+			}
+			if table.find("absent") != nil {
+				t.Fatal("what is not there was found")
+			}
+		}
+		d := table.directory.Load()
+		for i := range d.segments {
+			s := d.segments[i].Load()
+			if s.marked > maxMarked+leastAdded/2 {
+				t.Errorf("%d names at a time: %d of %d buckets are marked", live, s.marked, bucketsPerSegment)
+			}
+		}
+	}
+}

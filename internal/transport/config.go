@@ -26,10 +26,11 @@ type Peer struct {
 // Handler takes what the links bring.
 type Handler interface {
 	// Receive takes messages of one peer, in order, as many as one read of the
-	// connection brought. Calls for one peer come one after the other, those
-	// for different peers at the same time. It runs on the goroutine that reads
-	// the connection, so the peer is not heard while it lasts. It may call any
-	// method of Network but Close.
+	// connection brought. Calls for one peer come one after the other, those for
+	// different peers at the same time, or, with Config.Loop, one after the other
+	// too. It runs on the goroutine that reads the connection, so the peer is not
+	// heard while it lasts; with a loop no peer is. It may call any method of
+	// Network but Close.
 	//
 	// The slice msgs, its elements and their Acks are reused after the call.
 	// Payloads, States and Cuts, with all they refer to, belong to the callee.

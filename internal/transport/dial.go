@@ -61,8 +61,7 @@ func (l *link) dialOnce() (attached bool, err error) {
 		return false, err
 	}
 	if err := nbio.WidenLoopback(conn); err != nil {
-		l.closeConn(conn)
-		return false, err
+		l.n.cfg.Logger.Debug("a connection keeps the buffers that it has", "addr", addr, "err", err)
 	}
 	// Not every connection has deadlines that work, but all can be closed.
 	stop := context.AfterFunc(ctx, func() { l.closeConn(conn) })
