@@ -85,11 +85,11 @@ func (p Profiles) Start() (stop func() error, err error) {
 	}
 	begin(p.CPU, func(f *os.File) error { return pprof.StartCPUProfile(f) }, pprof.StopCPUProfile)
 	begin(p.Trace, func(f *os.File) error { return trace.Start(f) }, trace.Stop)
-	if p.Memory != "" {
-		stops = append(stops, func() error { return writeHeap(p.Memory) })
-	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("bench: profiles: %w", err), stop())
+	}
+	if p.Memory != "" {
+		stops = append(stops, func() error { return writeHeap(p.Memory) })
 	}
 	return stop, nil
 }

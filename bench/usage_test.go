@@ -112,7 +112,11 @@ func TestProfileArgs(t *testing.T) {
 	if _, rest := cutProfiles(nil); len(rest) != 0 {
 		t.Errorf("rest %q of nothing", rest)
 	}
-	if _, err := (Profiles{Memory: "m", CPU: filepath.Join(t.TempDir(), "none", "x")}).Start(); err == nil {
+	memory := filepath.Join(t.TempDir(), "m")
+	if _, err := (Profiles{Memory: memory, CPU: filepath.Join(t.TempDir(), "none", "x")}).Start(); err == nil {
 		t.Error("a file that cannot be made is no error")
+	}
+	if _, err := os.Stat(memory); err == nil {
+		t.Error("a profile was written of what did not begin")
 	}
 }
