@@ -52,3 +52,19 @@ func TestShortWayOfARead(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Nor does it take memory.
+func TestShortWayTakesNoMemory(t *testing.T) {
+	embedded := driver.OpenDB(node)
+	defer embedded.Close()
+	if _, err := embedded.Set(ctx, "short/there", []byte("value")); err != nil {
+		t.Fatal(err)
+	}
+	if allocs := testing.AllocsPerRun(10_000, func() {
+		if v, err := embedded.Get(ctx, "short/there"); err != nil || string(v.Data) != "value" {
+			t.Fatal(v, err)
+		}
+	}); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}

@@ -177,7 +177,7 @@ func TestTableFindsBesideTheOwner(t *testing.T) {
 func TestTableChurn(t *testing.T) {
 	for _, live := range []int{300, 1000, maxPerSegment - 1} {
 		table := newTable()
-		ring := make([]*entry, live)
+		ring, most := make([]*entry, live), 0
 		for i := range 60_000 {
 			if old := ring[i%live]; old != nil {
 				table.remove(old)
@@ -191,13 +191,14 @@ func TestTableChurn(t *testing.T) {
 			if table.find("absent") != nil {
 				t.Fatal("what is not there was found")
 			}
-		}
-		d := table.directory.Load()
-		for i := range d.segments {
-			s := d.segments[i].Load()
-			if s.marked > maxMarked+leastAdded/2 {
-				t.Errorf("%d names at a time: %d of %d buckets are marked", live, s.marked, bucketsPerSegment)
+			d := table.directory.Load()
+			for i := range d.segments {
+				most = max(most, d.segments[i].Load().marked)
 			}
+		}
+		// Between one layout and the next there may be some more than maxMarked.
+		if most > maxMarked+leastAdded/4 {
+			t.Errorf("%d names at a time: up to %d of %d buckets were marked", live, most, bucketsPerSegment)
 		}
 	}
 }
