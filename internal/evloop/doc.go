@@ -13,7 +13,7 @@
 // A node of a group on a few cores has little to do for each message, and much of
 // what it costs to receive one goes into waking up a goroutine for it: the runtime
 // wakes a thread, which takes the goroutine, and mostly a second one to look for
-// more work that is not there. A loop waits in the kernel itself, takes all that
+// more work that is not there. A loop that is busy waits in the kernel itself, takes all that
 // has come on all connections in one call, and tells when a round is over, so that
 // what the handlers have gathered can be worked on together.
 //

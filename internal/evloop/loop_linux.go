@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 )
@@ -89,11 +88,10 @@ func (l *Loop) run() {
 	defer close(l.done)
 	events := make([]syscall.EpollEvent, roundEvents)
 	var rung []*Conn
+	w := waiter{epoll: l.epoll}
+	defer w.close()
 	for {
-		// Who was woken by this round runs first: the call below keeps the
-		// processor that this goroutine runs on.
-		runtime.Gosched()
-		n, err := syscall.EpollWait(l.epoll, events, -1)
+		n, err := w.wait(events)
 		if err != nil && !errors.Is(err, syscall.EINTR) {
 			panic(fmt.Sprintf("evloop: waiting: %v", err)) // nothing but a mistake in here brings it about
 		}

@@ -410,3 +410,45 @@ func BenchmarkRoundTrip(b *testing.B) {
 		})
 	}
 }
+
+// A loop wakes up whichever way it waits: before it is busy, while it is, and after
+// it has been.
+func TestBusyAndIdleByTurns(t *testing.T) {
+	l := newLoop(t, nil, nil)
+	c, far := pair(t, l)
+	var served sync.WaitGroup
+	served.Go(func() {
+		b := make([]byte, 64)
+		c.Serve(func() bool {
+			n, err := c.Read(b)
+			if err == nil {
+				_, err = c.TryWrite(b[:n])
+			}
+			return err == nil || errors.Is(err, ErrWouldBlock)
+		})
+	})
+	b := make([]byte, 64)
+	for range 3 {
+		for range 20 {
+			if _, err := far.Write(b); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(far, b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := far.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := far.Read(b); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("nothing was to come: %v", err)
+		}
+		if err := far.SetReadDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := far.Close(); err != nil {
+		t.Fatal(err)
+	}
+	served.Wait()
+}
