@@ -105,6 +105,12 @@ func (w *world) finish() {
 		}
 	}
 	for _, c := range w.clients {
+		for _, op := range c.undone {
+			id, seq := op.Numbered()
+			if at := o.oracle.executed[writeID{id, seq}]; at != 0 && op.generation == generation && !w.traits.agreed {
+				w.fail("given up: %s: %s was told to have had no effect, the order has it at %d", c, op, at)
+			}
+		}
 		c.checkProgram(generation)
 	}
 	w.checkLinear(generation)

@@ -34,6 +34,7 @@ type client struct {
 	stream   clientStream
 	issued   []*operation // through the stream, in order
 	done     []*operation // answered, for the check of linearizability
+	undone   []*operation // writes whose callers were told that they never took effect
 }
 
 // clientConn is a node's end of a client's connection.
@@ -59,10 +60,21 @@ func (c *client) next() {
 		think = max(think, w.traits.detection/2)
 	}
 	w.after(time.Duration(w.users.ExpFloat64()*float64(think)), c.next)
-	if len(c.active)-c.stream.pipeline.Open() < w.traits.depth {
+	if c.underWay(false) < w.traits.depth {
 		c.begin()
 	}
 	c.beginAsync()
+}
+
+// underWay is how many operations have not ended that somebody waits for, also
+// behind asynchronous ones, or that nobody does.
+func (c *client) underWay(async bool) (n int) {
+	for _, op := range c.active {
+		if op.async == async {
+			n++
+		}
+	}
+	return n
 }
 
 // connect makes a connection to the server the client stays with, or the next.

@@ -340,5 +340,8 @@ func (op *operation) finish() {
 		c.done = append(c.done, op)
 	default:
 		c.w.counts.GivenUp++
+		if op.numbered {
+			c.undone = append(c.undone, op)
+		}
 	}
 }

@@ -23,7 +23,7 @@ func (c *client) beginAsync() {
 		return
 	}
 	for range 1 + w.users.IntN(w.traits.burst) {
-		if c.stream.pipeline.Open() >= w.traits.outstanding {
+		if c.underWay(true) >= w.traits.outstanding {
 			return
 		}
 		op := &operation{c: c, begun: w.now, seen: c.seen, generation: c.bound, async: true, command: c.command()}
@@ -64,6 +64,9 @@ func (c *client) issue(op *operation) {
 		op.generation = c.bound
 	}
 	c.stream.pipeline.Issue(&op.Operation, op)
+	if n := c.stream.pipeline.Open(); n > c.w.traits.outstanding+c.w.traits.depth {
+		c.w.fail("model: %s has %d writes outstanding, and may have %d", c, n, c.w.traits.outstanding+c.w.traits.depth)
+	}
 	c.issued = append(c.issued, op)
 	c.pump()
 }
@@ -133,6 +136,9 @@ func (c *client) replied(run, ordinal uint64, reply wire.Reply, on *conn) {
 	if !verdict.Final() {
 		if c.w.tracing() {
 			c.w.trace("%s: %s: verdict %d status %d", c, write, verdict, reply.Status)
+		}
+		if run == pipeline.Run() {
+			write.on = nil // it has its answer: no copy of it is under way
 		}
 		c.again(run, on, verdict.Elsewhere())
 		return
