@@ -6,6 +6,10 @@ FUZZTIME ?= 20s
 SIMTIME  ?= 1m
 SIMFROM  ?= 1
 
+# A seed that nobody has run: the first of a range that the commit names.
+FRESHTIME ?= 2m
+FRESHFROM ?= $(shell printf '%d' 0x$$(git rev-parse HEAD | cut -c 1-12))
+
 # `make` alone does what a change must pass; `make help` lists the rest.
 .PHONY: all
 all: check test ## check and test
@@ -49,6 +53,11 @@ planted: ## switch on every known mistake, and name what caught it
 sim: ## simulate groups for SIMTIME from seed SIMFROM and list their faults, then (a minute more) with every planted bug
 	$(GO) test ./internal/sim -run TestSeeds -v -timeout 0 -time $(SIMTIME) -from $(SIMFROM)
 	$(GO) test ./internal/sim ./internal/sim/core -tags planted -run TestPlanted -v -timeout 0
+
+.PHONY: fresh
+fresh: ## simulate groups for FRESHTIME from a seed that the commit names
+	@echo "from seed $(FRESHFROM), which the commit names"
+	$(GO) test ./internal/sim -run TestSeeds -v -timeout 0 -time $(FRESHTIME) -from $(FRESHFROM)
 
 # Fuzzing takes one target at a time, so list them first. The listing is a
 # command of its own: a package that does not compile must fail the target.

@@ -43,4 +43,5 @@ const (
 	StableTooSoon
 	PredecessorIgnored
 	ReadOvertakes
+	UnknownForgotten
 )

@@ -50,6 +50,7 @@ var Bugs = []Info{
 	{StableTooSoon, "StableTooSoon", "a sender tells that all hold its FINAL when one does"},
 	{PredecessorIgnored, "PredecessorIgnored", "a write is executed although the one that it names as its predecessor was not"},
 	{ReadOvertakes, "ReadOvertakes", "a read does not wait for its session's asynchronous writes"},
+	{UnknownForgotten, "UnknownForgotten", "a refusal makes a client forget that an earlier attempt may have been executed"},
 }
 
 // String returns the bug's name.

@@ -84,6 +84,9 @@ func (op *Operation) Reply(reply *wire.Reply) Verdict {
 	case wire.StatusOutOfOrder:
 		return OutOfOrder
 	case wire.StatusUnavailable:
+		if planted.On(planted.UnknownForgotten) {
+			op.sent = false
+		}
 		return Refused
 	case wire.StatusGeneration:
 		return Estranged

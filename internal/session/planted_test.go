@@ -40,6 +40,12 @@ func TestPlantedPositionForgotten(t *testing.T) {
 	caught(t, planted.PositionForgotten, "went back")
 }
 
+// TestPlantedUnknownForgotten has a refused attempt make a write "not executed",
+// whose earlier attempt was.
+func TestPlantedUnknownForgotten(t *testing.T) {
+	caught(t, planted.UnknownForgotten, "was told that it was not")
+}
+
 // TestPlantedPipeline has the lives of clients that write asynchronously find what
 // breaks their order.
 func TestPlantedPipeline(t *testing.T) {
