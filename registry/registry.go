@@ -56,15 +56,9 @@ func Start(ctx context.Context, cfg Config) (*Registry, error) {
 		stopping: make(chan struct{}),
 		done:     make(chan struct{}),
 	}
-	if err := r.open(cfg); err != nil {
+	if err := r.open(ctx, cfg); err != nil {
 		return nil, err
 	}
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", cfg.Listen)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("registry: %w; choose another address to listen on", err), r.store.close())
-	}
-	r.listener = listener
 	r.server = r.newServer()
 	if !r.durable {
 		r.log.Warn("views are kept in memory only: if the registry stops, the group's members go on with a frozen view and cannot return; give a data directory to keep them")
@@ -78,40 +72,71 @@ func Start(ctx context.Context, cfg Config) (*Registry, error) {
 	return r, nil
 }
 
-// open loads or begins the group and saves that it was started.
-func (r *Registry) open(cfg Config) error {
-	var state membership.State
-	found := false
+// open loads or begins the group, listens, and saves that it was started. All that
+// may be refused comes before the save: a registry that does not start changes
+// nothing.
+func (r *Registry) open(ctx context.Context, cfg Config) error {
 	r.store = memoryStore{}
-	if r.durable {
-		bolt, err := openBolt(cfg.DataDir)
-		if err != nil {
-			return err
-		}
-		if state, found, err = bolt.load(); err != nil {
-			return errors.Join(err, bolt.close())
-		}
-		r.store = bolt
-	}
-	if !found {
-		state = membership.NewState(randomID(), DefaultSettings())
-	}
-	settings, err := cfg.settingsFor(state.Settings)
-	if err == nil {
-		if found && settings != state.Settings {
-			r.log.Info("settings of the group changed", "from", state.Settings, "to", settings)
-		}
-		state, err = state.WithSettings(settings)
-	}
+	old, found, err := r.load(cfg)
 	if err != nil {
-		return errors.Join(fmt.Errorf("registry: %w", err), r.store.close())
+		return err
+	}
+	if err := r.begin(ctx, cfg, old, found); err != nil {
+		return errors.Join(err, r.store.close())
+	}
+	return nil
+}
+
+// load returns the state that the data directory has, or that of a new group.
+func (r *Registry) load(cfg Config) (state membership.State, found bool, err error) {
+	state = membership.NewState(randomID(), DefaultSettings())
+	if !r.durable {
+		return state, false, nil
+	}
+	if !hasStore(cfg.DataDir) {
+		// Nothing is to be created for settings that no group can have.
+		if _, err := cfg.settingsFor(state.Settings); err != nil {
+			return state, false, fmt.Errorf("registry: %w", err)
+		}
+	}
+	bolt, err := openBolt(cfg.DataDir)
+	if err != nil {
+		return state, false, err
+	}
+	saved, found, err := bolt.load()
+	if err != nil {
+		return state, false, errors.Join(err, bolt.close())
+	}
+	r.store = bolt
+	if found {
+		state = saved
+	}
+	return state, found, nil
+}
+
+// begin starts the group under the settings that are given, and listens.
+func (r *Registry) begin(ctx context.Context, cfg Config, old membership.State, found bool) error {
+	settings, err := cfg.settingsFor(old.Settings)
+	if err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	state, err := old.WithSettings(settings)
+	if err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	var lc net.ListenConfig
+	if r.listener, err = lc.Listen(ctx, "tcp", cfg.Listen); err != nil {
+		return fmt.Errorf("registry: %w; choose another address to listen on", err)
 	}
 	r.group = membership.New(state, r.clock.Now())
 	first, _ := r.group.Unsaved()
 	if err := r.store.save(first); err != nil {
-		return errors.Join(fmt.Errorf("registry: save the state in %s: %w", cfg.DataDir, err), r.store.close())
+		return errors.Join(fmt.Errorf("registry: save the state in %s: %w", cfg.DataDir, err), r.listener.Close())
 	}
 	r.group.Saved()
+	if found && settings != old.Settings {
+		r.log.Info("settings of the group changed", "from", old.Settings, "to", settings)
+	}
 	return nil
 }
 

@@ -42,6 +42,12 @@ type boltStore struct {
 	db *bbolt.DB
 }
 
+// hasStore reports whether the directory has a file that openBolt would open.
+func hasStore(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, storeFile))
+	return !errors.Is(err, os.ErrNotExist)
+}
+
 // openBolt opens or creates the file in dir and locks it.
 func openBolt(dir string) (*boltStore, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
