@@ -68,7 +68,8 @@ func DialThrough(addr string, dial func(ctx context.Context, addr string) (net.C
 	}, nil
 }
 
-// maxReplyBytes bounds a directive: maxHistory views of a full group at worst.
+// maxReplyBytes bounds a directive. A registry of an earlier release may send 128
+// views of a full group.
 const maxReplyBytes = 32 << 20
 
 // Close releases idle connections. Calls under way are not affected.

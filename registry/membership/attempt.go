@@ -124,8 +124,7 @@ func (g *Group) blame(a *Attempt, survivors, joiners []Member) {
 // commit makes an attempt's view, or a first view, the committed one.
 func (g *Group) commit(view View) {
 	old := g.committed()
-	kept := g.state.Views[max(0, len(g.state.Views)+1-maxHistory):]
-	g.state.Views = append(slices.Clone(kept), view)
+	g.state.Views = []View{view}
 	g.state.Attempt = nil
 	g.state.ProvedDead = slices.DeleteFunc(slices.Clone(g.state.ProvedDead), func(dead uint64) bool { return !view.Has(dead) })
 	g.state.MinReached = g.state.MinReached || len(view.Members) >= g.state.Settings.MinMembers

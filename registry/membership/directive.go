@@ -7,12 +7,17 @@ type Directive struct {
 	Group      uint64
 	Generation uint64
 	Revision   uint64
-	Views      []View   // committed views after the node's own, oldest first; the newest alone for a node in none
-	Attempt    *Attempt // the attempt under way, if the node is a member of it
-	Excluded   bool     // no member and no joiner (any more)
-	Reason     string   // why it is excluded, or what a joiner waits for
-	Settings   Settings
-	Joining    []Member
+	// Views has the committed view, unless the node is in it already. No node needs
+	// an older one: a member is at most one view behind, since a view is committed
+	// only after each of its members has acknowledged, in the view before it, the cut
+	// between the two. A node that is further behind was in no cut, cannot enter the
+	// view (isis.ErrMissedView), and comes back as a new incarnation.
+	Views    []View
+	Attempt  *Attempt // the attempt under way, if the node is a member of it
+	Excluded bool     // no member and no joiner (any more)
+	Reason   string   // why it is excluded, or what a joiner waits for
+	Settings Settings
+	Joining  []Member
 }
 
 // Directive returns what to tell a node that is in the given view (0: none).
@@ -70,20 +75,12 @@ func (g *Group) ViewOf(from From) uint64 {
 	return 0
 }
 
-// viewsAfter returns the committed views after the given one.
+// viewsAfter returns the committed view, if it is newer than the given one.
 func (g *Group) viewsAfter(view uint64) []View {
-	views := g.state.Views
-	if len(views) == 0 {
-		return nil
+	if committed, ok := g.state.Committed(); ok && committed.ID > view {
+		return []View{committed}
 	}
-	if view == 0 {
-		return views[len(views)-1:]
-	}
-	i := slices.IndexFunc(views, func(v View) bool { return v.ID > view })
-	if i < 0 {
-		return nil
-	}
-	return views[i:]
+	return nil
 }
 
 // survivors returns the members that are not known to be dead.

@@ -73,6 +73,9 @@ type Peer struct {
 // New returns the group of a saved state, with every timer beginning at now.
 // It changes the state (the count of boots), so the caller saves first of all.
 func New(state State, now time.Duration) *Group {
+	if n := len(state.Views); n > 1 {
+		state.Views = slices.Clone(state.Views[n-1:]) // earlier releases kept 128
+	}
 	g := &Group{
 		state:     state,
 		saved:     state,

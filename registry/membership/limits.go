@@ -12,7 +12,6 @@ const (
 	MaxIDBytes      = 64
 	MaxAddrBytes    = 255
 	maxReasonBytes  = 200
-	maxHistory      = 128  // committed views kept; a member is never more than one behind
 	maxDeparted     = 1024 // nodes whose end is remembered, to tell them why
 	maxPenalties    = 1024 // ids that failed to join
 	maxJoinPause    = 30 * time.Second

@@ -40,9 +40,15 @@ func newOracle(t *rapid.T, s *sim) *oracle {
 func (o *oracle) told(n *simNode, d Directive) {
 	o.heard(d)
 	committed, _ := o.s.saved.Committed()
+	if len(d.Views) > 1 {
+		o.t.Fatalf("%s was told of %d views", n.id, len(d.Views))
+	}
 	for _, v := range d.Views {
 		if v.ID > committed.ID {
 			o.t.Fatalf("%s was told of view %d before it was saved", n.id, v.ID)
+		}
+		if n.view != 0 && n.gen == d.Generation && v.ID > n.view && v.Has(n.inc) && v.Prev != n.view {
+			o.t.Fatalf("%s is in view %d, and was told of view %d after %d, which it cannot enter", n.id, n.view, v.ID, v.Prev)
 		}
 	}
 	if d.Attempt == nil {

@@ -54,7 +54,7 @@ type State struct {
 	Settings        Settings
 	NextView        uint64 // one counter for the views of all generations
 	NextIncarnation uint64
-	Views           []View   // of this generation, oldest first, at most maxHistory; the last is the committed one
+	Views           []View   // the committed view alone, none before a generation's first; see Directive.Views
 	Attempt         *Attempt // nil: none under way
 	ProvedDead      []uint64 // members of the committed view that an identity lock proved dead
 	MinReached      bool     // the generation has had a view of Settings.MinMembers
