@@ -45,29 +45,34 @@ type groupStatus struct {
 	DetectionMs int64    `json:"detection_ms"` // older nodes do not tell it
 }
 
-// members asks the nodes known, one after the other, until one that serves
-// tells its view. A node that does not is asked after all others from then on.
+// hangs is how long a node may take to tell its view before another is asked too.
+const hangs = 100 * time.Millisecond
+
+// members asks the nodes known, one after the other, until one that serves tells
+// its view. One that does not, or hangs, is asked after all others from then on.
 func (m *membership) members(ctx context.Context) ([]member, error) {
 	m.mu.Lock()
 	addrs := m.addrs
 	m.mu.Unlock()
-	var errs []error
-	for _, addr := range addrs {
+	type answer struct {
+		addr   string
+		status groupStatus
+	}
+	first, err := client.First(ctx, addrs, 1, hangs, func(ctx context.Context, addr string) (answer, error) {
 		status, err := servingAt(ctx, addr)
 		if err == nil {
 			err = m.same(status.Generation)
 		}
-		if err == nil {
-			m.remember(addr, &status)
-			return status.Members, nil
+		if err != nil {
+			m.putLast(addr)
 		}
-		errs = append(errs, err)
-		m.putLast(addr)
-		if ctx.Err() != nil {
-			break
-		}
+		return answer{addr, status}, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("no node tells who is in the group: %w", err)
 	}
-	return nil, fmt.Errorf("no node tells who is in the group: %w", errors.Join(errs...))
+	m.remember(first.addr, &first.status)
+	return first.status.Members, nil
 }
 
 // same tells of a generation that is not the group's first known one: the nodes

@@ -14,11 +14,9 @@ import (
 	"github.com/seed-8247e700/dsm/server"
 )
 
-// Bounds of asking the members of a view.
-const (
-	askedAtATime = 16
-	askTimeout   = 2 * time.Second // for one of them
-)
+// askTimeout bounds asking one node. All are asked at once, so that those that
+// hang cost this once.
+const askTimeout = 2 * time.Second
 
 // groupStatus is what the members of a view tell of themselves, as JSON.
 type groupStatus struct {
@@ -89,24 +87,39 @@ may not fit a double.`,
 	return cmd
 }
 
-// askAny asks one server after the other until one answers.
+// askAny asks all servers at once and returns the first status of one that
+// serves, or else of one that knows a view.
 func askAny(ctx context.Context, dsn client.DSN) (server.Status, error) {
 	servers, err := dsn.Find(ctx, client.Options{})
 	if err != nil {
 		return server.Status{}, err
 	}
-	var failures []error
-	for _, addr := range servers {
+	return firstStatus(ctx, servers, ask)
+}
+
+func firstStatus(ctx context.Context, servers []string, ask func(context.Context, string) (server.Status, error)) (server.Status, error) {
+	var mu sync.Mutex // guards cutOff
+	var cutOff *server.Status
+	status, err := client.First(ctx, servers, client.AtOnce, client.Stagger, func(ctx context.Context, addr string) (server.Status, error) {
 		status, err := ask(ctx, addr)
-		if err == nil && len(status.Members) == 0 {
-			err = fmt.Errorf("%s is in no view, it is %s", status.ID, status.Phase)
-		}
-		if err == nil {
+		switch {
+		case err != nil:
+			return server.Status{}, err
+		case len(status.Members) == 0:
+			return server.Status{}, fmt.Errorf("%s is in no view, it is %s", status.ID, status.Phase)
+		case status.Serves:
 			return status, nil
 		}
-		failures = append(failures, err)
+		// It may have a view that is gone.
+		mu.Lock()
+		defer mu.Unlock()
+		cutOff = &status
+		return server.Status{}, fmt.Errorf("%s does not serve now", status.ID)
+	})
+	if err != nil && cutOff != nil {
+		return *cutOff, nil
 	}
-	return server.Status{}, errors.Join(failures...)
+	return status, err
 }
 
 // ask asks the node at an address how it is.
@@ -128,23 +141,18 @@ func ask(ctx context.Context, addr string) (server.Status, error) {
 	return status, nil
 }
 
-// askMembers asks every member of the view that a node is in.
+// askMembers asks every member of the view that a node is in, all at once.
 func askMembers(ctx context.Context, first server.Status) groupStatus {
 	g := groupStatus{
 		Group: groupID(first.Group), Generation: first.Generation, View: first.View, Delivery: first.Delivery,
 		ToldBy: first.ID, Members: make([]nodeStatus, len(first.Members)),
 	}
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, askedAtATime)
 	for rank, m := range first.Members {
 		g.Members[rank] = nodeStatus{
 			ID: m.ID, Incarnation: m.Incarnation, PeerAddr: m.PeerAddr, ClientAddr: m.ClientAddr, Rank: rank,
 		}
-		slots <- struct{}{}
-		wg.Go(func() {
-			g.Members[rank].ask(ctx)
-			<-slots
-		})
+		wg.Go(func() { g.Members[rank].ask(ctx) })
 	}
 	wg.Wait()
 	g.compare()

@@ -2,9 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8247e700/dsm/server"
 )
 
 func TestStatusTable(t *testing.T) {
@@ -47,4 +52,38 @@ func TestGroupID(t *testing.T) {
 	if got := groupID(1<<64 - 1).String(); got != "ffffffffffffffff" {
 		t.Errorf("the highest is %s", got)
 	}
+}
+
+// Those that hang, and those that are cut off, hold up nobody: the first status
+// comes from a server that serves.
+func TestFirstStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		members := []server.MemberStatus{{ID: "n1"}}
+		ask := func(ctx context.Context, addr string) (server.Status, error) {
+			switch addr {
+			case "cut off":
+				return server.Status{ID: "n2", Members: members}, nil
+			case "joins":
+				return server.Status{ID: "n3", Phase: "observing"}, nil
+			case "well":
+				<-time.After(time.Millisecond)
+				return server.Status{ID: "n1", Members: members, Serves: true}, nil
+			}
+			ctx, cancel := context.WithTimeout(ctx, askTimeout)
+			defer cancel()
+			<-ctx.Done()
+			return server.Status{}, ctx.Err()
+		}
+		began := time.Now()
+		status, err := firstStatus(t.Context(), []string{"hangs", "hangs", "cut off", "joins", "hangs", "well"}, ask)
+		if took := time.Since(began); err != nil || status.ID != "n1" || took != time.Millisecond {
+			t.Errorf("%+v, %v after %v", status, err, took)
+		}
+		if status, err = firstStatus(t.Context(), []string{"joins", "cut off"}, ask); err != nil || status.ID != "n2" {
+			t.Errorf("%+v, %v", status, err)
+		}
+		if _, err = firstStatus(t.Context(), []string{"joins"}, ask); err == nil {
+			t.Error("a node that is in no view told one")
+		}
+	})
 }
