@@ -30,10 +30,10 @@ exist counts as 0.`,
 				var trace driver.OpTrace
 				sum, err := db.Add(driver.WithTrace(ctx, &trace), key, delta)
 				if err != nil {
-					return about(key, err)
+					return notCounter(ctx, db, key, err)
 				}
 				text := strconv.FormatInt(sum, 10)
-				return s.show(t.format, text, newResult(key, []byte(text), trace.Position, trace.Position))
+				return s.showWrite(t.format, text, newResult(key, []byte(text), trace.Position, trace.Position))
 			})
 		},
 	}

@@ -10,6 +10,7 @@ import (
 
 func newCASCommand(s *surroundings) *cobra.Command {
 	var t target
+	var in input
 	var expected uint64
 	cmd := &cobra.Command{
 		Use:   "cas KEY VALUE --version N",
@@ -17,7 +18,9 @@ func newCASCommand(s *surroundings) *cobra.Command {
 		Long: `Cas compares and sets: it gives a variable a value, as set does, if the variable
 still has the version that "dsm get -o json" told, or, with --version 0, if it
 does not exist. It prints the new version. If the version is another one it
-changes nothing, and the exit status is 4.`,
+changes nothing, and the exit status is 4.
+
+` + inputHelp,
 		Example:               "  dsm cas leader n1 --version 0\n  dsm cas leader n2 --version 17",
 		Args:                  exactly("KEY", "VALUE"),
 		ValidArgsFunction:     cobra.NoFileCompletions,
@@ -27,7 +30,7 @@ changes nothing, and the exit status is 4.`,
 				return usagef("--version is missing: give the version that the variable must have, 0 if it must not exist")
 			}
 			key := args[0]
-			value, err := s.value(args[1])
+			value, err := in.value(cmd.Context(), s.stdin, args[1])
 			if err != nil {
 				return err
 			}
@@ -36,11 +39,12 @@ changes nothing, and the exit status is 4.`,
 				if err != nil {
 					return about(key, err)
 				}
-				return s.show(t.format, decimal(version), newResult(key, value, version, version))
+				return s.showWrite(t.format, decimal(version), newResult(key, value, version, version))
 			})
 		},
 	}
 	t.addFlags(cmd)
+	in.addFlags(cmd)
 	cmd.Flags().Uint64Var(&expected, "version", 0, "the `version` that the variable must have, 0: it must not exist")
 	return cmd
 }

@@ -24,7 +24,7 @@ func newDelCommand(s *surroundings) *cobra.Command {
 				if err != nil {
 					return about(key, err)
 				}
-				return s.show(t.format, decimal(position), newResult(key, nil, position, position))
+				return s.showWrite(t.format, decimal(position), newResult(key, nil, position, position))
 			})
 		},
 	}

@@ -20,13 +20,14 @@ const (
 	exitConflict    = 4
 	exitUnavailable = 5
 	exitUnknown     = 6
+	exitSignal      = 128 // and the signal's number
 )
-
-// errInterrupted is wrapped by the cause of a context that a signal ended.
-var errInterrupted = errors.New("interrupted")
 
 // errUnreachable is wrapped by errors of commands that found no server.
 var errUnreachable = errors.New("no server answers")
+
+// errDone is wrapped by errors that come after a write was made.
+var errDone = errors.New("the write is done")
 
 // usageError is an error of the command line.
 type usageError struct{ err error }
@@ -43,10 +44,15 @@ func usagef(format string, args ...any) error {
 // known comes first, whatever else is true.
 func exitStatus(err error) int {
 	var usage *usageError
+	var interrupted *interruption
+	if errors.As(err, &interrupted) && !errors.Is(err, driver.ErrOutcomeUnknown) && !errors.Is(err, errDone) {
+		return interrupted.exitStatus()
+	}
 	for _, row := range []struct {
 		is   bool
 		code int
 	}{
+		{errors.Is(err, errDone), exitFailure},
 		{errors.As(err, &usage), exitUsage},
 		{errors.Is(err, driver.ErrOutcomeUnknown), exitUnknown},
 		{errors.Is(err, driver.ErrInvalidKey), exitUsage},

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"testing"
 
 	"github.com/seed-8247e700/dsm/driver"
@@ -29,6 +30,10 @@ func TestExitStatus(t *testing.T) {
 		// The worst that is true counts.
 		{fmt.Errorf("%w: %w", driver.ErrOutcomeUnknown, driver.ErrClosed), exitUnknown},
 		{fmt.Errorf("%w: %w", driver.ErrSessionExpired, driver.ErrOutcomeUnknown), exitUnknown},
+		{&interruption{syscall.SIGINT}, 130},
+		{fmt.Errorf("%w, nothing was done: %w", &interruption{syscall.SIGTERM}, driver.ErrUnavailable), 143},
+		{fmt.Errorf("%w: %w", &interruption{syscall.SIGTERM}, driver.ErrOutcomeUnknown), exitUnknown},
+		{fmt.Errorf("%w, but that cannot be shown: %w", errDone, &interruption{syscall.SIGTERM}), exitFailure},
 	} {
 		if got := exitStatus(test.err); got != test.want {
 			t.Errorf("%v: status %d, want %d", test.err, got, test.want)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -59,7 +58,7 @@ func (t *target) parse() (name string, dsn client.DSN, err error) {
 }
 
 // with calls fn with a handle on the group, and a context that ends with the
-// timeout or a signal.
+// timeout or with that of cmd, which a signal ends.
 func (t *target) with(cmd *cobra.Command, s *surroundings, fn func(context.Context, *driver.DB) error) error {
 	name, _, err := t.parse()
 	if err != nil {
@@ -69,9 +68,7 @@ func (t *target) with(cmd *cobra.Command, s *surroundings, fn func(context.Conte
 	if err != nil {
 		return &usageError{err}
 	}
-	ctx, stop := s.interruptible(cmd.Context())
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	ctx, cancel := context.WithTimeout(cmd.Context(), t.timeout)
 	defer cancel()
 	err = t.explain(ctx, name, fn(ctx, db))
 	// What was done stays done, whatever becomes of the connection.
@@ -107,24 +104,6 @@ func notThisProtocol(name string, err error) error {
 		return err
 	}
 	return fmt.Errorf("what listens at %s is no dsm server, nothing was done; if it is the registry, write dsm+registry://%s: %w", name, rest, err)
-}
-
-// maxInputBytes bounds a value that is read from stdin: no group allows more.
-const maxInputBytes = 16 << 20
-
-// value returns the value that an argument stands for: "-" is what stdin has.
-func (s *surroundings) value(arg string) ([]byte, error) {
-	if arg != "-" {
-		return []byte(arg), nil
-	}
-	data, err := io.ReadAll(io.LimitReader(s.stdin, maxInputBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the value from stdin: %w", err)
-	}
-	if len(data) > maxInputBytes {
-		return nil, fmt.Errorf("the value on stdin has more than %d bytes, which no group allows; nothing was sent: %w", maxInputBytes, driver.ErrTooLarge)
-	}
-	return data, nil
 }
 
 // about turns the errors of an operation on a variable into what a person would

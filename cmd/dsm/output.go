@@ -63,6 +63,14 @@ func (s *surroundings) show(f format, text string, r any) error {
 	return err
 }
 
+// showWrite is show for what a write returned.
+func (s *surroundings) showWrite(f format, text string, r result) error {
+	if err := s.show(f, text, r); err != nil {
+		return fmt.Errorf("%w, at position %d, but that cannot be shown: %w", errDone, r.Position, err)
+	}
+	return nil
+}
+
 // groupID is the id of a group: to people, in text and JSON alike, 16 hexadecimal
 // digits.
 type groupID uint64

@@ -44,8 +44,9 @@ is given up for it: a member that is lost may have told its clients an order,
 results of conditional writes, and strong reads, that the survivors do not share.`,
 		Example: `  dsm registry --listen :6001 --data-dir /var/lib/dsm/registry
   dsm registry status --registry 10.0.0.9:6001`,
-		Args:              exactly(),
+		Args:              onlyCommands,
 		ValidArgsFunction: cobra.NoFileCompletions,
+		Annotations:       map[string]string{ownSignals: "closes its file"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(cmd, s)
 		},

@@ -21,7 +21,7 @@ func (t *registryTarget) addFlags(cmd *cobra.Command) {
 }
 
 // with calls fn with a client of the registry, and a context that ends with the
-// timeout or a signal.
+// timeout or with that of cmd, which a signal ends.
 func (t *registryTarget) with(cmd *cobra.Command, s *surroundings, fn func(context.Context, *registry.Client) error) error {
 	if err := checkDialled("--registry", t.addr); err != nil {
 		return err
@@ -34,9 +34,7 @@ func (t *registryTarget) with(cmd *cobra.Command, s *surroundings, fn func(conte
 		return &usageError{err}
 	}
 	defer client.Close()
-	ctx, stop := s.interruptible(cmd.Context())
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	ctx, cancel := context.WithTimeout(cmd.Context(), t.timeout)
 	defer cancel()
 	return fn(ctx, client)
 }

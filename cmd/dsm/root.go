@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,17 +17,34 @@ type surroundings struct {
 	signals        <-chan os.Signal // SIGINT and SIGTERM
 	attended       bool             // stdin is a terminal, at which somebody may press Ctrl-C again
 	onDisplay      bool             // stdout is a terminal
+	args           []string         // the command line, without the program's name
 }
+
+// ownSignals is the annotation of commands that decide themselves what a signal
+// does. Every other command ends with the first.
+const ownSignals = "own signals"
 
 // run is main with its surroundings as arguments. It returns the exit status.
 func run(ctx context.Context, args []string, s *surroundings) int {
 	root := newRoot(s)
 	parsed := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { parsed = true }
-	root.SetArgs(numbersLast(root, args))
+	s.args = args
+	args = numbersLast(root, args)
+	root.SetArgs(args)
+	if cmd, _, err := root.Find(args); err != nil || cmd.Annotations[ownSignals] == "" {
+		interruptible, stop := s.interruptible(ctx)
+		defer stop()
+		ctx = interruptible
+		s.stdout = &interruptibleWriter{ctx, s.stdout}
+		root.SetOut(s.stdout)
+	}
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if cause := context.Cause(ctx); errors.Is(cause, errInterrupted) && (errors.Is(err, context.Canceled) || exitStatus(err) == exitUnavailable) && !errors.Is(err, errInterrupted) {
+		err = fmt.Errorf("%w: %w", cause, err)
 	}
 	if !parsed {
 		// Whatever fails before a command runs is the command line's fault.
@@ -46,25 +64,6 @@ func (s *surroundings) complain(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.stderr, "dsm: "+format+"\n", args...)
 }
 
-// interruptible returns a context that ends with the first signal. The caller
-// must call stop, which gives further signals back to others.
-func (s *surroundings) interruptible(parent context.Context) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		select {
-		case sig := <-s.signals:
-			cancel(fmt.Errorf("%w by signal %q", errInterrupted, sig))
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
-		cancel(nil)
-		<-stopped
-	}
-}
-
 func newRoot(s *surroundings) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "dsm",
@@ -79,13 +78,15 @@ Results go to stdout, errors to stderr. The exit status is
   3  there is no such variable (get, del)
   4  the variable has another version (cas)
   5  no server, or no registry, answered; nothing was changed
-  6  the outcome of a write is not known`,
+  6  the outcome of a write is not known
+  128 and the signal's number, such as 130 for SIGINT and 143 for SIGTERM:
+     a signal ended the command; nothing was changed`,
 		Example: `  dsm registry --listen 127.0.0.1:6001 --data-dir /var/lib/dsm/registry
   dsm server --id n1 --registry 127.0.0.1:6001 --listen 127.0.0.1:7000
   dsm set greeting hello
   dsm get greeting`,
 		Version:       thisRelease().String(),
-		Args:          cobra.NoArgs,
+		Args:          onlyCommands,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -99,6 +100,15 @@ Results go to stdout, errors to stderr. The exit status is
 		newGetCommand(s), newSetCommand(s), newDelCommand(s), newAddCommand(s), newCASCommand(s),
 		newStatusCommand(s), newVersionCommand(s),
 	)
+	root.SetFlagErrorFunc(s.flagError)
+	root.SetHelpCommand(newHelpCommand())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			strict(cmd)
+		}
+	}
 	return root
 }
 

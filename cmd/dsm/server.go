@@ -39,6 +39,7 @@ takes them with it, and asks for a second Ctrl-C on a terminal before it does.`,
   dsm server --id n2 --registry 10.0.0.9:6001 --listen :7000 --delivery-log n2.jsonl`,
 		Args:                  exactly(),
 		ValidArgsFunction:     cobra.NoFileCompletions,
+		Annotations:           map[string]string{ownSignals: "leaves its group"},
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(cmd.Context(), s)
@@ -99,7 +100,9 @@ func (f *serverFlags) run(ctx context.Context, s *surroundings) error {
 	if f.deliveryLog == "" {
 		return f.serve(ctx, s, nil)
 	}
-	log, err := openDeliveryLog(f.deliveryLog)
+	opening, stop := s.interruptible(ctx)
+	log, err := abandonable(opening, func() (*deliveryLog, error) { return openDeliveryLog(f.deliveryLog) })
+	stop()
 	if err != nil {
 		return err
 	}

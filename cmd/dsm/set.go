@@ -10,17 +10,20 @@ import (
 
 func newSetCommand(s *surroundings) *cobra.Command {
 	var t target
+	var in input
 	cmd := &cobra.Command{
 		Use:   "set KEY VALUE",
 		Short: "Give a variable a value",
 		Long: `Set gives a variable a value and prints its version, which is the position of
-the write in the group's order. The value "-" stands for what stdin has.`,
-		Example:           "  dsm set greeting hello\n  dsm set motd - < /etc/motd",
+the write in the group's order.
+
+` + inputHelp,
+		Example:           "  dsm set greeting hello\n  dsm set motd - < /etc/motd\n  hostname | dsm set host - --trim",
 		Args:              exactly("KEY", "VALUE"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key := args[0]
-			value, err := s.value(args[1])
+			value, err := in.value(cmd.Context(), s.stdin, args[1])
 			if err != nil {
 				return err
 			}
@@ -29,10 +32,11 @@ the write in the group's order. The value "-" stands for what stdin has.`,
 				if err != nil {
 					return about(key, err)
 				}
-				return s.show(t.format, decimal(version), newResult(key, value, version, version))
+				return s.showWrite(t.format, decimal(version), newResult(key, value, version, version))
 			})
 		},
 	}
 	t.addFlags(cmd)
+	in.addFlags(cmd)
 	return cmd
 }

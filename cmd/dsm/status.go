@@ -67,9 +67,7 @@ may not fit a double.`,
 			if err != nil {
 				return err
 			}
-			ctx, stop := s.interruptible(cmd.Context())
-			defer stop()
-			ctx, cancel := context.WithTimeout(ctx, t.timeout)
+			ctx, cancel := context.WithTimeout(cmd.Context(), t.timeout)
 			defer cancel()
 			first, err := askAny(ctx, dsn)
 			if err != nil {

@@ -43,7 +43,12 @@ var errFailed = errors.New("FAIL")
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd := newCommand(stdout, stderr)
 	cmd.SetArgs(doubleDashes(args, commandOf(cmd, args).Flags()))
-	err := cmd.ExecuteContext(ctx)
+	var err error
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") && commandOf(cmd, args) == cmd {
+		err = noArguments(cmd, args) // whatever flags follow, which are those of the command that was meant
+	} else {
+		err = cmd.ExecuteContext(ctx)
+	}
 	switch {
 	case err == nil:
 		return exitPass
@@ -146,19 +151,14 @@ a command line that is wrong.`,
 	}
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetHelpCommand(newHelpCommand())
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	o.addFlags(cmd.Flags())
 	cmd.AddCommand(newChildCommand(), newJoinCommand(stdout, stderr), newHostileCommand(stdout, stderr),
 		newCurveCommand(stdout, stderr), newIdleCommand(stdout, stderr), newDelaysCommand(stdout))
+	cmd.InitDefaultHelpCmd()
 	return cmd
-}
-
-func noArguments(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return fmt.Errorf("%w: %q is no flag, and there are no other arguments", errUsage, args[0])
-	}
-	return nil
 }
 
 // run makes the run and shows its report.

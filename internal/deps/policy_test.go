@@ -129,10 +129,11 @@ var policy = map[string]rule{
 	},
 
 	// Commands and examples: they parse, wire and exit.
+	"internal/console": {std: whole},
 	"cmd/dsm": {
 		std: whole,
 		ours: []string{
-			"driver", "internal/client", "internal/gcroom", "internal/history", "internal/wire", "registry", "registry/registrypb", "server",
+			"driver", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/wire", "registry", "registry/registrypb", "server",
 		},
 		outside: []string{
 			"github.com/olekukonko/tablewriter", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
@@ -140,7 +141,7 @@ var policy = map[string]rule{
 	},
 	"cmd/dsmbench": {
 		std:     whole,
-		ours:    []string{"bench", "bench/attack", "internal/sim/delays"},
+		ours:    []string{"bench", "bench/attack", "internal/console", "internal/sim/delays"},
 		outside: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term"},
 	},
 	// A second opinion on the files of a run: it shares no code with the checks.
