@@ -22,7 +22,7 @@ func (t *registryTarget) addFlags(cmd *cobra.Command) {
 
 // with calls fn with a client of the registry, and a context that ends with the
 // timeout or with that of cmd, which a signal ends.
-func (t *registryTarget) with(cmd *cobra.Command, s *surroundings, fn func(context.Context, *registry.Client) error) error {
+func (t *registryTarget) with(cmd *cobra.Command, fn func(context.Context, *registry.Client) error) error {
 	if err := checkDialled("--registry", t.addr); err != nil {
 		return err
 	}

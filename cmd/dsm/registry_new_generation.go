@@ -32,7 +32,7 @@ own clients: make sure that all of them are stopped before you force it.`,
 			if err := f.check(); err != nil {
 				return err
 			}
-			return t.with(cmd, s, func(ctx context.Context, client *registry.Client) error {
+			return t.with(cmd, func(ctx context.Context, client *registry.Client) error {
 				generation, err := client.NewGeneration(ctx, force)
 				if errors.Is(err, registry.ErrNeedsForce) {
 					return fmt.Errorf("%w: add --force", err)

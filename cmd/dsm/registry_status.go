@@ -67,7 +67,7 @@ told. "dsm status" asks the nodes themselves.`,
 			if err := f.check(); err != nil {
 				return err
 			}
-			return t.with(cmd, s, func(ctx context.Context, client *registry.Client) error {
+			return t.with(cmd, func(ctx context.Context, client *registry.Client) error {
 				status, err := client.Status(ctx)
 				if err != nil {
 					return err
