@@ -111,7 +111,7 @@ func (h *handle) tryIssue(ctx context.Context, f *Future) error {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
-			return unavailable(err, nil)
+			return h.unavailable(err, nil)
 		}
 		st := h.state.Load()
 		waits, readiness, err := st.issue(h, f)
@@ -122,7 +122,7 @@ func (h *handle) tryIssue(ctx context.Context, f *Future) error {
 			select {
 			case <-waits:
 			case <-ctx.Done():
-				return unavailable(ctx.Err(), errFull)
+				return h.unavailable(ctx.Err(), errFull)
 			}
 		case readiness == session.Lost:
 			return ErrSessionExpired
@@ -192,7 +192,8 @@ func (h *handle) writeBehind(ctx context.Context, cmd *wire.Command) (wire.Reply
 	if cmd.Op == wire.OpAdd {
 		f.operand = uint64(cmd.Delta)
 	}
-	f.told.Store(true) // Flush has no part in it
+	f.awaited = true
+	f.told.Store(true) // neither Flush nor Close has a part in it
 	trace := traceOf(ctx)
 	if trace != nil {
 		f.trace = new(OpTrace) // the caller's is his own again when he is gone
@@ -203,7 +204,7 @@ func (h *handle) writeBehind(ctx context.Context, cmd *wire.Command) (wire.Reply
 	case <-ctx.Done():
 	}
 	if !f.Ended() {
-		return wire.Reply{}, fmt.Errorf("%w: %w (asynchronous writes before it are under way)", ErrOutcomeUnknown, ctx.Err())
+		return wire.Reply{}, fmt.Errorf("%w: %w (asynchronous writes before it are under way)", ErrOutcomeUnknown, h.gone(ctx.Err()))
 	}
 	if trace != nil {
 		*trace = *f.trace
@@ -211,8 +212,9 @@ func (h *handle) writeBehind(ctx context.Context, cmd *wire.Command) (wire.Reply
 	return f.reply, f.err
 }
 
-// await waits for what a read of the session has to have seen.
-func (w *writer) await(ctx context.Context) error {
+// await waits for what a read of the session, whose state st is, has to have seen.
+func (h *handle) await(ctx context.Context, st *state) error {
+	w := st.writer
 	w.mu.Lock()
 	var f *Future
 	if w.stream != nil {
@@ -226,7 +228,7 @@ func (w *writer) await(ctx context.Context) error {
 	case <-f.Done():
 		return nil
 	case <-ctx.Done():
-		return unavailable(ctx.Err(), errors.New("driver: asynchronous writes before it are under way"))
+		return h.unavailable(ctx.Err(), errors.New("driver: asynchronous writes before it are under way"))
 	}
 }
 

@@ -1,9 +1,13 @@
 package driver
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Conn is a session of its own on a DB's connections. Its methods are those of
-// the DB, and may be called by many goroutines. It must be closed.
+// the DB, and may be called by many goroutines. It must be closed: until then the
+// handle keeps its session alive in the group, which bounds how many a client has.
 type Conn struct {
 	handle *handle
 }
@@ -43,19 +47,34 @@ func (c *Conn) SessionID(ctx context.Context) (uint64, error) {
 	return c.handle.sessionID(ctx)
 }
 
-// Close ends the session. It tries for at most a second to close it in the
-// group, which forgets it by itself later. Operations in flight go on; those
-// begun later return ErrClosed. Asynchronous writes that are outstanding fail with
-// ErrClosed, and with ErrOutcomeUnknown if they were sent: Flush before.
+// Close ends the session. An operation whose request a server has may still be
+// answered; one that waits for anything else, or that would have to be tried again,
+// returns ErrClosed, and ErrOutcomeUnknown too if it is a write that was sent. So do
+// the Futures of asynchronous writes that are outstanding, and Close returns an
+// *AbandonedError with their number: call Flush before Close to wait for them. Close
+// also returns the first error of an asynchronous write that neither a Wait nor a
+// Flush has returned.
+//
+// Close spends at most a second on closing the session in the group, which
+// otherwise expires there. A second Close waits for the first, and returns the same
+// error.
 func (c *Conn) Close() error {
 	h := c.handle
-	if h.closed.Swap(true) || h.db.closing.Load() {
-		return nil
+	if !h.closed.Swap(true) {
+		h.ended.is(h.close())
 	}
+	return h.ended.wait()
+}
+
+func (h *handle) close() error {
+	close(h.done)
+	untold := h.failures.take()
 	h.db.streams.closeOf(h)
 	h.db.keeper.drop(h)
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	h.end(ctx)
-	return nil
+	if !h.db.closing.Load() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		h.end(ctx)
+		cancel()
+	}
+	return errors.Join(h.abandoned.err(), untold)
 }

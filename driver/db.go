@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -36,7 +37,9 @@ type DB struct {
 	keeper   keeper
 	streams  streams
 	retries  atomic.Uint64
-	closing  atomic.Bool
+
+	closing atomic.Bool
+	closed  outcome // of Close
 }
 
 // Open returns a handle on the group that a data source name tells; the package
@@ -82,7 +85,7 @@ func OpenDB(c Connector) *DB {
 }
 
 func open(source source, timeout time.Duration, l limits) *DB {
-	db := &DB{pool: newPool(source, l), timeout: timeout}
+	db := &DB{pool: newPool(source, l), timeout: timeout, closed: newOutcome()}
 	db.main = newHandle(db)
 	db.keeper.ctx, db.keeper.cancel = context.WithCancel(context.Background())
 	db.keeper.sessions = make(map[*handle]struct{})
@@ -146,11 +149,11 @@ func (db *DB) SessionID(ctx context.Context) (uint64, error) {
 // Conn returns a session of its own, which has seen what the DB has seen until
 // now, and shares its connections.
 func (db *DB) Conn(ctx context.Context) (*Conn, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, unavailable(err, nil)
-	}
 	if err := db.main.usable(); err != nil {
 		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, unavailable(err, nil)
 	}
 	h := newHandle(db)
 	seen := db.main.state.Load()
@@ -160,15 +163,26 @@ func (db *DB) Conn(ctx context.Context) (*Conn, error) {
 	return &Conn{handle: h}, nil
 }
 
-// Close ends the handle and all its Conns. Operations in flight return
-// ErrClosed, writes that were sent ErrOutcomeUnknown too, and so do asynchronous
-// writes that are outstanding: Flush before, to have them done. It tries for at most a
-// second to close the sessions in the group, which forgets them by itself later.
+// Close ends the handle and all its Conns. Operations in flight, whatever they
+// wait for, return ErrClosed, and ErrOutcomeUnknown too if they are writes that
+// were sent. Asynchronous writes that are outstanding are given up: their Futures
+// return the same errors, and Close returns an *AbandonedError with their number.
+// Call Flush before Close to wait for them. Close also returns the first error of
+// an asynchronous write that neither a Wait nor a Flush has returned.
+//
+// Close spends at most a second on closing the sessions in the group, which
+// otherwise expire there. A second Close waits for the first, and returns the same
+// error.
 func (db *DB) Close() error {
-	if db.closing.Swap(true) {
-		return db.pool.close()
+	if !db.closing.Swap(true) {
+		db.closed.is(db.close())
 	}
-	db.streams.close()
+	return db.closed.wait()
+}
+
+func (db *DB) close() error {
+	close(db.main.done)
+	givenUp, untold := db.streams.close(db.main)
 	sessions := db.keeper.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	forEach(sessions, renewalsAtATime, func(h *handle) { h.end(ctx) })
@@ -176,5 +190,5 @@ func (db *DB) Close() error {
 	db.patience.stop()
 	err := db.pool.close()
 	db.streams.pumps.Wait()
-	return err
+	return errors.Join(givenUp.err(), untold, err)
 }

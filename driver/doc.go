@@ -47,8 +47,8 @@
 //
 // Errors are told by the Futures, and those of Futures that nobody asks by Flush,
 // once. A session that expires is told by each write that was outstanding; those
-// issued after the first of them was answered belong to a new session. Close fails
-// what is outstanding, so Flush before.
+// issued after the first of them was answered belong to a new session. Close gives
+// up what is outstanding and returns an error with the number: call Flush before.
 //
 // # Contexts and failures
 //

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -116,4 +117,85 @@ func TestEmbeddedNode(t *testing.T) {
 		_, err := db.Get(t.Context(), "k")
 		wantErr(t, err, ErrClosed, wire.ErrNodeClosed)
 	})
+}
+
+// stuckReplica is a node in the same process that answers nothing but what opens a
+// session, and lends its connections nothing that they could close.
+type stuckReplica struct {
+	fakeReplica
+	absent bool // there is no connection to it either
+}
+
+func (r *stuckReplica) Connect(ctx context.Context) (wire.Conn, error) {
+	if r.absent {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return stuckConn{fakeReplicaConn{&r.fakeReplica}, context.Background()}, nil
+}
+
+type stuckConn struct {
+	fakeReplicaConn
+	within context.Context
+}
+
+func (c stuckConn) Within(ctx context.Context) wire.Conn { return stuckConn{c.fakeReplicaConn, ctx} }
+
+func (c stuckConn) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.within.Done():
+		return errors.New("the connection was closed")
+	}
+}
+
+func (c stuckConn) Get(ctx context.Context, _ string, _ uint64, _ bool) (wire.Reply, error) {
+	return wire.Reply{}, c.wait(ctx)
+}
+
+func (c stuckConn) Write(ctx context.Context, position uint64, cmd wire.Command) (wire.Reply, error) {
+	if cmd.Op == wire.OpOpenSession || cmd.Op == wire.OpCloseSession {
+		return c.fakeReplicaConn.Write(ctx, position, cmd)
+	}
+	return wire.Reply{}, c.wait(ctx)
+}
+
+func (c stuckConn) Submit(_ context.Context, writes []wire.Submission, _ wire.Sink) (int, error) {
+	return len(writes), nil
+}
+
+func (c stuckConn) Ping(ctx context.Context) error { return c.wait(ctx) }
+
+// Close of a handle on a node in the same process ends what the node does not
+// answer, or what waits for the node, although the node and its connections go on.
+func TestCloseEndsEmbeddedOperations(t *testing.T) {
+	for loop, absent := range map[string]bool{"in flight": false, "connecting": true} {
+		for name, operation := range operations {
+			for kind, newContext := range contexts {
+				t.Run(loop+"/"+name+"/"+kind, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						ctx, cancel := newContext()
+						defer cancel()
+						db := OpenDB(&stuckReplica{absent: absent})
+						ended := make(chan error, 1)
+						go func() { ended <- operation(ctx, db) }()
+						synctest.Wait()
+						if stuck := len(ended) == 0; stuck == (name == "Flush" || name == "SessionID" && !absent) {
+							t.Fatalf("stuck: %t", stuck)
+						} else if !stuck {
+							_ = db.Close()
+							return
+						}
+						began := time.Now()
+						_ = db.Close() // what was given up is not this test's
+						wantErr(t, <-ended, ErrClosed)
+						if took := time.Since(began); took > closeTimeout {
+							t.Errorf("it ended %v after the Close", took)
+						}
+					})
+				})
+			}
+		}
+	}
 }

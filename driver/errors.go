@@ -32,9 +32,16 @@ var (
 	// Nothing was changed.
 	ErrTooLarge = errors.New("driver: the value is larger than the group allows")
 
-	// ErrClosed: the handle was closed, or the embedded node that it reads. The
-	// operation was not executed, unless the error is ErrOutcomeUnknown too.
+	// ErrClosed: the handle was closed, before the operation or while it was in
+	// flight, or the embedded node that it reads. The operation was not executed,
+	// unless the error is ErrOutcomeUnknown too.
 	ErrClosed = errors.New("driver: the handle is closed")
+
+	// ErrAbandoned: Close has given up asynchronous writes that were outstanding.
+	// The error is an *AbandonedError, which has their number. Those that were
+	// sent may have been executed, the others were not and never will be. Call
+	// Flush before Close to wait for them.
+	ErrAbandoned = errors.New("driver: Close gave up asynchronous writes that were outstanding")
 
 	// ErrUnavailable: no server answered before the context ended, whose error
 	// it wraps. A write was certainly not executed, and never will be: it was

@@ -1,7 +1,9 @@
 package driver
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -35,23 +37,36 @@ func (l *failures) take() error {
 	var first error
 	for _, f := range l.list {
 		if !f.told.Swap(true) && first == nil {
-			first = fmt.Errorf("driver: asynchronous write of %q: %w", f.key, f.err)
+			first = f.failure()
 		}
 	}
 	l.list = nil
 	return first
 }
 
+// failure is the error of a write that has failed, which names the variable.
+func (f *Future) failure() error {
+	return fmt.Errorf("driver: asynchronous write of %q: %w", f.key, f.err)
+}
+
 // flush waits for all asynchronous writes that were issued before, within ctx.
 func (h *handle) flush(ctx context.Context) error {
+	closed := h.usable() // it may have been closed long ago, with nothing outstanding
+	var givenUp error
 	if w := h.state.Load().writer; w.outstanding.Load() != 0 {
 		for _, f := range w.unended() {
 			select {
 			case <-f.Done():
 			case <-ctx.Done():
-				return fmt.Errorf("driver: flush: %w", ctx.Err())
+				return fmt.Errorf("driver: flush: %w", h.gone(ctx.Err()))
+			}
+			if givenUp == nil && errors.Is(f.err, ErrClosed) {
+				givenUp = f.failure()
 			}
 		}
 	}
-	return h.failures.take()
+	if err := h.failures.take(); err != nil {
+		return err
+	}
+	return cmp.Or(givenUp, closed)
 }

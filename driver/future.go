@@ -24,6 +24,7 @@ type Future struct {
 	value   []byte
 	operand uint64 // of an add or a compare-and-set
 	trace   *OpTrace
+	awaited bool // it is a synchronous write behind asynchronous ones
 
 	// Set before it ends, and not changed afterwards.
 	reply wire.Reply

@@ -13,8 +13,8 @@ type keeper struct {
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 
-	mu       sync.Mutex // guards all below
-	sessions map[*handle]struct{}
+	mu       sync.Mutex           // guards all below
+	sessions map[*handle]struct{} // those that are open, or being opened
 	running  bool
 	stopped  bool
 }
@@ -22,16 +22,27 @@ type keeper struct {
 // Renewals of many sessions go out together, but not all at once.
 const renewalsAtATime = 64
 
-// keep has a session of the given time to live kept alive, from now on until
-// drop.
-func (db *DB) keep(h *handle, ttl time.Duration) {
+// keep has the session, which is about to be opened, kept alive until drop. It
+// reports false if the handle was closed.
+func (k *keeper) keep(h *handle) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.stopped || h.closed.Load() {
+		return false
+	}
+	k.sessions[h] = struct{}{}
+	return true
+}
+
+// renewEvery begins renewals of sessions of the given time to live, unless they
+// have begun.
+func (db *DB) renewEvery(ttl time.Duration) {
 	k := &db.keeper
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if ttl <= 0 || k.stopped || h.closed.Load() { // closed while it was being opened
+	if ttl <= 0 || k.stopped {
 		return
 	}
-	k.sessions[h] = struct{}{}
 	if !k.running {
 		k.running = true
 		// A session is looked at twice in a third of its time: whatever its last
@@ -40,7 +51,7 @@ func (db *DB) keep(h *handle, ttl time.Duration) {
 	}
 }
 
-// drop ends what keep began.
+// drop ends what keep began, and does nothing if it did not.
 func (k *keeper) drop(h *handle) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -40,7 +40,7 @@ func (op *operation) run() (wire.Reply, error) {
 func (op *operation) try() (wire.Reply, error) {
 	pool := op.handle.db.pool
 	for {
-		if err := op.ctx.Err(); err != nil {
+		if err := op.over(); err != nil {
 			return wire.Reply{}, op.giveUp(err)
 		}
 		l := pool.pick()
@@ -49,7 +49,7 @@ func (op *operation) try() (wire.Reply, error) {
 		}
 		var err error
 		if l == nil {
-			if l, err = pool.get(op.ctx); err != nil {
+			if l, err = pool.get(op.ctx, op.closer()); err != nil {
 				return wire.Reply{}, op.giveUp(err)
 			}
 		}
@@ -65,6 +65,24 @@ func (op *operation) try() (wire.Reply, error) {
 			return wire.Reply{}, op.giveUp(err)
 		}
 	}
+}
+
+// over returns why the operation ends before its next attempt: its context has, or
+// the handle was closed.
+func (op *operation) over() error {
+	if op.closer() != nil && op.handle.isClosed() {
+		return ErrClosed
+	}
+	return op.ctx.Err()
+}
+
+// closer returns the handle whose Close ends the operation: nil for what Close
+// itself does.
+func (op *operation) closer() *handle {
+	if op.Kind == session.Upkeep {
+		return nil
+	}
+	return op.handle
 }
 
 // bound gives the operation's context a deadline if it has none. The first
@@ -155,6 +173,9 @@ func (op *operation) judge(l *link, reply wire.Reply) (wire.Reply, bool, error) 
 	case session.Expired:
 		op.answered = l.info
 		op.writer.told(&op.Operation)
+		if op.handle.isClosed() {
+			return reply, false, op.uncertain(ErrClosed) // Close has closed the session
+		}
 		return reply, false, op.uncertain(ErrSessionExpired)
 	case session.Superseded:
 		// The group has been told that nobody waits for this write.
@@ -201,7 +222,7 @@ func (op *operation) expired() bool {
 // pause waits before another attempt, if there is something to wait for.
 func (op *operation) pause() error {
 	if d := op.Pause(rand.Float64()); d > 0 {
-		return sleep(op.ctx, d)
+		return op.closer().sleep(op.ctx, d)
 	}
 	return nil
 }
@@ -209,11 +230,7 @@ func (op *operation) pause() error {
 // giveUp returns what an operation without an answer returns, because of cause:
 // its context's end, or that there will be no connection.
 func (op *operation) giveUp(cause error) error {
-	if op.handle.db.closing.Load() && !errors.Is(cause, ErrClosed) {
-		// The handle's end may have shown as the end of its connections, or of
-		// a context that it lent.
-		cause = fmt.Errorf("%w: %w", ErrClosed, cause)
-	}
+	cause = op.handle.gone(cause)
 	if op.Unknown() {
 		return fmt.Errorf("%w: %w%s", ErrOutcomeUnknown, cause, op.detail())
 	}

@@ -83,8 +83,9 @@ func (p *pool) pick() *link {
 	return nil
 }
 
-// get returns a link, begun. It waits until one is free, within ctx.
-func (p *pool) get(ctx context.Context) (*link, error) {
+// get returns a link, begun. It waits until one is free, within ctx, and until the
+// handle for which it waits is closed, if it is not nil.
+func (p *pool) get(ctx context.Context, h *handle) (*link, error) {
 	if l := p.pick(); l != nil {
 		return l, nil
 	}
@@ -106,14 +107,21 @@ func (p *pool) get(ctx context.Context) (*link, error) {
 	}
 	p.mu.Unlock()
 
+	own, whole := h.ends()
+	var cause error
 	select {
 	case g := <-w.got:
 		p.waitEnded(began)
 		return g.link, g.err
 	case <-ctx.Done():
-		p.waitEnded(began)
-		return nil, p.leave(w, ctx.Err())
+		cause = ctx.Err()
+	case <-own:
+		cause = ErrClosed
+	case <-whole:
+		cause = ErrClosed
 	}
+	p.waitEnded(began)
+	return nil, p.leave(w, cause)
 }
 
 // connected reports whether there is a connection to be used.

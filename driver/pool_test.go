@@ -135,7 +135,7 @@ func TestPoolGrantMeetsLeave(t *testing.T) {
 		c := newFakeCluster(1)
 		db := c.open(t, "max_in_flight=2&max_open_conns=1")
 		p := db.pool
-		held, err := p.get(t.Context())
+		held, err := p.get(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

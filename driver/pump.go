@@ -191,7 +191,7 @@ func (s *stream) link() (*link, error) {
 	// What waits for a link has given up by then.
 	ctx, cancel := context.WithTimeout(s.ctx, s.handle.db.timeout)
 	defer cancel()
-	return pool.get(ctx)
+	return pool.get(ctx, s.handle)
 }
 
 // failAll fails all that is outstanding, because there will be no connection.

@@ -89,7 +89,7 @@ func (op *operation) read(ctx context.Context) (wire.Reply, error) {
 	}
 	op.state = op.handle.state.Load()
 	if w := op.state.writer; w.outstanding.Load() != 0 {
-		if err := w.await(ctx); err != nil {
+		if err := op.handle.await(ctx, op.state); err != nil {
 			return wire.Reply{}, err
 		}
 	}

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -14,13 +15,17 @@ import (
 // handle is a sequence of operations that are seen in program order, a session:
 // that of a DB, or of a Conn.
 type handle struct {
-	db     *DB
-	closed atomic.Bool
-	state  atomic.Pointer[state]
+	db    *DB
+	state atomic.Pointer[state]
 
-	opening chan struct{} // a lock, held by whoever opens the session in the group
+	opening chan struct{} // a lock, held by whoever opens or closes the session in the group
 
-	failures failures // of asynchronous writes
+	failures  failures // of asynchronous writes
+	abandoned abandoned
+
+	closed atomic.Bool   // by its Conn's Close
+	done   chan struct{} // closed after closed is set, or the DB's closing
+	ended  outcome       // of a Conn's Close
 }
 
 // state is what a session has seen of one group and generation. When the handle
@@ -42,7 +47,7 @@ type writer struct {
 }
 
 func newHandle(db *DB) *handle {
-	h := &handle{db: db, opening: make(chan struct{}, 1)}
+	h := &handle{db: db, opening: make(chan struct{}, 1), done: make(chan struct{}), ended: newOutcome()}
 	h.state.Store(newState(nil))
 	return h
 }
@@ -129,7 +134,11 @@ func (h *handle) writing(ctx context.Context, op *session.Operation) (*state, ui
 		select {
 		case h.opening <- struct{}{}:
 		case <-ctx.Done():
-			return nil, 0, unavailable(ctx.Err(), nil)
+			return nil, 0, h.unavailable(ctx.Err(), nil)
+		case <-h.done:
+			return nil, 0, ErrClosed
+		case <-h.db.main.done:
+			return nil, 0, ErrClosed
 		}
 		defer func() { <-h.opening }()
 		st = h.state.Load()
@@ -147,15 +156,19 @@ func (h *handle) writing(ctx context.Context, op *session.Operation) (*state, ui
 
 // open opens the session in the group. The caller holds the lock on that.
 func (h *handle) open(ctx context.Context, st *state, first *session.Operation) (*state, uint64, error) {
+	if !h.db.keeper.keep(h) {
+		return nil, 0, ErrClosed
+	}
 	op := operation{
 		handle: h, state: st, ctx: ctx, Operation: session.Operation{Kind: session.Open},
 		command: wire.Command{Op: wire.OpOpenSession},
 	}
 	reply, err := op.run()
-	if err != nil {
-		return nil, 0, err
+	if err == nil {
+		err = replyError(reply, &op.command)
 	}
-	if err := replyError(reply, &op.command); err != nil {
+	if err != nil {
+		h.db.keeper.drop(h)
 		return nil, 0, err
 	}
 	// The first operation of a session may have bound it.
@@ -163,7 +176,14 @@ func (h *handle) open(ctx context.Context, st *state, first *session.Operation) 
 	if op.state.writer.opened(reply.Position, first) != session.Ready {
 		return nil, 0, fmt.Errorf("%w: node %s opened a session without an id", ErrProtocol, op.answered.NodeID)
 	}
-	h.db.keep(h, op.answered.SessionTTL)
+	if h.isClosed() {
+		// Close has found no session to close, and may wait for this one.
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		h.endOpened(ctx)
+		return nil, 0, ErrClosed
+	}
+	h.db.renewEvery(op.answered.SessionTTL)
 	return op.state, reply.Position, nil
 }
 
@@ -191,9 +211,20 @@ func (h *handle) renew(ctx context.Context) {
 	st.writer.session.Expired(id)
 }
 
-// end closes the session in the group, if that can be done at once. Otherwise
-// it expires by itself.
+// end closes the session in the group, also one that is being opened, if that can
+// be done within ctx. Otherwise it expires by itself.
 func (h *handle) end(ctx context.Context) {
+	select {
+	case h.opening <- struct{}{}:
+	case <-ctx.Done():
+		return // whoever opens it sees that the handle is closed
+	}
+	defer func() { <-h.opening }()
+	h.endOpened(ctx)
+}
+
+// endOpened is end for a caller that holds the lock on opening.
+func (h *handle) endOpened(ctx context.Context) {
 	st := h.state.Load()
 	st.writer.mu.Lock()
 	id := st.writer.session.Close()
@@ -223,10 +254,32 @@ func (h *handle) sessionID(ctx context.Context) (uint64, error) {
 
 // usable is ErrClosed when the handle was closed.
 func (h *handle) usable() error {
-	if h.closed.Load() || h.db.closing.Load() {
+	if h.isClosed() {
 		return ErrClosed
 	}
 	return nil
+}
+
+// isClosed reports whether the handle, or its DB, was closed.
+func (h *handle) isClosed() bool { return h.closed.Load() || h.db.closing.Load() }
+
+// gone returns cause, the end of a context or of a connection, and that it is
+// ErrClosed if the handle was closed: its end shows as that of the contexts that it
+// lends and of its connections.
+func (h *handle) gone(cause error) error {
+	if h.isClosed() && !errors.Is(cause, ErrClosed) {
+		return fmt.Errorf("%w: %w", ErrClosed, cause)
+	}
+	return cause
+}
+
+// unavailable is ErrUnavailable because of cause, the end of a context, or
+// ErrClosed if that is the handle's.
+func (h *handle) unavailable(cause, last error) error {
+	if h.isClosed() {
+		return h.gone(cause)
+	}
+	return unavailable(cause, last)
 }
 
 // closeTimeout bounds how long Close tries to close sessions in the group.

@@ -415,9 +415,7 @@ func TestConnClosedWhileOpening(t *testing.T) {
 		if err := conn.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
+		wantErr(t, <-ended, ErrClosed)
 		<-time.After(10 * time.Minute)
 		if n := c.group.count(wire.OpRenewSession); n > 0 {
 			t.Errorf("%d renewals of a closed Conn's session", n)

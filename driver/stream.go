@@ -75,14 +75,21 @@ func (st *state) streamLocked(h *handle) *stream {
 }
 
 // end ends the stream: what is outstanding fails with cause, and with
-// ErrOutcomeUnknown if it was sent.
-func (s *stream) end(cause error) {
+// ErrOutcomeUnknown if it was sent. It returns the asynchronous writes among them,
+// which are its handle's abandoned ones if the cause is ErrClosed.
+func (s *stream) end(cause error) (givenUp AbandonedError) {
 	s.writer.mu.Lock()
 	if s.over == nil {
 		s.over = cause
 	}
 	for s.pipeline.Open() > 0 {
-		s.giveUpLocked(func(f *Future) { f.giveUp(cause, nil) })
+		s.giveUpLocked(func(f *Future) {
+			f.giveUp(cause, nil)
+			givenUp.count(f)
+		})
+	}
+	if errors.Is(cause, ErrClosed) {
+		s.handle.abandoned.add(givenUp)
 	}
 	s.concludeLocked()
 	if s.timer != nil {
@@ -91,6 +98,7 @@ func (s *stream) end(cause error) {
 	s.writer.mu.Unlock()
 	s.cancel()
 	s.handle.db.streams.drop(s)
+	return givenUp
 }
 
 // issueLocked takes a write that its session has numbered. Its value is the

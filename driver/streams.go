@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -50,15 +51,20 @@ func (l *streams) drop(s *stream) {
 	delete(l.all, s)
 }
 
-// close ends all streams. Their pumps end with the pool at the latest.
-func (l *streams) close() {
+// close ends all streams. It returns how many writes it has given up, and the first
+// error of a write of main, or of another handle with a stream, that nobody was told
+// of. The streams' pumps end with the pool at the latest.
+func (l *streams) close(main *handle) (givenUp AbandonedError, untold error) {
 	l.mu.Lock()
 	l.closed = true
 	all := slices.Collect(maps.Keys(l.all))
 	l.mu.Unlock()
+	untold = main.failures.take()
 	for _, s := range all {
-		s.end(ErrClosed)
+		untold = cmp.Or(untold, s.handle.failures.take())
+		givenUp.add(s.end(ErrClosed))
 	}
+	return givenUp, untold
 }
 
 // closeOf ends the streams of a handle, which is closed.

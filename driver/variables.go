@@ -68,7 +68,7 @@ func (op *operation) write(ctx context.Context) (wire.Reply, error) {
 		defer cancel()
 	}
 	if err := ctx.Err(); err != nil {
-		return wire.Reply{}, unavailable(err, nil)
+		return wire.Reply{}, op.handle.unavailable(err, nil)
 	}
 	var err error
 	if op.state, _, err = op.handle.writing(ctx, &op.Operation); err != nil {

@@ -187,21 +187,27 @@ func (t *turnstile) awaitAdmission() bool {
 	return t.admitLocked()
 }
 
-// admitWithinLocked is admitLocked, and gives up at the end of ctx.
-func (t *turnstile) admitWithinLocked(ctx context.Context) bool {
+// admitWithinLocked is admitLocked, and gives up at the end of ctx, and of within
+// if that is not nil.
+func (t *turnstile) admitWithinLocked(ctx, within context.Context) bool {
 	if t.admitted <= t.limit || t.stopped {
 		return !t.stopped
 	}
-	stop := context.AfterFunc(ctx, func() {
+	wake := func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.room.Broadcast()
-	})
-	defer stop()
-	for t.admitted > t.limit && !t.stopped && t.serves() && ctx.Err() == nil {
+	}
+	if within == nil {
+		within = context.Background()
+	}
+	defer context.AfterFunc(ctx, wake)()
+	defer context.AfterFunc(within, wake)()
+	over := func() bool { return ctx.Err() != nil || within.Err() != nil }
+	for t.admitted > t.limit && !t.stopped && t.serves() && !over() {
 		t.room.Wait()
 	}
-	return t.admitted <= t.limit && !t.stopped && ctx.Err() == nil
+	return t.admitted <= t.limit && !t.stopped && !over()
 }
 
 // enterLocked makes the caller the owner if there is none. It unlocks.

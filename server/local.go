@@ -13,11 +13,32 @@ import (
 // localConn is a connection within the process: reads look into the replica,
 // writes take the protocol's turn on the caller's goroutine.
 type localConn struct {
-	r *replica
+	r      *replica
+	within context.Context // ends the calls in flight; nil: nothing does
+}
+
+var (
+	_ wire.Conn        = localConn{}
+	_ wire.LocalReader = localConn{}
+	_ wire.Bounded     = localConn{}
+)
+
+// Within returns the connection with calls that ctx ends, as wire.Bounded says.
+func (c localConn) Within(ctx context.Context) wire.Conn {
+	return localConn{r: c.r, within: ctx}
+}
+
+// ended is closed when the connection's calls are to end.
+func (c localConn) ended() <-chan struct{} {
+	if c.within == nil {
+		return nil
+	}
+	return c.within.Done()
 }
 
 var (
 	errLocalClosed = errors.New("server: the embedded node has stopped")
+	errLocalEnded  = errors.New("server: the connection to the embedded node was closed")
 	errNotServing  = errors.New("server: the embedded node does not serve now")
 )
 
@@ -72,6 +93,8 @@ func (c localConn) getLater(ctx context.Context, key string, position uint64, st
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	case <-ctx.Done():
 		return wire.Reply{}, ctx.Err()
+	case <-c.ended():
+		return wire.Reply{}, errLocalEnded
 	}
 }
 
@@ -102,7 +125,7 @@ func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.
 	}
 	w := calls.Get().(*call)
 	w.raw = cmd.Append(w.raw[:0])
-	if !c.r.submit(ctx, w.raw, waiter{call: w.finish}) {
+	if !c.r.submit(ctx, c.within, w.raw, waiter{call: w.finish}) {
 		calls.Put(w)
 		if err := ctx.Err(); err != nil {
 			return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)
@@ -118,6 +141,8 @@ func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.
 		}, nil
 	case <-ctx.Done():
 		return wire.Reply{}, ctx.Err()
+	case <-c.ended():
+		return wire.Reply{}, errLocalEnded
 	}
 }
 
@@ -139,5 +164,5 @@ func (c localConn) Info() wire.Info {
 	return info
 }
 
-// Close does nothing: the node goes on.
+// Close does nothing: the node goes on, and Within says what ends calls.
 func (c localConn) Close() error { return nil }

@@ -180,7 +180,7 @@ func (n *Node) Connect(ctx context.Context) (wire.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return localConn{r}, nil
+	return localConn{r: r}, nil
 }
 
 // awaitServing waits until an incarnation serves, and returns it.

@@ -77,7 +77,7 @@ type watcher struct {
 // watch begins to ask, and ends when the function returned is called, which
 // reports mistakes.
 func (g *group) watch(id string) (w *watcher, end func()) {
-	w = &watcher{t: g.t, conn: localConn{g.nodes[id].current.Load()}, stop: make(chan struct{})}
+	w = &watcher{t: g.t, conn: localConn{r: g.nodes[id].current.Load()}, stop: make(chan struct{})}
 	w.done.Go(func() { w.every(w.read) })
 	w.done.Go(func() { w.every(w.write) })
 	end = sync.OnceFunc(func() {

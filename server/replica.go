@@ -152,9 +152,9 @@ func (r *replica) do(fn func()) bool {
 
 // submit takes a command of the process itself. It may wait for admission, and
 // tells whether the command was taken; then the waiter is told its result.
-func (r *replica) submit(ctx context.Context, raw []byte, w waiter) bool {
+func (r *replica) submit(ctx, within context.Context, raw []byte, w waiter) bool {
 	r.mu.Lock()
-	if !r.admitWithinLocked(ctx) {
+	if !r.admitWithinLocked(ctx, within) {
 		r.mu.Unlock()
 		return false
 	}

@@ -21,7 +21,7 @@ func (c localConn) Submit(ctx context.Context, writes []wire.Submission, sink wi
 	}
 	w := waiter{sink: &localSink{r: r, sink: sink}}
 	r.mu.Lock()
-	if !r.admitWithinLocked(ctx) {
+	if !r.admitWithinLocked(ctx, c.within) {
 		r.mu.Unlock()
 		return 0, fmt.Errorf("%w: %w", wire.ErrNotSent, errNotServing)
 	}

@@ -172,6 +172,14 @@ type Sink interface {
 	Settle(outcomes []Outcome)
 }
 
+// Bounded is a Conn whose Close ends nothing, since it has nothing of its own: that
+// to a replica in the same process.
+type Bounded interface {
+	// Within returns the Conn with calls that ctx ends too, those in flight
+	// included.
+	Within(ctx context.Context) Conn
+}
+
 // LocalReader is a Conn to a replica in the same process, which answers a read
 // at once if it can.
 type LocalReader interface {

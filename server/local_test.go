@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry"
+)
+
+// The calls of a connection within the process end with the context that it was
+// given, whatever they wait for, and those of others go on.
+func TestLocalCallsEndWithin(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.startAll(2)
+	c := g.client("n1")
+	other := g.connect("n1")
+	within, end := context.WithCancel(t.Context())
+	conn := other.(wire.Bounded).Within(within)
+	release := g.hold("n2") // n1 cannot finish what it orders
+	write := func(conn wire.Conn, seq uint64) error {
+		reply, err := conn.Write(t.Context(), 0, wire.Command{Op: wire.OpAdd, Session: c.session, Seq: seq, Floor: 1, Key: "n", Delta: 1})
+		if err == nil && reply.Status != wire.StatusOK {
+			return errors.New("refused")
+		}
+		return err
+	}
+	calls := map[string]func() error{
+		"a read of the future": func() error { _, err := conn.Get(t.Context(), "k", 1<<40, false); return err },
+		"a strong read":        func() error { _, err := conn.Get(t.Context(), "k", 0, true); return err },
+		"a write":              func() error { return write(conn, 1) },
+	}
+	ended := make(map[string]chan error)
+	for name, call := range calls {
+		result := make(chan error, 1)
+		ended[name] = result
+		go func() { result <- call() }()
+	}
+	goesOn := make(chan error, 1)
+	go func() { goesOn <- write(other, 2) }()
+	end()
+	for name, result := range ended {
+		if err := <-result; !errors.Is(err, errLocalEnded) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	release()
+	if err := <-goesOn; err != nil {
+		t.Errorf("another connection's: %v", err)
+	}
+}
+
+// So does one that waits for the node to have room.
+func TestAdmissionEndsWithin(t *testing.T) {
+	var gate turnstile
+	gate.init(10, func() bool { return true })
+	within, end := context.WithCancel(t.Context())
+	admitted := make(chan bool)
+	gate.mu.Lock()
+	gate.admitted = 11
+	gate.mu.Unlock()
+	go func() {
+		gate.mu.Lock()
+		defer gate.mu.Unlock()
+		admitted <- gate.admitWithinLocked(t.Context(), within)
+	}()
+	end()
+	if <-admitted {
+		t.Error("it was admitted")
+	}
+}
