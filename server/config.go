@@ -57,7 +57,8 @@ type Config struct {
 	// node that died is replaced only once the group has noticed its silence.
 	DataDir string
 
-	// Logger takes what the node has to say. Default: slog.Default().
+	// Logger takes what the node has to say. It is called from the protocol loop:
+	// its handler must not block. Default: slog.Default().
 	Logger *slog.Logger
 
 	// OnDeliver is called for every message in the order of delivery, from the

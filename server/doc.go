@@ -32,4 +32,22 @@
 // with the registry until it is excluded, leaves, or its generation ends; then
 // the node registers anew and joins like any other: it observes a member, which
 // sends a snapshot and its deliveries, until a view change takes it in.
+//
+// # The process around it
+//
+// A node changes nothing of the process that it runs in, how signals act on it
+// least of all. What ends the process, or makes it stand still, does so to the node:
+//
+//   - Config.Logger is called from the protocol loop. A handler that blocks, such
+//     as one that writes to a pipe whose reader is stopped, stops the node, and the
+//     writes of its group with it, until the others have gone on without it.
+//   - A Go process that writes to stdout or stderr when nobody reads them any more
+//     is killed by SIGPIPE, unless it has asked for that signal or ignores it
+//     (os/signal, "SIGPIPE"). Nodes whose logs have one reader may be killed at
+//     once, and then the variables are lost. Ignore it in your main:
+//     signal.Ignore(syscall.SIGPIPE).
+//   - SIGHUP, SIGINT and SIGTERM kill it without leaving the group, unless your
+//     main asks for them and calls Leave or Close.
+//
+// dsm server and dsmbench do all of that by themselves.
 package server

@@ -19,7 +19,8 @@ type RegistryConfig struct {
 	// Settings of the group. Zero values keep what is stored, or the defaults.
 	Settings registry.Settings
 
-	// Logger takes what the registry has to say. Default: slog.Default().
+	// Logger takes what the registry has to say. Its handler must not block.
+	// Default: slog.Default().
 	Logger *slog.Logger
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -18,7 +19,7 @@ const maxUnloggedBytes = 256 << 20
 // the node's state does: at the start, at a snapshot, in a new generation.
 type deliveryLog struct {
 	file   *os.File
-	failed chan struct{} // closed at the first error, after which nothing is taken; close tells it
+	failed chan struct{} // closed at the first error, after which nothing is taken; why and close tell it
 
 	mu     sync.Mutex // guards what follows
 	more   sync.Cond  // the queue is not empty, or closed is set
@@ -161,6 +162,13 @@ func (l *deliveryLog) begin(position uint64) error {
 	return nil
 }
 
+// why returns the first error there was, nil if there was none.
+func (l *deliveryLog) why() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
 // close writes what has been handed over and closes the file. It returns the
 // first error there was.
 func (l *deliveryLog) close() error {
@@ -168,6 +176,9 @@ func (l *deliveryLog) close() error {
 	l.closed = true
 	l.more.Signal()
 	l.mu.Unlock()
+	// A pipe whose reader stands still must not keep the process. Other files have
+	// no deadlines, and do not block.
+	_ = l.file.SetWriteDeadline(time.Now().Add(readerTime))
 	<-l.written
 	return errors.Join(l.err, l.file.Close())
 }

@@ -32,14 +32,23 @@ func (e *interruption) exitStatus() int {
 // interruptible returns a context that ends with the first signal. The caller
 // must call stop, which gives further signals back to others.
 func (s *surroundings) interruptible(parent context.Context) (ctx context.Context, stop func()) {
+	return s.interruptibleBy(parent, func(os.Signal) bool { return true })
+}
+
+// interruptibleBy is interruptible for the signals that count; others are dropped.
+func (s *surroundings) interruptibleBy(parent context.Context, counts func(os.Signal) bool) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		select {
-		case sig := <-s.signals:
-			cancel(&interruption{sig})
-		case <-ctx.Done():
+		for ctx.Err() == nil {
+			select {
+			case sig := <-s.signals:
+				if counts(sig) {
+					cancel(&interruption{sig})
+				}
+			case <-ctx.Done():
+			}
 		}
 	}()
 	return ctx, func() {

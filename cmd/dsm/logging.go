@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/pflag"
 )
@@ -18,21 +21,42 @@ func (l *logging) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&l.format, "log-format", "text", "how to log: `text|json`")
 }
 
-// logger returns the logger that the flags ask for.
-func (l *logging) logger(w io.Writer) (*slog.Logger, error) {
+// logFormat makes handlers of logs.
+type logFormat struct {
+	level slog.Level
+	json  bool
+}
+
+// parse reads the flags.
+func (l *logging) parse() (f logFormat, err error) {
 	levels := map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}
 	level, ok := levels[l.level]
 	if !ok {
-		return nil, usagef("--log-level %q: must be debug, info, warn or error", l.level)
+		return f, usagef("--log-level %q: must be debug, info, warn or error", l.level)
 	}
-	options := &slog.HandlerOptions{Level: level}
-	switch l.format {
-	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+	if l.format != "text" && l.format != "json" {
+		return f, usagef("--log-format %q: must be text or json", l.format)
 	}
-	return nil, usagef("--log-format %q: must be text or json", l.format)
+	return logFormat{level: level, json: l.format == "json"}, nil
+}
+
+// handler returns a handler that writes to w.
+func (f logFormat) handler(w io.Writer) slog.Handler {
+	options := &slog.HandlerOptions{Level: f.level}
+	if f.json {
+		return slog.NewJSONHandler(w, options)
+	}
+	return slog.NewTextHandler(w, options)
+}
+
+// lost is the line of a log that says how many are missing. The level does not
+// matter: what is missing was let through by it.
+func (f logFormat) lost(lines uint64) []byte {
+	var line bytes.Buffer
+	r := slog.NewRecord(time.Now(), slog.LevelWarn, "lines of this log are lost: whatever reads it did not take them", 0)
+	r.AddAttrs(slog.Uint64("lines", lines))
+	_ = f.handler(&line).Handle(context.Background(), r) // a Buffer takes everything
+	return line.Bytes()
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/term"
+
+	"github.com/seed-8247e700/dsm/internal/outlive"
 )
 
 func main() {
@@ -20,6 +22,7 @@ func main() {
 		stdout:    os.Stdout,
 		stderr:    os.Stderr,
 		signals:   signals,
+		hangups:   func(stray func()) (stop func()) { return outlive.Hangups(signals, stray) },
 		attended:  term.IsTerminal(int(os.Stdin.Fd())),
 		onDisplay: term.IsTerminal(int(os.Stdout.Fd())),
 	}))

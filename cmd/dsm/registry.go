@@ -39,6 +39,9 @@ once; --delivery and --session-ttl are fixed once the group has a view. Links
 between nodes go on pinging as often as the detection time asked for when the
 nodes started: restart them, one by one, when it is to go below 500ms.
 
+Ctrl-C and SIGTERM end the registry, which a restart with the same --data-dir goes on
+from. SIGHUP, and output that nobody reads, are as with dsm server.
+
 With agreed delivery a write is acknowledged a round trip earlier, and something
 is given up for it: a member that is lost may have told its clients an order,
 results of conditional writes, and strong reads, that the survivors do not share.`,
@@ -97,10 +100,11 @@ func (f *registryFlags) run(cmd *cobra.Command, s *surroundings) error {
 	if err := f.check(cmd); err != nil {
 		return err
 	}
-	logger, err := f.logger(s.stderr)
+	logger, stopHangups, err := s.outlive(&f.logging)
 	if err != nil {
 		return err
 	}
+	defer stopHangups()
 	f.cfg.Logger = logger
 	file := addrFile(f.addrFile)
 	if err := file.clear(); err != nil {
@@ -117,6 +121,7 @@ func (f *registryFlags) run(cmd *cobra.Command, s *surroundings) error {
 	}
 	addr := reachable(reg.Addr())
 	if err = s.announceRegistry(ctx, addr); err == nil {
+		s.warnUnread(logger)
 		err = file.write(addr)
 	}
 	if err == nil {

@@ -14,10 +14,14 @@ import (
 type surroundings struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	signals        <-chan os.Signal // SIGINT and SIGTERM
+	signals        <-chan os.Signal // SIGINT and SIGTERM, and what hangups adds
 	attended       bool             // stdin is a terminal, at which somebody may press Ctrl-C again
 	onDisplay      bool             // stdout is a terminal
 	args           []string         // the command line, without the program's name
+
+	// hangups adds SIGHUP to signals if the process has a terminal, and otherwise
+	// has stray called for it: see outlive.Hangups. nil: SIGHUP is left alone.
+	hangups func(stray func()) (stop func())
 }
 
 // ownSignals is the annotation of commands that decide themselves what a signal
@@ -26,6 +30,7 @@ const ownSignals = "own signals"
 
 // run is main with its surroundings as arguments. It returns the exit status.
 func run(ctx context.Context, args []string, s *surroundings) int {
+	defer s.flush()
 	root := newRoot(s)
 	parsed := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { parsed = true }
@@ -71,7 +76,9 @@ func newRoot(s *surroundings) *cobra.Command {
 		Long: `Dsm runs the registry and the nodes of a group, and reads and writes the
 group's variables by hand.
 
-Results go to stdout, errors to stderr. The exit status is
+Results go to stdout, errors to stderr. A command whose result nobody reads, as in
+dsm get k | true, ends without a word by SIGPIPE, which a shell shows as 141; server
+and registry go on. Otherwise the exit status is
   0  done
   1  failed
   2  the command line is wrong

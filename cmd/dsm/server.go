@@ -33,8 +33,18 @@ func newServerCommand(s *surroundings) *cobra.Command {
 and other nodes on one address. It finds the group through the registry.
 
 Ctrl-C and SIGTERM take the node out of its group, after what its clients have
-asked for is done. The variables live in the memory of the nodes: the last one
-takes them with it, and asks for a second Ctrl-C on a terminal before it does.`,
+asked for is done, within 5 seconds. The variables live in the memory of the nodes:
+the last one takes them with it, and asks for a second Ctrl-C on a terminal before
+it does. A second signal while the node leaves ends it at once, as a crash would:
+the group notices its silence.
+
+SIGHUP is as SIGTERM if the process had a controlling terminal when it started: it
+says that the terminal has gone. Without one, as in a service, it has no effect but a
+line in the log; under nohup it has none at all. To keep a node when you log out,
+start it with nohup or setsid, or as a service.
+
+If nobody reads stdout or stderr any more, or a disk that they go to is full, the
+node goes on and lines are lost; the log says how many once it is read again.`,
 		Example: `  dsm server --id n1 --registry 127.0.0.1:6001
   dsm server --id n2 --registry 10.0.0.9:6001 --listen :7000 --delivery-log n2.jsonl`,
 		Args:                  exactly(),
@@ -52,7 +62,7 @@ takes them with it, and asks for a second Ctrl-C on a terminal before it does.`,
 	flags.StringVar(&f.cfg.Listen, "listen", "127.0.0.1:7000", "`address` for nodes and clients alike; :7000 is port 7000 on all interfaces, port 0 one that is free")
 	flags.StringVar(&f.cfg.Advertise, "advertise", "", "`address` that nodes and clients are told to dial (default that of --listen; if it is on all interfaces, the one that leads to the registry)")
 	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` of the node's identity, which proves after a crash that the earlier run is dead; it holds no variables (default $XDG_STATE_HOME/dsm/ID, or ~/.local/state/dsm/ID)")
-	flags.StringVar(&f.deliveryLog, "delivery-log", "", "write each command, as it is delivered, to `FILE`, a JSON object a line; the file begins anew with the node's state")
+	flags.StringVar(&f.deliveryLog, "delivery-log", "", "write each command, as it is delivered, to `FILE`, a JSON object a line; the file begins anew with the node's state; when it cannot be written any more the log ends, and the node, which goes on, exits with 1 in the end")
 	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` once the node serves, and remove it at the end")
 	flags.DurationVar(&f.startTimeout, "start-timeout", time.Minute, "`time` to become a member in; a registry that cannot be reached is an error after 5s")
 	f.addFlags(flags)
@@ -91,10 +101,11 @@ func (f *serverFlags) run(ctx context.Context, s *surroundings) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	logger, err := f.logger(s.stderr)
+	logger, stop, err := s.outlive(&f.logging)
 	if err != nil {
 		return err
 	}
+	defer stop()
 	f.cfg.Logger, f.cfg.EventLoop = logger, true
 	gcroom.Reserve(server.GarbageRoom)
 	if f.deliveryLog == "" {
@@ -131,12 +142,16 @@ func (f *serverFlags) serve(ctx context.Context, s *surroundings, log *deliveryL
 	if err := s.announce(node.Status(), node.Advertised(), loaded.Load()); err != nil {
 		return errors.Join(err, node.Close())
 	}
+	s.warnUnread(f.cfg.Logger)
 	if err := file.write(node.Advertised()); err != nil {
 		return errors.Join(err, node.Close())
 	}
 	w := watch{node: node, around: s}
 	if log != nil {
 		w.broken = log.failed
+		w.lament = func() {
+			f.cfg.Logger.Error("the delivery log has ended, the node goes on without it", "node", node.ID(), "err", log.why())
+		}
 	}
 	err = w.untilStopped(ctx)
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/outlive"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/server"
 )
@@ -27,7 +28,8 @@ type member interface {
 type watch struct {
 	node   member
 	around *surroundings
-	broken <-chan struct{} // closed when the node must end because its log has
+	broken <-chan struct{} // closed when the node's delivery log has ended by an error
+	lament func()          // says so
 	warned bool            // that the variables go with the node
 }
 
@@ -39,7 +41,8 @@ func (w *watch) untilStopped(ctx context.Context) error {
 		case <-w.node.Done():
 			return fmt.Errorf("node %s has stopped: %w", w.node.ID(), w.node.Err())
 		case <-w.broken:
-			return w.leave(ctx, nil)
+			w.broken = nil
+			w.lament() // and that is all: the variables are worth more
 		case <-ctx.Done():
 			return w.leave(ctx, nil)
 		case sig := <-w.around.signals:
@@ -55,12 +58,13 @@ func (w *watch) untilStopped(ctx context.Context) error {
 // lost, and somebody is there to be asked.
 var errStays = errors.New("the node stays")
 
-// leave takes the node out of its group. A second signal ends the attempt to do
-// so cleanly.
+// leave takes the node out of its group. A second signal ends the attempt, and the
+// node with it. A second SIGHUP does not: it may come from the shell and from the
+// kernel for one terminal.
 func (w *watch) leave(parent context.Context, sig os.Signal) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(parent), leaveTimeout)
 	defer cancel()
-	ctx, stop := w.around.interruptible(ctx)
+	ctx, stop := w.around.interruptibleBy(ctx, func(sig os.Signal) bool { return !outlive.IsHangup(sig) })
 	err := w.node.Leave(ctx, false)
 	stop()
 	hurried := errors.Is(context.Cause(ctx), errInterrupted)
@@ -76,6 +80,8 @@ func (w *watch) leave(parent context.Context, sig os.Signal) error {
 		return errStays
 	case refused:
 		w.around.complain("node %s %s; it ends all the same", w.node.ID(), why)
+	case hurried:
+		return fmt.Errorf("node %s has ended at once, without telling its group, which will notice its silence: %w", w.node.ID(), context.Cause(ctx))
 	default:
 		w.around.complain("node %s cannot leave cleanly, and ends all the same: %s", w.node.ID(), plain(err))
 	}

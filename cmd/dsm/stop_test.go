@@ -49,7 +49,7 @@ func lastMember(context.Context) error { return fmt.Errorf("%w: n1", server.ErrL
 func minMembers(context.Context) error { return fmt.Errorf("leaving: %w", registry.ErrMinMembers) }
 
 func TestStop(t *testing.T) {
-	interrupt, terminate := os.Interrupt, os.Signal(syscall.SIGTERM)
+	interrupt, terminate, hangup := os.Interrupt, os.Signal(syscall.SIGTERM), os.Signal(syscall.SIGHUP)
 	for _, test := range []struct {
 		name     string
 		leave    func(context.Context) error
@@ -87,7 +87,21 @@ func TestStop(t *testing.T) {
 			name:     "in a hurry",
 			leave:    func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 			attended: true, signals: []os.Signal{interrupt, interrupt},
-			calls: "leave false, close", told: "cannot leave cleanly",
+			calls: "leave false", err: "has ended at once, without telling its group, which will notice its silence: interrupted by signal \"interrupt\"",
+		},
+		{
+			name:  "in a hurry after its terminal has gone",
+			leave: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, signals: []os.Signal{hangup, hangup, terminate},
+			calls: "leave false", err: "interrupted by signal \"terminated\"",
+		},
+		{name: "its terminal has gone", attended: true, signals: []os.Signal{hangup}, calls: "leave false"},
+		{
+			name: "last, and its terminal has gone", leave: lastMember, attended: true, signals: []os.Signal{hangup},
+			calls: "leave false, close", told: "it ends all the same",
+		},
+		{
+			name: "its terminal has gone, twice told", leave: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+			signals: []os.Signal{hangup, hangup}, calls: "leave false, close", told: "deadline",
 		},
 		{
 			name:  "too slow",
@@ -131,13 +145,23 @@ func TestStopByItself(t *testing.T) {
 	}
 }
 
-// A delivery log that fails takes the node with it, cleanly.
-func TestStopWithItsLog(t *testing.T) {
-	node := &fakeNode{done: make(chan struct{})}
-	broken := make(chan struct{})
-	close(broken)
-	w := watch{node: node, around: &surroundings{}, broken: broken}
-	if err := w.untilStopped(t.Context()); err != nil || fmt.Sprint(node.calls) != "[leave false]" {
-		t.Errorf("it ends with %v after %q", err, node.calls)
-	}
+// A delivery log that fails is told of, once, and the node goes on: it has the
+// variables.
+func TestOutlivesItsLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		node := &fakeNode{done: make(chan struct{})}
+		broken, signals, told := make(chan struct{}), make(chan os.Signal), 0
+		w := watch{node: node, around: &surroundings{signals: signals}, broken: broken, lament: func() { told++ }}
+		ended := make(chan error, 1)
+		go func() { ended <- w.untilStopped(t.Context()) }()
+		close(broken)
+		synctest.Wait()
+		if told != 1 || len(node.calls) > 0 {
+			t.Errorf("it is told %d times, and the node sees %q", told, node.calls)
+		}
+		signals <- syscall.SIGTERM
+		if err := <-ended; err != nil || fmt.Sprint(node.calls) != "[leave false]" {
+			t.Errorf("it ends with %v after %q", err, node.calls)
+		}
+	})
 }

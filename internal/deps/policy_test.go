@@ -65,6 +65,7 @@ var policy = map[string]rule{
 	"internal/evloop":           {std: whole},
 	"internal/gcroom":           {std: whole},
 	"internal/connset":          {std: whole},
+	"internal/outlive":          {std: whole},
 	"internal/rlimit":           {std: whole},
 	"internal/sparelog":         {std: whole},
 	"internal/netfault":         {std: whole},
@@ -133,7 +134,7 @@ var policy = map[string]rule{
 	"cmd/dsm": {
 		std: whole,
 		ours: []string{
-			"driver", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/wire", "registry", "registry/registrypb", "server",
+			"driver", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/outlive", "internal/wire", "registry", "registry/registrypb", "server",
 		},
 		outside: []string{
 			"github.com/olekukonko/tablewriter", "github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
