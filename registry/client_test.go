@@ -143,13 +143,9 @@ func TestRefusals(t *testing.T) {
 	if _, err := f.client.Heartbeat(t.Context(), beat); !errors.Is(err, ErrOtherGroup) {
 		t.Errorf("other group: %v", err)
 	}
-	beat = &registrypb.HeartbeatRequest{Id: "z", Incarnation: 99, Group: a.beat.GetGroup(), Generation: 9}
-	if _, err := f.client.Heartbeat(t.Context(), beat); !errors.Is(err, ErrOtherGeneration) {
-		t.Errorf("other generation: %v", err)
-	}
-	watch := &registrypb.WatchRequest{Id: "z", Incarnation: 99, Group: a.beat.GetGroup(), Generation: 9}
-	if err := f.client.Watch(t.Context(), watch, nil); !errors.Is(err, ErrOtherGeneration) {
-		t.Errorf("watch of another generation: %v", err)
+	watch := &registrypb.WatchRequest{Id: "a", Incarnation: a.beat.GetIncarnation(), Group: 7, Generation: 1}
+	if err := f.client.Watch(t.Context(), watch, nil); !errors.Is(err, ErrOtherGroup) {
+		t.Errorf("watch of another group: %v", err)
 	}
 	if err := f.client.Leave(t.Context(), &registrypb.LeaveRequest{Id: "z", Incarnation: 99}); !errors.Is(err, ErrUnknownNode) {
 		t.Errorf("unknown node leaves: %v", err)
@@ -162,6 +158,31 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := f.client.Heartbeat(t.Context(), a.beat); !errors.Is(err, ErrOtherGeneration) {
 		t.Errorf("heartbeat of the old generation: %v", err)
+	}
+	watch = &registrypb.WatchRequest{Id: "z", Incarnation: 99, Group: a.beat.GetGroup(), Generation: 1}
+	if err := f.client.Watch(t.Context(), watch, nil); !errors.Is(err, ErrOtherGeneration) {
+		t.Errorf("watch of the old generation: %v", err)
+	}
+}
+
+// A registry whose record is an old copy refuses nodes that know more of the group,
+// instead of calling their generation given up, or them excluded.
+func TestOldCopyRefuses(t *testing.T) {
+	f := start(t, "", Settings{})
+	a := f.node(t, "a")
+	group := a.beat.GetGroup()
+	for name, beat := range map[string]*registrypb.HeartbeatRequest{
+		"a later generation": {Id: "a", Incarnation: 99, Group: group, Generation: 9},
+		"a later view":       {Id: "a", Incarnation: a.beat.GetIncarnation(), Group: group, Generation: 1, View: 8},
+		"a later member":     {Id: "z", Incarnation: 99, Group: group, Generation: 1, View: 8},
+	} {
+		if _, err := f.client.Heartbeat(t.Context(), beat); !errors.Is(err, ErrOtherGroup) || !strings.Contains(err.Error(), "old copy") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	watch := &registrypb.WatchRequest{Id: "a", Incarnation: 99, Group: group, Generation: 9}
+	if err := f.client.Watch(t.Context(), watch, nil); !errors.Is(err, ErrOtherGroup) {
+		t.Errorf("watch of a later generation: %v", err)
 	}
 }
 

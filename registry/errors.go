@@ -13,7 +13,7 @@ import (
 var (
 	ErrInvalid         = membership.ErrInvalid         // malformed; the text names the field
 	ErrIDInUse         = membership.ErrIDInUse         // the id belongs to a node that is still heard
-	ErrOtherGroup      = membership.ErrOtherGroup      // the node belongs to another group
+	ErrOtherGroup      = membership.ErrOtherGroup      // the node belongs to another group, or the registry's record is an old copy
 	ErrOtherGeneration = membership.ErrOtherGeneration // the node's generation was given up
 	ErrLastMember      = membership.ErrLastMember      // the last member leaves by force only
 	ErrMinMembers      = membership.ErrMinMembers      // leaving would go below the minimum size

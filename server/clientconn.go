@@ -23,6 +23,7 @@ type clientConn struct {
 	frames   *wire.FrameReader
 	inFlight atomic.Int64
 	touched  bool // belongs to the owner of the replica's turn
+	stale    bool // the client accepts stale reads
 
 	streaming atomic.Bool // stream is set
 	asks      func()      // called at the first request, and nil from then on
@@ -162,7 +163,7 @@ func (c *clientConn) finishBurst() error {
 // take answers a request in place if it can, and hands it on if not. The
 // request's bytes are in the reader's buffer.
 func (c *clientConn) take(req *wire.Request) {
-	if !c.r.serves() && (req.Kind != wire.RequestStatus || !c.r.inView.Load()) {
+	if !c.r.serves() && !c.answersWithoutLease(req.Kind) {
 		c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
 		return
 	}
@@ -192,6 +193,13 @@ func (c *clientConn) take(req *wire.Request) {
 	default:
 		c.takeRare(req)
 	}
+}
+
+// answersWithoutLease reports whether a request of this kind is answered by a
+// member that has no lease: a question for its status is, and so is a plain read
+// if the client accepts that it may be stale.
+func (c *clientConn) answersWithoutLease(kind wire.RequestKind) bool {
+	return c.r.inView.Load() && (kind == wire.RequestStatus || c.stale && kind == wire.RequestGet)
 }
 
 // mayWrite tells whether a client may have a command ordered. Ticks, audits and

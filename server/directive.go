@@ -22,12 +22,12 @@ type directiveState struct {
 // directed takes what the registry tells: every committed view in order, then
 // the attempt under way. Owner only.
 func (r *replica) directed(d *registrypb.Directive) {
-	if r.failed != nil {
+	if r.failed != nil || r.foreign(d) {
 		return
 	}
-	if d.GetGroup() != r.group || d.GetGeneration() != r.generation {
+	if d.GetGeneration() != r.generation {
 		r.log.Warn("the group has begun a new generation: the variables are gone", "generation", d.GetGeneration())
-		if d.GetGroup() == r.group && !d.GetExcluded() {
+		if !d.GetExcluded() {
 			r.directive.successor = d
 		}
 		r.fail(errGeneration)
@@ -61,6 +61,38 @@ func (r *replica) directed(d *registrypb.Directive) {
 	}
 	r.checkDonor()
 	r.linkPeers()
+}
+
+// foreign reports whether a directive comes from a registry that this node must
+// not obey, because its record is of another group, or older than what the node
+// knows: it has not reached the node's generation, or excludes the node without a
+// view after the node's. Such a registry knows nothing of this group's present,
+// and obeying it would give up variables that nobody else may have. Owner only.
+func (r *replica) foreign(d *registrypb.Directive) bool {
+	var why string
+	switch {
+	case d.GetGroup() != r.group:
+		why = "it keeps another group"
+	case d.GetGeneration() < r.generation:
+		why = "its record is of an earlier generation"
+	case d.GetGeneration() == r.generation && d.GetExcluded() && !r.excludedLater(d):
+		why = "it excludes this node, and its record is older than this node's view"
+	default:
+		return false
+	}
+	if left, ok := r.foreignGate.Open(time.Now()); ok {
+		r.log.Error("ignored a directive of a registry that does not have this group's record: this node keeps its variables and its view; "+
+			"start the registry with the newest data directory of this group",
+			"reason", why, "group", d.GetGroup(), "generation", d.GetGeneration(), "left_out", left)
+	}
+	return true
+}
+
+// excludedLater reports whether a directive that excludes this node may be right:
+// a member is excluded by a view after its own, and the registry names that view.
+func (r *replica) excludedLater(d *registrypb.Directive) bool {
+	view := r.core.View().ID
+	return view == 0 || slices.ContainsFunc(d.GetViews(), func(v *registrypb.View) bool { return v.GetId() > view })
 }
 
 // waits notes what the registry says that this joiner waits for; "" for a member.

@@ -197,7 +197,7 @@ func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
 		case errors.Is(err, registry.ErrOtherGeneration):
 			r.post(func() { r.fail(errGeneration) })
 		default:
-			trouble.tell(r.log, err, time.Now())
+			trouble.tell(r.log, err, r.rescue(), time.Now())
 			if !r.inView.Load() {
 				r.waits("waits for its registry: " + err.Error())
 			}
@@ -227,13 +227,28 @@ type registryClient interface {
 	Close()
 }
 
-// watch takes the directives that the registry pushes.
+// watch takes the directives that the registry pushes. A registry that refuses to
+// push any, such as one of another group, is asked again: it may be replaced by
+// the right one.
 func (r *replica) watch(ctx context.Context, client registryClient) {
 	req := &registrypb.WatchRequest{
 		Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
 	}
-	err := client.Watch(ctx, req, func(d *registrypb.Directive) { r.post(func() { r.directed(d) }) })
-	if err != nil && ctx.Err() == nil {
-		r.log.Warn("the registry pushes no more: its answers to heartbeats must do", "err", err)
+	warned := false
+	for pause := leastPause; ; pause = min(2*pause, mostPause) {
+		err := client.Watch(ctx, req, func(d *registrypb.Directive) {
+			warned, pause = false, leastPause
+			r.post(func() { r.directed(d) })
+		})
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if !warned {
+			warned = true
+			r.log.Warn("the registry pushes no directives, answers to heartbeats take their place until it does", "err", err)
+		}
+		if !sleep(ctx, pause) {
+			return
+		}
 	}
 }

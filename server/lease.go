@@ -144,7 +144,7 @@ func (r *replica) lapseIfDue() {
 	l.mu.Lock()
 	l.leased = make(chan struct{})
 	l.mu.Unlock()
-	r.log.Warn("serves nobody for now: neither the registry nor all other members say that its view is the newest",
+	r.log.Warn("lease expired, refusing clients: no confirmation from the registry or from all members; what this node has can be read, possibly stale ("+r.rescue()+")",
 		"view", r.core.View().ID, "phase", r.core.Phase().String())
 	// A write may still take effect: its session tries again elsewhere, and the
 	// group answers the second with the result of the first.

@@ -90,7 +90,7 @@ func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello) {
 		return
 	}
 	if hello.Role == wire.RoleClient {
-		n.serveClient(r, conn)
+		n.serveClient(r, conn, hello.AcceptsStale())
 		return
 	}
 	joiner, _ := binary.Uvarint(hello.Extra)
@@ -134,8 +134,9 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 		return refuse(wire.StatusBadRequest, "role %d is unknown to node %s", hello.Role, n.cfg.ID)
 	case r == nil || !r.inView.Load() || hello.Role == wire.RolePeer:
 		return refuse(wire.StatusUnavailable, "node %s is not a member of its group yet: try another node, or again", n.cfg.ID)
-	case hello.Role == wire.RoleClient && !r.serves():
-		return refuse(wire.StatusUnavailable, "node %s is cut off from its group or waits for a new view, and serves nobody meanwhile: try another node, or again", n.cfg.ID)
+	case hello.Role == wire.RoleClient && !r.serves() && !hello.AcceptsStale():
+		return refuse(wire.StatusUnavailable, "node %s has no lease, because it is cut off from its group or waits for a new view: try another node, or again; "+
+			"dsm get --stale reads what it has", n.cfg.ID)
 	case r.leaving.Load():
 		return refuse(wire.StatusUnavailable, "node %s is leaving its group: try another node", n.cfg.ID)
 	case hello.Role == wire.RoleObserve && hello.Group == 0:
@@ -155,12 +156,13 @@ func (n *Node) info(r *replica) wire.Info {
 	return r.info()
 }
 
-func (n *Node) serveClient(r *replica, conn net.Conn) {
+func (n *Node) serveClient(r *replica, conn net.Conn, stale bool) {
 	if conn = n.loopConn(r, conn); conn == nil {
 		return
 	}
 	defer n.conns.Remove(conn)
 	c := newClientConn(r, conn, func() { n.conns.Busy(conn) })
+	c.stale = stale
 	added := r.clients.add(c)
 	if !added || r.leaving.Load() {
 		c.goAway(r.leaves()) // it was greeted too late to be told with the others

@@ -52,6 +52,9 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 	case err != nil:
 		return refuse(wire.StatusBadRequest, "%s advertises %s, where it is not reached from %s (%v): %s",
 			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, err, remedy)
+	case found.Group != r.group || found.Generation != r.generation:
+		return refuse(wire.StatusBadRequest, "%s advertises %s, where %s finds %s of group %x, generation %d, instead of %s of group %x, generation %d: %s",
+			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, found.NodeID, found.Group, found.Generation, joiner.GetId(), r.group, r.generation, remedy)
 	case found.NodeID != joiner.GetId() || found.Incarnation != incarnation:
 		return refuse(wire.StatusBadRequest, "%s advertises %s, where %s finds %s#%d instead of %s#%d: %s",
 			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, found.NodeID, found.Incarnation, joiner.GetId(), incarnation, remedy)

@@ -45,6 +45,8 @@ type replica struct {
 	awaited    atomic.Int32 // joiners that the registry has yet to tell of
 	refusals   sparelog.Gate
 
+	foreignGate sparelog.Gate // of lines about directives that are not obeyed
+
 	state    atomic.Pointer[store.Store] // replaced while the node observes only
 	inView   atomic.Bool                 // and so, with a lease, reads and writes are taken
 	leaving  atomic.Bool                 // takes no new writes

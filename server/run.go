@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -141,6 +142,11 @@ func (n *Node) register(ctx context.Context, first bool) (*replica, error) {
 		resp, err := n.client.Register(callCtx, req)
 		cancel()
 		switch {
+		case err == nil && req.Group != 0 && resp.GetDirective().GetGroup() != req.Group:
+			err = fmt.Errorf("%w: asked to join group %x, it answers for group %x", registry.ErrOtherGroup, req.Group, resp.GetDirective().GetGroup())
+			if first {
+				return nil, err
+			}
 		case err == nil:
 			return n.newReplica(resp.GetIncarnation(), resp.GetDirective())
 		case ctx.Err() != nil:

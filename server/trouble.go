@@ -38,8 +38,13 @@ func kindOf(err error) troubleKind {
 	}
 }
 
-// tell logs the error of a heartbeat, if it is due.
-func (t *registryTrouble) tell(log *slog.Logger, err error, now time.Time) {
+// rescue is the command that reads a variable from this node, with a lease or
+// without, for people.
+func (r *replica) rescue() string { return "dsm get KEY --stale --dsn dsm://" + r.cfg.Advertise }
+
+// tell logs the error of a heartbeat, if it is due. rescue is how the variables of
+// this node are read.
+func (t *registryTrouble) tell(log *slog.Logger, err error, rescue string, now time.Time) {
 	kind := kindOf(err)
 	if t.kind == kind && (kind == unreachable || now.Sub(t.told) < troubleInterval) {
 		return
@@ -47,8 +52,9 @@ func (t *registryTrouble) tell(log *slog.Logger, err error, now time.Time) {
 	t.kind, t.told = kind, now
 	switch kind {
 	case otherGroup:
-		log.Error("the registry has become another group's: this node's view is frozen, nobody joins it, and its writes stop once a member fails; "+
-			"start the registry with the data directory of this node's group, or, if that is lost, save what is needed from the variables and start the nodes again to begin anew in the other group", "err", err)
+		log.Error("the registry does not have this group's record and is not obeyed: this node keeps its variables, its view is frozen, and it refuses clients once a member fails; "+
+			"start the registry with the newest data directory of this group; if that is lost, save the variables from this node ("+rescue+"), "+
+			"then start every node of this group again, which joins it to the registry's group, and set them there", "err", err)
 	case degraded:
 		log.Error("the registry cannot save its state: the view is frozen until it can, reads and writes go on; make room or repair the disk on its host", "err", err)
 	default:

@@ -21,7 +21,7 @@ func TestRegistryTrouble(t *testing.T) {
 		level, text string
 		times       int
 	}{
-		{registry.ErrOtherGroup, "ERROR", "another group's", 3},
+		{registry.ErrOtherGroup, "ERROR", "does not have this group's record", 3},
 		{registry.ErrDegraded, "ERROR", "cannot save its state", 3},
 		{registry.ErrUnreachable, "WARN", "does not answer", 1},
 		{errors.New("something else"), "WARN", "does not answer", 1},
@@ -32,7 +32,7 @@ func TestRegistryTrouble(t *testing.T) {
 		trouble.over(log)
 		now := time.Now()
 		for range 150 {
-			trouble.tell(log, fmt.Errorf("a heartbeat: %w", test.err), now)
+			trouble.tell(log, fmt.Errorf("a heartbeat: %w", test.err), "dsm get", now)
 			now = now.Add(time.Second)
 		}
 		trouble.over(log)
@@ -58,7 +58,7 @@ func TestRegistryOfAnotherGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.startRegistry(RegistryConfig{Listen: addr})
-	eventually(t, "the node says so", func() bool { return strings.Contains(out.String(), "the registry has become another group's") })
+	eventually(t, "the node says so", func() bool { return strings.Contains(out.String(), "the registry does not have this group's record") })
 	g.kill("n1")
 }
 

@@ -6,22 +6,36 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-8247e700/dsm/driver"
+	"github.com/seed-8247e700/dsm/internal/client"
 )
 
 func newGetCommand(s *surroundings) *cobra.Command {
 	var t target
-	strong := false
+	strong, stale := false, false
 	cmd := &cobra.Command{
 		Use:   "get KEY",
 		Short: "Print the value of a variable",
 		Long: `Get prints the value of a variable as it is, and a newline only on a terminal.
 The value comes from the server's own replica, which may be behind the group by
 as much as it takes a write to travel; with --strong it is at or after every
-write that anybody had been told of, and costs as much as one.`,
-		Example:           "  dsm get greeting\n  dsm get greeting --strong -o json",
+write that anybody had been told of, and costs as much as one.
+
+A server that is cut off from its group refuses reads. With --stale it answers
+from its replica all the same: the value was right at the position that is printed
+on stderr, and may have changed since. It is for saving variables when the group
+cannot be brought back.`,
+		Example:           "  dsm get greeting\n  dsm get greeting --strong -o json\n  dsm get greeting --stale --dsn dsm://10.0.0.2:7000",
 		Args:              exactly("KEY"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if stale && strong {
+				return usagef("--stale and --strong exclude each other: a read is one or the other")
+			}
+			if stale {
+				return t.withReplica(cmd, s, func(ctx context.Context, conn *client.Conn) error {
+					return s.getStale(ctx, conn, t.format, args[0])
+				})
+			}
 			return t.with(cmd, s, func(ctx context.Context, db *driver.DB) error {
 				return s.get(ctx, db, t.format, args[0], strong)
 			})
@@ -29,6 +43,7 @@ write that anybody had been told of, and costs as much as one.`,
 	}
 	t.addFlags(cmd)
 	cmd.Flags().BoolVar(&strong, "strong", false, "read linearizably")
+	cmd.Flags().BoolVar(&stale, "stale", false, "read what one server has, also one that is cut off; the value may be old")
 	return cmd
 }
 
@@ -42,16 +57,21 @@ func (s *surroundings) get(ctx context.Context, db *driver.DB, f format, key str
 	if err != nil {
 		return about(key, err)
 	}
+	return s.showValue(f, key, value.Data, value.Version, trace.Position)
+}
+
+// showValue prints the value of a variable.
+func (s *surroundings) showValue(f format, key string, data []byte, version, position uint64) error {
 	switch {
 	case f.output == formatJSON:
-		if value.Data == nil {
-			value.Data = []byte{}
+		if data == nil {
+			data = []byte{}
 		}
-		return s.show(f, "", newResult(key, value.Data, value.Version, trace.Position))
+		return s.show(f, "", newResult(key, data, version, position))
 	case s.onDisplay:
-		return s.show(f, string(value.Data), nil)
+		return s.show(f, string(data), nil)
 	default:
-		_, err = s.stdout.Write(value.Data)
+		_, err := s.stdout.Write(data)
 		return err
 	}
 }

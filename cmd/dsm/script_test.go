@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 //	until REGEXP COMMAND ... run it again and again until its stdout matches
 //	signal NAME WORD         send INT, TERM or KILL to the background command
 //	                         that has WORD among its arguments
+//	follow FILE WORDS KEY    wait until a log names a command in parentheses behind
+//	                         the words, and run it with KEY for its "KEY"
 //	fill FILE N              make a file of N bytes, which are no text
 //	long NAME N              set variable NAME to N letters
 func TestScripts(t *testing.T) {
@@ -37,7 +39,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "exits": exits, "until": until, "signal": send, "fill": fill, "long": long,
+			"await": await, "exits": exits, "until": until, "signal": send, "follow": follow, "fill": fill, "long": long,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_STATE_HOME", env.Getenv("WORK")+"/state")
@@ -113,6 +115,21 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("no background command has the argument %s", args[1])
+}
+
+func follow(ts *testscript.TestScript, neg bool, args []string) {
+	demand(ts, neg, args, 3, "follow FILE WORDS KEY")
+	advice := regexp.MustCompile(regexp.QuoteMeta(args[1]) + ` \((dsm [^)]*)\)`)
+	var command string
+	poll(ts, "advice behind "+args[1], func() bool {
+		log, err := os.ReadFile(ts.MkAbs(args[0]))
+		if found := advice.FindSubmatch(log); err == nil && found != nil {
+			command = strings.ReplaceAll(string(found[1]), "KEY", args[2])
+		}
+		return command != ""
+	})
+	words := strings.Fields(command)
+	ts.Check(ts.Exec(words[0], words[1:]...))
 }
 
 func fill(ts *testscript.TestScript, neg bool, args []string) {

@@ -22,6 +22,12 @@ type Options struct {
 	// refuses with wire.StatusGeneration. 0 and 0: any.
 	Group, Generation uint64
 
+	// Stale accepts reads that may be stale: a node without a lease accepts the
+	// connection too, and answers plain reads and Status from its replica. Its
+	// writes and strong reads fail with wire.StatusUnavailable. A node older than
+	// this option refuses the connection as long as it has no lease.
+	Stale bool
+
 	// Timeout is how long a node works on a request whose context has no
 	// deadline. Default 30 s.
 	Timeout time.Duration
@@ -121,14 +127,17 @@ func shakeHands(ctx context.Context, nc net.Conn, o Options) (wire.HelloReply, e
 
 // exchangeHellos is the handshake itself.
 func exchangeHellos(nc net.Conn, o Options) (wire.HelloReply, error) {
-	err := wire.WriteHello(nc, wire.Hello{
+	hello := wire.Hello{
 		Role:       wire.RoleClient,
 		MinVersion: wire.MinVersion,
 		MaxVersion: wire.MaxVersion,
 		Group:      o.Group,
 		Generation: o.Generation,
-	})
-	if err != nil {
+	}
+	if o.Stale {
+		hello.Extra = []byte{wire.StaleReads}
+	}
+	if err := wire.WriteHello(nc, hello); err != nil {
 		return wire.HelloReply{}, err
 	}
 	reply, err := wire.ReadHelloReply(nc)

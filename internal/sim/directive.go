@@ -32,8 +32,11 @@ func (r *replica) directed(d membership.Directive) {
 	if r.w.tracing() {
 		r.w.trace("%s is told %s", r, describeDirective(&d))
 	}
-	if d.Group != r.group || d.Generation != r.generation {
-		if d.Group == r.group && !d.Excluded {
+	if r.foreign(&d) {
+		return
+	}
+	if d.Generation != r.generation {
+		if !d.Excluded {
 			r.directive.successor = &d
 		}
 		r.fail(newGeneration)
@@ -74,6 +77,15 @@ func (r *replica) directed(d membership.Directive) {
 	}
 	r.checkDonor()
 	r.linkPeers()
+}
+
+// foreign reports whether a directive comes from a registry that the node must not
+// obey: of another group, or with a record older than what the node knows.
+func (r *replica) foreign(d *membership.Directive) bool {
+	view := r.core.View().ID
+	return d.Group != r.group || d.Generation < r.generation ||
+		d.Generation == r.generation && d.Excluded && view != 0 &&
+			!slices.ContainsFunc(d.Views, func(v membership.View) bool { return v.ID > view })
 }
 
 func (r *replica) exclude() {

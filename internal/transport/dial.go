@@ -121,6 +121,10 @@ func (l *link) greet(conn net.Conn) (mine, theirs stream.Claim, err error) {
 
 // verify checks that the reply comes from the peer.
 func (l *link) verify(r wire.HelloReply) error {
+	if r.Info.Group != l.n.cfg.Group || r.Info.Generation != l.n.cfg.Generation {
+		return fmt.Errorf("%w: %s of group %x, generation %d, answers in place of %s of group %x, generation %d", ErrRefused, r.Info.NodeID,
+			r.Info.Group, r.Info.Generation, name(l.peer), l.n.cfg.Group, l.n.cfg.Generation)
+	}
 	if r.Info.NodeID == l.peer.ID && r.Info.Incarnation == l.peer.Incarnation {
 		return nil
 	}

@@ -35,6 +35,16 @@ type Hello struct {
 	Extra      []byte // role-specific, at most MaxHelloBytes
 }
 
+// StaleReads is the Extra of a client's Hello that accepts possibly stale reads. A
+// node without a lease accepts the connection, and answers its plain reads and
+// requests for status from its replica.
+const StaleReads = 1
+
+// AcceptsStale reports whether h is from a client that sent StaleReads.
+func (h *Hello) AcceptsStale() bool {
+	return h.Role == RoleClient && len(h.Extra) == 1 && h.Extra[0] == StaleReads
+}
+
 // MaxHelloBytes bounds an encoded Hello and HelloReply.
 const MaxHelloBytes = 4096
 

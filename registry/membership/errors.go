@@ -11,7 +11,8 @@ var (
 	ErrInvalid = errors.New("invalid request")
 	// ErrIDInUse means: the id belongs to a node that is still heard.
 	ErrIDInUse = errors.New("id in use")
-	// ErrOtherGroup means: the node belongs to another group.
+	// ErrOtherGroup means: the node belongs to another group, or to a later time of
+	// this one than the registry's record.
 	ErrOtherGroup = errors.New("other group")
 	// ErrOtherGeneration means: the node belongs to a generation whose state is gone.
 	ErrOtherGeneration = errors.New("other generation")

@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
@@ -8,11 +9,15 @@ import (
 
 // Heartbeat takes what a node tells. A heartbeat of an incarnation that is no
 // member and no joiner is no error: the directive that answers it says that
-// the node is excluded. One of another group or generation is refused.
+// the node is excluded. One of another group or generation is refused, and so is
+// one that names a view that this group has not had yet.
 func (g *Group) Heartbeat(now time.Duration, from From, report Report) error {
 	g.advance(now)
 	if err := g.admit(from); err != nil {
 		return err
+	}
+	if from.Generation == g.state.Generation && report.View >= g.state.NextView {
+		return g.refuseOlder(from, fmt.Sprintf("view %d", report.View), fmt.Sprintf("view %d", g.state.NextView-1))
 	}
 	n := g.known(from)
 	if n == nil {
@@ -66,6 +71,9 @@ func (g *Group) admit(from From) error {
 	if from.Group != g.state.Group {
 		return g.refuseGroup(from.ID, from.Group)
 	}
+	if from.Generation > g.state.Generation {
+		return g.refuseOlder(from, fmt.Sprintf("generation %d", from.Generation), fmt.Sprintf("generation %d", g.state.Generation))
+	}
 	if g.known(from) != nil || g.departed.has(from.Incarnation) || from.Generation == g.state.Generation {
 		return nil
 	}
@@ -73,7 +81,14 @@ func (g *Group) admit(from From) error {
 		from.ID, from.Incarnation, from.Generation, g.state.Generation)
 }
 
+// refuseOlder refuses a node that knows more of the group than this record, which
+// is an old copy then: everything is saved before any node is told of it.
+func (g *Group) refuseOlder(from From, theirs, ours string) error {
+	return refuse(ErrOtherGroup, "%s#%d is in %s, and the record of this registry ends with %s: it is an old copy; start the registry with the newest data directory of the group",
+		from.ID, from.Incarnation, theirs, ours)
+}
+
 func (g *Group) refuseGroup(id string, group uint64) error {
-	return refuse(ErrOtherGroup, "%s belongs to group %x, this registry keeps group %x; point the node to its own registry, or give it a new identity directory to join this group",
+	return refuse(ErrOtherGroup, "%s belongs to group %x, this registry keeps group %x; point the node to its own registry, or start it again to join this group, without what it holds",
 		id, group, g.state.Group)
 }

@@ -1,0 +1,202 @@
+package server
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	driverside "github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+// loseRegistry replaces the registry by one of another group, at the same address,
+// as if its directory were lost. found brings the first one back.
+func (g *group) loseRegistry(restart func()) (found func()) {
+	g.t.Helper()
+	addr := g.registry.Addr()
+	g.stopRegistry()
+	g.startRegistry(RegistryConfig{Listen: addr, Settings: fast()})
+	return func() {
+		g.t.Helper()
+		g.stopRegistry()
+		restart()
+	}
+}
+
+// A node obeys no directive of another group, of an earlier generation, or of a
+// record that is older than its own view.
+func TestForeignDirectives(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.startAll(2)
+	c := g.client("n2")
+	c.set("k", "v")
+	r := g.nodes["n2"].current.Load()
+	var view uint64
+	var members []*registrypb.Member
+	r.do(func() {
+		view = r.core.View().ID
+		for _, m := range r.core.View().Members {
+			members = append(members, &registrypb.Member{Id: m.ID, Incarnation: m.Incarnation})
+		}
+	})
+	alone := []*registrypb.Member{{Id: "n1", Incarnation: 1}}
+	latest := uint64(1) << 60 // after all that the registry has told
+	for name, d := range map[string]*registrypb.Directive{
+		"exclusion by another group":            {Group: r.group + 1, Generation: 1, Excluded: true},
+		"new generation of another group":       {Group: r.group + 1, Generation: 2},
+		"commit of another group":               {Group: r.group + 1, Generation: 1, Views: []*registrypb.View{{Id: view + 1, Prev: view, Members: alone}}},
+		"attempt of another group":              {Group: r.group + 1, Generation: 1, Attempt: &registrypb.Attempt{View: &registrypb.View{Id: view + 1, Prev: view, Members: members}, Leader: 1}},
+		"earlier generation":                    {Group: r.group, Generation: 0, Views: []*registrypb.View{{Id: 1, Members: alone}}},
+		"exclusion by an earlier generation":    {Group: r.group, Generation: 0, Excluded: true},
+		"exclusion by a record before the view": {Group: r.group, Generation: 1, Excluded: true, Views: []*registrypb.View{{Id: 1, Members: alone}}},
+		"exclusion by a record without a view":  {Group: r.group, Generation: 1, Excluded: true},
+	} {
+		d.Revision, d.Settings = latest, &registrypb.Settings{DetectionMs: 1, HeartbeatMs: 1}
+		r.do(func() {
+			r.directed(d)
+			if r.failed != nil || r.core.View().ID != view || r.core.Attempt() != 0 || r.directive.latest.GetRevision() == latest {
+				t.Errorf("%s is obeyed: %v, view %d, attempt %d", name, r.failed, r.core.View().ID, r.core.Attempt())
+			}
+			r.failed = nil
+			before := r.leases.steady.Until()
+			r.takeVouch(d, sentBeat{req: &registrypb.HeartbeatRequest{View: view}, at: rightNow()})
+			if r.leases.steady.Until() != before {
+				t.Errorf("%s is a lease", name)
+			}
+		})
+	}
+	if got := c.get(c.conn, "k"); got != "v" {
+		t.Errorf("it has %q", got)
+	}
+}
+
+// When the registry's directory is lost and only the registry starts again, the
+// members go on under the leases that they give one another. When the directory is
+// found, the group goes on with it.
+func TestRegistryDirectoryLost(t *testing.T) {
+	g := newGroup(t, fast())
+	back := g.durableRegistry()
+	g.startAll(3)
+	l := g.load(3)
+	l.goesOn()
+	found := g.loseRegistry(back)
+	lost := rightNow().steady
+	for id := range g.nodes {
+		eventually(t, id+" has a lease that the registry of its group cannot have given", func() bool {
+			return g.leaseEnd(id) > lost+2*fast().Detection
+		})
+	}
+	l.goesOn()
+	found()
+	g.start("n4", nil) // a view change, pushed by the registry that is back
+	l.goesOn()
+	l.stop()
+	g.sameDigests()
+}
+
+// When one node starts again too, it joins the new group, and the others lose their
+// leases, because it confirms none any more. They keep the variables: a client that
+// accepts stale reads gets them, at the position that they were read at, and nobody
+// else is served. When the directory is found, they go on.
+func TestRegistryDirectoryLostAndOneNode(t *testing.T) {
+	g := newGroup(t, fast())
+	var out lockedBuffer
+	dir := t.TempDir()
+	back := g.durableRegistry()
+	g.start("n1", in(dir))
+	g.start("n2", func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&out, nil)) })
+	g.start("n3", nil)
+	c := g.client("n2")
+	c.set("k", "v")
+	before := map[string]*replica{"n2": g.nodes["n2"].current.Load(), "n3": g.nodes["n3"].current.Load()}
+
+	found := g.loseRegistry(back)
+	addr := g.nodes["n1"].Addr()
+	g.kill("n1")
+	g.start("n1", func(c *Config) { c.DataDir, c.Listen = dir, addr })
+	g.forget("n1") // its deliveries are of another group
+	if was, is := before["n2"].group, g.nodes["n1"].Status().Group; is == was {
+		t.Fatalf("n1 is in group %x again", is)
+	}
+	plain := g.dial("n3")
+	eventually(t, "n3 has no lease", func() bool { return !g.nodes["n3"].Status().Serves })
+	eventually(t, "n2 has no lease, and says how to read it", func() bool {
+		return !g.nodes["n2"].Status().Serves && strings.Contains(out.String(), "dsm get KEY --stale --dsn dsm://"+g.nodes["n2"].Addr())
+	})
+	if reply, err := plain.Get(t.Context(), "k", 0, false); err != nil || reply.Status != wire.StatusUnavailable {
+		t.Errorf("a plain read without a lease: %+v, %v", reply, err)
+	}
+	for _, id := range []string{"n2", "n3"} {
+		if _, err := driverside.Dial(t.Context(), g.nodes[id].Addr(), driverside.Options{}); err == nil {
+			t.Errorf("%s welcomes a client without a lease", id)
+		}
+		stale, err := driverside.Dial(t.Context(), g.nodes[id].Addr(), driverside.Options{Stale: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reply, err := stale.Get(t.Context(), "k", 0, false); err != nil || string(reply.Data) != "v" || reply.Position < c.seen {
+			t.Errorf("%s: a stale read: %+v, %v", id, reply, err)
+		}
+		if _, err := stale.Status(t.Context()); err != nil {
+			t.Errorf("%s: its status: %v", id, err)
+		}
+		if reply, err := stale.Get(t.Context(), "k", 0, true); err != nil || reply.Status != wire.StatusUnavailable {
+			t.Errorf("%s: a strong read without a lease: %+v, %v", id, reply, err)
+		}
+		if reply, err := stale.Write(t.Context(), 0, wire.Command{Op: wire.OpOpenSession}); err != nil || reply.Status != wire.StatusUnavailable {
+			t.Errorf("%s: a write without a lease: %+v, %v", id, reply, err)
+		}
+		if err := stale.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	g.kill("n1")
+	found()
+	for id, r := range before {
+		eventually(t, id+" serves again", func() bool { return g.nodes[id].Status().Serves })
+		if g.nodes[id].current.Load() != r {
+			t.Errorf("%s has begun anew", id)
+		}
+	}
+	if got := c.get(g.connect("n3"), "k"); got != "v" {
+		t.Errorf("n3 has %q", got)
+	}
+}
+
+// A registry that is started with an old copy of its directory does not know the
+// present members. They keep their state, and go on when it has the newest one.
+func TestRegistryOldCopy(t *testing.T) {
+	g := newGroup(t, fast())
+	g.stopRegistry()
+	newest, old := RegistryConfig{DataDir: t.TempDir(), Settings: fast()}, RegistryConfig{DataDir: t.TempDir(), Settings: fast()}
+	g.startRegistry(newest)
+	newest.Listen, old.Listen = g.registry.Addr(), g.registry.Addr()
+	g.start("n1", nil)
+	g.stopRegistry() // so that its file is whole
+	if err := os.CopyFS(old.DataDir, os.DirFS(newest.DataDir)); err != nil {
+		t.Fatal(err)
+	}
+	g.startRegistry(newest)
+	g.start("n2", nil)
+	g.client("n1").set("k", "v")
+	before := map[string]*replica{"n1": g.nodes["n1"].current.Load(), "n2": g.nodes["n2"].current.Load()}
+	g.stopRegistry()
+	g.startRegistry(old)
+	lost := rightNow().steady
+	for id := range g.nodes {
+		eventually(t, id+" has a lease from the other member", func() bool { return g.leaseEnd(id) > lost+2*fast().Detection })
+	}
+	g.client("n2").set("k", "w")
+	g.stopRegistry()
+	g.startRegistry(newest)
+	g.start("n3", nil)
+	for id, r := range before {
+		if g.nodes[id].current.Load() != r {
+			t.Errorf("%s has begun anew", id)
+		}
+	}
+	g.sameDigests()
+}
