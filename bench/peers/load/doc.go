@@ -15,7 +15,9 @@
 // wait for a client that is free, in the order in which they are due; latency
 // counts from when an operation was due, so that a system which stalls cannot
 // hide the operations that should have begun meanwhile (what Gil Tene calls
-// coordinated omission).
+// coordinated omission). A system that cannot keep up has a backlog at the end,
+// which is given up after a second: PerSecond is then below the rate, and the
+// latencies are those of a queue that grows as long as the point lasts.
 //
 // The load generator has no part in how a system is used: pipelines, batches and
 // pools belong to the system's own client.

@@ -13,12 +13,15 @@ const preloaders = 64
 // Pool is a system with its clients, which are opened as they are needed and
 // used by one point after another.
 type Pool struct {
-	system  System
-	clients []Client
+	system   System
+	clients  []Client
+	newAlarm func() (alarm, error)
 }
 
 // NewPool returns the pool of a system, and owns the system.
-func NewPool(system System) *Pool { return &Pool{system: system} }
+func NewPool(system System) *Pool {
+	return &Pool{system: system, newAlarm: newKernelAlarm}
+}
 
 // Close ends the system.
 func (p *Pool) Close() error { return p.system.Close() }

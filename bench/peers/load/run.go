@@ -33,6 +33,9 @@ type point struct {
 	latencies *recorder
 	done      atomic.Int64 // ended in the time that counts
 	beside    atomic.Int64 // of those, writes beside reads
+	givenUp   atomic.Int64 // were due, and not begun in time
+
+	newAlarm func() (alarm, error)
 
 	fail context.CancelCauseFunc // ends the point
 }
@@ -54,7 +57,7 @@ func (p *Pool) Run(ctx context.Context, work Work) (Result, error) {
 
 	m := &point{
 		work: work, began: time.Now(), latencies: newRecorder(), fail: fail,
-		count: int64(work.Warmup), end: int64(work.Warmup + work.Duration),
+		count: int64(work.Warmup), end: int64(work.Warmup + work.Duration), newAlarm: p.newAlarm,
 	}
 	result := Result{}
 	if err := m.drive(ops, clients, &result); err != nil {
@@ -66,6 +69,7 @@ func (p *Pool) Run(ctx context.Context, work Work) (Result, error) {
 	m.latencies.describe(&result)
 	seconds := work.Duration.Seconds()
 	result.PerSecond = float64(m.done.Load()) / seconds
+	result.GivenUp = m.givenUp.Load()
 	result.BesidePerSecond = float64(m.beside.Load()) / seconds
 	return result, nil
 }

@@ -93,6 +93,10 @@ type Result struct {
 	// Late is the p99 of how much later than due an operation of a schedule was
 	// handed to the clients, which is the load generator's own part of a latency.
 	Late time.Duration `json:"late_p99_ns,omitempty"`
+	// GivenUp is how many operations of a schedule were due in the time that counts
+	// and were not begun within a second of its end. The latencies are then bounds
+	// from below, since each of these counts as if it had ended when it was given up.
+	GivenUp int64 `json:"given_up,omitempty"`
 	// BesidePerSecond is how many values were written while clients read.
 	BesidePerSecond float64 `json:"beside_per_second,omitempty"`
 }
