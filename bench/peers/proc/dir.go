@@ -1,9 +1,11 @@
 package proc
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 )
 
@@ -14,6 +16,9 @@ const sharedMemory = "/dev/shm"
 type Dir struct {
 	root string
 	next atomic.Int64
+
+	mu   sync.Mutex // guards subs
+	subs []string
 }
 
 // NewDir makes a directory, in memory if it can be.
@@ -32,7 +37,26 @@ func (d *Dir) Path(name string) string { return filepath.Join(d.root, name) }
 // Sub makes a directory in it whose name begins with a word.
 func (d *Dir) Sub(name string) (string, error) {
 	path := d.Path(fmt.Sprintf("%s-%d", name, d.next.Add(1)))
-	return path, os.Mkdir(path, 0o755)
+	if err := os.Mkdir(path, 0o755); err != nil {
+		return "", err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.subs = append(d.subs, path)
+	return path, nil
+}
+
+// Clear removes what Sub has made: the files of a system that has ended, which are
+// in memory.
+func (d *Dir) Clear() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	errs := make([]error, len(d.subs))
+	for i, path := range d.subs {
+		errs[i] = os.RemoveAll(path)
+	}
+	d.subs = nil
+	return errors.Join(errs...)
 }
 
 // Remove removes all of it.

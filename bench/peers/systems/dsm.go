@@ -23,10 +23,20 @@ type dsm struct {
 	close     func() error // what else there is
 }
 
+// dsmProgram is the command that runs servers and registry.
+const dsmProgram = "github.com/seed-8247e700/dsm/cmd/dsm"
+
+func prepareDSM(ctx context.Context, env Env) (string, error) {
+	if _, err := env.Programs.Build(ctx, dsmProgram); err != nil {
+		return "", err
+	}
+	return versionOfDSM(ctx, env)
+}
+
 // startDSM starts the registry and the servers as the README has it, and opens one
 // handle, as a program would.
 func startDSM(ctx context.Context, env Env) (_ load.System, err error) {
-	program, err := env.Programs.Build(ctx, "github.com/seed-8247e700/dsm/cmd/dsm")
+	program, err := env.Programs.Build(ctx, dsmProgram)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +77,7 @@ func (s *dsm) run(ctx context.Context, env Env, program string, args ...string) 
 	args = append(args, "--listen", "127.0.0.1:0", "--data-dir", data+"/data", "--addr-file", file)
 	cmd := exec.Command(program, args...)
 	// Three nodes and their client share two processors: docs/PERFORMANCE.md.
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	cmd.Env = goEnv(max(1, env.ServerProcs))
 	p, err := proc.Start(env.Dir, "dsm-"+args[0], cmd)
 	if err != nil {
 		return "", err

@@ -25,6 +25,11 @@ type etcd struct {
 	clients   []*clientv3.Client
 }
 
+// etcdServer is its module and main package.
+const etcdServer = "go.etcd.io/etcd/server/v3"
+
+func prepareEtcd(ctx context.Context, env Env) (string, error) { return built(ctx, env, etcdServer) }
+
 func startEtcd(ctx context.Context, env Env) (load.System, error) {
 	s := &etcd{}
 	if err := s.start(ctx, env); err != nil {
@@ -34,7 +39,7 @@ func startEtcd(ctx context.Context, env Env) (load.System, error) {
 }
 
 func (s *etcd) start(ctx context.Context, env Env) error {
-	program, err := env.Programs.Build(ctx, "go.etcd.io/etcd/server/v3")
+	program, err := env.Programs.Build(ctx, etcdServer)
 	if err != nil {
 		return err
 	}
@@ -53,13 +58,15 @@ func (s *etcd) start(ctx context.Context, env Env) error {
 		if err != nil {
 			return err
 		}
-		p, err := proc.Start(env.Dir, fmt.Sprintf("etcd-%d", i), exec.Command(program,
+		cmd := exec.Command(program,
 			"--name", fmt.Sprintf("n%d", i), "--data-dir", data, "--unsafe-no-fsync", "--log-level", "error",
 			"--listen-client-urls", url(i), "--advertise-client-urls", url(i),
 			"--listen-peer-urls", url(members+i), "--initial-advertise-peer-urls", url(members+i),
 			"--initial-cluster", strings.Join(cluster, ","), "--initial-cluster-state", "new",
 			"--quota-backend-bytes", "8589934592",
-		))
+		)
+		cmd.Env = goEnv(env.ServerProcs)
+		p, err := proc.Start(env.Dir, fmt.Sprintf("etcd-%d", i), cmd)
 		if err != nil {
 			return err
 		}

@@ -37,6 +37,11 @@ type natsKV struct {
 	clients   []natsClient
 }
 
+// natsServer is its module and main package.
+const natsServer = "github.com/nats-io/nats-server/v2"
+
+func prepareNATS(ctx context.Context, env Env) (string, error) { return built(ctx, env, natsServer) }
+
 func startNATS(ctx context.Context, env Env) (load.System, error) {
 	s := &natsKV{}
 	if err := s.start(ctx, env); err != nil {
@@ -46,7 +51,7 @@ func startNATS(ctx context.Context, env Env) (load.System, error) {
 }
 
 func (s *natsKV) start(ctx context.Context, env Env) error {
-	program, err := env.Programs.Build(ctx, "github.com/nats-io/nats-server/v2")
+	program, err := env.Programs.Build(ctx, natsServer)
 	if err != nil {
 		return err
 	}
@@ -89,7 +94,9 @@ func (s *natsKV) run(env Env, program string, i, port, clusterPort int, routes [
 	if err := os.WriteFile(dir+"/nats.conf", []byte(config), 0o600); err != nil {
 		return err
 	}
-	p, err := proc.Start(env.Dir, fmt.Sprintf("nats-%d", i), exec.Command(program, "-c", dir+"/nats.conf"))
+	cmd := exec.Command(program, "-c", dir+"/nats.conf")
+	cmd.Env = goEnv(env.ServerProcs)
+	p, err := proc.Start(env.Dir, fmt.Sprintf("nats-%d", i), cmd)
 	if err != nil {
 		return err
 	}

@@ -26,12 +26,21 @@ type redis struct {
 	client    rueidis.Client
 }
 
-// startRedisServers starts a primary and replicas, without persistence, and returns
+// prepareRedis installs it. A service that comes along is disabled.
+func prepareRedis(ctx context.Context, env Env) (string, error) {
+	if err := env.Programs.Debian(ctx, redisServer, "redis-server", "redis-server"); err != nil {
+		return "", err
+	}
+	out, err := exec.CommandContext(ctx, redisServer, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("systems: %s --version: %w", redisServer, err)
+	}
+	return parseRedisVersion(out), nil
+}
+
+// start starts a primary and replicas, without persistence, and returns
 // the primary's address.
 func (s *redis) start(ctx context.Context, env Env, servers int) (err error) {
-	if err := env.Programs.Debian(ctx, redisServer, "redis-server", "redis-server"); err != nil {
-		return err
-	}
 	ports, err := proc.Ports(servers)
 	if err != nil {
 		return err

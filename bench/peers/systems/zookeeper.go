@@ -17,7 +17,8 @@ import (
 
 const (
 	// zooKeeperJar is where Debian has it; its manifest names what it needs.
-	zooKeeperJar = "/usr/share/java/zookeeper.jar"
+	zooKeeperJar     = "/usr/share/java/zookeeper.jar"
+	zooKeeperPackage = "zookeeper"
 
 	// zooKeeperConns is how many sessions the clients share, a third at each server.
 	zooKeeperConns = 12
@@ -32,6 +33,13 @@ type zooKeeper struct {
 	conns     []*zk.Conn
 }
 
+func prepareZooKeeper(ctx context.Context, env Env) (string, error) {
+	if err := env.Programs.Debian(ctx, zooKeeperJar, "", zooKeeperPackage); err != nil {
+		return "", err
+	}
+	return debianVersion(ctx, zooKeeperPackage), nil
+}
+
 func startZooKeeper(ctx context.Context, env Env) (load.System, error) {
 	s := &zooKeeper{}
 	if err := s.start(ctx, env); err != nil {
@@ -41,9 +49,6 @@ func startZooKeeper(ctx context.Context, env Env) (load.System, error) {
 }
 
 func (s *zooKeeper) start(ctx context.Context, env Env) error {
-	if err := env.Programs.Debian(ctx, zooKeeperJar, "", "zookeeper"); err != nil {
-		return err
-	}
 	ports, err := proc.Ports(3 * members)
 	if err != nil {
 		return err
