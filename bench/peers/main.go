@@ -1,11 +1,9 @@
 // Command peers measures dsm beside other stores on this machine, in turns, under
-// the same loads, and prints how they compare with what dsm aims at. See the
-// README beside it.
+// the same loads, and prints who is ahead and by how much. See the README beside it.
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -37,9 +35,11 @@ func main() {
 
 // options is what the command line says.
 type options struct {
-	cfg  compare.Config
-	json string
-	list bool
+	cfg         compare.Config
+	serverProcs int
+	out         outputs
+	from        string
+	list        bool
 }
 
 // errUsage is wrapped by errors of the command line.
@@ -74,16 +74,22 @@ func status(err error, stderr io.Writer) int {
 
 // parse reads the command line.
 func parse(args []string, stderr io.Writer) (*options, error) {
-	o := &options{cfg: compare.Config{Notices: stderr}}
+	o := &options{cfg: compare.Config{Notices: stderr, Proc: os.DirFS("/proc")}}
 	f := flag.NewFlagSet("peers", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.IntVar(&o.cfg.Rounds, "rounds", 3, "`number` of turns of each system")
 	f.DurationVar(&o.cfg.Duration, "duration", 3*time.Second, "`time` of a point that counts")
 	f.DurationVar(&o.cfg.Warmup, "warmup", time.Second, "`time` before it that does not")
 	f.DurationVar(&o.cfg.Condition, "condition", 4*time.Second, "`time` of load on a system before its first point")
+	f.DurationVar(&o.cfg.Watch, "watch", 3*time.Second, "`time` to watch the idle machine before the first round; 0: do not")
 	f.Uint64Var(&o.cfg.Seed, "seed", 1, "`number` that the choice of keys comes from")
-	only := f.String("only", "", "measure the points whose name, row/system, this `regexp` matches, and those that they need")
-	f.StringVar(&o.json, "json", "", "write everything that was measured to `FILE`")
+	f.IntVar(&o.serverProcs, "server-procs", 0, "GOMAXPROCS of each server of dsm, etcd and NATS; 0: 1 for dsm's, the default for the others (`number`)")
+	only := f.String("only", "", "measure the points whose name, row/system, this `regexp` matches")
+	aims := f.String("aims", "", "judge by the aims in `FILE` too (for developers: aims.json)")
+	f.StringVar(&o.out.json, "json", "", "write everything that was measured to `FILE`")
+	f.StringVar(&o.out.markdown, "markdown", "", "write the report to `FILE`")
+	f.StringVar(&o.out.update, "update", "", "replace the block of the report in `FILE`, a Markdown document")
+	f.StringVar(&o.from, "from", "", "measure nothing: report what -json has written to `FILE`")
 	f.BoolVar(&o.list, "list", false, "list the points and measure nothing")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -91,71 +97,80 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		}
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	var err error
-	o.cfg.Only, err = regexp.Compile(*only)
-	switch {
-	case f.NArg() > 0:
-		return nil, fmt.Errorf("%w: %q is no flag, and there are no other arguments", errUsage, f.Arg(0))
-	case err != nil:
-		return nil, fmt.Errorf("%w: -only: %w", errUsage, err)
-	case len(compare.Points(o.cfg.Only)) == 0:
-		return nil, fmt.Errorf("%w: -only %s matches no point: -list names them", errUsage, *only)
-	case o.cfg.Rounds < 1:
-		return nil, fmt.Errorf("%w: -rounds %d: must be 1 or more", errUsage, o.cfg.Rounds)
-	case o.cfg.Duration <= 0 || o.cfg.Warmup < 0 || o.cfg.Condition < 0:
-		return nil, fmt.Errorf("%w: -duration must be above 0, -warmup and -condition not below", errUsage)
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("%w: unexpected argument %q: peers takes only flags", errUsage, f.Arg(0))
 	}
-	return o, nil
+	return o, o.complete(*only, *aims)
+}
+
+// complete reads what flags name and checks the rest.
+func (o *options) complete(only, aims string) (err error) {
+	if o.cfg.Only, err = regexp.Compile(only); err != nil {
+		return fmt.Errorf("%w: -only: %w", errUsage, err)
+	}
+	if aims != "" {
+		if o.cfg.Aims, err = compare.ReadAims(aims); err != nil {
+			return fmt.Errorf("%w: -aims: %w", errUsage, err)
+		}
+	}
+	switch {
+	case len(compare.Points(o.cfg.Only, o.cfg.Aims)) == 0:
+		return fmt.Errorf("%w: -only %s matches no point: -list names them, and with -aims those of limits too", errUsage, only)
+	case o.cfg.Rounds < 1:
+		return fmt.Errorf("%w: -rounds %d: must be 1 or more", errUsage, o.cfg.Rounds)
+	case o.cfg.Duration <= 0 || o.cfg.Warmup < 0 || o.cfg.Condition < 0 || o.cfg.Watch < 0:
+		return fmt.Errorf("%w: -duration must be above 0, -warmup, -condition and -watch not below", errUsage)
+	case o.serverProcs < 0:
+		return fmt.Errorf("%w: -server-procs %d: must be 0 or more", errUsage, o.serverProcs)
+	case o.list && o.from != "":
+		return fmt.Errorf("%w: -list and -from exclude one another", errUsage)
+	}
+	return nil
 }
 
 // errIncomplete says that the table has gaps.
 var errIncomplete = errors.New("something could not be measured: see above")
 
-// run measures and shows.
-func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
+// run measures, or reads what was measured, and shows it.
+func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if o.list {
-		for _, name := range compare.Points(o.cfg.Only) {
+		for _, name := range compare.Points(o.cfg.Only, o.cfg.Aims) {
 			if _, err := fmt.Fprintln(stdout, name); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	dir, err := proc.NewDir()
-	if err != nil {
+	if err := o.out.check(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, dir.Remove()) }()
-	setUp := compare.SetUp(o.cfg)
-	if _, err := fmt.Fprintln(stdout, setUp); err != nil {
+	var report *compare.Report
+	var err error
+	if o.from != "" {
+		report, err = compare.Read(o.from)
+	} else {
+		report, err = o.measure(ctx, stderr)
+	}
+	if report == nil || len(report.Measurements) == 0 {
 		return err
 	}
-	done, err := compare.Run(ctx, o.cfg, systems.Env{Dir: dir, Programs: proc.NewPrograms(dir, stderr)})
-	if len(done) == 0 {
-		return err
-	}
-	comparisons := compare.Compare(done)
-	err = errors.Join(err, compare.WriteTable(stdout, comparisons))
-	if o.json != "" {
-		err = errors.Join(err, writeJSON(o.json, setUp, done, comparisons))
-	}
-	for _, m := range done {
-		if m.Error != "" && !m.Unable {
-			return errors.Join(err, errIncomplete)
-		}
+	err = errors.Join(err, o.out.write(report, o.cfg.Aims, stdout))
+	if report.Failed() {
+		err = errors.Join(err, errIncomplete)
 	}
 	return err
 }
 
-// writeJSON keeps everything for other programs.
-func writeJSON(path, setUp string, done []compare.Measurement, comparisons []compare.Comparison) error {
-	content, err := json.MarshalIndent(struct {
-		SetUp        string                `json:"set_up"`
-		Measurements []compare.Measurement `json:"measurements"`
-		Comparisons  []compare.Comparison  `json:"comparisons"`
-	}{setUp, done, comparisons}, "", "\t")
-	if err != nil {
-		return err
+// measure measures everything.
+func (o *options) measure(ctx context.Context, stderr io.Writer) (_ *compare.Report, err error) {
+	if _, err := fmt.Fprintf(stderr, "This takes about %v, and the first time some minutes more, since what is missing is built and installed.\n"+
+		"Let nothing else run on the machine meanwhile.\n", o.cfg.Estimate().Round(time.Minute/6)); err != nil {
+		return nil, err
 	}
-	return os.WriteFile(path, append(content, '\n'), 0o644)
+	dir, err := proc.NewDir()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, dir.Remove()) }()
+	return compare.Run(ctx, o.cfg, systems.Env{Dir: dir, Programs: proc.NewPrograms(dir, stderr), ServerProcs: o.serverProcs})
 }

@@ -3,13 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/peers/compare"
 	"github.com/seed-8247e700/dsm/bench/peers/systems"
 )
 
@@ -26,7 +28,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := o.cfg; c.Rounds != 5 || c.Duration != 2*time.Second || c.Warmup != time.Second || c.Only.String() != "^w256/" || o.json != "x.json" {
+	if c := o.cfg; c.Rounds != 5 || c.Duration != 2*time.Second || c.Warmup != time.Second || c.Only.String() != "^w256/" || o.out.json != "x.json" {
 		t.Errorf("%+v", o)
 	}
 }
@@ -34,6 +36,7 @@ func TestParse(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for _, line := range []string{
 		"-rounds 0", "-duration 0s", "-warmup -1s", "-only (", "-only nothing", "word", "-unknown",
+		"-watch -1s", "-server-procs -1", "-aims nowhere.json", "-aims main.go", "-only limit-echo", "-list -from x",
 	} {
 		var stderr bytes.Buffer
 		if got := run(t.Context(), strings.Fields(line), &bytes.Buffer{}, &stderr); got != exitUsage || stderr.Len() == 0 {
@@ -44,7 +47,7 @@ func TestUsage(t *testing.T) {
 
 func TestList(t *testing.T) {
 	var stdout bytes.Buffer
-	if got := run(t.Context(), []string{"-list", "-only", "raft"}, &stdout, &stdout); got != exitDone {
+	if got := run(t.Context(), []string{"-list", "-only", "^e[wr].*/raft"}, &stdout, &stdout); got != exitDone {
 		t.Errorf("status %d", got)
 	}
 	if got := strings.Count(stdout.String(), "\n"); got != 3 {
@@ -52,35 +55,76 @@ func TestList(t *testing.T) {
 	}
 }
 
-// TestLimits makes a whole run with processes, of what needs nothing but this program.
+// TestLimits makes a whole run with processes, of what needs nothing but this
+// program, and then reports it again from the file.
 func TestLimits(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "peers.json")
+	dir := t.TempDir()
+	file, markdown, document := filepath.Join(dir, "peers.json"), filepath.Join(dir, "peers.md"), filepath.Join(dir, "doc.md")
+	if err := os.WriteFile(document, []byte("# Title\n"+compare.BlockBegin+"\n"+compare.BlockEnd+"\nrest\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var stdout, stderr bytes.Buffer
 	args := []string{
-		"-rounds", "1", "-duration", "50ms", "-warmup", "0s", "-condition", "0s", "-only", "limit-(echo|fanout)$", "-json", file,
+		"-rounds", "1", "-duration", "50ms", "-warmup", "0s", "-condition", "0s", "-watch", "10ms", "-aims", "aims.json",
+		"-only", "limit-(echo|fanout)$", "-json", file, "-markdown", markdown, "-update", document,
 	}
 	if got := run(t.Context(), args, &stdout, &stderr); got != exitDone {
 		t.Fatalf("status %d:\n%s", got, stderr.String())
 	}
-	if !strings.Contains(stdout.String(), "round trips (limit-echo)") {
+	if !strings.Contains(stdout.String(), "3 round trips (echo)") {
 		t.Errorf("no table:\n%s", stdout.String())
 	}
-	content, err := os.ReadFile(file)
+	if !strings.Contains(stderr.String(), "This takes about ") {
+		t.Errorf("no estimate:\n%s", stderr.String())
+	}
+	text, err := os.ReadFile(markdown)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var kept struct {
-		Measurements []struct {
-			Result struct {
-				PerSecond float64 `json:"per_second"`
-			} `json:"result"`
-		} `json:"measurements"`
+	verdict, _, _ := strings.Cut(string(text), "\n")
+	if !strings.HasPrefix(verdict, "Quiet machine.") && !strings.HasPrefix(verdict, "NOISY machine") {
+		t.Errorf("the first line is %q", verdict)
 	}
-	if err := json.Unmarshal(content, &kept); err != nil {
+	if strings.Contains(string(text), "Aims") {
+		t.Errorf("what users see has aims:\n%s", text)
+	}
+	for name, want := range map[string]string{file: verdict, document: "# Title\n" + compare.BlockBegin + "\n\n" + verdict} {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(content), want) {
+			t.Errorf("%s does not have %q:\n%s", name, want, content)
+		}
+	}
+	var again bytes.Buffer
+	if got := run(t.Context(), []string{"-from", file, "-aims", "aims.json"}, &again, &stderr); got != exitDone || again.String() != stdout.String() {
+		t.Errorf("status %d, and from the file:\n%s\nnot:\n%s", got, again.String(), stdout.String())
+	}
+}
+
+// TestOutputsAreCheckedFirst: a run of twenty minutes does not end with a file that
+// cannot be written.
+func TestOutputsAreCheckedFirst(t *testing.T) {
+	dir := t.TempDir()
+	plain := filepath.Join(dir, "plain.md")
+	if err := os.WriteFile(plain, []byte("no block\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if len(kept.Measurements) != 2 {
-		t.Errorf("%s", content)
+	for _, args := range [][]string{
+		{"-json", filepath.Join(dir, "nowhere", "x.json")}, {"-markdown", dir}, {"-update", plain}, {"-update", filepath.Join(dir, "none.md")},
+	} {
+		var stdout, stderr bytes.Buffer
+		if got := run(t.Context(), args, &stdout, &stderr); got != exitFail || strings.Contains(stderr.String(), "This takes") {
+			t.Errorf("%v: status %d:\n%s", args, got, stderr.String())
+		}
+	}
+	fresh := filepath.Join(dir, "fresh.json")
+	if err := writable(fresh); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(fresh); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("looking has left a file: %v", err)
 	}
 }
 
@@ -89,7 +133,7 @@ func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out bytes.Buffer
-	if got := run(ctx, []string{"-only", "limit-map"}, &out, &out); got != exitFail || !strings.Contains(out.String(), "canceled") {
+	if got := run(ctx, []string{"-aims", "aims.json", "-only", "limit-map"}, &out, &out); got != exitFail || !strings.Contains(out.String(), "canceled") {
 		t.Errorf("status %d:\n%s", got, out.String())
 	}
 }

@@ -1,126 +1,173 @@
 package compare
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
 	"slices"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
 	"github.com/seed-8247e700/dsm/bench/peers/systems"
 )
 
-// Loads.
-const (
-	manyClients    = 256
-	greatestClient = 1024
-	variables      = 10_000
-	bigVariables   = 1_000 // so that three replicas of them do not fill the machine
-	valueBytes     = 100
-	bigValueBytes  = 64 << 10
-	bigClients     = 64
-	asyncClients   = 64
-)
+// Aim is what a developer asks of a row, beside one system or the best of several.
+type Aim struct {
+	Row     string   `json:"row"`
+	Metric  Metric   `json:"metric,omitempty"` // empty: the row's first
+	Against []string `json:"against"`          // systems, of which the best counts
+	In      string   `json:"in,omitempty"`     // the row where they are measured; empty: the same
+	Times   float64  `json:"times,omitempty"`  // their figure counts so many times; 0: once
+	Name    string   `json:"name,omitempty"`   // what their figure stands for
+	Ratio   float64  `json:"ratio"`            // of ours to theirs: at least, or at most where less is better
+}
 
-// replicated are the systems over the network that keep three copies.
-var replicated = []string{systems.RedisWait, systems.NATS, systems.Etcd, systems.ZooKeeper}
+// where is the row in which the others are measured.
+func (a *Aim) where() string {
+	if a.In != "" {
+		return a.In
+	}
+	return a.Row
+}
 
-// Rows are those of the project's aims, in the order in which a system is measured:
-// what fills its memory comes last.
-func Rows() []Row {
-	rows := slices.Concat(networkRows(), embeddedRows(), greatestRows())
-	for i := range rows {
-		if rows[i].Value == 0 {
-			rows[i].Value, rows[i].Keys = valueBytes, variables
+// errAim is wrapped by errors of a file of aims.
+var errAim = errors.New("compare: an aim that cannot be")
+
+// ReadAims reads a file of aims: a JSON array.
+func ReadAims(path string) ([]Aim, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var aims []Aim
+	d := json.NewDecoder(bytes.NewReader(content))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&aims); err != nil {
+		return nil, fmt.Errorf("compare: %s: %w", path, err)
+	}
+	for i := range aims {
+		if err := aims[i].complete(); err != nil {
+			return nil, fmt.Errorf("%s: aim %d: %w", path, i+1, err)
 		}
 	}
-	return rows
+	return aims, nil
 }
 
-// networkRows are about clients in another process.
-func networkRows() []Row {
-	return []Row{
-		{
-			Name: "rtt", Text: "round trip, 1 client", Metric: P50, Kind: load.Writes, Client: 1,
-			Also: []string{systems.Echo, systems.EchoInside},
-		},
-		{
-			Name: "w256", Text: "writes, 256 clients, network", Ours: systems.DSM, Metric: Rate, Kind: load.Writes, Client: manyClients,
-			Aims: []Aim{
-				{Systems: []string{systems.RedisWait}, Ratio: 8},
-				{Systems: []string{systems.NATS}, Ratio: 8},
-				{Systems: []string{systems.Etcd}, Ratio: 25},
-				{Systems: []string{systems.ZooKeeper}, Ratio: 15},
-				{Systems: []string{systems.Redis}, Ratio: 1.5},
-			},
-		},
-		{
-			Name: "w1", Text: "writes, 1 client, network", Ours: systems.DSM, Metric: P50, Kind: load.Writes, Client: 1,
-			Aims: []Aim{
-				{Systems: []string{systems.RedisWait}, Ratio: 0.9},
-				{Text: "3 round trips", Systems: []string{systems.Echo}, Row: "rtt", Times: 3, Ratio: 1.5},
-			},
-		},
-		{
-			Name: "r256", Text: "reads, 256 clients, network", Ours: systems.DSM, Metric: Rate, Kind: load.Reads, Client: manyClients,
-			Aims: []Aim{{Systems: []string{systems.Redis}, Ratio: 4}},
-		},
-		{
-			Name: "r1", Text: "reads, 1 client, network", Ours: systems.DSM, Metric: P50, Kind: load.Reads, Client: 1,
-			Aims: []Aim{
-				{Systems: []string{systems.Redis}, Ratio: 0.8},
-				{Text: "1 round trip", Systems: []string{systems.Echo}, Row: "rtt", Ratio: 1.2},
-			},
-		},
-		{
-			Name: "m256", Text: "half writes, half reads, 256 clients, network", Ours: systems.DSM, Metric: Rate, Kind: load.Mixed, Client: manyClients,
-			Aims: []Aim{{Text: "best replicated", Systems: replicated, Ratio: 7}},
-		},
-		{
-			Name: "async", Text: "asynchronous writes, 64 clients, network", Ours: systems.DSM, Metric: Rate, Kind: load.AsyncWrites, Client: asyncClients,
-			Aims: []Aim{{Systems: []string{systems.NATS}, Ratio: 15}},
-		},
+// complete fills in the metric and checks the rest.
+func (a *Aim) complete() error {
+	row, known := rowNamed(a.Row)
+	_, inKnown := rowNamed(a.where())
+	switch {
+	case !known:
+		return fmt.Errorf("%w: there is no row %q", errAim, a.Row)
+	case row.Ours == "":
+		return fmt.Errorf("%w: row %q is not about dsm", errAim, a.Row)
+	case len(a.Against) == 0:
+		return fmt.Errorf("%w: row %q is beside nothing", errAim, a.Row)
+	case !inKnown:
+		return fmt.Errorf("%w: there is no row %q", errAim, a.where())
+	case a.Ratio <= 0 || a.Times < 0:
+		return fmt.Errorf("%w: row %q: the ratio must be above 0, and times not below", errAim, a.Row)
 	}
-}
-
-// embeddedRows are about goroutines of a process that is a replica.
-func embeddedRows() []Row {
-	return []Row{
-		{
-			Name: "ew256", Text: "writes, 256 goroutines, embedded", Ours: systems.DSMEmbedded, Metric: Rate, Kind: load.Writes, Client: manyClients,
-			Aims: []Aim{{Systems: []string{systems.Raft}, Ratio: 5}},
-		},
-		{
-			Name: "ew1", Text: "writes, 1 goroutine, embedded", Ours: systems.DSMEmbedded, Metric: P50, Kind: load.Writes, Client: 1,
-			Aims: []Aim{
-				{Systems: []string{systems.Raft}, Ratio: 0.9},
-				{Text: "2 round trips", Systems: []string{systems.Echo}, Row: "rtt", Times: 2, Ratio: 1.3},
-				{Text: "2 round trips", Systems: []string{systems.EchoInside}, Row: "rtt", Times: 2, Ratio: 1.3},
-			},
-		},
-		{
-			Name: "er2", Text: "reads, 2 goroutines, embedded, beside 1,000 writes/s", Ours: systems.DSMEmbedded, Metric: Rate, Kind: load.ReadsBeside, Client: 2,
-			Aims: []Aim{
-				{Systems: []string{systems.Raft}, Ratio: 2},
-				{Systems: []string{systems.Map}, Ratio: 0.7},
-			},
-		},
+	for _, name := range a.Against {
+		if _, known := systems.Named(name); !known {
+			return fmt.Errorf("%w: there is no system %q", errAim, name)
+		}
 	}
+	if a.Metric == "" {
+		a.Metric = row.Metrics[0]
+	}
+	if !slices.Contains(row.Metrics, a.Metric) {
+		return fmt.Errorf("%w: row %q has no %s", errAim, a.Row, a.Metric)
+	}
+	return nil
 }
 
-// greatestRows are about what a system can do at most, and what that costs.
-func greatestRows() []Row {
-	return []Row{
-		{
-			Name: "w1024", Text: "writes, 1024 clients, network", Ours: systems.DSM, Metric: Rate, Kind: load.Writes, Client: greatestClient,
-			Aims: []Aim{{Text: "best replicated", Systems: replicated}},
-		},
-		{
-			Name: "p99", Text: "writes at half the greatest rate, open loop, network", Ours: systems.DSM, Metric: P99, Kind: load.Writes, Client: greatestClient,
-			Half: true, Needs: "w1024",
-			Aims: []Aim{{Text: "best replicated", Systems: replicated, Ratio: 0.5}},
-		},
-		{
-			Name: "big", Text: "writes of 64 KiB, 64 clients, network", Ours: systems.DSM, Metric: Bandwidth, Kind: load.Writes, Client: bigClients,
-			Value: bigValueBytes, Keys: bigVariables,
-			Aims: []Aim{{Systems: []string{systems.FanOut}, Ratio: 0.4}},
-		},
+// Outcome says whether an aim was met.
+type Outcome string
+
+// Outcomes.
+const (
+	Met         Outcome = "met"
+	NotMet      Outcome = "NOT met"
+	NotMeasured Outcome = "not measured"
+	Failed      Outcome = "failed"
+	Behind      Outcome = "the offered rate was not reached"
+)
+
+// Judgment is an aim and what became of it.
+type Judgment struct {
+	Aim     Aim     `json:"aim"`
+	Against string  `json:"against"` // the system that counted
+	Ours    Figure  `json:"ours"`
+	Theirs  Figure  `json:"theirs"`
+	Ratio   float64 `json:"ratio"` // of the medians; 0: none
+	Outcome Outcome `json:"outcome"`
+}
+
+// Judge has every aim that something was measured for. The aims are those of
+// ReadAims.
+func Judge(done []Measurement, aims []Aim) []Judgment {
+	var judgments []Judgment
+	for _, aim := range aims {
+		row, _ := rowNamed(aim.Row)
+		in, _ := rowNamed(aim.where())
+		system, theirs := best(done, in, aim.Metric, aim.Against)
+		j := Judgment{
+			Aim: aim, Against: system,
+			Ours: figure(done, row, aim.Metric, row.Ours), Theirs: theirs.times(aim.Times),
+		}
+		if j.Ours.Rounds+j.Ours.Failed+j.Theirs.Rounds+j.Theirs.Failed > 0 {
+			ours := newLine(done, row, row.Ours)
+			j.judge(ours.keepsUp())
+			judgments = append(judgments, j)
+		}
+	}
+	return judgments
+}
+
+// best is the figure of the best of several systems: of those that have one, and
+// of these of those that keep up with what is offered, if there are any.
+func best(done []Measurement, row Row, metric Metric, names []string) (string, Figure) {
+	name, found, rank := "", Figure{}, -1
+	for _, n := range names {
+		f, line := figure(done, row, metric, n), newLine(done, row, n)
+		r := 0
+		if f.valid() {
+			r = 1
+			if line.keepsUp() {
+				r = 2
+			}
+		}
+		better := f.Median > found.Median
+		if metric.less() {
+			better = f.Median < found.Median
+		}
+		if r > rank || r == rank && better {
+			name, found, rank = n, f, r
+		}
+	}
+	return name, found
+}
+
+// judge fills in the ratio and the outcome.
+func (j *Judgment) judge(keepsUp bool) {
+	switch {
+	case j.Ours.Failed+j.Theirs.Failed > 0:
+		j.Outcome = Failed
+	case !j.Ours.valid() || !j.Theirs.valid() || j.Theirs.Median == 0:
+		j.Outcome = NotMeasured
+	case !keepsUp:
+		j.Outcome = Behind
+	default:
+		j.Ratio = j.Ours.Median / j.Theirs.Median
+		met := j.Ratio >= j.Aim.Ratio
+		if j.Aim.Metric.less() {
+			met = j.Ratio <= j.Aim.Ratio
+		}
+		j.Outcome = NotMet
+		if met {
+			j.Outcome = Met
+		}
 	}
 }

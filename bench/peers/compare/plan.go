@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/seed-8247e700/dsm/bench/peers/systems"
 )
@@ -17,39 +18,20 @@ type turn struct {
 // pointName is a row on a system.
 func pointName(row, system string) string { return row + "/" + system }
 
-// measures reports whether a row is about a system.
-func (r *Row) measures(rows []Row, system string) bool {
-	if r.Ours == system || slices.Contains(r.Also, system) {
-		return true
-	}
-	for _, other := range rows {
-		for _, aim := range other.Aims {
-			in := aim.Row
-			if in == "" {
-				in = other.Name
-			}
-			if in == r.Name && slices.Contains(aim.Systems, system) {
-				return true
-			}
-		}
-	}
-	return false
+// measures reports whether a row, or an aim, is about a system.
+func (r *Row) measures(system string, aims []Aim) bool {
+	return r.Ours == system || slices.Contains(r.Beside, system) || slices.ContainsFunc(aims, func(a Aim) bool {
+		return a.where() == r.Name && slices.Contains(a.Against, system)
+	})
 }
 
-// plan has the turns of a round, with the points whose name matches, and those that
-// these need.
-func plan(rows []Row, specs []systems.Spec, only *regexp.Regexp) []turn {
+// plan has the turns of a round, with the points whose name matches.
+func (c *Config) plan() []turn {
 	var turns []turn
-	for _, spec := range specs {
-		needed := map[string]bool{}
-		for _, r := range rows {
-			if r.measures(rows, spec.Name) && only.MatchString(pointName(r.Name, spec.Name)) {
-				needed[r.Name], needed[r.Needs] = true, true
-			}
-		}
+	for _, spec := range systems.All() {
 		t := turn{spec: spec}
-		for _, r := range rows {
-			if needed[r.Name] {
+		for _, r := range Rows() {
+			if r.measures(spec.Name, c.Aims) && c.matches(pointName(r.Name, spec.Name)) {
 				t.rows = append(t.rows, r)
 			}
 		}
@@ -60,13 +42,47 @@ func plan(rows []Row, specs []systems.Spec, only *regexp.Regexp) []turn {
 	return turns
 }
 
+// matches reports whether a point is to be measured; without a pattern all are.
+func (c *Config) matches(point string) bool {
+	return c.Only == nil || c.Only.MatchString(point)
+}
+
 // Points names everything that is measured in a round.
-func Points(only *regexp.Regexp) []string {
+func Points(only *regexp.Regexp, aims []Aim) []string {
 	var names []string
-	for _, t := range plan(Rows(), systems.All(), only) {
+	c := Config{Only: only, Aims: aims}
+	for _, t := range c.plan() {
 		for _, r := range t.rows {
 			names = append(names, fmt.Sprintf("%-24s %s", pointName(r.Name, t.spec.Name), r.Text))
 		}
 	}
 	return names
+}
+
+const (
+	// turnTime is what a system takes to start, to be given its keys and to end.
+	turnTime = 4 * time.Second
+
+	// backlogTime is what an open loop waits for, at most, after its end.
+	backlogTime = time.Second
+)
+
+// Estimate returns how long a run takes once everything is built and installed.
+func (c *Config) Estimate() time.Duration {
+	round := time.Duration(0)
+	for _, t := range c.plan() {
+		round += turnTime + spinTime + c.condition(t.spec)
+		for _, r := range t.rows {
+			round += c.Warmup + c.Duration
+			if r.Rate > 0 {
+				round += backlogTime
+			}
+		}
+	}
+	return c.Watch + spinTime + time.Duration(c.Rounds)*round
+}
+
+// condition is how long a system is loaded before it is measured.
+func (c *Config) condition(spec systems.Spec) time.Duration {
+	return c.Condition * time.Duration(max(1, spec.Condition))
 }

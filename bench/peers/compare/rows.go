@@ -1,13 +1,17 @@
 package compare
 
-import "github.com/seed-8247e700/dsm/bench/peers/load"
+import (
+	"slices"
+
+	"github.com/seed-8247e700/dsm/bench/peers/load"
+)
 
 // Metric is which figure of a result a row is about.
 type Metric string
 
 // Metrics. Of a rate more is better, of a latency less.
 const (
-	Rate      Metric = "ops/s"
+	Rate      Metric = "per second"
 	Bandwidth Metric = "MB/s" // of values
 	P50       Metric = "p50"
 	P99       Metric = "p99"
@@ -30,27 +34,37 @@ func (m Metric) of(r load.Result, valueBytes int) float64 {
 	}
 }
 
-// Row is a load and what is asked of it.
+// Group is a table of its own.
+type Group string
+
+// Groups.
+const (
+	Network  Group = "Over the network, as fast as they can"
+	Offered  Group = "At the same offered load"
+	Embedded Group = "Within the application's process"
+	NoGroup  Group = "" // rows of limits, which only aims are about
+)
+
+// Row is a load, and who is put under it.
 type Row struct {
-	Name   string
-	Text   string
-	Ours   string // the system that is compared with the others; empty: the row has none
-	Metric Metric
-	Kind   load.Kind
-	Client int // goroutines that load
-	Value  int // bytes of a value
-	Keys   int
-	Half   bool     // open loop, at half of what the system does in Needs
-	Needs  string   // row that must be measured before
-	Also   []string // systems that are measured although no aim names them
-	Aims   []Aim
+	Name    string
+	Text    string
+	Group   Group
+	Ours    string   // the system that is compared with the others; empty: none
+	Beside  []string // the others
+	Metrics []Metric
+	Kind    load.Kind
+	Client  int     // goroutines that load
+	Rate    float64 // writes a second by a schedule; 0: as many as the clients can
+	Value   int     // bytes of a value
+	Keys    int
 }
 
-// Aim is what is asked of ours beside one system, or the best of several.
-type Aim struct {
-	Text    string
-	Systems []string
-	Row     string  // where they are measured; empty: in the same row
-	Times   float64 // the figure counts so many times; 0: once
-	Ratio   float64 // of ours to it, at least, or at most where less is better; 0: it is only shown
+// rowNamed finds a row.
+func rowNamed(name string) (Row, bool) {
+	rows := Rows()
+	if i := slices.IndexFunc(rows, func(r Row) bool { return r.Name == name }); i >= 0 {
+		return rows[i], true
+	}
+	return Row{}, false
 }

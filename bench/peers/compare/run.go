@@ -5,17 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"regexp"
 	"runtime/debug"
 	"time"
 
 	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/noise"
 	"github.com/seed-8247e700/dsm/bench/peers/systems"
 )
 
 const (
-	// startTimeout bounds the start of a system, and of what builds or installs it.
-	startTimeout = 10 * time.Minute
+	// prepareTimeout bounds building and installing everything.
+	prepareTimeout = 30 * time.Minute
+
+	// startTimeout bounds the start of a system and its load before the first point.
+	startTimeout = 5 * time.Minute
 
 	// conditionClients load a system before it is measured.
 	conditionClients = 64
@@ -27,9 +32,12 @@ type Config struct {
 	Duration  time.Duration // of a point
 	Warmup    time.Duration // before each
 	Condition time.Duration // load on a system before its first point
+	Watch     time.Duration // of the machine, before the first round
 	Seed      uint64
-	Only      *regexp.Regexp // names of the points
+	Only      *regexp.Regexp // names of the points; nil: all
+	Aims      []Aim          // which may be about more systems
 	Notices   io.Writer      // takes progress
+	Proc      fs.FS          // the directory /proc
 }
 
 // Measurement is a point in a round.
@@ -37,74 +45,121 @@ type Measurement struct {
 	Round  int         `json:"round"` // from 1
 	Row    string      `json:"row"`
 	System string      `json:"system"`
-	Rate   float64     `json:"open_loop_rate,omitempty"`
 	Result load.Result `json:"result"`
+	Use    noise.Use   `json:"use"`             // of the machine by others meanwhile
 	Error  string      `json:"error,omitempty"` // the result does not count
 	Unable bool        `json:"unable,omitempty"`
 }
 
 // Run measures all rounds. If the context ends it returns what there is, and the
-// context's error. What fails is part of the measurements.
-func Run(ctx context.Context, cfg Config, env systems.Env) ([]Measurement, error) {
-	r := &run{cfg: cfg, env: env}
-	turns := plan(Rows(), systems.All(), cfg.Only)
-	for round := 1; round <= cfg.Rounds; round++ {
-		for _, t := range turns {
-			r.turn(ctx, round, t)
-			if err := ctx.Err(); err != nil {
-				return r.done, err
-			}
-		}
+// context's error. What fails is part of the report.
+func Run(ctx context.Context, cfg Config, env systems.Env) (*Report, error) {
+	began := time.Now()
+	r := &run{cfg: cfg, env: env, unprepared: map[string]error{}}
+	var err error
+	if r.watch, err = newWatch(cfg.Proc, r.tell); err != nil {
+		return nil, err
 	}
-	return r.done, nil
+	turns := cfg.plan()
+	report := &Report{SetUp: newSetUp(cfg, began)}
+	report.Systems = r.prepare(ctx, turns)
+	err = r.rounds(ctx, turns)
+	report.Noise, report.Measurements = r.watch.log.Summary(), r.done
+	report.SetUp.Took = time.Since(began)
+	return report, err
 }
 
 // run is a comparison under way.
 type run struct {
-	cfg  Config
-	env  systems.Env
-	done []Measurement
+	cfg        Config
+	env        systems.Env
+	watch      *watch
+	unprepared map[string]error // systems that could not be built or installed
+	done       []Measurement
 }
 
 func (r *run) tell(format string, args ...any) {
 	_, _ = fmt.Fprintf(r.cfg.Notices, format+"\n", args...) // that nobody reads it stops nothing
 }
 
-// turn measures a system from its start to its end.
-func (r *run) turn(ctx context.Context, round int, t turn) {
+// prepare builds and installs all systems, so that nothing of it is beside what is
+// measured.
+func (r *run) prepare(ctx context.Context, turns []turn) []SystemInfo {
+	ctx, cancel := context.WithTimeout(ctx, prepareTimeout)
+	defer cancel()
+	var infos []SystemInfo
+	for _, t := range turns {
+		info := newSystemInfo(t.spec)
+		if t.spec.Prepare != nil {
+			version, err := t.spec.Prepare(ctx, r.env)
+			if err != nil {
+				r.tell("%s cannot be prepared: %v", t.spec.Name, err)
+				r.unprepared[t.spec.Name] = err
+			}
+			info.Version = version
+		}
+		infos = append(infos, info)
+	}
+	return infos
+}
+
+// rounds measures, round after round.
+func (r *run) rounds(ctx context.Context, turns []turn) error {
+	if err := r.watch.before(ctx, r.cfg.Watch); err != nil {
+		return err
+	}
+	for round := 1; round <= r.cfg.Rounds; round++ {
+		for _, t := range turns {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := r.turn(ctx, round, t); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// turn measures a system from its start to its end. The error is one of measuring
+// the machine.
+func (r *run) turn(ctx context.Context, round int, t turn) (err error) {
 	r.tell("round %d: %s", round, t.spec.Name)
 	debug.FreeOSMemory() // what the last system has left behind in this process
-	pool, err := r.start(ctx, t.spec)
-	if err == nil {
+	r.watch.between()
+	pool, failure := r.start(ctx, t)
+	if pool != nil {
 		defer func() {
-			if err := pool.Close(); err != nil {
+			if err := errors.Join(pool.Close(), r.clear()); err != nil {
 				r.tell("  ending %s: %v", t.spec.Name, err)
 			}
 		}()
-		err = r.condition(ctx, pool, t.rows[0], r.cfg.Condition*time.Duration(max(1, t.spec.Condition)))
 	}
-	greatest := 0.0
 	for _, row := range t.rows {
 		m := Measurement{Round: round, Row: row.Name, System: t.spec.Name}
-		if row.Half {
-			m.Rate = greatest / 2
-		}
-		if err == nil {
-			var pointErr error
-			m.Result, pointErr = pool.Run(ctx, r.work(row, m.Rate))
-			m.note(pointErr)
-		} else {
-			m.note(err)
+		pointErr := failure
+		if failure == nil {
+			if m.Use, err = r.watch.beside(func() { m.Result, pointErr = pool.Run(ctx, r.work(row)) }); err != nil {
+				return err
+			}
+			r.watch.log.Points = append(r.watch.log.Points, m.Use)
 		}
 		if ctx.Err() != nil {
-			return
+			return nil // the caller sees it
 		}
-		if row.Kind == load.Writes && !row.Half {
-			greatest = max(greatest, m.Result.PerSecond)
-		}
+		m.note(pointErr)
 		r.tell("  %s", m.text(row))
 		r.done = append(r.done, m)
 	}
+	return nil
+}
+
+// clear removes the files of a system that has ended.
+func (r *run) clear() error {
+	if r.env.Dir == nil {
+		return nil
+	}
+	return r.env.Dir.Clear()
 }
 
 // note keeps why there is no result.
@@ -114,15 +169,20 @@ func (m *Measurement) note(err error) {
 	}
 }
 
-// start starts a system and gives every key a value.
-func (r *run) start(ctx context.Context, spec systems.Spec) (*load.Pool, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	system, err := spec.Start(ctx, r.env)
-	if err != nil {
+// start starts a system, gives every key a value, and puts it under load for a
+// while. There is a pool, to be closed, even if one of the latter two fails.
+func (r *run) start(ctx context.Context, t turn) (*load.Pool, error) {
+	if err := r.unprepared[t.spec.Name]; err != nil {
 		return nil, err
 	}
-	return load.NewPool(system), nil
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	system, err := t.spec.Start(ctx, r.env)
+	if err != nil {
+		return nil, errors.Join(err, r.clear())
+	}
+	pool := load.NewPool(system)
+	return pool, r.condition(ctx, pool, t.rows[0], r.cfg.condition(t.spec))
 }
 
 // condition gives every key a value and puts a system under load for a while, which
@@ -134,22 +194,22 @@ func (r *run) condition(ctx context.Context, pool *load.Pool, first Row, duratio
 	if duration == 0 {
 		return nil
 	}
-	work := r.work(first, 0)
-	work.Kind, work.Clients = load.Writes, conditionClients
+	work := r.work(first)
+	work.Kind, work.Clients, work.Rate = load.Writes, conditionClients, 0
 	work.Warmup, work.Duration = 0, duration
 	_, err := pool.Run(ctx, work)
 	return err
 }
 
 // work is a row as a load.
-func (r *run) work(row Row, rate float64) load.Work {
+func (r *run) work(row Row) load.Work {
 	return load.Work{
-		Kind: row.Kind, Clients: row.Client, Keys: load.Keys(row.Keys), ValueBytes: row.Value, Rate: rate,
+		Kind: row.Kind, Clients: row.Client, Keys: load.Keys(row.Keys), ValueBytes: row.Value, Rate: row.Rate,
 		Warmup: r.cfg.Warmup, Duration: r.cfg.Duration, Seed: r.cfg.Seed,
 	}
 }
 
-// text tells a measurement in a line.
+// text describes a measurement in a line.
 func (m *Measurement) text(row Row) string {
 	if m.Error != "" {
 		return fmt.Sprintf("%-8s %s", m.Row, m.Error)
@@ -158,11 +218,17 @@ func (m *Measurement) text(row Row) string {
 	if m.Result.Count > 0 {
 		s += fmt.Sprintf(", p50 %s, p99 %s", show(P50, m.Result.P50.Seconds()), show(P99, m.Result.P99.Seconds()))
 	}
-	if row.Half {
-		s += fmt.Sprintf("; at %s/s, handed out up to %s late (p99)", show(Rate, m.Rate), show(P99, m.Result.Late.Seconds()))
+	if row.Rate > 0 {
+		s += fmt.Sprintf("; of %s/s, handed out up to %s late (p99)", show(Rate, row.Rate), show(P99, m.Result.Late.Seconds()))
+	}
+	if m.Result.GivenUp > 0 {
+		s += fmt.Sprintf(", %s given up", grouped(float64(m.Result.GivenUp)))
 	}
 	if row.Kind == load.ReadsBeside {
 		s += fmt.Sprintf("; beside %s writes/s", show(Rate, m.Result.BesidePerSecond))
+	}
+	if m.Use.Noisy() {
+		s += fmt.Sprintf("; DISTURBED: other processes had %.1f%%, the hypervisor %.1f%%", 100*m.Use.Others, 100*m.Use.Stolen)
 	}
 	return s
 }

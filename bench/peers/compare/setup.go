@@ -6,24 +6,65 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/seed-8247e700/dsm/bench/peers/systems"
 )
 
-// SetUp states what a comparison depends on.
-func SetUp(cfg Config) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d processors, %s; %s; %s, GOMAXPROCS %d\n",
-		runtime.NumCPU(), processor(), kernel(), runtime.Version(), runtime.GOMAXPROCS(0))
-	fmt.Fprintf(&b, "%d rounds; points of %v after %v of warm-up, systems under load for %v before; seed %d\n",
-		cfg.Rounds, cfg.Duration, cfg.Warmup, cfg.Condition, cfg.Seed)
-	fmt.Fprintf(&b, "%d keys of 16 B, values of %d B; median (least..greatest) of the rounds\n", variables, valueBytes)
-	for _, t := range plan(Rows(), systems.All(), cfg.Only) {
-		fmt.Fprintf(&b, "%-18s %s\n", t.spec.Name, t.spec.Text)
+// SetUp is what a comparison depends on.
+type SetUp struct {
+	Began      time.Time     `json:"began"`
+	Took       time.Duration `json:"took_ns"`
+	Processors int           `json:"processors"`
+	Model      string        `json:"model"`
+	Kernel     string        `json:"kernel"`
+	Go         string        `json:"go"`
+	Rounds     int           `json:"rounds"`
+	Duration   time.Duration `json:"duration_ns"`
+	Warmup     time.Duration `json:"warmup_ns"`
+	Seed       uint64        `json:"seed"`
+}
+
+func newSetUp(cfg Config, began time.Time) SetUp {
+	return SetUp{
+		Began: began.UTC().Truncate(time.Second), Processors: runtime.NumCPU(), Model: processor(), Kernel: kernel(),
+		Go: runtime.Version(), Rounds: cfg.Rounds, Duration: cfg.Duration, Warmup: cfg.Warmup, Seed: cfg.Seed,
 	}
-	return b.String()
+}
+
+// String describes it in two sentences.
+func (s *SetUp) String() string {
+	rounds := "One round"
+	if s.Rounds > 1 {
+		rounds = fmt.Sprintf("Median of %d rounds (least..greatest)", s.Rounds)
+	}
+	return fmt.Sprintf("%d processors (%s), %s, %s, %s; the run took %v. %s, "+
+		"points of %v after %v of warm-up, %s keys of 16 B, values of %d B unless a row says otherwise.",
+		s.Processors, s.Model, s.Kernel, s.Go, s.Began.Format(time.DateOnly), s.Took.Round(time.Second), rounds,
+		s.Duration, s.Warmup, grouped(variables), valueBytes)
+}
+
+// SystemInfo is what the figures of a system are the price of.
+type SystemInfo struct {
+	Name    string `json:"name"`
+	Title   string `json:"title"`
+	Version string `json:"version,omitempty"`
+	Runs    string `json:"runs"`
+	Holds   string `json:"acknowledged_by,omitempty"`
+	Disk    string `json:"disk,omitempty"`
+	Reads   string `json:"reads_answered_by,omitempty"`
+	Client  string `json:"connections,omitempty"`
+	Library string `json:"client_library,omitempty"`
+	Limit   bool   `json:"limit,omitempty"`
+}
+
+func newSystemInfo(s systems.Spec) SystemInfo {
+	return SystemInfo{
+		Name: s.Name, Title: s.Title, Runs: s.Text, Holds: s.Holds, Disk: s.Disk, Reads: s.Reads,
+		Client: s.Client, Library: s.ClientVersion(), Limit: s.Limit,
+	}
 }
 
 // processor is its model, as Linux tells it.
