@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -105,6 +106,11 @@ func (r *replica) waits(reason string) {
 func (r *replica) excluded(reason string) {
 	if r.leaving.Load() {
 		r.fail(errLeft)
+		return
+	}
+	if d := r.damage.Load(); d != nil {
+		r.log.Warn("has left the group for its damaged state, coming back as a new incarnation", "damage", d.err)
+		r.fail(fmt.Errorf("%w: %w", errDamaged, d.err))
 		return
 	}
 	r.log.Warn("excluded from the group, coming back as a new incarnation", "reason", reason)

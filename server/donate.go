@@ -31,16 +31,25 @@ var errAnotherView = errors.New("server: the joiner is a member now")
 // Those that come while the state is on its way go between its chunks: the joiner
 // keeps them, not the donor, which clients wait for.
 func (r *replica) donate(conn net.Conn, joiner uint64) error {
+	err := r.serveJoiner(conn, joiner)
+	r.refuseJoiner(conn, err)
+	if errors.Is(err, store.ErrDigest) {
+		r.post(func() { r.damagedBy(err) })
+	}
+	return err
+}
+
+func (r *replica) serveJoiner(conn net.Conn, joiner uint64) error {
 	f := newFeed(conn)
 	f.joiner = joiner
 	var snap *store.Snapshot
 	if !r.do(func() {
-		if r.inView.Load() {
+		if r.inView.Load() && r.damage.Load() == nil {
 			snap = r.state.Load().Snapshot()
 			r.addFeed(f)
 		}
 	}) || snap == nil {
-		return errors.New("server: serves no joiners now")
+		return errNoDonor
 	}
 	defer f.close(net.ErrClosed)
 	err := r.sendSnapshot(f, snap)

@@ -161,6 +161,7 @@ func (r *replica) pulse(ctx context.Context) {
 			r.expireReads(now)
 			r.expireWrites(now)
 			r.orderTime(now)
+			r.verify()
 			if now.Sub(r.beat.last) >= time.Duration(r.timing.heartbeat.Load()) {
 				r.sendBeat(now)
 			}

@@ -34,6 +34,7 @@ type leases struct {
 	probes       uint64 // number of the last probe
 	probed       time.Duration
 	held         bool // there is a lease, and nobody was told that it ran out
+	barred       bool // nobody is to be served, whatever the lease
 
 	mu     sync.Mutex    // guards leased
 	leased chan struct{} // closed while held
@@ -109,6 +110,12 @@ func (r *replica) renewLease() {
 	l.steady.Time, l.wall.Time = r.detection(), r.detection()
 	l.steady.Answered(number, now.steady)
 	l.wall.Answered(number, now.wall)
+	if l.barred {
+		setIfNew(&l.until.steady, 0)
+		setIfNew(&l.until.wall, 0)
+		l.look.forget()
+		return
+	}
 	setIfNew(&l.until.steady, l.steady.Until())
 	setIfNew(&l.until.wall, l.wall.Until())
 	if l.held || !r.serves() {
@@ -136,16 +143,21 @@ func setIfNew(until *atomic.Int64, end time.Duration) {
 
 // lapseIfDue tells those who wait when the lease has run out. Owner only.
 func (r *replica) lapseIfDue() {
-	l := &r.leases
-	if !l.held || r.serves() {
+	if !r.leases.held || r.serves() {
 		return
 	}
+	r.log.Warn("lease expired, refusing clients: no confirmation from the registry or from all members; what this node has can be read, possibly stale ("+r.rescue()+")",
+		"view", r.core.View().ID, "phase", r.core.Phase().String())
+	r.lapse()
+}
+
+// lapse tells those who wait that the replica serves nobody. Owner only.
+func (r *replica) lapse() {
+	l := &r.leases
 	l.held = false
 	l.mu.Lock()
 	l.leased = make(chan struct{})
 	l.mu.Unlock()
-	r.log.Warn("lease expired, refusing clients: no confirmation from the registry or from all members; what this node has can be read, possibly stale ("+r.rescue()+")",
-		"view", r.core.View().ID, "phase", r.core.Phase().String())
 	// A write may still take effect: its session tries again elsewhere, and the
 	// group answers the second with the result of the first.
 	for {

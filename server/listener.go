@@ -134,9 +134,13 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 		return refuse(wire.StatusBadRequest, "role %d is unknown to node %s", hello.Role, n.cfg.ID)
 	case r == nil || !r.inView.Load() || hello.Role == wire.RolePeer:
 		return refuse(wire.StatusUnavailable, "node %s is not a member of its group yet: try another node, or again", n.cfg.ID)
+	case hello.Role == wire.RoleClient && !r.serves() && r.damage.Load() != nil && !hello.AcceptsStale():
+		return refuse(wire.StatusUnavailable, "%s: try another node, or again", r.isDamaged())
 	case hello.Role == wire.RoleClient && !r.serves() && !hello.AcceptsStale():
 		return refuse(wire.StatusUnavailable, "node %s has no lease, because it is cut off from its group or waits for a new view: try another node, or again; "+
 			"dsm get --stale reads what it has", n.cfg.ID)
+	case hello.Role == wire.RoleObserve && r.damage.Load() != nil:
+		return refuse(wire.StatusUnavailable, "%s: load the state of another node", r.isDamaged())
 	case r.leaving.Load():
 		return refuse(wire.StatusUnavailable, "node %s is leaving its group: try another node", n.cfg.ID)
 	case hello.Role == wire.RoleObserve && hello.Group == 0:

@@ -52,6 +52,8 @@ func (r *replica) load(conn net.Conn, frames *wire.FrameReader) (loaded, error) 
 		case frameLoaded:
 			l.state, err = restorer.Finish()
 			return l, errors.Join(err, conn.SetReadDeadline(time.Time{}))
+		case frameRefused:
+			return loaded{}, refusal(body)
 		default:
 			return loaded{}, fmt.Errorf("%w: frame of kind %d in a snapshot", wire.ErrMalformed, kind)
 		}

@@ -29,13 +29,20 @@ func (l *look) holds(count uint64) bool {
 	return at != 0 && count-at < lookCycles
 }
 
+// forget has the next reader look at the clocks.
+func (l *look) forget() {
+	if l.at.Load() != 0 {
+		l.at.Store(0)
+	}
+}
+
 // took takes note of a look before which the counter said count, and by which so
 // much was left of the lease.
 func (l *look) took(count uint64, left time.Duration) {
 	switch {
 	case left > leastLeft:
 		l.at.Store(count)
-	case l.at.Load() != 0:
-		l.at.Store(0)
+	default:
+		l.forget()
 	}
 }

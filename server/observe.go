@@ -81,7 +81,15 @@ func (r *replica) observingEnded(donor isis.MemberID, err error) {
 			level = slog.LevelDebug
 		}
 	})
-	r.log.Log(context.Background(), level, "observing a member ended", "donor", donor.ID, "err", err)
+	what := "observing a member ended"
+	switch {
+	case level == slog.LevelDebug:
+	case errors.Is(err, store.ErrDigest):
+		level, what = slog.LevelError, "the state that a member has sent is damaged: asking another"
+	case errors.Is(err, errDonorDamaged):
+		level, what = slog.LevelWarn, "a member cannot give its state: asking another"
+	}
+	r.log.Log(context.Background(), level, what, "donor", donor.ID, "err", err)
 }
 
 // hasFollowed tells whether a donor's state was loaded.
@@ -236,6 +244,8 @@ func (r *replica) followDeliveries(frames *wire.FrameReader) error {
 			if head, n = binary.Uvarint(body); n <= 0 {
 				return wire.ErrMalformed
 			}
+		case frameRefused:
+			return refusal(body)
 		default:
 			return fmt.Errorf("%w: frame of kind %d from a donor", wire.ErrMalformed, kind)
 		}

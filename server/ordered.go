@@ -70,8 +70,9 @@ func (r *replica) orderAudit(done func(wire.Result)) {
 	r.orderOwn(&wire.Command{Op: wire.OpAudit, Value: voters}, done)
 }
 
-// onAudit notes this replica's digest at an audit and votes with it. It is
-// called while a message is applied, so the vote waits for the next turn.
+// onAudit notes this replica's digest at an audit, verifies a part of the state and
+// votes with the digest. It is called while a message is applied, so all but the note
+// waits for the next turn.
 func (r *replica) onAudit(position, digest uint64, voters []string) {
 	a := &r.audits
 	a.recent = append(a.recent, auditDigest{position, digest})
@@ -85,14 +86,18 @@ func (r *replica) onAudit(position, digest uint64, voters []string) {
 	}
 	a.waiting = slices.DeleteFunc(a.waiting, func(w auditWaiter) bool { return w.position <= position })
 	name := memberName(r.self)
-	if !slices.Contains(voters, name) {
-		return
-	}
 	vote := wire.Command{
 		Op: wire.OpAuditVote, Key: name, Expect: position,
 		Value: binary.LittleEndian.AppendUint64(nil, digest),
 	}
-	r.post(func() { r.orderOwn(&vote, nil) })
+	votes := slices.Contains(voters, name)
+	r.post(func() {
+		r.verify()
+		// A digest that is kept beside a state that is damaged says nothing.
+		if votes && r.damage.Load() == nil {
+			r.orderOwn(&vote, nil)
+		}
+	})
 }
 
 // refuseAudits answers those that wait for an audit.
@@ -110,7 +115,8 @@ func (r *replica) onVerdict(position uint64, differing []string) {
 	}
 	r.log.Error("an audit found replicas that differ", "position", position, "members", differing)
 	if slices.Contains(differing, memberName(r.self)) {
-		r.fail(errDiverged)
+		err := fmt.Errorf("server: the digest at position %d differs from that of most members", position)
+		r.post(func() { r.damagedBy(err) })
 	}
 }
 

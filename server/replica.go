@@ -21,7 +21,6 @@ import (
 var (
 	errExcluded   = errors.New("server: excluded from the group")
 	errGeneration = errors.New("server: the group has begun a new generation")
-	errDiverged   = errors.New("server: the state differs from the group's")
 	errLeft       = errors.New("server: left the group")
 )
 
@@ -50,6 +49,8 @@ type replica struct {
 	state    atomic.Pointer[store.Store] // replaced while the node observes only
 	inView   atomic.Bool                 // and so, with a lease, reads and writes are taken
 	leaving  atomic.Bool                 // takes no new writes
+	damage   atomic.Pointer[damage]      // what is known of damage to the state, nil: nothing
+	reload   chan struct{}               // full when damage was found that reloads has not taken up
 	waitsFor atomic.Pointer[string]      // why it is no member yet, for people; nil: nothing is known
 	joined   chan struct{}               // closed when it serves, in a view and with a lease, for the first time
 	ended    chan struct{}               // closed when the replica has ended

@@ -74,6 +74,7 @@ func (n *Node) live(ctx context.Context, r *replica) error {
 	r.background.Go(func() { r.sendHeartbeats(ctx, n.client) })
 	r.background.Go(func() { r.watch(ctx, n.client) })
 	r.background.Go(func() { r.observe(ctx) })
+	r.background.Go(func() { r.reloads(ctx, n.client) })
 	select {
 	case <-r.ended:
 	case <-ctx.Done():
@@ -180,7 +181,7 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 	r := &replica{
 		cfg: &n.cfg, log: n.log.With("incarnation", incarnation), self: self,
 		group: d.GetGroup(), generation: d.GetGeneration(), settings: settings,
-		ended: make(chan struct{}), joined: make(chan struct{}), pulsed: time.Now(),
+		ended: make(chan struct{}), joined: make(chan struct{}), reload: make(chan struct{}, 1), pulsed: time.Now(),
 		clients: clientSet{conns: map[*clientConn]struct{}{}},
 		core: isis.New(isis.Config{
 			Self: self, Agreed: settings.GetAgreedDelivery(), Window: n.cfg.Window,

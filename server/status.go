@@ -25,6 +25,9 @@ type Status struct {
 	Serves      bool           `json:"serves"`       // in a view and with a lease: clients are served
 	DetectionMs int64          `json:"detection_ms"` // of the group: the time of a lease as well
 
+	// Damage is what is damaged in the node's state, "" if nothing is known to be.
+	Damage string `json:"damage,omitempty"`
+
 	// Transfers is how often this incarnation began to load a member's state: 0
 	// in the first of a group, more than 1 when a transfer broke off.
 	Transfers int `json:"transfers"`
@@ -54,6 +57,9 @@ func (r *replica) status() Status {
 	}
 	if r.settings.GetAgreedDelivery() {
 		s.Delivery = "agreed"
+	}
+	if d := r.damage.Load(); d != nil {
+		s.Damage = d.err.Error()
 	}
 	connected := map[uint64]bool{r.self.Incarnation: true}
 	for _, p := range r.net.Peers() {

@@ -44,4 +44,6 @@ const (
 	PredecessorIgnored
 	ReadOvertakes
 	UnknownForgotten
+	AuditByKeptDigest
+	DonorIgnoresDamage
 )

@@ -186,6 +186,7 @@ func (s *Store) beginAudit(position uint64, list []byte) wire.Status {
 	}
 	digest := s.Digest() // before the audit itself
 	s.audit.begin(position, voters)
+	s.beginShare()
 	if s.OnAudit != nil {
 		s.OnAudit(position, digest, voters)
 	}

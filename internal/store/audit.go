@@ -98,10 +98,15 @@ func (a *audit) verdict() (differing []string) {
 
 // rehash brings the hash up to date.
 func (a *audit) rehash() {
-	a.hash = 0
-	if a.position != 0 {
-		a.hash = xxh3.HashSeed(appendAudit(nil, a), seedAudit)
+	a.hash = a.digest()
+}
+
+// digest computes the audit's part of the digest, 0 without one.
+func (a *audit) digest() uint64 {
+	if a.position == 0 {
+		return 0
 	}
+	return xxh3.HashSeed(appendAudit(nil, a), seedAudit)
 }
 
 // clone returns a copy that shares nothing with a.

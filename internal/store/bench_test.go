@@ -60,3 +60,36 @@ func BenchmarkApplyMessage(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkVerify measures one slice of an audit's share, the longest that the owner is
+// kept from other work, in a state that fits in no cache.
+func BenchmarkVerify(b *testing.B) {
+	for _, state := range []struct {
+		name  string
+		n     int
+		value int
+	}{{"tiny", 1 << 20, 8}, {"1KiB", 1 << 17, 1 << 10}, {"1MiB", 1 << 7, 1 << 20}} {
+		b.Run(state.name, func(b *testing.B) {
+			s := New(Limits{})
+			value := make([]byte, state.value)
+			for i := range state.n {
+				s.variables.set(nil, fmt.Sprintf("variable %d", i), value, 1)
+			}
+			s.applied.Store(1)
+			start := s.verifier.next
+			var slices, items, bytes int
+			for b.Loop() {
+				s.verifier.items, s.verifier.bytes = leastShare, maxShareBytes
+				start = s.verifier.next
+				if err := s.Verify(); err != nil {
+					b.Fatal(err)
+				}
+				if n := int(s.verifier.next) - int(start); n > 0 {
+					slices, items, bytes = slices+1, items+n, bytes+n*(state.value+len("variable 100000"))
+				}
+			}
+			b.ReportMetric(float64(items)/float64(slices), "variables/op")
+			b.SetBytes(int64(bytes / slices))
+		})
+	}
+}

@@ -66,3 +66,28 @@ func TestPlantedOracle(t *testing.T) {
 		})
 	}
 }
+
+// TestPlantedDamage has a value changed behind the store's back.
+func TestPlantedDamage(t *testing.T) {
+	t.Run("AuditByKeptDigest", func(t *testing.T) {
+		planted.With(t, planted.AuditByKeptDigest)
+		f, _ := filled(t, 30)
+		f.s.Damage(0, 3)
+		if _, err := f.audited(); err == nil && f.s.CleanPasses() == 0 {
+			planted.Caught(t, planted.AuditByKeptDigest, "an audit after a value was changed in memory")
+		}
+	})
+	t.Run("DonorIgnoresDamage", func(t *testing.T) {
+		planted.With(t, planted.DonorIgnoresDamage)
+		f, _ := filled(t, 30)
+		f.s.Damage(0, 3)
+		chunks, err := encode(f.s.Snapshot(), 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		restored, err := restore(Limits{}, chunks)
+		if err != nil || restored.Digest() != f.s.Digest() {
+			planted.Caught(t, planted.DonorIgnoresDamage, "the digest of what was restored from a state whose value was changed in memory")
+		}
+	})
+}

@@ -101,7 +101,7 @@ func (r *Restorer) header(d *decoder) error {
 		}
 	}
 	r.position = d.uvarint()
-	r.store.sessions.clock = d.uvarint()
+	r.store.sessions.setClock(d.uvarint())
 	if !r.audit(d) || d.bad {
 		return fmt.Errorf("%w: malformed header", ErrFormat)
 	}

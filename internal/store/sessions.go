@@ -35,13 +35,14 @@ type sessions struct {
 	slots          slots[session]
 	oldest, newest *session // by renewed: all have the same TTL, so the oldest expires first
 	clock          uint64   // milliseconds of ordered ticks
+	clockHash      uint64   // of the clock
 	sum            uint64   // of the hashes of all sessions
 	spare          sparePages
 	opened         *openSnapshots
 }
 
 func newSessions(opened *openSnapshots) *sessions {
-	return &sessions{byID: make(map[uint64]*session), opened: opened}
+	return &sessions{byID: make(map[uint64]*session), clockHash: hashClock(0), opened: opened}
 }
 
 // open adds a session with this id.
@@ -112,10 +113,15 @@ func (t *sessions) remove(s *session) {
 // tick advances the clock and removes the sessions whose last renewal is ttl
 // milliseconds or more ago.
 func (t *sessions) tick(millis, ttl uint64) {
-	t.clock += millis
+	t.setClock(t.clock + millis)
 	for t.oldest != nil && t.clock-t.oldest.renewed >= ttl {
 		t.remove(t.oldest)
 	}
+}
+
+// setClock sets the group's clock.
+func (t *sessions) setClock(millis uint64) {
+	t.clock, t.clockHash = millis, hashClock(millis)
 }
 
 // rebase brings the sum up to date with id, renewed and floor.

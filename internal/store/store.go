@@ -22,6 +22,7 @@ type Store struct {
 	variables *variables
 	sessions  *sessions
 	audit     audit
+	verifier  verifier
 	opened    *openSnapshots
 	number    []byte // scratch for the text of a sum
 
@@ -122,5 +123,5 @@ func (s *Store) Get(key string) (value []byte, version, position uint64) {
 // Digest returns the digest of the state: variables, sessions, clock and the
 // audit under way. Replicas at the same position have the same.
 func (s *Store) Digest() uint64 {
-	return s.variables.sum + s.sessions.sum + hashClock(s.sessions.clock) + s.audit.hash
+	return s.variables.sum + s.sessions.sum + s.sessions.clockHash + s.audit.hash
 }

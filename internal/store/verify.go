@@ -1,0 +1,203 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
+)
+
+// The digest is kept by adding and subtracting hashes, and so it does not show
+// that memory has changed behind the store's back. Verifying does: it hashes
+// what is in memory and compares that with the hash kept for it. It goes over
+// the state again and again, a share with each audit and a slice of that at a
+// time, because the owner does nothing else meanwhile. It adds nothing to a
+// read or a write.
+
+// An audit's share is a sixteenth of the sessions and variables, or leastShare of
+// them if that is more. It ends early at maxShareBytes.
+const (
+	auditsPerPass = 16
+	leastShare    = 4 << 10
+	maxShareBytes = 64 << 20
+)
+
+// A slice ends after sliceItems variables and sessions or sliceBytes, whichever comes
+// first. It may have one variable or session that is longer. It takes about 0.3 ms.
+const (
+	sliceItems = 256
+	sliceBytes = 256 << 10
+)
+
+// resultPageBytes is how many bytes a page of results counts for.
+const resultPageBytes = 1 << 10
+
+// verifier is how far verifying has come. The zero value begins a first pass.
+type verifier struct {
+	under       bool   // a pass is under way
+	inVariables bool   // the pass has come to the variables
+	next        uint32 // slot that is looked at next
+	found       bool   // the pass has found damage
+	clean       uint64 // passes that found nothing, since the last damage
+
+	// The sums of the hashes, as they were kept when the pass came to them, and as
+	// far as they have been computed.
+	kept, computed uint64
+
+	items, bytes int // left of the share
+}
+
+// beginShare lets Verify go on for another share. What is left of the one before is
+// no part of it, so that a store that cannot keep up does not fall behind.
+func (s *Store) beginShare() {
+	total := int(s.variables.slots.used) + int(s.sessions.slots.used)
+	s.verifier.items = max(leastShare, (total+auditsPerPass-1)/auditsPerPass)
+	s.verifier.bytes = maxShareBytes
+}
+
+// Verify compares the next slice of the state with the hashes kept for it, as
+// long as something is left of the share of the last audit. It returns an error
+// that wraps [ErrDigest] and names the first thing that is damaged; the next call
+// goes on behind that. It is for the owner, who should call it after each audit and
+// then now and then: 8 times a second is enough. It takes about 0.3 ms at most, if
+// no value is longer than 1 MiB.
+func (s *Store) Verify() error {
+	v := &s.verifier
+	items, bytes := min(sliceItems, v.items), min(sliceBytes, v.bytes)
+	v.items, v.bytes = v.items-items, v.bytes-bytes
+	if planted.On(planted.AuditByKeptDigest) {
+		return nil
+	}
+	for items > 0 && bytes > 0 {
+		size, err := s.verifyNext()
+		if err != nil {
+			v.found, v.clean = true, 0
+			return err
+		}
+		if !v.under {
+			// The pass has come to its end. The share may have more items than there are.
+			v.items, v.bytes = 0, 0
+			return nil
+		}
+		items--
+		bytes -= size
+	}
+	v.bytes += min(bytes, 0) // by how much the last item was longer
+	return nil
+}
+
+// CleanPasses returns how many times on end the whole state was verified without any
+// damage.
+func (s *Store) CleanPasses() uint64 { return s.verifier.clean }
+
+// Suspect has CleanPasses count from the next pass on: damage was found otherwise. It
+// is for the owner.
+func (s *Store) Suspect() { s.verifier.found, s.verifier.clean = true, 0 }
+
+// verifyNext verifies one thing. The pass is not under way any more once it has
+// come to its end.
+func (s *Store) verifyNext() (size int, err error) {
+	v := &s.verifier
+	switch {
+	case !v.under:
+		*v = verifier{under: true, next: 1, clean: v.clean, items: v.items, bytes: v.bytes, kept: s.sessions.sum}
+		return 0, s.verifyRest()
+	case !v.inVariables && v.next <= s.sessions.slots.used:
+		v.next++
+		return s.verifySession(v.next - 1)
+	case !v.inVariables:
+		err := v.verifySum("sessions", s.sessions.sum)
+		v.inVariables, v.next, v.kept, v.computed = true, 1, s.variables.sum, 0
+		return 0, err
+	case v.next <= s.variables.slots.used:
+		v.next++
+		return s.verifyVariable(v.next - 1)
+	default:
+		v.under = false
+		err := v.verifySum("variables", s.variables.sum)
+		if err == nil && !v.found {
+			v.clean++
+		}
+		return 0, err
+	}
+}
+
+// verifySum compares what all hashes came to with the sum kept, unless anything has
+// changed since the first was computed.
+func (v *verifier) verifySum(of string, sum uint64) error {
+	if v.kept == sum && v.computed != sum {
+		return damaged("the sum of the %s' hashes", of)
+	}
+	return nil
+}
+
+// verifyRest verifies what there is one of.
+func (s *Store) verifyRest() error {
+	t, u := s.sessions, s.variables
+	switch {
+	case t.clockHash != hashClock(t.clock):
+		return damaged("the group's clock, %d ms", t.clock)
+	case s.audit.hash != s.audit.digest():
+		return damaged("the audit under way since position %d", s.audit.position)
+	case len(t.byID) != int(t.slots.used)-len(t.slots.free):
+		return damaged("the table of %d sessions", len(t.byID))
+	case u.entries.count != int(u.slots.used)-len(u.slots.free):
+		return damaged("the table of %d variables", u.entries.count)
+	}
+	return nil
+}
+
+func (s *Store) verifySession(slot uint32) (size int, err error) {
+	t := s.sessions
+	sess := t.slots.cell(slot).Load()
+	if sess == nil {
+		return 0, nil
+	}
+	size = resultPageBytes * len(sess.results.pages)
+	base, all := hashSession(sess.id, sess.renewed, sess.floor), sess.digest()
+	s.verifier.computed += all
+	if base != sess.base || all-base != sess.sum || sess.slot != slot || t.byID[sess.id] != sess {
+		return size, damaged("session %d", sess.id)
+	}
+	if sess.older == nil && t.oldest != sess || sess.older != nil && sess.older.renewed > sess.renewed ||
+		sess.newer == nil && t.newest != sess {
+		return size, damaged("the place of session %d among those that expire", sess.id)
+	}
+	return size, nil
+}
+
+func (s *Store) verifyVariable(slot uint32) (size int, err error) {
+	e := s.variables.slots.cell(slot).Load()
+	if e == nil {
+		return 0, nil
+	}
+	v := e.current.Load()
+	if err := e.verify(v, s.limits.MaxValueBytes, s.applied.Load()); err != nil {
+		return 0, err
+	}
+	if e.slot != slot || s.variables.entries.find(e.key) != e {
+		return 0, damaged("the place of variable %.80q", e.key)
+	}
+	s.verifier.computed += v.hash
+	return len(e.key) + int(v.size), nil
+}
+
+// verify compares a version with the hash kept for it.
+func (e *entry) verify(v *version, maxValueBytes int, applied uint64) error {
+	switch {
+	case xxh3.HashString(e.key) != e.keyHash:
+		return damaged("the key of variable %.80q", e.key)
+	case v.position > applied || v.position == 0:
+		return damaged("the version, %d, of variable %.80q", v.position, e.key)
+	case v.deleted && v.hash != 0 || int(v.size) > maxValueBytes ||
+		!v.deleted && v.hash != hashVariable(e.keyHash, v.value(), v.position):
+		return damaged("variable %.80q, version %d", e.key, v.position)
+	}
+	return nil
+}
+
+// damaged says what does not have its hash.
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s is damaged", ErrDigest, fmt.Sprintf(format, args...))
+}
