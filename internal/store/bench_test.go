@@ -76,11 +76,10 @@ func BenchmarkVerify(b *testing.B) {
 				s.variables.set(nil, fmt.Sprintf("variable %d", i), value, 1)
 			}
 			s.applied.Store(1)
-			start := s.verifier.next
 			var slices, items, bytes int
 			for b.Loop() {
 				s.verifier.items, s.verifier.bytes = leastShare, maxShareBytes
-				start = s.verifier.next
+				start := s.verifier.next
 				if err := s.Verify(); err != nil {
 					b.Fatal(err)
 				}
