@@ -27,7 +27,7 @@ type link struct {
 
 	inFlight  atomic.Int64
 	retired   atomic.Bool  // no new requests
-	idleSince atomic.Int64 // Unix time in ns; kept only while idle connections are given up
+	idleSince atomic.Int64 // as steady has it; kept only while idle connections are given up
 	close     sync.Once
 	closed    chan struct{} // closed by close
 	err       error         // of closing
@@ -49,7 +49,7 @@ func newLink(conn wire.Conn, server string, bound *binding) *link {
 	if info.MaxInFlight == 0 { // begin and put would do nothing
 		l.local, _ = conn.(wire.LocalReader)
 	}
-	l.idleSince.Store(now.UnixNano())
+	l.idleSince.Store(steady(now))
 	return l
 }
 

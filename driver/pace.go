@@ -6,9 +6,9 @@ import (
 	"github.com/seed-8247e700/dsm/internal/session"
 )
 
-// steady is how long a connection has to last for its end not to count as one
+// lasting is how long a connection has to last for its end not to count as one
 // more in a row.
-const steady = time.Second
+const lasting = time.Second
 
 // pace keeps a handle from hammering servers that refuse it, however many
 // operations want a connection: when one fails the next is made at once, since
@@ -20,7 +20,7 @@ type pace struct {
 
 // lost notes that a connection which had lasted so long did not do well.
 func (p *pace) lost(now time.Time, lasted time.Duration, random float64) {
-	if lasted >= steady {
+	if lasted >= lasting {
 		p.failures = 0
 	}
 	if p.failures++; p.failures > 1 {

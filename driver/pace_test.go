@@ -17,7 +17,7 @@ func TestPace(t *testing.T) {
 		}
 	}
 	now = p.until
-	p.lost(now, steady, 0.5)
+	p.lost(now, lasting, 0.5)
 	if p.until.After(now) {
 		t.Errorf("after a connection that did well: %v", p.until.Sub(now))
 	}

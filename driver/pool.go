@@ -165,7 +165,7 @@ func (p *pool) put(l *link) {
 	}
 	idle := l.inFlight.Load() == 1
 	if idle {
-		l.idleSince.Store(now())
+		l.idleSince.Store(steady(time.Now()))
 	}
 	l.end()
 	if p.waiting.Load() != 0 {

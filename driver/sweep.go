@@ -9,8 +9,12 @@ import (
 // minSweep keeps the sweeper from running all the time.
 const minSweep = 10 * time.Millisecond
 
-// now is the time as links keep it.
-func now() int64 { return time.Now().UnixNano() }
+// epoch is the beginning of time as links keep it.
+var epoch = time.Now()
+
+// steady returns a time as links keep it: in ns since epoch, by the clock that
+// nobody sets.
+func steady(t time.Time) int64 { return int64(t.Sub(epoch)) }
 
 // isClosed reports whether the link's connection has been closed.
 func (l *link) isClosed() bool {
@@ -79,7 +83,7 @@ func (p *pool) expiredLocked(l *link, isIdle bool) bool {
 	if p.limits.maxLifetime > 0 && time.Since(l.created) >= p.limits.maxLifetime {
 		return true
 	}
-	return p.limits.maxIdleTime > 0 && isIdle && l.limit > 0 && now()-l.idleSince.Load() >= int64(p.limits.maxIdleTime)
+	return p.limits.maxIdleTime > 0 && isIdle && l.limit > 0 && steady(time.Now())-l.idleSince.Load() >= int64(p.limits.maxIdleTime)
 }
 
 // sweepLaterLocked has the pool swept again when a limit on time may be reached.

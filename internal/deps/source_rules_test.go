@@ -34,6 +34,12 @@ func TestRulesCanFail(t *testing.T) {
 		{"server", `import "github.com/seed-8247e700/dsm/driver"; var _ driver.DB`, "must not import"},
 		{"registry", `import "google.golang.org/protobuf/proto"; var _ proto.Message`, ""},
 		{"registry", `import "google.golang.org/protobufs"; var _ protobufs.X`, "must not import"},
+		{"driver", `import "time"; var _ = time.Now().UnixNano()`, "must not use UnixNano"},
+		{"internal/sparelog", `import "time"; func f(t time.Time) int64 { return t.Unix() }`, "must not use Unix,"},
+		{"registry", `import "time"; func f(t time.Time) { _ = t.Round(0) }`, "must not use Round"},
+		{"registry", `import "time"; func f(t time.Time) { _, _ = t.MarshalText() }`, "must not use MarshalText"},
+		{"registry", `import "time"; func f(t time.Duration) { _, _ = t.Round(time.Second), time.Unix(1, 0) }`, ""},
+		{"server", `import "time"; func f(t time.Time) int64 { return t.UnixNano() }`, ""},
 		{"no/such/package", ``, "has no row"},
 	} {
 		file, err := parser.ParseFile(token.NewFileSet(), "file.go", "package p; "+tc.source, parser.SkipObjectResolution)

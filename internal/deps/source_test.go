@@ -33,6 +33,34 @@ func violations(dir string, file *ast.File) []string {
 	if r.std != whole {
 		found = append(found, impurities(dir, file)...)
 	}
+	return append(found, wallClock(dir, file)...)
+}
+
+// wallClock finds what takes the time from the clock on the wall, which may be set:
+// a difference of two such times is no duration. Those of time.Now have a monotonic
+// reading beside it, which Sub, Since, Before and their like go by.
+func wallClock(dir string, file *ast.File) []string {
+	var found []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		method, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok || !slices.Contains(wallMethods, method.Sel.Name) {
+			return true
+		}
+		// time.Unix makes a time, and a method with arguments is another's.
+		strips := len(call.Args) == 0
+		if method.Sel.Name == "Round" && len(call.Args) == 1 {
+			zero, ok := call.Args[0].(*ast.BasicLit)
+			strips = ok && zero.Value == "0"
+		}
+		if strips && wallReasons[dir+"."+method.Sel.Name] == "" {
+			found = append(found, fmt.Sprintf("%s must not use %s, which is the clock on the wall: measure by time.Since or Sub", dir, method.Sel.Name))
+		}
+		return true
+	})
 	return found
 }
 

@@ -19,19 +19,25 @@ const (
 	Interval = time.Second
 )
 
+// epoch is the beginning of time for Gates, before which they have let nothing
+// through. It has a monotonic reading, as all times that they are given have, so
+// that a clock that is set neither opens nor closes them.
+var epoch = time.Now().Add(-Burst * Interval)
+
 // Gate lets a line through now and then. Its methods may be called by many
 // goroutines at once.
 type Gate struct {
-	spent atomic.Int64 // what the lines let through have used up, as a time: Interval a line
+	spent atomic.Int64 // what the lines let through have used up, as a time since epoch: Interval a line
 	left  atomic.Int64 // lines not let through since the last that was
 }
 
 // Open tells whether a line may be logged now, and how many before it were not.
 func (g *Gate) Open(now time.Time) (left int64, ok bool) {
+	at := now.Sub(epoch)
 	for {
 		spent := g.spent.Load()
-		next := max(spent, now.Add(-Burst*Interval).UnixNano()) + int64(Interval)
-		if next > now.UnixNano() {
+		next := max(spent, int64(at-Burst*Interval)) + int64(Interval)
+		if next > int64(at) {
 			g.left.Add(1)
 			return 0, false
 		}
