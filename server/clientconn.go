@@ -208,28 +208,20 @@ func mayWrite(op wire.Op) bool { return op >= wire.OpSet && op <= wire.OpCloseSe
 
 // takeRare takes the requests whose answer needs the protocol loop.
 func (c *clientConn) takeRare(req *wire.Request) {
-	id, position := req.ID, req.Position
+	id := req.ID
 	switch req.Kind {
-	case wire.RequestGetStrong:
+	case wire.RequestGetStrong, wire.RequestBarrier:
 		p := c.parked(req)
+		p.nothing = req.Kind == wire.RequestBarrier
 		c.post(id, func() { c.r.readStrong(p) })
-	case wire.RequestBarrier:
-		c.post(id, func() {
-			c.r.awaitBarrier(func(result wire.Result) { c.r.answer(waiter{conn: c, id: id}, result) })
-		})
 	case wire.RequestStatus:
 		c.post(id, func() {
 			c.reply(&wire.Reply{ID: id, Position: c.r.core.Position(), Data: c.r.statusJSON()})
 			c.r.touch(c)
 		})
 	case wire.RequestDigest:
-		c.post(id, func() {
-			c.r.digest(position, func(reply wire.Reply) {
-				reply.ID = id
-				c.reply(&reply)
-				c.r.touch(c)
-			})
-		})
+		p := c.parked(req)
+		c.post(id, func() { c.r.digest(p) })
 	case wire.RequestSubscribe:
 		c.post(id, func() { c.subscribe(id) })
 	default:

@@ -61,11 +61,12 @@ func (r *replica) answer(w waiter, result wire.Result) {
 	case w.call != nil:
 		w.call(result)
 	case w.conn != nil:
+		// In this order: once a client has the reply, the write is not under way.
+		w.conn.answered(w.charge)
 		w.conn.reply(&wire.Reply{
 			ID: w.id, Status: result.Status, Position: result.Position,
 			Version: result.Version, Number: result.Number,
 		})
-		w.conn.answered(w.charge)
 		r.touch(w.conn)
 	case w.sink != nil:
 		w.sink.add(w.id, result)

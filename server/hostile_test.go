@@ -87,9 +87,15 @@ func TestStreamThatDoesNotRead(t *testing.T) {
 	const value = 512 << 10
 	c := g.client("n1")
 	c.set("k", string(make([]byte, value)))
-	conn, _ := g.raw("n1")
-	requests := wire.AppendRequest(nil, &wire.Request{ID: 1, Kind: wire.RequestSubscribe})
-	if _, err := conn.Write(append(requests, gets("k", 64)...)); err != nil {
+	conn, frames := g.raw("n1")
+	if _, err := conn.Write(wire.AppendRequest(nil, &wire.Request{ID: 1, Kind: wire.RequestSubscribe})); err != nil {
+		t.Fatal(err)
+	}
+	// Replies that come before the stream has begun wait elsewhere.
+	if _, _, err := frames.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(gets("k", 64)); err != nil {
 		t.Fatal(err)
 	}
 	r := g.nodes["n1"].current.Load()

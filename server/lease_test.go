@@ -154,7 +154,7 @@ func lateForTheLapse(t *testing.T, r *replica) {
 		r.park(&parkedRead{position: r.state.Load().Applied() + 1, key: "k", deadline: never, done: answer})
 		r.readStrong(&parkedRead{key: "k", deadline: never, done: answer})
 		r.awaitBarrier(func(result wire.Result) { answer(wire.Reply{Status: result.Status}) })
-		r.digest(0, answer)
+		r.digest(&parkedRead{deadline: never, done: answer})
 	})
 	for range cap(answers) {
 		select {

@@ -54,15 +54,10 @@ const maxAudits = 64
 // the owner of the turn.
 type audits struct {
 	recent  []auditDigest
-	waiting []auditWaiter
+	waiting []*parkedRead // for the audit at a position that is yet to come
 }
 
 type auditDigest struct{ position, digest uint64 }
-
-type auditWaiter struct {
-	position uint64
-	done     func(wire.Reply)
-}
 
 // orderAudit has all members of the view compare their digests.
 func (r *replica) orderAudit(done func(wire.Result)) {
@@ -79,12 +74,15 @@ func (r *replica) onAudit(position, digest uint64, voters []string) {
 	if len(a.recent) > maxAudits {
 		a.recent = slices.Delete(a.recent, 0, len(a.recent)-maxAudits)
 	}
-	for _, w := range a.waiting {
-		if w.position == position {
-			w.done(wire.Reply{Position: position, Version: digest})
+	a.waiting = slices.DeleteFunc(a.waiting, func(p *parkedRead) bool {
+		switch {
+		case p.position == position:
+			r.finish(p, wire.Reply{Position: position, Version: digest})
+		case p.position < position:
+			r.finish(p, noAudit(p.position))
 		}
-	}
-	a.waiting = slices.DeleteFunc(a.waiting, func(w auditWaiter) bool { return w.position <= position })
+		return p.position <= position
+	})
 	name := memberName(r.self)
 	vote := wire.Command{
 		Op: wire.OpAuditVote, Key: name, Expect: position,
@@ -102,8 +100,8 @@ func (r *replica) onAudit(position, digest uint64, voters []string) {
 
 // refuseAudits answers those that wait for an audit.
 func (r *replica) refuseAudits() {
-	for _, w := range r.audits.waiting {
-		w.done(wire.Reply{Status: wire.StatusUnavailable})
+	for _, p := range r.audits.waiting {
+		r.finish(p, wire.Reply{Status: wire.StatusUnavailable})
 	}
 	r.audits.waiting = nil
 }
@@ -120,34 +118,41 @@ func (r *replica) onVerdict(position uint64, differing []string) {
 	}
 }
 
-// digest answers with this replica's digest at the audit ordered at position,
-// or, when that is 0, at a new one. Owner only.
-func (r *replica) digest(position uint64, done func(wire.Reply)) {
+// digest answers with this replica's digest at the audit ordered at p's position,
+// or, when that is 0, at a new one. It waits for a position that is yet to come,
+// until p's deadline. Owner only.
+func (r *replica) digest(p *parkedRead) {
 	if !r.serves() {
-		done(wire.Reply{Status: wire.StatusUnavailable})
+		r.finish(p, wire.Reply{Status: wire.StatusUnavailable})
 		return
 	}
-	if position == 0 {
+	if p.position == 0 {
 		r.orderAudit(func(result wire.Result) {
 			if result.Status != wire.StatusOK {
-				done(wire.Reply{Status: result.Status})
+				r.finish(p, wire.Reply{Status: result.Status})
 				return
 			}
-			r.digest(result.Position, done)
+			p.position = result.Position
+			r.digest(p)
 		})
 		return
 	}
 	for _, a := range r.audits.recent {
-		if a.position == position {
-			done(wire.Reply{Position: position, Version: a.digest})
+		if a.position == p.position {
+			r.finish(p, wire.Reply{Position: p.position, Version: a.digest})
 			return
 		}
 	}
-	if position <= r.state.Load().Applied() || len(r.audits.waiting) >= maxAudits {
-		done(wire.Reply{Status: wire.StatusNotFound, Position: position, Data: fmt.Appendf(nil, "no audit at position %d is remembered here", position)})
+	if p.position <= r.state.Load().Applied() || len(r.audits.waiting) >= maxAudits {
+		r.finish(p, noAudit(p.position))
 		return
 	}
-	r.audits.waiting = append(r.audits.waiting, auditWaiter{position, done})
+	r.audits.waiting = append(r.audits.waiting, p)
+}
+
+// noAudit is the answer to who asks for the digest at a position that has none.
+func noAudit(position uint64) wire.Reply {
+	return wire.Reply{Status: wire.StatusNotFound, Position: position, Data: fmt.Appendf(nil, "no audit at position %d is remembered here", position)}
 }
 
 func memberName(m isis.MemberID) string {

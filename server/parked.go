@@ -20,6 +20,7 @@ type parkedRead struct {
 	conn     *clientConn // to be flushed afterwards; may be nil
 	key      string
 	status   wire.Status // of the barrier that a strong read waited for
+	nothing  bool        // a barrier is all that was asked for
 }
 
 // afterBarrier is the position of a strong read whose barrier is under way.
@@ -82,6 +83,10 @@ func (r *replica) read(p *parkedRead) {
 		r.finish(p, wire.Reply{Status: wire.StatusUnavailable})
 		return
 	}
+	if p.nothing {
+		r.finish(p, wire.Reply{Position: p.position})
+		return
+	}
 	r.finish(p, getReply(r.state.Load().Get(p.key)))
 }
 
@@ -109,10 +114,11 @@ func (r *replica) wake() {
 	})
 }
 
-// expireReads answers the parked reads whose client has given up, and forgets those
-// of connections that have ended, whatever time they named.
+// expireReads answers the parked reads, and those that wait for an audit, whose
+// client has given up, and forgets those of connections that have ended, whatever
+// time they named.
 func (r *replica) expireReads(now time.Time) {
-	r.parked.reads = slices.DeleteFunc(r.parked.reads, func(p *parkedRead) bool {
+	over := func(p *parkedRead) bool {
 		if p.conn != nil && p.conn.hasEnded() {
 			return true
 		}
@@ -121,7 +127,9 @@ func (r *replica) expireReads(now time.Time) {
 		}
 		r.finish(p, wire.Reply{Status: wire.StatusTimeout})
 		return true
-	})
+	}
+	r.parked.reads = slices.DeleteFunc(r.parked.reads, over)
+	r.audits.waiting = slices.DeleteFunc(r.audits.waiting, over)
 }
 
 // refuseReads answers the parked reads at the end of the replica.
