@@ -9,9 +9,9 @@ import (
 var eighths = []rune(" ▏▎▍▌▋▊▉█")
 
 // bars draws a histogram, one line for each bucket, as wide as the terminal.
-func (s *sink) bars(h Histogram, width int) {
+func (s *sink) bars(h Histogram) {
 	const text = 36 // what stands beside the bar
-	room := max(10, width-text)
+	room := s.room(text)
 	most := int64(1)
 	for _, b := range h.Buckets {
 		most = max(most, b.Count)
@@ -20,13 +20,20 @@ func (s *sink) bars(h Histogram, width int) {
 	for _, b := range h.Buckets {
 		seen += b.Count
 		s.printf("  <= %7s %13s %6.2f%% %s\n",
-			shortUnit(b.UpTo), grouped(b.Count), 100*float64(seen)/float64(h.Count), bar(b.Count, most, room))
+			shortUnit(b.UpTo), grouped(b.Count), 100*float64(seen)/float64(h.Count), s.bar(b.Count, most, room))
 	}
 }
 
 // bar is as long, of room characters, as n is of most. What is not nothing is
-// seen.
-func bar(n, most int64, room int) string {
+// seen. Where there is no terminal it is of hash signs.
+func (s *sink) bar(n, most int64, room int) string {
+	if s.width == 0 {
+		length := int(float64(n) / float64(most) * float64(room))
+		if n > 0 && length == 0 {
+			length = 1
+		}
+		return strings.Repeat("#", length)
+	}
 	parts := int(float64(n) / float64(most) * float64(room) * 8)
 	if n > 0 && parts == 0 {
 		parts = 1

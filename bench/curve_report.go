@@ -108,7 +108,7 @@ func (r *CurveReport) WriteJSON(w io.Writer) error {
 // WriteText writes the report for people: medians, and in brackets the least and the
 // most of the rounds.
 func (r *CurveReport) WriteText(w io.Writer) error {
-	p := &sink{w: w}
+	p := newSink(w)
 	p.printf("%s\n", r.SetUp)
 	p.printf("one dimension at a time around that; median of %s (least..most)\n", count(r.Rounds, "round"))
 	p.printf("node CPU: of one node, its reads too, for each write of the group; GC pauses: of the worst node\n")

@@ -50,7 +50,7 @@ func TestCurve(t *testing.T) {
 		t.Errorf("point %+v", p)
 	}
 	var text strings.Builder
-	if err := r.WriteText(&text); err != nil || r.Pass() || !strings.Contains(text.String(), "18 (9..27)") || !strings.HasSuffix(text.String(), "nodes 9: something\nFAIL\n") {
+	if err := r.WriteText(&text); err != nil || r.Pass() || !strings.Contains(text.String(), "18(9..27)") || !strings.HasSuffix(text.String(), "nodes 9: something\nFAIL\n") {
 		t.Errorf("error %v, text %s", err, text.String())
 	}
 }

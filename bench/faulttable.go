@@ -4,24 +4,22 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/olekukonko/tablewriter/tw"
 )
 
 // faults shows what was done to the group, and how it got over it.
-func (s *sink) faults(f *FaultReport, width int) {
+func (s *sink) faults(f *FaultReport) {
 	s.printf("\nfaults (seed %d): --faults %q\n", f.Seed, f.Schedule)
 	s.table(f.grid())
 	s.printf("longest time without a write: %s, without a read: %s\n", silent(f.WithoutWrite), silent(f.WithoutRead))
 	s.printf("%s\n", f.Verdict)
-	s.throughput(f.Seconds, width)
+	s.throughput(f.Seconds)
 }
 
 // grid makes the table of faults.
 func (f *FaultReport) grid() grid {
 	g := grid{
 		header: []string{"at", "fault", "without write", "without read", "verdict"},
-		align:  []tw.Align{tw.AlignRight, tw.AlignLeft, tw.AlignRight, tw.AlignRight, tw.AlignLeft},
+		align:  []align{right, left, right, right, left},
 	}
 	for i := range f.Faults {
 		row := &f.Faults[i]
@@ -68,9 +66,9 @@ var levels = []rune("▁▂▃▄▅▆▇█")
 
 // throughput draws how many operations succeeded in each second, or in a few of
 // them, most as high as a line.
-func (s *sink) throughput(seconds []Second, width int) {
+func (s *sink) throughput(seconds []Second) {
 	const text = 10 // what stands before the columns
-	room := max(10, width-text)
+	room := s.room(text)
 	each := max(1, (len(seconds)+room*maxThroughputLines-1)/(room*maxThroughputLines))
 	var sums []int64
 	most := int64(1)
@@ -86,16 +84,23 @@ func (s *sink) throughput(seconds []Second, width int) {
 	for begin := 0; begin < len(sums); begin += room {
 		var line strings.Builder
 		for _, sum := range sums[begin:min(begin+room, len(sums))] {
-			line.WriteRune(level(sum, most))
+			line.WriteRune(s.level(sum, most))
 		}
 		s.printf("%8d s%s\n", begin*each, line.String())
 	}
 }
 
+// plainLevels are the same where there is no terminal.
+var plainLevels = []rune("_,-~=+*#")
+
 // level is as high as n is of most. Nothing looks unlike little.
-func level(n, most int64) rune {
+func (s *sink) level(n, most int64) rune {
+	nothing, levels := '·', levels
+	if s.width == 0 {
+		nothing, levels = '.', plainLevels
+	}
 	if n == 0 {
-		return '·'
+		return nothing
 	}
 	return levels[min(int64(len(levels))-1, n*int64(len(levels))/most)]
 }

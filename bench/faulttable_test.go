@@ -25,8 +25,8 @@ func TestFaultTable(t *testing.T) {
 	}
 	f.Verdict = f.judge()
 	var out strings.Builder
-	s := &sink{w: &out}
-	s.faults(f, 100)
+	s := &sink{w: &out, width: 200}
+	s.faults(f)
 	if s.err != nil {
 		t.Fatal(s.err)
 	}
@@ -61,8 +61,8 @@ func TestFaultTable(t *testing.T) {
 // A long run is drawn in a bounded number of lines.
 func TestThroughputOfALongRun(t *testing.T) {
 	var out strings.Builder
-	s := &sink{w: &out}
-	s.throughput(make([]Second, 24*3600), 60)
+	s := &sink{w: &out, width: 60}
+	s.throughput(make([]Second, 24*3600))
 	if n := strings.Count(out.String(), "\n"); s.err != nil || n < 5 || n > maxThroughputLines+2 {
 		t.Errorf("%d lines, %v", n, s.err)
 	}

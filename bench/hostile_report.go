@@ -5,8 +5,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/olekukonko/tablewriter/tw"
-
 	"github.com/seed-8247e700/dsm/bench/attack"
 )
 
@@ -87,7 +85,7 @@ func (r *HostileReport) judgeStrength(p *Phase) {
 // WriteText writes the report for people.
 func (r *HostileReport) WriteText(w io.Writer) error {
 	c := &r.Config
-	out := &sink{w: w}
+	out := newSink(w)
 	out.printf("%s, each a process; %s, closed loop of reads and writes; phases of %v; seed %d\n",
 		count(c.Nodes, "member"), count(c.Clients, "client"), c.Phase, c.Seed)
 	out.printf("attacks from a process of their own; %d connections; %d frames a second, %d a connection\n", c.Conns, c.Frames, c.FramesPerConn)
@@ -95,7 +93,7 @@ func (r *HostileReport) WriteText(w io.Writer) error {
 		header: []string{"phase", "ops/s", "p50", "p99", "p99.9", "max", "errors", "p99 ratio", "the attack"},
 		align:  alignRight(9, 1),
 	}
-	g.align[8] = tw.AlignLeft
+	g.align[8] = prose
 	for i := range r.Phases {
 		p := &r.Phases[i]
 		ratio, did := "", ""

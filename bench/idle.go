@@ -114,7 +114,7 @@ func (r *IdleReport) Pass() bool { return len(r.Failures) == 0 }
 
 // WriteText writes the report for people.
 func (r *IdleReport) WriteText(w io.Writer) error {
-	p := &sink{w: w}
+	p := newSink(w)
 	p.printf("%s and a registry, each a process, without clients; %v after %v\n", count(r.Config.Nodes, "node"), r.Config.Duration, r.Config.Settle)
 	g := grid{header: []string{"process", "CPU", "wake-ups/s", "allocated/s", "resident", "live heap"}, align: alignRight(6, 1)}
 	for _, x := range r.Processes {

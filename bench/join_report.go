@@ -99,7 +99,7 @@ func (r *JoinReport) judge() {
 // WriteText writes the report for people.
 func (r *JoinReport) WriteText(w io.Writer) error {
 	c := &r.Config
-	p := &sink{w: w}
+	p := newSink(w)
 	p.printf("%s of %d bytes, %s in all; %s, each a process; %s, closed loop of writes; seed %d\n",
 		count(c.keys(), "variable"), c.ValueBytes, mebibytes(uint64(c.keys()*c.ValueBytes)), count(c.Nodes, "member"), count(c.Clients, "client"), c.Seed)
 	p.printf("acknowledged writes are counted in buckets of %v; a rate is that of %d buckets on end, taken anew at each bucket\n",

@@ -91,13 +91,13 @@ func TestBar(t *testing.T) {
 		n, most int64
 		want    string
 	}{{0, 10, ""}, {10, 10, "████"}, {5, 10, "██"}, {1, 1000, "▏"}, {6, 16, "█▌"}} {
-		if got := bar(test.n, test.most, 4); got != test.want {
+		if got := (&sink{width: 80}).bar(test.n, test.most, 4); got != test.want {
 			t.Errorf("bar(%d, %d) is %q, want %q", test.n, test.most, got, test.want)
 		}
 	}
 	out := &bytes.Buffer{}
-	s := &sink{w: out}
-	s.bars(Histogram{Of: "reads", Count: 3, Buckets: []Bucket{{1000, 2}, {2000, 1}}}, 80)
+	s := &sink{w: out, width: 80}
+	s.bars(Histogram{Of: "reads", Count: 3, Buckets: []Bucket{{1000, 2}, {2000, 1}}})
 	for line := range strings.Lines(out.String()) {
 		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
 			t.Errorf("a line of %d characters for a width of 80: %q", n, line)
@@ -136,6 +136,53 @@ func TestWriteTables(t *testing.T) {
 	out.Reset()
 	if err := r.WriteTables(&out, 40); err != nil || !strings.HasSuffix(out.String(), "PASS\n") {
 		t.Errorf("error %v, report %s", err, out.String())
+	}
+}
+
+// Where there is no terminal, a report is of ASCII alone, and a table's rows have as
+// many fields as its head.
+func TestPlainReport(t *testing.T) {
+	var out bytes.Buffer
+	r := someReport()
+	r.Notes = append(r.Notes, "n1: no \x1b[2J\u009b such thing")
+	if err := r.WriteTables(&out, 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range out.String() {
+		if c != '\n' && (c < ' ' || c > '~') {
+			t.Errorf("there is a %q", c)
+		}
+	}
+	fields := 0
+	for line := range strings.Lines(out.String()) {
+		n := len(strings.Fields(line))
+		switch {
+		case strings.HasPrefix(line, "op "):
+			fields = n
+		case strings.TrimSpace(line) == "":
+			fields = 0
+		case fields > 0 && n != fields:
+			t.Errorf("%d fields below %d: %s", n, fields, line)
+		}
+	}
+	if !strings.Contains(out.String(), "1.00s") || !strings.Contains(out.String(), "####") || !strings.Contains(out.String(), `\x1b[2J\u009b`) {
+		t.Errorf("the report is\n%s", out.String())
+	}
+}
+
+// No line of a report is wider than the terminal but for what is not a table or a
+// bar, such as notes.
+func TestReportFits(t *testing.T) {
+	for _, width := range []int{40, 80, 200} {
+		var out bytes.Buffer
+		if err := someReport().WriteTables(&out, width); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width && strings.ContainsAny(line, "│─█<") {
+				t.Errorf("a line of %d characters for a width of %d: %s", n, width, line)
+			}
+		}
 	}
 }
 

@@ -6,14 +6,14 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/tw"
+	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 // WriteTables shows the report to people: all but the set-up, which they have
-// read before the run. width is that of their terminal.
+// read before the run. width is that of their terminal, or 0 if w is none: then
+// tables are plain columns, for programs.
 func (r *Report) WriteTables(w io.Writer, width int) error {
-	out := &sink{w: w}
+	out := &sink{w: w, width: width}
 	out.printf("\n%s of load\n", shortDuration(time.Duration(r.Seconds*float64(time.Second))))
 	out.table(r.operations(func(row Row) bool { return row.Node == "" && (!row.group() || row.Op == rowAll) }))
 	out.printf("\nby node\n")
@@ -23,16 +23,16 @@ func (r *Report) WriteTables(w io.Writer, width int) error {
 		out.table(r.costTable())
 	}
 	if r.Faults != nil {
-		out.faults(r.Faults, width)
+		out.faults(r.Faults)
 	}
 	for _, h := range r.Histograms {
 		out.printf("\nlatency of %s %s\n", grouped(h.Count), h.Of)
-		out.bars(h, width)
+		out.bars(h)
 	}
 	if len(r.Checks) > 0 {
 		out.printf("\nordering checks\n")
 	}
-	out.table(r.checkTable(width))
+	out.table(r.checkTable())
 	for _, c := range r.Checks {
 		for _, text := range c.Texts {
 			out.printf("%s: %s\n", c.Name, text)
@@ -61,16 +61,32 @@ func (r *Report) Verdict() string {
 	}
 }
 
-// sink writes until the first error.
+// sink writes until the first error. What a terminal could take for a command is
+// escaped.
 type sink struct {
-	w   io.Writer
-	err error
+	w     io.Writer
+	width int // of the terminal; 0: there is none, and what is written is plain
+	err   error
 }
+
+// newSink returns a sink that writes for what w is.
+func newSink(w io.Writer) *sink { return &sink{w: w, width: console.Width(w)} }
 
 func (s *sink) printf(format string, args ...any) {
 	if s.err == nil {
-		_, s.err = fmt.Fprintf(s.w, format, args...)
+		_, s.err = io.WriteString(s.w, console.EscapeLines(fmt.Sprintf(format, args...)))
 	}
+}
+
+// plainWidth is how wide bars are where there is no terminal.
+const plainWidth = 120
+
+// room is how many characters bars have besides the text before them.
+func (s *sink) room(text int) int {
+	if s.width == 0 {
+		return plainWidth - text
+	}
+	return max(4, s.width-text)
 }
 
 // verdict tells all that failed, and whether anything did.
@@ -89,33 +105,27 @@ func (s *sink) verdict(failures []string) {
 type grid struct {
 	header []string
 	rows   [][]string
-	align  []tw.Align
-	widths map[int]int // of columns that wrap
+	align  []align
 }
+
+// align is how the cells of a column stand.
+type align int
+
+const (
+	left  align = iota
+	right       // numbers
+	prose       // wrapped
+)
 
 func (s *sink) table(g grid) {
 	if s.err != nil || len(g.rows) == 0 {
 		return
 	}
-	widths := tw.NewMapper[int, int]()
-	for column, width := range g.widths {
-		widths.Set(column, width)
+	t := console.Table{Rows: g.rows}
+	for i, name := range g.header {
+		t.Columns = append(t.Columns, console.Column{Name: name, Number: g.align[i] == right, Prose: g.align[i] == prose})
 	}
-	cells := tw.CellConfig{
-		Formatting:   tw.CellFormatting{AutoWrap: tw.WrapNormal},
-		ColMaxWidths: tw.CellWidth{PerColumn: widths},
-		Alignment:    tw.CellAlignment{PerColumn: g.align},
-		Padding:      tw.CellPadding{Global: tw.PaddingDefault},
-	}
-	table := tablewriter.NewTable(s.w,
-		tablewriter.WithHeaderAutoFormat(tw.Off),
-		tablewriter.WithHeaderAlignmentConfig(cells.Alignment),
-		tablewriter.WithRowConfig(cells),
-	)
-	table.Header(g.header)
-	if s.err = table.Bulk(g.rows); s.err == nil {
-		s.err = table.Render()
-	}
+	s.err = t.Write(s.w, s.width)
 }
 
 // operations makes the table of the rows that suit.
@@ -150,23 +160,18 @@ func latency(row Row, ns int64) string {
 }
 
 // alignRight aligns all of n columns to the right but the first few.
-func alignRight(n, left int) []tw.Align {
-	align := make([]tw.Align, n)
-	for i := range align {
-		align[i] = tw.AlignRight
-		if i < left {
-			align[i] = tw.AlignLeft
-		}
+func alignRight(n, first int) []align {
+	list := make([]align, n)
+	for i := first; i < n; i++ {
+		list[i] = right
 	}
-	return align
+	return list
 }
 
-func (r *Report) checkTable(width int) grid {
-	const others = 76 // what the other columns take
+func (r *Report) checkTable() grid {
 	g := grid{
 		header: []string{"check", "covers, and keeps", "events", "violations", "unchecked", "result"},
-		align:  []tw.Align{tw.AlignLeft, tw.AlignLeft, tw.AlignRight, tw.AlignRight, tw.AlignRight, tw.AlignLeft},
-		widths: map[int]int{1: max(32, width-others)},
+		align:  []align{left, prose, right, right, right, left},
 	}
 	for _, c := range r.Checks {
 		result := "ok"

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-8247e700/dsm/server"
 )
 
-// Exit statuses, as the help of dsm tells them.
+// Exit statuses.
 const (
 	exitOK          = 0
 	exitFailure     = 1
@@ -20,14 +20,66 @@ const (
 	exitConflict    = 4
 	exitUnavailable = 5
 	exitUnknown     = 6
+	exitUnwell      = 7
 	exitSignal      = 128 // and the signal's number
 )
+
+// outcome is what an exit status says.
+type outcome struct {
+	status  int
+	code    string // the status as JSON errors name it
+	meaning string
+}
+
+// outcomes are all of them. The help of dsm, the README and docs/json.md list
+// them too, which a test compares.
+var outcomes = []outcome{
+	{exitOK, "", "done"},
+	{exitFailure, "failed", "failed; the message says what was done"},
+	{exitUsage, "usage", "the command line is wrong; nothing was done"},
+	{exitNotFound, "not_found", "there is no such variable (get, del)"},
+	{exitConflict, "conflict", "the variable has another version (cas)"},
+	{exitUnavailable, "unavailable", "no server, or no registry, answered; nothing was changed"},
+	{exitUnknown, "outcome_unknown", "the outcome of a write is not known"},
+	{exitUnwell, "unwell", "the group answered, and is not well (status, registry status)"},
+	{exitSignal, "interrupted", "and the signal's number, 130 for SIGINT, 143 for SIGTERM: a signal ended the command; nothing was changed"},
+}
+
+// codeOf is the name of an exit status.
+func codeOf(status int) string {
+	if status > exitSignal {
+		status = exitSignal
+	}
+	for _, o := range outcomes {
+		if o.status == status {
+			return o.code
+		}
+	}
+	return ""
+}
+
+// outcomesHelp lists the exit statuses.
+func outcomesHelp() string {
+	var b strings.Builder
+	for _, o := range outcomes {
+		line := fmt.Sprintf("\n  %-3d %s", o.status, o.meaning)
+		if at := strings.Index(line, ": a signal"); at > 0 { // it is long
+			line = line[:at] + ":\n      " + line[at+2:]
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// errDone is wrapped by errors that come after a write was made.
+var errDone = errors.New("the write is done")
 
 // errUnreachable is wrapped by errors of commands that found no server.
 var errUnreachable = errors.New("no server answers")
 
-// errDone is wrapped by errors that come after a write was made.
-var errDone = errors.New("the write is done")
+// errUnwell is wrapped by errors of commands that show how a group is, and have
+// shown that it is not well.
+var errUnwell = errors.New("the group is not well")
 
 // usageError is an error of the command line.
 type usageError struct{ err error }
@@ -63,6 +115,7 @@ func exitStatus(err error) int {
 		{errors.Is(err, registry.ErrUnreachable), exitUnavailable},
 		{errors.Is(err, registry.ErrDegraded), exitUnavailable},
 		{errors.Is(err, errUnreachable), exitUnavailable},
+		{errors.Is(err, errUnwell), exitUnwell},
 		{errors.Is(err, server.ErrLastMember), exitFailure},
 	} {
 		if row.is {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 func newGetCommand(s *surroundings) *cobra.Command {
@@ -15,7 +16,10 @@ func newGetCommand(s *surroundings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get KEY",
 		Short: "Print the value of a variable",
-		Long: `Get prints the value of a variable as it is, and a newline only on a terminal.
+		Long: `Get prints the value of a variable. On a terminal a newline follows, and what a
+terminal could take for a command is escaped as in a Go string, such as \x1b; in a
+file or a pipe the value is as it is, to the byte.
+
 The value comes from the server's own replica, which may be behind the group by
 as much as it takes a write to travel; with --strong it is at or after every
 write that anybody had been told of, and costs as much as one.
@@ -69,7 +73,7 @@ func (s *surroundings) showValue(f format, key string, data []byte, version, pos
 		}
 		return s.show(f, "", newResult(key, data, version, position))
 	case s.onDisplay:
-		return s.show(f, string(data), nil)
+		return s.show(f, console.EscapeLines(string(data)), nil)
 	default:
 		_, err := s.stdout.Write(data)
 		return err

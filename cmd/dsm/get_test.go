@@ -12,9 +12,19 @@ import (
 	"github.com/seed-8247e700/dsm/server"
 )
 
-// startGroup starts a registry and a node in this process, and returns the data
-// source name of the node.
+// testGroup is a registry and a node in this process.
+type testGroup struct {
+	registry string // address
+	dsn      string // of the node
+}
+
+// startGroup starts a group, and returns the data source name of its node.
 func startGroup(t *testing.T) string {
+	t.Helper()
+	return startGroupOf(t).dsn
+}
+
+func startGroupOf(t *testing.T) testGroup {
 	t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	reg, err := server.StartRegistry(t.Context(), server.RegistryConfig{Logger: logger})
@@ -33,7 +43,7 @@ func startGroup(t *testing.T) string {
 			t.Error(err)
 		}
 	})
-	return "dsm://" + node.Addr()
+	return testGroup{reg.Addr(), "dsm://" + node.Addr()}
 }
 
 // A value gets a newline where a person reads it, and nowhere else.
@@ -48,6 +58,9 @@ func TestGetOnATerminal(t *testing.T) {
 		{false, "set k v -o json", ""},
 		{false, "get k", "v"},
 		{true, "get k", "v\n"},
+		{false, "set e \x1b[2J\u009b\x7f\u202e\xff -o json", ""},
+		{false, "get e", "\x1b[2J\u009b\x7f\u202e\xff"},
+		{true, "get e", `\x1b[2J\u009b\x7f\u202e\xff` + "\n"},
 	} {
 		var stdout, stderr bytes.Buffer
 		s := &surroundings{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, onDisplay: test.terminal}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 // logging is the flags of what logs.
@@ -42,13 +44,14 @@ func (l *logging) parse() (f logFormat, err error) {
 	return logFormat{level: level, json: l.format == "json"}, nil
 }
 
-// handler returns a handler that writes to w.
+// handler returns a handler that writes to w. What a terminal could take for a
+// command is escaped in its lines.
 func (f logFormat) handler(w io.Writer) slog.Handler {
 	options := &slog.HandlerOptions{Level: f.level}
 	if f.json {
-		return slog.NewJSONHandler(w, options)
+		return slog.NewJSONHandler(console.JSONWriter(w), options)
 	}
-	return slog.NewTextHandler(w, options)
+	return slog.NewTextHandler(console.LineWriter(w), options)
 }
 
 // lost is the line of a log that says how many are missing. The level does not

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/seed-8247e700/dsm/internal/console"
 	"github.com/seed-8247e700/dsm/internal/outlive"
 )
 
@@ -25,5 +26,6 @@ func main() {
 		hangups:   func(stray func()) (stop func()) { return outlive.Hangups(signals, stray) },
 		attended:  term.IsTerminal(int(os.Stdin.Fd())),
 		onDisplay: term.IsTerminal(int(os.Stdout.Fd())),
+		width:     console.Width(os.Stdout),
 	}))
 }

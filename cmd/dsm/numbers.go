@@ -11,13 +11,7 @@ import (
 // would be taken for flags otherwise: it puts such an argument, and the
 // arguments after it that are no flags, behind "--". No flag of dsm is a digit.
 func numbersLast(root *cobra.Command, args []string) []string {
-	cmd, _, err := root.Find(args)
-	if err != nil {
-		return args // which is told when the command line is parsed
-	}
-	flags := pflag.NewFlagSet(cmd.Name(), pflag.ContinueOnError)
-	flags.AddFlagSet(cmd.Flags())
-	flags.AddFlagSet(cmd.InheritedFlags())
+	flags := flagsOf(root, args)
 	var front, back []string
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
@@ -41,6 +35,16 @@ func numbersLast(root *cobra.Command, args []string) []string {
 		return args
 	}
 	return behind(front, back)
+}
+
+// flagsOf returns the flags of the command that a command line names.
+func flagsOf(root *cobra.Command, args []string) *pflag.FlagSet {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	if cmd, _, err := root.Find(args); err == nil {
+		flags.AddFlagSet(cmd.Flags())
+		flags.AddFlagSet(cmd.InheritedFlags())
+	}
+	return flags
 }
 
 func behind(front, back []string) []string {

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 // Formats of what a command prints.
@@ -35,8 +38,8 @@ type result struct {
 	KeyBytes []byte  `json:"key_base64,omitempty"` // where Key is not valid UTF-8
 	Value    []byte  `json:"value,omitzero"`       // base64; absent after a delete
 	Text     *string `json:"text,omitempty"`       // Value, if it is valid UTF-8
-	Version  uint64  `json:"version"`
-	Position uint64  `json:"position"` // in the total order, that the answer reflects
+	Version  uint64  `json:"version,string"`
+	Position uint64  `json:"position,string"` // in the total order, that the answer reflects
 }
 
 func newResult(key string, value []byte, version, position uint64) result {
@@ -54,12 +57,29 @@ func newResult(key string, value []byte, version, position uint64) result {
 // show prints a result, or text in its place.
 func (s *surroundings) show(f format, text string, r any) error {
 	if f.output == formatJSON {
-		encoder := json.NewEncoder(s.stdout)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(r)
+		return s.showJSON(r)
 	}
 	_, err := fmt.Fprintln(s.stdout, text)
+	return err
+}
+
+// showJSON prints a result as JSON, in which everything that cannot be seen is
+// escaped.
+func (s *surroundings) showJSON(r any) error {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(r); err != nil {
+		return err
+	}
+	_, err := s.stdout.Write(console.EscapeJSON(nil, text.Bytes()))
+	return err
+}
+
+// say prints text, in which there may be what others have made up.
+func (s *surroundings) say(format string, args ...any) error {
+	_, err := fmt.Fprint(s.stdout, console.EscapeLines(fmt.Sprintf(format, args...)))
 	return err
 }
 

@@ -11,11 +11,12 @@ func TestShow(t *testing.T) {
 		value []byte
 		want  string
 	}{
-		{"k", []byte("<v>"), `"key": "k", "value": "PHY+", "text": "<v>", "version": 3, "position": 4`},
-		{"k", []byte{}, `"key": "k", "value": "", "text": "", "version": 3, "position": 4`},
-		{"k", nil, `"key": "k", "version": 3, "position": 4`},
-		{"k", []byte{0xff}, `"key": "k", "value": "/w==", "version": 3, "position": 4`},
-		{"\xff", nil, `"key": "\ufffd", "key_base64": "/w==", "version": 3, "position": 4`},
+		{"k", []byte("<v>"), `"key": "k", "value": "PHY+", "text": "<v>", "version": "3", "position": "4"`},
+		{"k", []byte{}, `"key": "k", "value": "", "text": "", "version": "3", "position": "4"`},
+		{"k", nil, `"key": "k", "version": "3", "position": "4"`},
+		{"k", []byte{0xff}, `"key": "k", "value": "/w==", "version": "3", "position": "4"`},
+		{"k", []byte("\x1b\x7f\u009b\u202e"), `"key": "k", "value": "G3/Cm+KArg==", "text": "\u001b\u007f\u009b\u202e", "version": "3", "position": "4"`},
+		{"\xff", nil, `"key": "\ufffd", "key_base64": "/w==", "version": "3", "position": "4"`},
 	} {
 		var out bytes.Buffer
 		s := &surroundings{stdout: &out}

@@ -10,6 +10,11 @@ import (
 	"github.com/seed-8247e700/dsm/registry"
 )
 
+// newGeneration is the one that has begun, as JSON.
+type newGeneration struct {
+	Generation uint64 `json:"generation,string"`
+}
+
 func newGenerationCommand(s *surroundings) *cobra.Command {
 	var t registryTarget
 	var f format
@@ -40,7 +45,7 @@ own clients: make sure that all of them are stopped before you force it.`,
 				if err != nil {
 					return err
 				}
-				return s.show(f, fmt.Sprintf("generation %d has begun, empty", generation), map[string]uint64{"generation": generation})
+				return s.show(f, fmt.Sprintf("generation %d has begun, empty", generation), newGeneration{generation})
 			})
 		},
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-8247e700/dsm/internal/console"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
@@ -60,7 +61,8 @@ func newRegistryStatusCommand(s *surroundings) *cobra.Command {
 		Short: "Show what the registry knows of its group",
 		Long: `Status shows the committed view, the change under way, the settings, and every
 node that the registry knows, members and joiners, with what their heartbeats
-told. "dsm status" asks the nodes themselves.`,
+told. "dsm status" asks the nodes themselves. If the registry cannot make changes,
+it says why, and the exit status is 7.`,
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -74,9 +76,14 @@ told. "dsm status" asks the nodes themselves.`,
 				}
 				m := newMembership(status)
 				if f.output == formatJSON {
-					return s.show(f, "", m)
+					err = s.showJSON(m)
+				} else {
+					err = s.showMembership(&m)
 				}
-				return s.showMembership(&m)
+				if err == nil && m.Problem != "" {
+					err = fmt.Errorf("%w: no change is possible: %s", errUnwell, m.Problem)
+				}
+				return err
 			})
 		},
 	}
@@ -129,7 +136,7 @@ func (s *surroundings) showMembership(m *membership) error {
 	if !m.Durable {
 		head.WriteString("views are kept in memory only\n")
 	}
-	if _, err := fmt.Fprint(s.stdout, head.String()); err != nil || len(m.Nodes) == 0 {
+	if err := s.say("%s", head.String()); err != nil || len(m.Nodes) == 0 {
 		return err
 	}
 	rows := make([][]string, len(m.Nodes))
@@ -142,14 +149,19 @@ func (s *surroundings) showMembership(m *membership) error {
 			fmt.Fprintf(&waits, "%s#%d %s\n", n.ID, n.Incarnation, n.WaitsFor)
 		}
 	}
-	err := writeTable(s.stdout, []column{
-		{"rank", true}, {"id", false}, {"incarnation", true}, {"address", false}, {"position", true}, {"silent", true}, {"state", false},
-	}, rows)
-	if err != nil {
+	table := console.Table{Rows: rows, Columns: []console.Column{
+		{Name: "rank", Number: true},
+		{Name: "id"},
+		{Name: "incarnation", Number: true},
+		{Name: "address"},
+		{Name: "position", Number: true},
+		{Name: "silent", Number: true},
+		{Name: "state"},
+	}}
+	if err := table.Write(s.stdout, s.width); err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(s.stdout, waits.String())
-	return err
+	return s.say("%s", waits.String())
 }
 
 // rankText is a rank, or that there is none.
@@ -165,5 +177,5 @@ func addresses(forClients, forPeers string) string {
 	if forClients == forPeers {
 		return forClients
 	}
-	return forClients + " (peers " + forPeers + ")"
+	return forClients + ",peers:" + forPeers
 }

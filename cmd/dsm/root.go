@@ -17,6 +17,8 @@ type surroundings struct {
 	signals        <-chan os.Signal // SIGINT and SIGTERM, and what hangups adds
 	attended       bool             // stdin is a terminal, at which somebody may press Ctrl-C again
 	onDisplay      bool             // stdout is a terminal
+	width          int              // of that terminal; 0: none, or one that shows plain text only
+	asJSON         bool             // errors are to be JSON, as -o has it
 	args           []string         // the command line, without the program's name
 
 	// hangups adds SIGHUP to signals if the process has a terminal, and otherwise
@@ -35,6 +37,7 @@ func run(ctx context.Context, args []string, s *surroundings) int {
 	parsed := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { parsed = true }
 	s.args = args
+	s.asJSON = wantsJSON(root, args)
 	args = numbersLast(root, args)
 	root.SetArgs(args)
 	if cmd, _, err := root.Find(args); err != nil || cmd.Annotations[ownSignals] == "" {
@@ -55,18 +58,7 @@ func run(ctx context.Context, args []string, s *surroundings) int {
 		// Whatever fails before a command runs is the command line's fault.
 		err = &usageError{err}
 	}
-	s.complain("%s", plain(err))
-	code := exitStatus(err)
-	if code == exitUsage {
-		s.complain("run '%s --help' to see what can be given", cmd.CommandPath())
-	}
-	return code
-}
-
-// complain tells the user something on stderr. There is nobody to tell when
-// that fails.
-func (s *surroundings) complain(format string, args ...any) {
-	_, _ = fmt.Fprintf(s.stderr, "dsm: "+format+"\n", args...)
+	return s.fail(err, cmd)
 }
 
 func newRoot(s *surroundings) *cobra.Command {
@@ -76,18 +68,10 @@ func newRoot(s *surroundings) *cobra.Command {
 		Long: `Dsm runs the registry and the nodes of a group, and reads and writes the
 group's variables by hand.
 
-Results go to stdout, errors to stderr. A command whose result nobody reads, as in
-dsm get k | true, ends without a word by SIGPIPE, which a shell shows as 141; server
-and registry go on. Otherwise the exit status is
-  0  done
-  1  failed
-  2  the command line is wrong
-  3  there is no such variable (get, del)
-  4  the variable has another version (cas)
-  5  no server, or no registry, answered; nothing was changed
-  6  the outcome of a write is not known
-  128 and the signal's number, such as 130 for SIGINT and 143 for SIGTERM:
-     a signal ended the command; nothing was changed`,
+Results go to stdout, errors to stderr; with -o json both are JSON. A command whose
+result nobody reads, as in dsm get k | true, ends without a word by SIGPIPE, which a
+shell shows as 141; server and registry go on. Of a flag that is given twice the last
+one counts. Otherwise the exit status is` + outcomesHelp(),
 		Example: `  dsm registry --listen 127.0.0.1:6001 --data-dir /var/lib/dsm/registry
   dsm server --id n1 --registry 127.0.0.1:6001 --listen 127.0.0.1:7000
   dsm set greeting hello

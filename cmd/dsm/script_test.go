@@ -26,7 +26,8 @@ func TestMain(m *testing.M) {
 //
 //	await FILE NAME          wait for the file; its text is variable NAME then
 //	exits N COMMAND ...      run the command, which must exit with status N
-//	until REGEXP COMMAND ... run it again and again until its stdout matches
+//	until REGEXP COMMAND ... run it again and again until its stdout matches,
+//	                         whatever its exit status
 //	signal NAME WORD         send INT, TERM or KILL to the background command
 //	                         that has WORD among its arguments
 //	follow FILE WORDS KEY    wait until a log names a command in parentheses behind
@@ -100,8 +101,11 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := regexp.Compile(args[0])
 	ts.Check(err)
 	poll(ts, "output that matches "+args[0], func() bool {
-		err := ts.Exec(args[1], args[2:]...)
-		return err == nil && want.MatchString(ts.ReadFile("stdout"))
+		var exit *exec.ExitError
+		if err := ts.Exec(args[1], args[2:]...); err != nil && !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		return want.MatchString(ts.ReadFile("stdout"))
 	})
 }
 

@@ -13,9 +13,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 // Exit statuses.
@@ -76,7 +76,7 @@ func commandOf(cmd *cobra.Command, args []string) *cobra.Command {
 // complain tells what went wrong. The exit status tells it too, should nobody
 // be there to read.
 func complain(stderr io.Writer, format string, args ...any) {
-	_, _ = fmt.Fprintf(stderr, "dsmbench: "+format+"\n", args...)
+	_, _ = fmt.Fprintln(stderr, console.EscapeLines("dsmbench: "+fmt.Sprintf(format, args...)))
 }
 
 // withoutPrefix is an error's text without what only programs need to know.
@@ -173,36 +173,17 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error)
 			return err
 		}
 	}
-	_, onTerminal := terminalWidth(stderr)
-	report, err := bench.Run(ctx, o.cfg, bench.Env{Notices: stderr, Progress: onTerminal, Profiles: o.Profiles})
+	report, err := bench.Run(ctx, o.cfg, bench.Env{Notices: stderr, Progress: console.Width(stderr) > 0, Profiles: o.Profiles})
 	if err != nil {
 		return err
 	}
 	if o.output == outputJSON {
 		err = report.WriteJSON(stdout)
 	} else {
-		width, _ := terminalWidth(stdout)
-		err = report.WriteTables(stdout, width)
+		err = report.WriteTables(stdout, console.Width(stdout))
 	}
 	if err == nil && !report.Pass {
 		err = errFailed
 	}
 	return err
-}
-
-// defaultWidth is that of what is no terminal.
-const defaultWidth = 120
-
-// terminalWidth is how many characters a line of w takes, and whether w is a
-// terminal.
-func terminalWidth(w io.Writer) (width int, terminal bool) {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return defaultWidth, false
-	}
-	width, _, err := term.GetSize(int(file.Fd()))
-	if err != nil || width < 40 {
-		return defaultWidth, true
-	}
-	return width, true
 }

@@ -100,7 +100,7 @@ func TestTables(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if first.String() != second.String() || !strings.Contains(first.String(), "4.00 D") {
+	if first.String() != second.String() || !strings.Contains(first.String(), "4.00D") {
 		t.Errorf("tables %s and %s", first.String(), second.String())
 	}
 }

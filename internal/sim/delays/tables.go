@@ -3,8 +3,9 @@ package delays
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 // Sizes are the groups that are of interest.
@@ -49,11 +50,8 @@ func WriteTables(w io.Writer, sizes []int) error {
 			if err != nil {
 				return err
 			}
-			t := table{tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)}
-			if err := t.row("members", "agreed", "safe p50", "p99", "others p50", "p99", "commands/message",
-				"messages/command", "ACK", "B/command", "ACK", "link writes/command", "only ACK"); err != nil {
-				return err
-			}
+			t := newTable("members", "agreed", "safe p50", "safe p99", "others p50", "others p99", "commands/message",
+				"messages/command", "ACKs/command", "B/command", "ACK B/command", "link writes/command", "only ACK")
 			for _, n := range sizes {
 				cfg := Config{
 					Members: n, Delay: net.delay, Jitter: net.jitter, Seed: 1,
@@ -66,7 +64,7 @@ func WriteTables(w io.Writer, sizes []int) error {
 					return err
 				}
 			}
-			if err := t.w.Flush(); err != nil {
+			if err := t.Write(w, console.Width(w)); err != nil {
 				return err
 			}
 		}
@@ -74,20 +72,18 @@ func WriteTables(w io.Writer, sizes []int) error {
 	return nil
 }
 
-// table writes rows.
-type table struct{ w *tabwriter.Writer }
+// table has a row for each group.
+type table struct{ console.Table }
 
-func (t *table) row(cells ...string) error {
-	for _, cell := range cells {
-		if _, err := fmt.Fprintf(t.w, "%s\t", cell); err != nil {
-			return err
-		}
+func newTable(names ...string) *table {
+	t := &table{}
+	for _, name := range names {
+		t.Columns = append(t.Columns, console.Column{Name: name, Number: true})
 	}
-	_, err := fmt.Fprintln(t.w)
-	return err
+	return t
 }
 
-// group measures a group, and writes its row.
+// group measures a group, and adds its row.
 func (t *table) group(cfg Config) error {
 	r, err := Run(cfg)
 	if err != nil {
@@ -101,9 +97,12 @@ func (t *table) group(cfg Config) error {
 	total, commands := r.Total(), float64(r.Commands)
 	delays := func(d time.Duration) string { return fmt.Sprintf("%.2f D", float64(d)/float64(cfg.Delay)) }
 	each := func(n int) string { return fmt.Sprintf("%.1f", float64(n)/commands) }
-	return t.row(fmt.Sprint(cfg.Members), delays(agreed.Sender.Quantile(0.5)),
+	t.Rows = append(t.Rows, []string{
+		fmt.Sprint(cfg.Members), delays(agreed.Sender.Quantile(0.5)),
 		delays(r.Sender.Quantile(0.5)), delays(r.Sender.Quantile(0.99)), delays(r.Others.Quantile(0.5)), delays(r.Others.Quantile(0.99)),
 		fmt.Sprintf("%.1f", commands/float64(r.Messages)), each(total.Messages), each(total.Acks),
 		fmt.Sprintf("%.0f", float64(total.Bytes)/commands), fmt.Sprintf("%.0f", float64(total.AckBytes)/commands),
-		each(total.Writes), each(total.AckWrites))
+		each(total.Writes), each(total.AckWrites),
+	})
+	return nil
 }

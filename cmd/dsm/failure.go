@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/driver"
+	"github.com/seed-8247e700/dsm/internal/console"
+)
+
+// failure is an error as JSON.
+type failure struct {
+	Code       string `json:"code"`
+	Message    string `json:"message"`
+	ExitStatus int    `json:"exit_status"`
+	Version    string `json:"version,omitempty"` // with conflict: of the variable, 0 if there is none
+}
+
+// fail tells on stderr why a command failed, and returns its exit status.
+func (s *surroundings) fail(err error, cmd *cobra.Command) int {
+	status := exitStatus(err)
+	text := oneLine(plain(err))
+	if s.asJSON {
+		f := failure{Code: codeOf(status), Message: text, ExitStatus: status}
+		var conflict *driver.ConflictError
+		if errors.As(err, &conflict) {
+			f.Version = decimal(conflict.Version)
+		}
+		s.writeStderr(struct {
+			Error failure `json:"error"`
+		}{f})
+		return status
+	}
+	s.complain("%s", text)
+	if status == exitUsage {
+		s.complain("run '%s --help' to see what can be given", cmd.CommandPath())
+	}
+	return status
+}
+
+// complain tells the user something on stderr, on one line. There is nobody to
+// tell when that fails.
+func (s *surroundings) complain(format string, args ...any) {
+	text := oneLine(fmt.Sprintf(format, args...))
+	if s.asJSON {
+		s.writeStderr(struct {
+			Warning string `json:"warning"`
+		}{text})
+		return
+	}
+	_, _ = fmt.Fprintf(s.stderr, "dsm: %s\n", text)
+}
+
+// writeStderr writes a line of JSON.
+func (s *surroundings) writeStderr(v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // structs of strings and numbers
+	}
+	_, _ = s.stderr.Write(append(console.EscapeJSON(nil, text), '\n'))
+}
+
+// oneLine is a text of an error, which may have parts that others have made up,
+// as it may be shown on a terminal.
+func oneLine(text string) string {
+	return console.Escape(strings.ReplaceAll(text, "\n", "; "))
+}
+
+// wantsJSON reports whether a command line asks for JSON. It does not depend on
+// whether it can be parsed: what is wrong with it is to be told as JSON too.
+func wantsJSON(root *cobra.Command, args []string) bool {
+	json := false
+	flags := flagsOf(root, args)
+	for i := 0; i < len(args) && args[i] != "--"; i++ {
+		name, value, found := strings.Cut(args[i], "=")
+		switch {
+		case name == "--output" || name == "-o":
+			if !found && i+1 < len(args) {
+				i++
+				value = args[i]
+			}
+			json = value == formatJSON
+		case strings.HasPrefix(name, "-o") && !found:
+			json = name == "-o"+formatJSON
+		case takesNext(args[i], flags):
+			i++
+		}
+	}
+	return json
+}

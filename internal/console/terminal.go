@@ -1,0 +1,28 @@
+package console
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// defaultWidth is that of a terminal that does not say how wide it is.
+const defaultWidth = 80
+
+// Width returns how many characters a line of w has room for if w is a terminal
+// that can show lines and boxes. It returns 0 if w is something else: a file, a
+// pipe, a terminal that says that it is dumb (TERM=dumb), where what is written
+// has to be plain. Commands of dsm use no colours, whether NO_COLOR asks for it or
+// not.
+func Width(w io.Writer) int {
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) || os.Getenv("TERM") == "dumb" {
+		return 0
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil || width <= 0 {
+		return defaultWidth
+	}
+	return width
+}
