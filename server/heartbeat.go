@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
@@ -195,7 +196,7 @@ func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
 			r.post(func() { r.takeVouch(d, beat); r.directed(d) })
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, registry.ErrOtherGeneration):
+		case errors.Is(err, registry.ErrOtherGeneration), planted.On(planted.ObeysOtherGroup) && errors.Is(err, registry.ErrOtherGroup):
 			r.post(func() { r.fail(errGeneration) })
 		default:
 			trouble.tell(r.log, err, r.rescue(), time.Now())

@@ -43,6 +43,7 @@ const (
 	StableTooSoon
 	PredecessorIgnored
 	ReadOvertakes
+	ObeysOtherGroup
 	UnknownForgotten
 	AuditByKeptDigest
 	DonorIgnoresDamage

@@ -14,6 +14,7 @@ type chain struct {
 	last    uint64 // committed view of the generation
 	highest uint64 // of all generations
 	views   []membership.View
+	of      []uint64        // the generation of each view, which tells the group, too
 	outside []time.Duration // by incarnation: when a view without it was committed, 0: never
 }
 
@@ -47,7 +48,7 @@ func (c *chain) saved(w *world, before, after *membership.State) {
 		}
 		w.counts.Views++
 		c.last, c.highest = v.ID, v.ID
-		c.views = append(c.views, v)
+		c.views, c.of = append(c.views, v), append(c.of, after.Generation)
 		w.committing()
 		if w.tracing() {
 			w.trace("registry: view %d is committed: %v", v.ID, v.Members)
@@ -95,7 +96,19 @@ func (c *chain) entered(r *replica, v *isis.View) {
 	if committed == nil || committed.Prev != v.Prev || !slices.Equal(toView(committed).Members, v.Members) {
 		r.w.fail("views: %s enters view %d after %d %v; committed is %v", r, v.ID, v.Prev, v.Members, committed)
 	}
+	if i := slices.IndexFunc(c.views, func(w membership.View) bool { return w.ID == v.ID }); c.of[i] != r.generation {
+		r.w.fail("views: %s of generation %d enters view %d of generation %d", r, r.generation, v.ID, c.of[i])
+	}
 	r.w.counts.Entered++
+}
+
+// obeyed holds that a member gives its state up only at the word of its own group's
+// registry: which has saved a view without it, or a new generation.
+func (c *chain) obeyed(r *replica) {
+	if r.core.View().ID == 0 || r.self.Incarnation < uint64(len(c.outside)) && c.outside[r.self.Incarnation] != 0 {
+		return
+	}
+	r.w.fail("obedience: %s gives up its state, and its group has saved neither a view without it nor a new generation", r)
 }
 
 // checkLease holds that a node answers a read under a valid lease, by true time.

@@ -35,6 +35,9 @@ func (r *replica) directed(d membership.Directive) {
 	if r.foreign(&d) {
 		return
 	}
+	if d.Generation != r.generation || d.Excluded {
+		r.w.chain.obeyed(r)
+	}
 	if d.Generation != r.generation {
 		if !d.Excluded {
 			r.directive.successor = &d

@@ -44,15 +44,20 @@ const (
 	MailLate                     //
 	TotalLoss                    // every member ends
 	CutAtCommit                  // the registry is cut from all nodes once it has saved a view
+	LostRegistry                 // its directory is lost: it starts again as that of another group
 	faultKinds
 )
+
+// weighted are the kinds that a seed gives weights to. Later ones have traits of
+// their own, so that seeds stay what they are.
+const weighted = CutAtCommit + 1
 
 var faultNames = [faultKinds]string{
 	"crash", "crash of a donor", "crash of a joiner", "crash in a flush", "restart", "restart without proof", "new address",
 	"pause", "slow node", "clock jump", "clock rate", "partition", "cut link", "cut one way", "deaf member", "reset link",
 	"lag", "cut from registry", "registry crash", "registry disk full", "stuck member", "stuck leader", "partial join",
 	"slow join", "second process", "leave", "cut client", "late request", "mail lost", "mail doubled", "mail late",
-	"total loss", "cut at a commit",
+	"total loss", "cut at a commit", "registry directory lost",
 }
 
 func (f Fault) String() string { return faultNames[f] }
@@ -110,6 +115,9 @@ func (w *world) planFaults() {
 	}
 	if w.traits.totalLoss && !w.options.Without.Has(TotalLoss) {
 		w.at(w.traits.horizon/2, w.loseAll)
+	}
+	if w.traits.lostRegistry && !w.options.Without.Has(LostRegistry) {
+		w.at(w.traits.horizon/3, w.registry.lose)
 	}
 }
 

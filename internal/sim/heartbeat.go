@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
@@ -106,7 +107,8 @@ func (r *replica) answered(d membership.Directive, err error, sent *beat) {
 			r.takeVouch(&d, sent)
 			r.directed(d)
 		})
-	case isOtherGeneration(err):
+	case isOtherGeneration(err), planted.On(planted.ObeysOtherGroup) && isOtherGroup(err):
+		r.w.chain.obeyed(r)
 		r.post(func() { r.fail(newGeneration) })
 	}
 }

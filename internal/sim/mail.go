@@ -8,6 +8,7 @@ import (
 )
 
 func isOtherGeneration(err error) bool { return errors.Is(err, membership.ErrOtherGeneration) }
+func isOtherGroup(err error) bool      { return errors.Is(err, membership.ErrOtherGroup) }
 
 // toRegistry carries a request from a site to the registry, which may not run
 // then. Requests get lost, doubled, and late.
@@ -74,6 +75,10 @@ func (p *process) announce(r membership.Registration, wait time.Duration) {
 				if err != nil {
 					if p.w.tracing() {
 						p.w.trace("%s is not registered: %v", p, err)
+					}
+					if isOtherGroup(err) && p.current == nil {
+						// A process that starts has no state and may join any group.
+						r.Group, r.ProvedDead = 0, 0
 					}
 					return
 				}

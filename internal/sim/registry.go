@@ -71,6 +71,24 @@ func (g *registry) crash() {
 	g.w.after(g.w.lasting(), g.start)
 }
 
+// lose has the registry start again without its directory, as that of another
+// group. Its generation and its counters go on from the first one's, which keeps the
+// world's books apart; nothing else knows of that.
+func (g *registry) lose() {
+	w := g.w
+	w.counts.Faults[LostRegistry]++
+	if w.tracing() {
+		w.trace("fault: %s", LostRegistry)
+	}
+	before := g.disk
+	g.disk = membership.NewState(before.Group+1, w.settings())
+	g.disk.Generation, g.disk.NextView, g.disk.NextIncarnation = before.Generation+1, before.NextView, before.NextIncarnation
+	w.chain.last = 0
+	if g.up {
+		g.crash()
+	}
+}
+
 func (g *registry) now() time.Duration { return g.w.now - g.begun }
 
 func (g *registry) tick(boot uint64) {

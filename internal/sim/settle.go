@@ -37,11 +37,17 @@ func (w *world) heal() {
 	g.full, g.crashIn = false, 0
 	g.start()
 	for _, p := range w.processes {
-		if p.alive && p.host == nil {
+		if p.alive && (p.host == nil || p.strays()) {
 			p.crash(true)
 		}
 		p.crashIn = 0
 	}
+}
+
+// strays tells whether the process is in a group whose registry is lost. It goes
+// on there until an operator, who has saved what he needs, starts it again.
+func (p *process) strays() bool {
+	return p.current != nil && p.current.group != p.w.registry.disk.Group
 }
 
 // restartAll starts the nodes that do not run.

@@ -28,6 +28,7 @@ type traits struct {
 	loss, double, late     float64       // of words to and from the registry
 	copies                 float64       // chance that a request comes once more, late
 	totalLoss              bool
+	lostRegistry           bool
 	deafOnly               bool // no other fault: it must cost nobody else his place
 
 	depth    int           // operations of a client at a time
@@ -90,6 +91,7 @@ func drawTraits(r *rand.Rand, o Options) traits {
 	t.totalLoss = r.IntN(25) == 0
 	t.drawFaults(r)
 	t.async, t.burst, t.outstanding = pick(r, 0, 0.2, 1), pick(r, 1, 4, 12), pick(r, 4, 20)
+	t.lostRegistry = r.IntN(20) == 0 && !t.deafOnly
 	if o.Nodes > 0 {
 		t.nodes = min(t.nodes, o.Nodes)
 		t.early = min(t.early, t.nodes)
@@ -109,7 +111,7 @@ func (t *traits) drawFaults(r *rand.Rand) {
 		t.loss, t.double, t.late = pick(r, 0, 0.05, 0.3), pick(r, 0, 0.05, 0.3), pick(r, 0, 0.05, 0.2)
 	}
 	share := pick(r, 0.1, 0.3, 1)
-	for k := range t.weights {
+	for k := range weighted {
 		if r.Float64() < share {
 			t.weights[k] = pick(r, 1.0, 1, 1, 4)
 		}
