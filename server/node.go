@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/connset"
 	"github.com/seed-8247e700/dsm/internal/rlimit"
@@ -130,10 +131,24 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	if err != nil {
 		why := n.waitsFor()
-		n.kill()
+		n.giveUp()
 		return nil, fmt.Errorf("server: node %s did not become a member in time%s: %w", cfg.ID, why, err)
 	}
 	return n, nil
+}
+
+// giveUpTime bounds how long a node that was not started in time tries to tell its
+// registry so.
+const giveUpTime = time.Second
+
+// giveUp stops a node that is no member yet. It frees its id, for the next start.
+func (n *Node) giveUp() {
+	ctx, cancel := context.WithTimeout(context.Background(), giveUpTime)
+	defer cancel()
+	if err := n.Leave(ctx, false); err != nil {
+		n.log.Warn("the registry does not know that this node gives up, and will notice its silence", "err", err)
+	}
+	n.kill()
 }
 
 // waitsFor tells what kept the node from being a member, as a part of a sentence.

@@ -3,6 +3,8 @@
 package server
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -59,4 +61,19 @@ func TestPlantedJoinerMisses(t *testing.T) {
 		g.close(id) // nothing was written at the wrong moment: again
 	}
 	clear(g.logs) // the joiner's effects differ, too
+}
+
+// TestPlantedLeaveGivesUp has a leave end at the first error, though it has time.
+func TestPlantedLeaveGivesUp(t *testing.T) {
+	planted.With(t, planted.LeaveGivesUp)
+	g := newGroup(t, registry.Settings{})
+	g.startAll(2)
+	n := g.nodes["n2"]
+	r := n.current.Load()
+	script := &leaveScript{registryClient: n.client, answers: []error{registry.ErrUnreachable}}
+	err := r.leave(context.WithoutCancel(t.Context()), script, false)
+	if errors.Is(err, registry.ErrUnreachable) && script.asked == 1 {
+		planted.Caught(t, planted.LeaveGivesUp, fmt.Sprintf("a leave with time for more: after one question it ends with %v", err))
+	}
+	r.do(func() { r.core.DeliverSafely(false) })
 }

@@ -89,12 +89,16 @@ func (n *Node) live(ctx context.Context, r *replica) error {
 func (n *Node) withdraw(ctx context.Context, r *replica) {
 	ctx, cancel := context.WithTimeout(ctx, r.detection())
 	defer cancel()
-	err := n.client.Leave(ctx, &registrypb.LeaveRequest{
+	req := &registrypb.LeaveRequest{
 		Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
 		Reason: r.reason.Error(),
-	})
+	}
+	err := r.askToLeave(ctx, n.client, req)
+	for err != nil && !standsForever(err) && !errors.Is(err, registry.ErrUnknownNode) && sleep(ctx, leaveAgain) {
+		err = r.askToLeave(ctx, n.client, req)
+	}
 	if err != nil {
-		r.log.Warn("the registry was not told that this node gives up", "err", err)
+		r.log.Warn("the registry does not know that this node gives up, and will notice its silence", "err", err)
 	}
 }
 

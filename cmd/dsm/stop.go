@@ -12,7 +12,8 @@ import (
 	"github.com/seed-8247e700/dsm/server"
 )
 
-// leaveTimeout bounds how long a node tries to leave before it is stopped.
+// leaveTimeout bounds how long a node tries to leave before it is stopped. It tries
+// for all of that.
 const leaveTimeout = 5 * time.Second
 
 // member is what stopping needs of a server.Node.
@@ -20,6 +21,7 @@ type member interface {
 	ID() string
 	Leave(ctx context.Context, force bool) error
 	Close() error
+	Stop()
 	Done() <-chan struct{}
 	Err() error
 }
@@ -83,7 +85,8 @@ func (w *watch) leave(parent context.Context, sig os.Signal) error {
 	case hurried:
 		return fmt.Errorf("node %s has ended at once, without telling its group, which will notice its silence: %w", w.node.ID(), context.Cause(ctx))
 	default:
-		w.around.complain("node %s cannot leave cleanly, and ends all the same: %s", w.node.ID(), plain(err))
+		w.node.Stop()
+		return fmt.Errorf("node %s has ended without leaving its group, which will notice its silence: %w", w.node.ID(), err)
 	}
 	if err := w.node.Close(); err != nil {
 		return fmt.Errorf("node %s has ended without telling its group, which will notice its silence: %w", w.node.ID(), err)

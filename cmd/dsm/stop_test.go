@@ -44,6 +44,11 @@ func (f *fakeNode) Close() error {
 	return f.close
 }
 
+func (f *fakeNode) Stop() {
+	f.calls = append(f.calls, "stop")
+	close(f.done)
+}
+
 func lastMember(context.Context) error { return fmt.Errorf("%w: n1", server.ErrLastMember) }
 
 func minMembers(context.Context) error { return fmt.Errorf("leaving: %w", registry.ErrMinMembers) }
@@ -79,9 +84,9 @@ func TestStop(t *testing.T) {
 			calls: "leave false, leave false, close", told: "minimum size",
 		},
 		{
-			name: "unreachable", leave: func(context.Context) error { return registry.ErrUnreachable }, close: registry.ErrUnreachable,
+			name: "unreachable", leave: func(context.Context) error { return registry.ErrUnreachable },
 			attended: true, signals: []os.Signal{interrupt},
-			calls: "leave false, close", told: "cannot leave cleanly", err: "without telling its group",
+			calls: "leave false, stop", err: "without leaving its group, which will notice its silence: registry unreachable",
 		},
 		{
 			name:     "in a hurry",
@@ -101,12 +106,12 @@ func TestStop(t *testing.T) {
 		},
 		{
 			name: "its terminal has gone, twice told", leave: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
-			signals: []os.Signal{hangup, hangup}, calls: "leave false, close", told: "deadline",
+			signals: []os.Signal{hangup, hangup}, calls: "leave false, stop", err: "deadline",
 		},
 		{
 			name:  "too slow",
 			leave: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, signals: []os.Signal{terminate},
-			calls: "leave false, close", told: "deadline",
+			calls: "leave false, stop", err: "deadline",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

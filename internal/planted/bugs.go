@@ -44,6 +44,7 @@ const (
 	PredecessorIgnored
 	ReadOvertakes
 	ObeysOtherGroup
+	LeaveGivesUp
 	UnknownForgotten
 	AuditByKeptDigest
 	DonorIgnoresDamage

@@ -32,6 +32,7 @@ type Counts struct {
 	DeadLinks   uint64
 	Lapses      uint64 // of leases
 	Left        uint64
+	NotLetGo    uint64 // in their time
 	Expired     uint64 // sessions
 	Lost        uint64 // sessions that were told of it
 	Generations uint64
@@ -72,6 +73,7 @@ func (c *Counts) Add(d *Counts) {
 		{&c.DeadLinks, &d.DeadLinks},
 		{&c.Lapses, &d.Lapses},
 		{&c.Left, &d.Left},
+		{&c.NotLetGo, &d.NotLetGo},
 		{&c.Expired, &d.Expired},
 		{&c.Lost, &d.Lost},
 		{&c.Generations, &d.Generations},

@@ -36,7 +36,8 @@ type process struct {
 	late    []func() // what has happened to it while it was paused
 	crashIn int      // so many steps, 0: it does not
 	leaving bool
-	served  bool // an incarnation of it was a member
+	leftAt  time.Duration // when it began to leave
+	served  bool          // an incarnation of it was a member
 	pause   time.Duration
 
 	// Its clock: it shows shown at the true time since, and runs at rate.

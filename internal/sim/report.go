@@ -37,6 +37,7 @@ func Report(c *Counts, seeds uint64, took time.Duration, cores int) string {
 	row("links resumed", c.Resumed)
 	row("links dead until the next view", c.DeadLinks)
 	row("leases run out", c.Lapses)
+	row("nodes not let go in their time", c.NotLetGo)
 	row("audits", c.Audits)
 	row("histories judged by porcupine", c.Linear)
 	for f := range faultKinds {
@@ -58,7 +59,7 @@ func Missing(c *Counts) []string {
 		"exclusion of a node that runs": c.Exclusions, "joiner too slow": c.Lagged, "donor crashed in a transfer": c.DonorsLost,
 		"joiner crashed in a transfer": c.JoinersLost, "link resumed": c.Resumed, "dead link": c.DeadLinks, "lease run out": c.Lapses,
 		"session lost": c.Lost, "new generation": c.Generations, "write repeated": c.Repeats, "unknown outcome": c.Unknown,
-		"asynchronous write": c.Async, "write refused before its predecessor": c.OutOfOrder, "audit": c.Audits, "directive of a deposed registry": c.Deposed, "node that left": c.Left,
+		"asynchronous write": c.Async, "write refused before its predecessor": c.OutOfOrder, "audit": c.Audits, "directive of a deposed registry": c.Deposed, "node that left": c.Left, "node that was not let go": c.NotLetGo,
 	} {
 		if n == 0 {
 			missing = append(missing, name)

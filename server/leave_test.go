@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+// leaveScript is a registry client whose first answers to Leave are a test's.
+type leaveScript struct {
+	registryClient
+	answers []error
+	asked   int
+}
+
+func (s *leaveScript) Leave(ctx context.Context, req *registrypb.LeaveRequest) error {
+	s.asked++
+	if len(s.answers) == 0 {
+		return s.registryClient.Leave(ctx, req)
+	}
+	err := s.answers[0]
+	s.answers = s.answers[1:]
+	return err
+}
+
+// A leave that meets what may pass is tried again, until the registry lets the node
+// go.
+func TestLeaveTriesAgain(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.startAll(2)
+	n := g.remove("n2")
+	r := n.current.Load()
+	r.leaving.Store(true)
+	script := &leaveScript{registryClient: n.client, answers: []error{
+		registry.ErrUnreachable, context.DeadlineExceeded, registry.ErrDegraded, registry.ErrUnknownNode, nil, errors.New("reset"),
+	}}
+	if err := r.leave(t.Context(), script, false); err != nil {
+		t.Fatal(err)
+	}
+	if len(script.answers) > 0 {
+		t.Errorf("it has left before %v", script.answers)
+	}
+	<-n.Done()
+}
+
+// A refusal that stands ends a leave at once, and so does the end of its time, with
+// what kept it until then.
+func TestLeaveEnds(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.startAll(2)
+	n := g.nodes["n2"]
+	r := n.current.Load()
+	for _, final := range []error{registry.ErrLastMember, registry.ErrMinMembers, registry.ErrOtherGroup, registry.ErrInvalid} {
+		script := &leaveScript{registryClient: n.client, answers: []error{registry.ErrUnreachable, final}}
+		if err := r.leave(t.Context(), script, false); !errors.Is(err, final) || script.asked != 2 {
+			t.Errorf("%v ends a leave with %v, after %d questions", final, err, script.asked)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	script := &leaveScript{registryClient: n.client, answers: []error{registry.ErrDegraded}}
+	if err := r.leave(ctx, script, false); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, registry.ErrDegraded) {
+		t.Errorf("the end of its time: %v", err)
+	}
+	r.do(func() { r.core.DeliverSafely(false) })
+}
+
+// The registry is away when a node is told to leave, and comes back: the node leaves,
+// and is not missed as one that has failed.
+func TestLeaveWhileRegistryAway(t *testing.T) {
+	for name, leave := range map[string]func(*Node) error{
+		"Leave": func(n *Node) error { return n.Leave(context.WithoutCancel(t.Context()), false) },
+		"Close": (*Node).Close,
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGroup(t, registry.Settings{})
+			g.stopRegistry()
+			cfg := RegistryConfig{DataDir: t.TempDir(), Settings: registry.Settings{Detection: time.Hour, Heartbeat: 50 * time.Millisecond}}
+			g.startRegistry(cfg)
+			cfg.Listen = g.registry.Addr()
+			g.startAll(2)
+			var out lockedBuffer
+			g.start("n3", func(c *Config) {
+				c.Logger, c.LeaveTimeout = slog.New(slog.NewTextHandler(&out, nil)), patience
+			})
+			g.stopRegistry()
+			left := make(chan error, 1)
+			n := g.remove("n3")
+			go func() { left <- leave(n) }()
+			eventually(t, "the registry was asked in vain", func() bool { return strings.Contains(out.String(), "trying again") })
+			g.startRegistry(cfg)
+			if err := <-left; err != nil {
+				t.Error(err)
+			}
+			<-n.Done()
+			g.members("n1", "n1", "n2")
+		})
+	}
+}
+
+// A node that is not started in time frees its id, so that it can be started again at
+// once.
+func TestStartThatGivesUpFreesItsID(t *testing.T) {
+	g := newGroup(t, registry.Settings{Detection: time.Hour})
+	g.start("n1", nil)
+	release := g.hold("n1") // nobody can join
+	for range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		var out lockedBuffer
+		failed := make(chan error, 1)
+		go func() {
+			_, err := Start(ctx, Config{ID: "n2", Registry: g.registry.Addr(), Logger: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+			failed <- err
+		}()
+		eventually(t, "it has registered", func() bool { return strings.Contains(out.String(), "incarnation=") || len(failed) > 0 })
+		cancel()
+		if err := <-failed; !errors.Is(err, context.Canceled) {
+			t.Fatalf("Start: %v", err)
+		}
+	}
+	release()
+}
