@@ -228,7 +228,7 @@ func (m *Measurement) text(row Row) string {
 		s += fmt.Sprintf("; beside %s writes/s", show(Rate, m.Result.BesidePerSecond))
 	}
 	if m.Use.Noisy() {
-		s += fmt.Sprintf("; DISTURBED: other processes had %.1f%%, the hypervisor %.1f%%", 100*m.Use.Others, 100*m.Use.Stolen)
+		s += fmt.Sprintf("; DISTURBED: %v", m.Use)
 	}
 	return s
 }

@@ -92,7 +92,7 @@ func TestNoisyBefore(t *testing.T) {
 	if err := r.watch.before(t.Context(), time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	if !r.watch.log.Before.Noisy() {
+	if !r.watch.log.Before.NoisyIdle() {
 		t.Errorf("%+v", r.watch.log.Before)
 	}
 }

@@ -61,8 +61,8 @@ func (w *watch) before(ctx context.Context, d time.Duration) error {
 			return err // the caller sees the context's
 		}
 		w.log.Before = use
-		w.tell("before the run other processes have %.1f%% of the processors, the hypervisor %.1f%%", 100*use.Others, 100*use.Stolen)
-		if !use.Noisy() {
+		w.tell("before the run %v", use)
+		if !use.NoisyIdle() {
 			return nil
 		}
 	}

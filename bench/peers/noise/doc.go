@@ -3,7 +3,8 @@
 //
 // A [Meter] reads the kernel's counters in /proc. What is between two of its
 // snapshots is a [Use]: how much of the processors other processes than this one
-// and its descendants had, and how much the hypervisor took away. Reading costs a
+// and its descendants had, what no process in sight accounts for, and how much the
+// hypervisor took away. Reading costs a
 // millisecond or two, so that it is done before and after a point, not during it:
 // the counters miss nothing.
 //

@@ -18,10 +18,10 @@ const kernelThread = 0x00200000
 // errProc says that a file of /proc is not what Linux writes.
 var errProc = errors.New("noise: not as Linux writes it")
 
-// processors is what /proc/stat has about all of them together, in seconds.
+// processors is what /proc/stat has about all of them together, in ticks.
 type processors struct {
-	idle   float64 // waiting for input and output too
-	stolen float64 // had by the hypervisor
+	idle   int64 // waiting for input and output too
+	stolen int64 // had by the hypervisor
 	count  int
 }
 
@@ -58,8 +58,8 @@ func readProcessors(proc fs.FS) (p processors, err error) {
 // process is one as /proc/PID/stat has it.
 type process struct {
 	parent int
-	kernel bool    // a thread of the kernel
-	used   float64 // seconds, with those of children that have ended
+	kernel bool  // a thread of the kernel
+	used   int64 // ticks, with those of children that have ended
 }
 
 // readProcesses reads all of them, by id.
@@ -112,13 +112,13 @@ func parseProcess(line string) (p process, err error) {
 	return p, nil
 }
 
-// ticks returns a counter in seconds.
-func ticks(field string) (float64, error) {
-	n, err := strconv.ParseUint(field, 10, 64)
+// ticks reads a counter.
+func ticks(field string) (int64, error) {
+	n, err := strconv.ParseInt(field, 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", errProc, err)
 	}
-	return float64(n) / ticksPerSecond, nil
+	return n, nil
 }
 
 // LoadAverage returns the mean number of tasks that ran or wanted to, over the

@@ -9,9 +9,13 @@ import (
 
 // From these on a machine is noisy.
 const (
-	// MaxOthers is what other processes may have of all processors' time. What the
-	// kernel does to switch between threads is counted with it and is up to 2 %.
+	// MaxOthers is what other processes may have of all processors' time. Before a
+	// run what cannot be seen is counted with them.
 	MaxOthers = 0.05
+	// MaxUnseen is what may be used beside what is measured and not be accounted for
+	// by any process. It is large since what the kernel does between processes is a
+	// part of it.
+	MaxUnseen = 0.20
 	// MaxStolen is what the hypervisor may take.
 	MaxStolen = 0.02
 	// MaxLost is what processors that spin may lose.
@@ -23,7 +27,19 @@ const (
 )
 
 // Noisy reports whether something else had a part of the processors that matters.
-func (u Use) Noisy() bool { return u.Others > MaxOthers || u.Stolen > MaxStolen }
+func (u Use) Noisy() bool {
+	return u.Others > MaxOthers || u.Unseen > MaxUnseen || u.Stolen > MaxStolen
+}
+
+// NoisyIdle is Noisy for a while in which nothing was measured, so that the kernel
+// has little to do.
+func (u Use) NoisyIdle() bool { return u.Others+u.Unseen > MaxOthers || u.Stolen > MaxStolen }
+
+// String shows the parts.
+func (u Use) String() string {
+	return fmt.Sprintf("other processes had %s of the processors, what cannot be seen %s, the hypervisor %s",
+		percent(u.Others), percent(u.Unseen), percent(u.Stolen))
+}
 
 // Log is what was found out about the machine in a run. The zero value is one of
 // a run that has not begun.
@@ -85,7 +101,7 @@ func (s *Summary) judge() {
 		}
 	}
 	check(s.Points == 0, "nothing was measured")
-	check(s.Before.Noisy(), "something ran before the run began")
+	check(s.Before.NoisyIdle(), "something ran before the run began")
 	check(s.During.Noisy(), "something ran beside what was measured")
 	check(float64(s.Disturbed) > MaxDisturbed*float64(s.Points), "more than %.0f%% of the points were disturbed", 100*MaxDisturbed)
 	check(s.Lost > MaxLost, "idle processors lost time")
@@ -105,7 +121,8 @@ func (s *Summary) String() string {
 	}
 	fmt.Fprintf(&b, "Other processes had %s of %d processors before the run and %s during it (limit %.0f%%), %s in the worst point; ",
 		percent(s.Before.Others), s.Processors, percent(s.During.Others), 100*MaxOthers, percent(s.Worst.Others))
-	fmt.Fprintf(&b, "the hypervisor took %s and %s (limit %.0f%%); ",
+	fmt.Fprintf(&b, "%s and %s are not accounted for by processes (limit %.0f%% and %.0f%%), the hypervisor took %s and %s (limit %.0f%%); ",
+		percent(s.Before.Unseen), percent(s.During.Unseen), 100*MaxOthers, 100*MaxUnseen,
 		percent(s.Before.Stolen), percent(s.During.Stolen), 100*MaxStolen)
 	fmt.Fprintf(&b, "%d of %d points were disturbed; ", s.Disturbed, s.Points)
 	fmt.Fprintf(&b, "idle processors lost %s (limit %.0f%%), %v at most at a time, and ran at %.0f%% of their best speed or more (limit %.0f%%); ",

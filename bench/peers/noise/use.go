@@ -2,7 +2,6 @@ package noise
 
 import (
 	"io/fs"
-	"math"
 	"time"
 )
 
@@ -24,8 +23,9 @@ func NewMeter(proc fs.FS, self int) *Meter {
 type Snapshot struct {
 	at     time.Duration
 	cpu    processors
-	own    float64 // seconds that this process and its descendants have used
-	kernel float64 // seconds that threads of the kernel have used
+	own    int64 // ticks that this process and its descendants have used
+	kernel int64 // ticks that threads of the kernel have used
+	others int64 // ticks that all other processes in sight have used
 }
 
 // Snapshot reads the counters.
@@ -44,6 +44,8 @@ func (m *Meter) Snapshot() (s Snapshot, err error) {
 			s.kernel += p.used
 		case descends(all, id, m.self):
 			s.own += p.used
+		default:
+			s.others += p.used
 		}
 	}
 	return s, nil
@@ -69,21 +71,28 @@ func descends(all map[int]process, id, ancestor int) bool {
 type Use struct {
 	Seconds float64 `json:"seconds"`
 	Others  float64 `json:"others"` // had by processes that have no part in the comparison
+	Unseen  float64 `json:"unseen"` // had by what no process in sight has used
 	Stolen  float64 `json:"stolen"` // had by the hypervisor, as far as it tells
 }
 
 // Between returns the use from one snapshot to a later one. What is neither idle,
-// nor stolen, nor used by this process's tree or by the kernel's own threads was
-// used by others, be they in sight or, as from within a container, not.
+// nor stolen, nor used by a process was used by what cannot be seen: processes
+// outside of a container, those that begin and end in between without a parent that
+// waits for them, and what the kernel does between processes, such as interrupts
+// and going to sleep. The last is several percent when processes wait often.
 func Between(from, to Snapshot) Use {
 	seconds := (to.at - from.at).Seconds()
-	total := seconds * float64(to.cpu.count)
+	total := seconds * float64(to.cpu.count) * ticksPerSecond
 	if total <= 0 {
 		return Use{}
 	}
 	stolen := to.cpu.stolen - from.cpu.stolen
-	others := total - stolen - (to.cpu.idle - from.cpu.idle) - (to.own - from.own) - (to.kernel - from.kernel)
-	return Use{Seconds: seconds, Others: fraction(others, total), Stolen: fraction(stolen, total)}
+	accounted := to.cpu.idle - from.cpu.idle + to.own - from.own + to.kernel - from.kernel
+	others := max(to.others-from.others, 0) // one that ends may take what it has used with it
+	unseen := total - float64(stolen+accounted+others)
+	return Use{
+		Seconds: seconds, Others: fraction(float64(others), total), Unseen: fraction(unseen, total), Stolen: fraction(float64(stolen), total),
+	}
 }
 
 // fraction is from 0 to 1: the counters have hundredths of seconds and are not
@@ -97,10 +106,14 @@ func (u Use) add(v Use) Use {
 		return Use{}
 	}
 	mean := func(a, b float64) float64 { return (a*u.Seconds + b*v.Seconds) / seconds }
-	return Use{Seconds: seconds, Others: mean(u.Others, v.Others), Stolen: mean(u.Stolen, v.Stolen)}
+	return Use{
+		Seconds: seconds, Others: mean(u.Others, v.Others), Unseen: mean(u.Unseen, v.Unseen), Stolen: mean(u.Stolen, v.Stolen),
+	}
 }
 
 // worse returns the larger part of each.
 func (u Use) worse(v Use) Use {
-	return Use{Seconds: u.Seconds, Others: math.Max(u.Others, v.Others), Stolen: math.Max(u.Stolen, v.Stolen)}
+	return Use{
+		Seconds: v.Seconds, Others: max(u.Others, v.Others), Unseen: max(u.Unseen, v.Unseen), Stolen: max(u.Stolen, v.Stolen),
+	}
 }

@@ -69,7 +69,7 @@ func TestOwnWorkIsNoNoise(t *testing.T) {
 	delete(m.processes, 13)
 	u := Between(from, m.snapshot(t))
 	// The tree had 400 before, 13's 100 among them, and has 1,350 now.
-	if want := (2000.0 - 950 - 50 - 950) / 2000; !near(u.Others, want) || u.Stolen != 0 || u.Seconds != 10 {
+	if want := (2000.0 - 950 - 50 - 950) / 2000; !near(u.Unseen, want) || u.Others != 0 || u.Stolen != 0 || u.Seconds != 10 {
 		t.Errorf("%+v, not %g", u, want)
 	}
 	if u.Noisy() {
@@ -77,19 +77,37 @@ func TestOwnWorkIsNoNoise(t *testing.T) {
 	}
 }
 
-// TestOthersAreNoise: processes outside of the tree, and those that cannot be seen.
+// TestOthersAreNoise: processes outside of the tree, the new and those that have
+// ended and were waited for.
 func TestOthersAreNoise(t *testing.T) {
 	for name, change := range map[string]func(*machine){
-		"seen":   func(m *machine) { m.running(20, 1, "other", 0, 620, 0, 0, 0) },
-		"new":    func(m *machine) { m.running(30, 20, "new", 0, 100, 20, 0, 0) },
-		"unseen": func(*machine) {},
+		"old": func(m *machine) { m.running(20, 1, "other", 0, 600, 20, 0, 0) },
+		"new": func(m *machine) { m.running(30, 20, "new", 0, 100, 20, 0, 0) },
+		"ended": func(m *machine) {
+			delete(m.processes, 20) // it had 500
+			m.running(1, 0, "init", 0x400100, 10, 10, 1620, 1000)
+		},
 	} {
 		m := newMachine()
 		from := m.snapshot(t)
 		m.at, m.idle = 10*time.Second, 2000-120
 		change(m)
-		if u := Between(from, m.snapshot(t)); !near(u.Others, 0.06) || !u.Noisy() {
+		if u := Between(from, m.snapshot(t)); !near(u.Others, 0.06) || u.Unseen != 0 || !u.Noisy() || !u.NoisyIdle() {
 			t.Errorf("%s: %+v", name, u)
+		}
+	}
+}
+
+// TestUnseen: what no process accounts for is noise on an idle machine. Beside a
+// load the kernel has a part of it.
+func TestUnseen(t *testing.T) {
+	for ticks, noisy := range map[int]bool{120: false, 420: true} {
+		m := newMachine()
+		from := m.snapshot(t)
+		m.at, m.idle = 10*time.Second, 2000-ticks
+		delete(m.processes, 20) // and what it had with it
+		if u := Between(from, m.snapshot(t)); !near(u.Unseen, float64(ticks)/2000) || u.Others != 0 || u.Noisy() != noisy || !u.NoisyIdle() {
+			t.Errorf("%+v", u)
 		}
 	}
 }
