@@ -80,7 +80,7 @@ benchstat: ## compare old.txt with new.txt
 	$(TOOL) benchstat old.txt new.txt
 
 # A module of its own, for which go downloads what dsm does not need: it is not
-# part of check. PEERS has its flags: make peers PEERS="-rounds 5 -only ^w256/"
+# part of check. PEERS has its flags: make peers PEERS="-rounds 5 -only '^(w1|w256)/'"
 .PHONY: peers
 peers: ## compare with Redis, etcd, ZooKeeper, NATS and hashicorp/raft (installs what it needs; 20 minutes on a machine of its own)
 	cd bench/peers && $(GO) run . $(PEERS)

@@ -73,7 +73,7 @@ func TestRead(t *testing.T) {
 
 const wantReport = `## the report
 
-2 processors (a processor), Linux 6, go1.26, 2001-09-09; the run took 0s. Median of 2 rounds (least..greatest), points of 0s after 0s of warm-up, 10,000 keys of 16 B, values of 100 B unless a row says otherwise.
+2 processors (a processor), Linux 6, go1.26, 2001-09-09; the run took 0s. Median of 2 rounds (least..greatest), points of 0s after 0s of warm-up, 10,000 keys of 16 B, values of 100 B unless a row says otherwise. GOMAXPROCS of each server: 1 for dsm, the default for etcd and NATS.
 
 ### Over the network, as fast as they can
 

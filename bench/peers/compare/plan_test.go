@@ -40,6 +40,7 @@ func TestPlan(t *testing.T) {
 func TestEstimate(t *testing.T) {
 	c := Config{Rounds: 3, Duration: 3 * time.Second, Warmup: time.Second, Condition: 4 * time.Second, Watch: 3 * time.Second}
 	whole := c.Estimate()
+	t.Logf("it takes %v", whole)
 	if whole > 25*time.Minute {
 		t.Errorf("it takes %v", whole)
 	}

@@ -61,7 +61,7 @@ func Run(ctx context.Context, cfg Config, env systems.Env) (*Report, error) {
 		return nil, err
 	}
 	turns := cfg.plan()
-	report := &Report{SetUp: newSetUp(cfg, began)}
+	report := &Report{SetUp: newSetUp(cfg, env, began)}
 	report.Systems = r.prepare(ctx, turns)
 	err = r.rounds(ctx, turns)
 	report.Noise, report.Measurements = r.watch.log.Summary(), r.done

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,25 +26,34 @@ type SetUp struct {
 	Duration   time.Duration `json:"duration_ns"`
 	Warmup     time.Duration `json:"warmup_ns"`
 	Seed       uint64        `json:"seed"`
+	// ServerProcs is GOMAXPROCS of the servers that are Go programs; 0: dsm's have
+	// 1, the others their default.
+	ServerProcs int `json:"server_procs,omitempty"`
 }
 
-func newSetUp(cfg Config, began time.Time) SetUp {
+func newSetUp(cfg Config, env systems.Env, began time.Time) SetUp {
 	return SetUp{
 		Began: began.UTC().Truncate(time.Second), Processors: runtime.NumCPU(), Model: processor(), Kernel: kernel(),
 		Go: runtime.Version(), Rounds: cfg.Rounds, Duration: cfg.Duration, Warmup: cfg.Warmup, Seed: cfg.Seed,
+		ServerProcs: env.ServerProcs,
 	}
 }
 
-// String describes it in two sentences.
+// String describes it in a few sentences.
 func (s *SetUp) String() string {
 	rounds := "One round"
 	if s.Rounds > 1 {
 		rounds = fmt.Sprintf("Median of %d rounds (least..greatest)", s.Rounds)
 	}
+	procs := "1 for dsm, the default for etcd and NATS"
+	if s.ServerProcs > 0 {
+		procs = strconv.Itoa(s.ServerProcs)
+	}
 	return fmt.Sprintf("%d processors (%s), %s, %s, %s; the run took %v. %s, "+
-		"points of %v after %v of warm-up, %s keys of 16 B, values of %d B unless a row says otherwise.",
+		"points of %v after %v of warm-up, %s keys of 16 B, values of %d B unless a row says otherwise. "+
+		"GOMAXPROCS of each server: %s.",
 		s.Processors, s.Model, s.Kernel, s.Go, s.Began.Format(time.DateOnly), s.Took.Round(time.Second), rounds,
-		s.Duration, s.Warmup, grouped(variables), valueBytes)
+		s.Duration, s.Warmup, grouped(variables), valueBytes, procs)
 }
 
 // SystemInfo is what the figures of a system are the price of.
