@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/seed-8247e700/dsm/bench/attack"
 	"github.com/seed-8247e700/dsm/internal/gcroom"
 	"github.com/seed-8247e700/dsm/internal/netfault"
+	"github.com/seed-8247e700/dsm/internal/outlive"
 	"github.com/seed-8247e700/dsm/server"
 )
 
@@ -68,9 +70,12 @@ type service interface {
 // Each tells its address on stdout, obeys the commands on stdin, and ends, cleanly,
 // when that does. Should its parent end without having waited for that, so does the
 // child: on Linux the kernel kills it, elsewhere it notices the end of its stdin,
-// unless a fault has stopped it. An interrupt from the keyboard is left to the parent.
+// unless a fault has stopped it. The signals that end a run are left to the parent,
+// which a terminal or a service manager sends them too. Stderr, which must not
+// block, may fail.
 func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
-	signal.Ignore(os.Interrupt)
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	outlive.IgnoreOutputSignals()
 	ctx, cancel := context.WithTimeout(context.Background(), childStartTimeout)
 	defer cancel()
 	log := newLogSwitch(stderr)

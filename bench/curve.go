@@ -154,7 +154,7 @@ func curve(ctx context.Context, cfg CurveConfig, env Env, run runner) (*CurveRep
 		dimensions = CurveDimensions()
 	}
 	quiet := env
-	quiet.Notices, quiet.Progress = nil, false
+	quiet.Notices, quiet.Progress = nil, nil
 	for _, dimension := range dimensions {
 		points, labels := cfg.points(dimension)
 		line := CurveLine{Dimension: dimension, Points: make([]CurvePoint, len(points))}

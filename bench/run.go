@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -42,10 +43,11 @@ var errTooLate = errors.New("not answered in time")
 
 // Env is where a run happens.
 type Env struct {
-	// Notices takes progress and what the nodes have to say. Default: nowhere.
+	// Notices takes progress and what the nodes have to say, those in processes of
+	// their own too. It must not block, or they would stand still. Default: nowhere.
 	Notices io.Writer
-	// Progress draws a progress bar on Notices, which must be a terminal.
-	Progress bool
+	// Progress is a terminal on which a progress bar is drawn. Default: none.
+	Progress *os.File
 	// Profiles that the processes of a run take, each in files of its own, whose
 	// names end with its name. Default: none.
 	Profiles Profiles

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -201,6 +202,7 @@ func TestShortCommandsEndQuietly(t *testing.T) {
 
 // Without a terminal SIGHUP is told of, and that is all.
 func TestHangupWithoutTerminal(t *testing.T) {
+	defaultHangup(t)
 	p := newPlace(t)
 	node := p.node(p.create("n1.log"), "n1")
 	for log, q := range map[string]*process{"n1.log": node, "registry.log": p.registry} {
@@ -234,6 +236,7 @@ func TestHangupUnderNohup(t *testing.T) {
 // A node whose terminal goes leaves its group, although it can say nothing there
 // any more, and a registry ends as it should.
 func TestHangupOfTerminal(t *testing.T) {
+	defaultHangup(t)
 	p := newPlace(t)
 	stays := p.node(p.create("n1.log"), "n1")
 	terminal := openTerminal(t)
@@ -257,6 +260,15 @@ func TestHangupOfTerminal(t *testing.T) {
 	if code := registry.wait(); code != 0 {
 		t.Errorf("the registry ends with %d", code)
 	}
+}
+
+// defaultHangup has children of the test begin as if SIGHUP was never ignored: the
+// tests may run under nohup.
+func defaultHangup(t *testing.T) {
+	t.Helper()
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP) // what is caught is the default in a child
+	t.Cleanup(func() { signal.Stop(c) })
 }
 
 // terminal is a pseudo-terminal.

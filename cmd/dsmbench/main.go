@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-8247e700/dsm/bench"
 	"github.com/seed-8247e700/dsm/internal/console"
+	"github.com/seed-8247e700/dsm/internal/outlive"
 )
 
 // Exit statuses.
@@ -26,10 +25,11 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// A second signal ends the program at once.
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	outlive.IgnoreOutputSignals()
+	notices := newNotices(os.Stderr)
+	code := run(interruptible(notices), os.Args[1:], &results{notices: notices, stdout: os.Stdout}, notices)
+	notices.Flush(readerTime)
+	os.Exit(code)
 }
 
 // errUsage is wrapped by errors of the command line.
@@ -127,14 +127,16 @@ unless there are none at all. --faults random makes up a schedule from --seed,
 --nodes and --duration, which must be 20s or more. It leaves the group its state, and
 is printed, before the load and after it, so that it can be given again.
 
-Ctrl-C, or SIGTERM, ends a run early: what happened is still checked and reported,
-and a PASS then says how many of the faults happened. A second one ends dsmbench at
-once, and leaves the directory dsmbench-... of a run with --faults in the system's
-temporary directory. The nodes and the registry end with dsmbench, however it ends;
-on other systems than Linux one that a fault has stopped stays.
+Ctrl-C, SIGTERM, or SIGHUP when the terminal goes, ends a run early: what happened is
+still checked and reported, and a PASS then says how many of the faults happened. A
+second Ctrl-C or SIGTERM ends dsmbench at once, and leaves the directory dsmbench-...
+of a run with --faults in the system's temporary directory. Without a terminal, and
+under nohup, SIGHUP has no effect. The nodes and the registry end with dsmbench,
+however it ends; on other systems than Linux one that a fault has stopped stays. If
+nobody reads stderr any more the run goes on.
 
-The exit status is 0 for PASS, 1 for FAIL or a run that could not be made, and 2 for
-a command line that is wrong.`,
+The exit status is 0 for PASS, 1 for FAIL, for a run that could not be made and for a
+report that could not be written, and 2 for a command line that is wrong.`,
 		Example: `  dsmbench -nodes 4 -writes 50%
   dsmbench --nodes 3 --writes 0.1 --dist zipfian --rate 5000
   dsmbench -nodes 5 --faults "kill:n2@3s+2s,pause:n3@8s+2s,registry@15s+2s" -duration 20s
@@ -170,10 +172,14 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error)
 	defer func() { err = errors.Join(err, stop()) }()
 	if o.output == outputTable {
 		if _, err := fmt.Fprintln(stdout, o.cfg.SetUp()); err != nil {
-			return err
+			return fmt.Errorf("stdout, where the report is to go, takes nothing, so nothing was started: %w", err)
 		}
 	}
-	report, err := bench.Run(ctx, o.cfg, bench.Env{Notices: stderr, Progress: console.Width(stderr) > 0, Profiles: o.Profiles})
+	env := bench.Env{Notices: stderr, Profiles: o.Profiles}
+	if console.Width(stderr) > 0 {
+		env.Progress = console.File(stderr)
+	}
+	report, err := bench.Run(ctx, o.cfg, env)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ const defaultWidth = 80
 // has to be plain. Commands of dsm use no colours, whether NO_COLOR asks for it or
 // not.
 func Width(w io.Writer) int {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) || os.Getenv("TERM") == "dumb" {
+	file := File(w)
+	if file == nil || !term.IsTerminal(int(file.Fd())) || os.Getenv("TERM") == "dumb" {
 		return 0
 	}
 	width, _, err := term.GetSize(int(file.Fd()))
@@ -25,4 +25,19 @@ func Width(w io.Writer) int {
 		return defaultWidth
 	}
 	return width
+}
+
+// File returns the file that a writer writes to, through those that can be
+// unwrapped. It returns nil if there is none.
+func File(w io.Writer) *os.File {
+	for {
+		switch x := w.(type) {
+		case *os.File:
+			return x
+		case interface{ Unwrap() io.Writer }:
+			w = x.Unwrap()
+		default:
+			return nil
+		}
+	}
 }

@@ -131,7 +131,7 @@ var policy = map[string]rule{
 		std: whole,
 		ours: []string{
 			"bench/attack", "bench/check", "bench/fault", "driver", "internal/bound", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/netfault",
-			"internal/planted", "internal/rlimit", "internal/wire", "registry", "server",
+			"internal/outlive", "internal/planted", "internal/rlimit", "internal/wire", "registry", "server",
 		},
 		outside: []string{
 			"github.com/HdrHistogram/hdrhistogram-go",
@@ -152,7 +152,7 @@ var policy = map[string]rule{
 	},
 	"cmd/dsmbench": {
 		std:     whole,
-		ours:    []string{"bench", "bench/attack", "internal/console", "internal/sim/delays"},
+		ours:    []string{"bench", "bench/attack", "internal/console", "internal/outlive", "internal/sim/delays"},
 		outside: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"},
 	},
 	// A second opinion on the files of a run: it shares no code with the checks.
