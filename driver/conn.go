@@ -12,7 +12,7 @@ type Conn struct {
 	handle *handle
 }
 
-// Get is DB.Get in the Conn's session.
+// Get is DB.Get in the Conn's session. The bytes of the Value must not be changed.
 func (c *Conn) Get(ctx context.Context, key string, options ...ReadOption) (Value, error) {
 	return c.handle.get(ctx, key, options)
 }

@@ -13,6 +13,9 @@
 //
 //	db := driver.OpenDB(node)
 //
+// What it reads is the replica's own memory and must not be changed: see [DB.Get]. What
+// it passes to a write is its own again once the call has returned.
+//
 // # Handles
 //
 // A [DB] is a handle for any number of goroutines, and a pool of a few

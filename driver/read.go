@@ -9,7 +9,8 @@ import (
 
 // Value is what a variable held.
 type Value struct {
-	// Data is shared and must not be changed. It stays as it is.
+	// Data is shared and must not be changed: with an embedded replica it is the
+	// replica's own memory. It stays as it is. To change it, copy it: see DB.Get.
 	Data []byte
 
 	// Version is the position in the group's order at which it was written.

@@ -114,6 +114,15 @@ type Config struct {
 	// have other work to do it costs more than it saves. Default false.
 	EventLoop bool
 
+	// ReadOnly is for debugging: embedded reads, and OnDeliver, get copies in memory
+	// that cannot be written to. A program that writes to them, which would damage the
+	// replica's own bytes otherwise, crashes with the stack of the code that writes.
+	// Where the system cannot protect memory, the node logs an ERROR with the stack of
+	// the read, once the program has let go of the copy. Each copy takes two pages of
+	// memory and a system call. DSM_DEBUG=readonly in the environment sets it as well.
+	// Default false: nothing is copied.
+	ReadOnly bool
+
 	framePatience time.Duration // see there; tests have less
 }
 

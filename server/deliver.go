@@ -34,12 +34,12 @@ func (r *replica) apply(d *isis.Delivery) {
 		View: d.View, Sender: d.Sender.ID, Incarnation: d.Sender.Incarnation, Seq: d.Seq,
 		First: d.First, Count: int(d.Count), Payload: d.Payload, Effects: r.outcome.Effects,
 	}
-	if r.cfg.OnDeliver != nil {
-		r.cfg.OnDeliver(&r.delivery)
-		r.outcome.Effects = nil
-	}
 	for _, f := range r.feeds {
-		f.add(&r.delivery)
+		f.add(&r.delivery) // a copy, before the program has the bytes in its hands
+	}
+	if r.cfg.OnDeliver != nil {
+		r.onDeliver()
+		r.outcome.Effects = nil
 	}
 }
 

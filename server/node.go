@@ -76,6 +76,7 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	cfg.debugged()
 	ident, err := openIdentity(cfg.DataDir, cfg.ID)
 	if err != nil {
 		return nil, err
@@ -194,6 +195,9 @@ func (n *Node) Connect(ctx context.Context) (wire.Conn, error) {
 	r, err := n.awaitServing(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if n.cfg.ReadOnly {
+		return readOnlyConn{localConn{r: r}}, nil
 	}
 	return localConn{r: r}, nil
 }

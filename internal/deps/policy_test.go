@@ -74,6 +74,7 @@ var policy = map[string]rule{
 	"internal/nbio":             {std: whole},
 	"internal/evloop":           {std: whole},
 	"internal/gcroom":           {std: whole},
+	"internal/guard":            {std: whole},
 	"internal/connset":          {std: whole},
 	"internal/outlive":          {std: whole},
 	"internal/rlimit":           {std: whole},
@@ -104,7 +105,7 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/connset", "internal/cycles", "internal/evloop", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
+			"internal/connset", "internal/cycles", "internal/evloop", "internal/guard", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},

@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/seed-8247e700/dsm/internal/guard"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// debugVariable names the environment variable that switches debugging on: words with
+// commas between them.
+const debugVariable = "DSM_DEBUG"
+
+// debugReadOnly is the word for Config.ReadOnly.
+const debugReadOnly = "readonly"
+
+// debugged takes what DSM_DEBUG says into c, and logs words that mean nothing.
+func (c *Config) debugged() {
+	words := strings.FieldsFunc(os.Getenv(debugVariable), func(r rune) bool { return r == ',' || r == ' ' })
+	for _, word := range words {
+		if word != debugReadOnly {
+			c.Logger.Warn("unknown word in "+debugVariable+": the only one is "+debugReadOnly, "node", c.ID, "word", word)
+		}
+	}
+	c.ReadOnly = c.ReadOnly || slices.Contains(words, debugReadOnly)
+}
+
+// readOnlyConn is a localConn whose reads return copies that cannot be written to.
+type readOnlyConn struct{ localConn }
+
+var (
+	_ wire.Conn        = readOnlyConn{}
+	_ wire.LocalReader = readOnlyConn{}
+	_ wire.Bounded     = readOnlyConn{}
+)
+
+// Within returns the connection with calls that ctx ends.
+func (c readOnlyConn) Within(ctx context.Context) wire.Conn {
+	return readOnlyConn{localConn{r: c.r, within: ctx}}
+}
+
+// Get reads as localConn does.
+func (c readOnlyConn) Get(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
+	reply, err := c.localConn.Get(ctx, key, position, strong)
+	reply.Data = c.r.guarded(reply.Data)
+	return reply, err
+}
+
+// GetLocal reads as localConn does.
+func (c readOnlyConn) GetLocal(key string, position uint64) (data []byte, version, reflects uint64, ok bool) {
+	data, version, reflects, ok = c.localConn.GetLocal(key, position)
+	return c.r.guarded(data), version, reflects, ok
+}
+
+// guarded returns a copy of b that cannot be written to.
+func (r *replica) guarded(b []byte) []byte { return guard.Copy(b, reportWriter(r.log)) }
+
+// reportWriter returns what logs who was given bytes that were changed.
+func reportWriter(log *slog.Logger) func(stack []byte) {
+	return func(stack []byte) {
+		log.Error("the program has changed bytes that it was only to read: it must copy them first; they were given to the caller that the stack shows", "stack", string(stack))
+	}
+}
+
+// onDeliver calls Config.OnDeliver.
+func (r *replica) onDeliver() {
+	if !r.cfg.ReadOnly {
+		r.cfg.OnDeliver(&r.delivery)
+		return
+	}
+	d := r.delivery
+	d.Payload, d.Effects = r.guarded(d.Payload), r.guarded(d.Effects)
+	r.cfg.OnDeliver(&d)
+}
