@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-8247e700/dsm/bench/check"
@@ -39,6 +40,7 @@ type group struct {
 	losses
 	registry *registry.Registry
 	nodes    []*server.Node
+	base     atomic.Uint64 // where the group's positions begin
 	log      *logSwitch
 }
 
@@ -47,7 +49,7 @@ func startGroup(ctx context.Context, cfg *Config, env Env, s *feeds) (system, ch
 	if err := g.start(ctx, cfg, s); err != nil {
 		return nil, check.Options{}, errors.Join(err, g.Stop())
 	}
-	return g, check.Options{}, nil
+	return g, check.Options{Origin: g.base.Load()}, nil
 }
 
 func (g *group) start(ctx context.Context, cfg *Config, s *feeds) (err error) {
@@ -65,6 +67,7 @@ func (g *group) start(ctx context.Context, cfg *Config, s *feeds) (err error) {
 			ID: name, Registry: g.registry.Addr(), Listen: loopback, Logger: g.log.logger,
 			OnDeliver:  func(d *wire.Delivery) { f.deliver(d) },
 			OnSnapshot: func(uint64) { f.tell(eventRestart, "") },
+			OnBegin:    g.base.Store,
 		})
 		if err != nil {
 			return fmt.Errorf("node %s: %w", name, err)

@@ -57,6 +57,7 @@ func startDeserted(ctx context.Context, cfg *Config, env Env, s *feeds) (system,
 			Dial:       g.proxy.Dialer(name),
 			OnDeliver:  func(d *wire.Delivery) { f.deliver(d) },
 			OnSnapshot: func(uint64) { f.tell(eventRestart, "") },
+			OnBegin:    g.base.Store,
 		})
 		if err != nil {
 			return nil, check.Options{}, err
@@ -64,7 +65,7 @@ func startDeserted(ctx context.Context, cfg *Config, env Env, s *feeds) (system,
 		g.nodes, addrs = append(g.nodes, node), append(addrs, node.Addr())
 	}
 	g.handles, err = openNodeHandles(addrs, cfg.Conns)
-	return g, check.Options{Age: readAge(desertedDetection)}, err
+	return g, check.Options{Age: readAge(desertedDetection), Origin: g.base.Load()}, err
 }
 
 // strike makes a cut.

@@ -35,7 +35,7 @@
 // members that survive only.
 //
 // A message carries the commands that waited while the window of unfinished
-// messages was full. Each command takes one position of the total order, from 1.
+// messages was full. Each command takes one position of the total order, from Config.Base + 1.
 //
 // # Views
 //

@@ -66,7 +66,7 @@ func (n *Node) Commit(v View) error {
 		}
 		return nil
 	}
-	if v.Prev == 0 && n.phase == Observing && n.position == 0 {
+	if n.Begins(&v) {
 		n.enter(v)
 		return nil
 	}
@@ -77,6 +77,12 @@ func (n *Node) Commit(v View) error {
 		return fmt.Errorf("%w: view %d after %d", ErrMissedView, v.ID, n.view.ID)
 	}
 	return nil
+}
+
+// Begins reports whether v is the first view of a generation, and this node is to
+// enter it, at Base.
+func (n *Node) Begins(v *View) bool {
+	return v.Prev == 0 && n.phase == Observing && n.position == n.cfg.Base && v.Rank(n.cfg.Self) >= 0
 }
 
 // passOver notes that a view is committed which a node that observes is not in.

@@ -20,6 +20,10 @@ var ErrMissedView = errors.New("isis: a view was committed without this member's
 type Config struct {
 	Self MemberID
 
+	// Base is the position at which the generation's first view begins: its first
+	// command has the next one. All members of that view must have the same.
+	Base uint64
+
 	// Agreed chooses agreed delivery instead of safe: a message is delivered
 	// once it is final at the head of the queue, without waiting until every
 	// member is known to hold its FINAL.
@@ -97,7 +101,7 @@ type Node struct {
 	cfg      Config
 	agreed   bool // cfg.Agreed, as it was set up
 	phase    Phase
-	position uint64 // commands delivered
+	position uint64 // of the last command delivered
 	clock    uint64
 	pending  batches
 
@@ -155,12 +159,13 @@ type Ready struct {
 	Rejected   []error // kept messages that turned out to break the protocol
 }
 
-// New returns a node that observes, at position 0.
+// New returns a node that observes, at position Base.
 func New(cfg Config) *Node {
 	cfg.setDefaults()
 	return &Node{
-		cfg:    cfg,
-		agreed: cfg.Agreed,
+		cfg:      cfg,
+		agreed:   cfg.Agreed,
+		position: cfg.Base,
 		pending: batches{
 			maxBytes:    cfg.MaxBatchBytes,
 			maxCommands: cfg.MaxBatchCommands,
@@ -175,7 +180,8 @@ func (n *Node) View() View { return n.view }
 // Phase tells where the node stands.
 func (n *Node) Phase() Phase { return n.phase }
 
-// Position is the number of commands delivered.
+// Position is that of the last command delivered, or where a loaded state ends, or
+// Base.
 func (n *Node) Position() uint64 { return n.position }
 
 // Pending is the number of commands submitted that no message carries yet.

@@ -57,6 +57,7 @@ func directiveProto(d membership.Directive) *registrypb.Directive {
 		Reason:     d.Reason,
 		Settings:   settingsProto(d.Settings),
 		Joining:    membersProto(d.Joining),
+		Base:       d.Base,
 	}
 	for _, v := range d.Views {
 		out.Views = append(out.Views, viewProto(v))
@@ -71,6 +72,7 @@ func statusProto(s membership.Status) *registrypb.StatusResponse {
 		View:       viewProto(s.View),
 		Attempt:    attemptProto(s.Attempt),
 		Settings:   settingsProto(s.Settings),
+		Base:       s.Base,
 	}
 	for _, n := range s.Nodes {
 		out.Nodes = append(out.Nodes, &registrypb.NodeStatus{

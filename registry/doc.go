@@ -29,6 +29,10 @@
 // A directive is complete: a node compares revisions, drops an older one, and
 // needs nothing but the newest.
 //
+// The positions of a new generation lie above all earlier ones of the group: the
+// registry keeps a floor from what nodes report (see [membership.Room]), and tells
+// the founders with their first directive where to begin.
+//
 // While the registry is away the view is frozen: the group goes on as long as
 // no member fails. If it cannot save its state it refuses every change until it
 // can, and is to its nodes as if it were away.

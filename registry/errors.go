@@ -20,6 +20,7 @@ var (
 	ErrNeedsForce      = membership.ErrNeedsForce      // the command destroys state
 	ErrUnknownNode     = membership.ErrUnknownNode     // no member and no joiner (any more)
 	ErrFull            = membership.ErrFull            // the group has as many nodes as it can
+	ErrExhausted       = membership.ErrExhausted       // there are no positions left for a new generation
 )
 
 var (
@@ -49,6 +50,7 @@ var refusals = []struct {
 	{ErrNeedsForce, registrypb.Refusal_REASON_NEEDS_FORCE, connect.CodeFailedPrecondition},
 	{ErrUnknownNode, registrypb.Refusal_REASON_UNKNOWN_NODE, connect.CodeNotFound},
 	{ErrFull, registrypb.Refusal_REASON_FULL, connect.CodeResourceExhausted},
+	{ErrExhausted, registrypb.Refusal_REASON_EXHAUSTED, connect.CodeFailedPrecondition},
 	{ErrDegraded, registrypb.Refusal_REASON_DEGRADED, connect.CodeUnavailable},
 }
 

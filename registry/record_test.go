@@ -9,7 +9,7 @@ import (
 )
 
 func sampleState() membership.State {
-	s := membership.NewState(7, DefaultSettings())
+	s := membership.NewState(7, 1<<40, DefaultSettings())
 	a := membership.Member{ID: "a", Incarnation: 1, PeerAddr: "a:1", ClientAddr: "a:2", FeatureLevel: 1, Nonce: 1<<64 - 1}
 	b := membership.Member{ID: "b", Incarnation: 2, PeerAddr: "b:1", ClientAddr: "b:2"}
 	s.NextView, s.NextIncarnation = 3, 3

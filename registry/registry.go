@@ -89,7 +89,7 @@ func (r *Registry) open(ctx context.Context, cfg Config) error {
 
 // load returns the state that the data directory has, or that of a new group.
 func (r *Registry) load(cfg Config) (state membership.State, found bool, err error) {
-	state = membership.NewState(randomID(), DefaultSettings())
+	state = membership.NewState(randomID(), foundingBase(time.Now()), DefaultSettings())
 	if !r.durable {
 		return state, false, nil
 	}
@@ -150,6 +150,19 @@ func randomID() uint64 {
 			return id
 		}
 	}
+}
+
+// founding is where positions of groups are counted from.
+var founding = time.Date(2020, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// foundingBase returns the position at which a group begins that is founded now: the
+// microseconds since 2020, so that groups which were founded one after the other do
+// not have the same positions, unless one of them has ordered more than a million
+// commands a second since. Then a version that somebody keeps from a group whose
+// registry has lost its directory is none of the group that follows it. Here the
+// wall clock is right: there is nothing else to know of that group.
+func foundingBase(now time.Time) uint64 {
+	return uint64(max(now.Sub(founding), 0).Microseconds())
 }
 
 func groupName(group uint64) string { return fmt.Sprintf("%x", group) }

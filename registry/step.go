@@ -104,8 +104,10 @@ func (r *Registry) logEvent(e membership.Event) {
 	switch e.Kind {
 	case membership.EventNewGeneration:
 		level = slog.LevelError
-		attrs = append(attrs, "generation", e.Generation)
-	case membership.EventAttemptFailed, membership.EventProvedDead, membership.EventLeaveRefused:
+		attrs = append(attrs, "generation", e.Generation, "positions_above", e.Base)
+	case membership.EventNoGeneration:
+		level = slog.LevelError
+	case membership.EventAttemptFailed, membership.EventProvedDead, membership.EventBaseIgnored, membership.EventLeaveRefused:
 		level = slog.LevelWarn
 	case membership.EventRegister, membership.EventAttempt, membership.EventCommit,
 		membership.EventDepart, membership.EventLeave:

@@ -72,6 +72,11 @@ type Config struct {
 	// again skips positions.
 	OnSnapshot func(position uint64)
 
+	// OnBegin is called, like OnDeliver, when the node is in the first view of a
+	// generation, whose state is empty at a position: the next delivery follows it. It
+	// is at or above all positions of the group's earlier generations.
+	OnBegin func(position uint64)
+
 	// MaxValueBytes bounds a value. It must be the same on all nodes of a group: a
 	// node with another one cannot join, and Start fails with ErrConfig. Default 1 MiB, at most 16 MiB.
 	MaxValueBytes int

@@ -50,7 +50,11 @@ func (r *replica) directed(d *registrypb.Directive) {
 		if state.committed == nil || v.GetId() > state.committed.GetId() {
 			state.committed = v
 		}
-		if err := r.core.Commit(toView(v)); err != nil {
+		view := toView(v)
+		if r.cfg.OnBegin != nil && r.core.Begins(&view) {
+			r.cfg.OnBegin(r.core.Position())
+		}
+		if err := r.core.Commit(view); err != nil {
 			r.excluded(err.Error())
 			return
 		}

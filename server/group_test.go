@@ -87,7 +87,7 @@ func (g *group) tryStart(id string, change func(*Config)) (*Node, error) {
 	log := newDeliveryLog()
 	cfg := Config{
 		ID: id, Registry: g.registry.Addr(), Logger: testLogger(g.t),
-		OnDeliver: log.deliver, OnSnapshot: log.snapshot,
+		OnDeliver: log.deliver, OnSnapshot: log.snapshot, OnBegin: log.begin,
 		EventLoop: id == "n1", // both kinds of nodes meet
 	}
 	if change != nil {

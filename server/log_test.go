@@ -13,7 +13,8 @@ import (
 // deliveryLog is what one node has told of its deliveries.
 type deliveryLog struct {
 	mu       sync.Mutex
-	position uint64 // of the last command delivered, or of the snapshot
+	position uint64  // of the last command delivered, or of the snapshot
+	begun    *uint64 // where a generation began that it is in from the beginning
 	messages map[uint64]wire.Delivery
 	faults   []string
 	arrived  chan struct{} // closed at the next delivery
@@ -50,6 +51,19 @@ func (l *deliveryLog) snapshot(position uint64) {
 	l.position = position
 }
 
+// begin notes that the node is in a generation that begins at a position.
+func (l *deliveryLog) begin(position uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.begun != nil && position <= *l.begun || position < l.position {
+		l.faults = append(l.faults, fmt.Sprintf("a generation begins at %d, after position %d", position, l.position))
+	}
+	l.position = position
+	if l.begun == nil {
+		l.begun = &position
+	}
+}
+
 // commands returns what was delivered, by position.
 func (l *deliveryLog) commands(t *testing.T) map[uint64]wire.Command {
 	t.Helper()
@@ -77,10 +91,14 @@ func compareLogs(t *testing.T, logs map[string]*deliveryLog) {
 		d    wire.Delivery
 	}
 	order := map[uint64]source{}
+	var begun []uint64
 	for node, l := range logs {
 		l.mu.Lock()
 		for _, fault := range l.faults {
 			t.Errorf("%s: %s", node, fault)
+		}
+		if l.begun != nil {
+			begun = append(begun, *l.begun)
 		}
 		for first, d := range l.messages {
 			other, known := order[first]
@@ -102,7 +120,13 @@ func compareLogs(t *testing.T, logs map[string]*deliveryLog) {
 		firsts = append(firsts, first)
 	}
 	slices.Sort(firsts)
-	next := uint64(1)
+	if len(firsts) == 0 {
+		return
+	}
+	next := firsts[0] // if no log has the beginning
+	if len(begun) > 0 {
+		next = slices.Min(begun) + 1
+	}
 	for _, first := range firsts {
 		if first != next {
 			t.Fatalf("the nodes' orders do not fit: %s has a message at %d, where %d was expected", order[first].node, first, next)

@@ -10,10 +10,10 @@ import (
 
 // waits are the requests for which something has to come.
 var waits = []wire.Request{
-	{Kind: wire.RequestGet, Key: "k", Position: 1 << 40},
+	{Kind: wire.RequestGet, Key: "k", Position: 1 << 60},
 	{Kind: wire.RequestGetStrong, Key: "k"},
 	{Kind: wire.RequestBarrier},
-	{Kind: wire.RequestDigest, Position: 1 << 40},
+	{Kind: wire.RequestDigest, Position: 1 << 60},
 }
 
 // park sends the waiting requests with a timeout, and returns once they wait.

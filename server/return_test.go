@@ -142,18 +142,10 @@ func TestAuditFindsWhoDiffers(t *testing.T) {
 	g.sameDigests()
 }
 
-// corrupt puts a state into a replica that has come by as many commands as the
-// right one, but by others. Owner only.
+// corrupt puts a state into a replica that is at the same position, and empty. Owner
+// only.
 func (r *replica) corrupt() {
-	wrong := store.New(r.limits())
-	barrier := wire.Command{Op: wire.OpBarrier}
-	var payload []byte
-	count := r.state.Load().Applied()
-	for range count {
-		payload = barrier.Append(payload)
-	}
-	wrong.ApplyMessage(1, int(count), payload, new(store.Outcome))
-	r.adopt(wrong)
+	r.adopt(store.NewAt(r.state.Load().Applied(), r.limits()))
 }
 
 // sameDigests fails unless all nodes have the same state.

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/transport"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/registry/membership"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
 
@@ -172,8 +173,8 @@ func (n *Node) register(ctx context.Context, first bool) (*replica, error) {
 	}
 }
 
-// featureLevel is what this release can do in a view.
-const featureLevel = 1
+// featureLevel is what this release can do in a view: see [membership.BaseLevel].
+const featureLevel = membership.BaseLevel
 
 // newReplica prepares an incarnation in the generation that d tells of.
 func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica, error) {
@@ -188,7 +189,7 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 		ended: make(chan struct{}), joined: make(chan struct{}), reload: make(chan struct{}, 1), pulsed: time.Now(),
 		clients: clientSet{conns: map[*clientConn]struct{}{}},
 		core: isis.New(isis.Config{
-			Self: self, Agreed: settings.GetAgreedDelivery(), Window: n.cfg.Window,
+			Self: self, Base: d.GetBase(), Agreed: settings.GetAgreedDelivery(), Window: n.cfg.Window,
 			MaxUndelivered: undelivered * n.cfg.Window, MaxUndeliveredBytes: undeliveredBytes,
 			MaxBatchBytes: n.cfg.MaxBatchBytes, MaxPendingBytes: 2 * n.cfg.MaxAdmittedBytes,
 		}),
@@ -206,7 +207,7 @@ func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica
 	r.timing.follow(settings)
 	r.ackTimer = time.AfterFunc(time.Hour, r.sendAcks)
 	r.ackTimer.Stop()
-	r.adopt(store.New(r.limits()))
+	r.adopt(store.NewAt(d.GetBase(), r.limits()))
 	r.startLoops()
 	var err error
 	r.net, err = transport.New(transport.Config{

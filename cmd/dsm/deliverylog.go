@@ -34,7 +34,7 @@ type deliveryLog struct {
 	written chan struct{} // closed at the goroutine's end
 }
 
-// logItem is a delivery, or the position of a snapshot.
+// logItem is a delivery, or the position of a snapshot or of an empty state.
 type logItem struct {
 	delivery wire.Delivery
 	snapshot bool
@@ -42,7 +42,7 @@ type logItem struct {
 }
 
 // openDeliveryLog opens the file. What an earlier run wrote stays until this
-// node delivers something, so that a node that cannot start destroys nothing.
+// node has a state, so that a node that cannot start destroys nothing.
 func openDeliveryLog(path string) (*deliveryLog, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -59,7 +59,7 @@ func (l *deliveryLog) deliver(d *wire.Delivery) {
 	l.add(logItem{delivery: *d}, len(d.Payload)+len(d.Effects)+len(d.Sender)+64)
 }
 
-// snapshot is for server.Config.OnSnapshot.
+// snapshot is for server.Config.OnSnapshot and OnBegin.
 func (l *deliveryLog) snapshot(position uint64) {
 	l.add(logItem{snapshot: true, position: position}, 64)
 }
@@ -125,11 +125,6 @@ func (l *deliveryLog) writeAll(items []logItem) error {
 			continue
 		}
 		first := item.delivery.First
-		if l.lines == nil || (first == 1 && l.next != 1) {
-			if err := l.begin(1); err != nil {
-				return err
-			}
-		}
 		if first != l.next {
 			return fmt.Errorf("the node delivered position %d where %d was due", first, l.next)
 		}

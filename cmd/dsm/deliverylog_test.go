@@ -49,6 +49,7 @@ func TestDeliveryLog(t *testing.T) {
 	}{
 		{"nothing comes, and nothing is destroyed", func(*deliveryLog) {}, []uint64{77}, ""},
 		{"from the start", func(l *deliveryLog) {
+			l.snapshot(0)
 			l.deliver(delivery(1, 2))
 			l.deliver(delivery(3, 1))
 		}, []uint64{1, 2, 3}, ""},
@@ -63,15 +64,19 @@ func TestDeliveryLog(t *testing.T) {
 			l.deliver(delivery(61, 1))
 		}, []uint64{61}, ""},
 		{"a new generation", func(l *deliveryLog) {
+			l.snapshot(0)
 			l.deliver(delivery(1, 5))
-			l.deliver(delivery(1, 1))
-			l.deliver(delivery(2, 1))
-		}, []uint64{1, 2}, ""},
+			l.snapshot(1 << 40)
+			l.deliver(delivery(1<<40+1, 1))
+			l.deliver(delivery(1<<40+2, 1))
+		}, []uint64{1<<40 + 1, 1<<40 + 2}, ""},
 		{"a gap", func(l *deliveryLog) {
+			l.snapshot(0)
 			l.deliver(delivery(1, 2))
 			l.deliver(delivery(4, 1))
 		}, nil, "the node delivered position 4 where 3 was due"},
 		{"what cannot be decoded", func(l *deliveryLog) {
+			l.snapshot(0)
 			d := delivery(1, 1)
 			d.Payload = d.Payload[:1]
 			l.deliver(d)
@@ -124,6 +129,7 @@ func TestDeliveryLogDevice(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no disk that is always full here:", err)
 	}
+	l.snapshot(0)
 	l.deliver(delivery(1, 1))
 	<-l.failed
 	if err := l.close(); err == nil || !strings.Contains(err.Error(), "no space left") {

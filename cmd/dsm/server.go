@@ -135,6 +135,9 @@ func (f *serverFlags) serve(ctx context.Context, s *surroundings, log *deliveryL
 			log.snapshot(position)
 		}
 	}
+	if log != nil {
+		f.cfg.OnBegin = log.snapshot
+	}
 	node, err := f.start(ctx, s)
 	if err != nil {
 		return err

@@ -45,6 +45,8 @@ const (
 	ReadOvertakes
 	ObeysOtherGroup
 	LeaveGivesUp
+	PositionsBeginAnew
+	FloorWithoutRoom
 	UnknownForgotten
 	AuditByKeptDigest
 	DonorIgnoresDamage

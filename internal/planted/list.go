@@ -52,6 +52,8 @@ var Bugs = []Info{
 	{ReadOvertakes, "ReadOvertakes", "a read does not wait for its session's asynchronous writes"},
 	{ObeysOtherGroup, "ObeysOtherGroup", "a node takes the refusal of another group's registry for the end of its own, and gives up its state"},
 	{LeaveGivesUp, "LeaveGivesUp", "a leave gives up at the first error, long before its time is up"},
+	{PositionsBeginAnew, "PositionsBeginAnew", "the positions of a new generation begin anew"},
+	{FloorWithoutRoom, "FloorWithoutRoom", "a new generation begins at the last position that was reported, although members have gone on since"},
 	{UnknownForgotten, "UnknownForgotten", "a refusal makes a client forget that an earlier attempt may have been executed"},
 	{AuditByKeptDigest, "AuditByKeptDigest", "an audit compares digests that are kept, and none that are computed"},
 	{DonorIgnoresDamage, "DonorIgnoresDamage", "a donor sends its state although that does not have its digest"},

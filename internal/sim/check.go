@@ -29,6 +29,9 @@ func (op *operation) String() string {
 // position that the answer reflects.
 func (op *operation) check() {
 	c, w := op.c, op.c.w
+	if op.Kind == session.Write && op.reply.Status == wire.StatusOK {
+		w.once("version", op.reply.Position, op.generation)
+	}
 	if w.traits.agreed {
 		return // what a lost member told may differ from what survivors agree on
 	}

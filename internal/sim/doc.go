@@ -49,7 +49,8 @@
 // seen, nor, if it is strong, before what had been answered to anybody (check.go);
 // views form one chain, and nobody enters one that is not saved; no read is
 // answered for longer than a lease after a view without the node was committed, in
-// true time (chain.go). No node is sent what breaks the protocol.
+// true time (chain.go); no position, version or session is of two generations
+// (span.go). No node is sent what breaks the protocol.
 //
 // In the end, once faults have stopped (settle.go): within a bounded time all
 // nodes are members and serve, and all operations have ended; all have the whole

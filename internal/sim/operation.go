@@ -106,6 +106,7 @@ func (c *client) open() {
 	op.then = func(ok bool) {
 		c.opening = false
 		if ok && op.reply.Status == wire.StatusOK && op.generation == c.bound {
+			c.w.once("session", op.reply.Position, c.bound)
 			c.session.Opened(op.reply.Position)
 		}
 		c.begun()

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
+	"math"
 	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -14,7 +16,8 @@ type order struct {
 	w          *world
 	generation uint64
 	messages   []ordered
-	at         []int32 // by position, from 1: the message that it is in
+	at         []int32 // by position, from that after the base: the message that it is in
+	span       span
 	oracle     oracle
 	strong     uint64 // what all writes and strong reads that have ended reflect
 }
@@ -35,14 +38,18 @@ type logged struct {
 }
 
 func newOrder(w *world, generation uint64) *order {
-	return &order{w: w, generation: generation, at: make([]int32, 1), oracle: newOracle(w)}
+	return &order{w: w, generation: generation, oracle: newOracle(w)}
 }
 
 // end is the last position that is known.
-func (o *order) end() uint64 { return uint64(len(o.at) - 1) }
+func (o *order) end() uint64 { return o.span.base + uint64(len(o.at)) }
+
+// message is the number of the message that has a position, -1 if it is not known.
+func (o *order) message(position uint64) int32 { return o.at[position-o.span.base-1] }
 
 // deliver holds a delivery of a node, which has applied it, against the order.
 func (o *order) deliver(r *replica, d *isis.Delivery) {
+	o.reach(d.First + uint64(d.Count) - 1)
 	if r.w.traits.agreed {
 		delivery := *d
 		delivery.Payload = bytes.Clone(d.Payload)
@@ -54,8 +61,10 @@ func (o *order) deliver(r *replica, d *isis.Delivery) {
 
 func (o *order) place(r *replica, d *isis.Delivery, results []wire.Result, digest uint64) {
 	switch {
+	case d.First <= o.span.base:
+		o.w.fail("positions: %s delivers at %d, and generation %d begins at %d", r, d.First, o.generation, o.span.base)
 	case d.First <= o.end():
-		m := &o.messages[o.at[d.First]]
+		m := &o.messages[o.message(d.First)]
 		if !m.same(d) {
 			o.w.fail("order: %s delivers %s at %d, where others have %s", r, describeDelivery(d), d.First, describeDelivery(&m.Delivery))
 		}
@@ -108,10 +117,10 @@ func (o *order) loaded(r *replica) {
 	if position > o.end() {
 		o.w.fail("snapshot: %s has loaded a state at %d, the order ends at %d", r, position, o.end())
 	}
-	if position == 0 {
+	if position == o.span.base {
 		return
 	}
-	m := &o.messages[o.at[position]]
+	m := &o.messages[o.message(position)]
 	if m.First+uint64(m.Count)-1 != position || m.digest != r.state.Digest() {
 		o.w.fail("snapshot: %s has loaded a state at %d that nobody had there", r, position)
 	}
@@ -120,14 +129,14 @@ func (o *order) loaded(r *replica) {
 // agree makes the order of a group with agreed delivery from what its members
 // have delivered, in the end.
 func (o *order) agree(members []*replica) {
-	slices.SortStableFunc(members, func(a, b *replica) int { return firstLogged(a) - firstLogged(b) })
+	slices.SortStableFunc(members, func(a, b *replica) int { return cmp.Compare(firstLogged(a), firstLogged(b)) })
 	for _, r := range members {
 		for i := range r.log {
 			l := &r.log[i]
-			if len(o.messages) == 0 && l.delivery.First > 1 {
-				o.skip(l.delivery.First - 1)
+			if len(o.messages) == 0 && l.delivery.First > o.end()+1 {
+				o.skip(l.delivery.First - 1 - o.end())
 			}
-			if l.delivery.First <= o.end() && o.at[l.delivery.First] < 0 {
+			if l.delivery.First <= o.end() && o.message(l.delivery.First) < 0 {
 				continue
 			}
 			o.place(r, &l.delivery, l.results, l.digest)
@@ -143,9 +152,9 @@ func (o *order) skip(n uint64) {
 	o.oracle.partial = true
 }
 
-func firstLogged(r *replica) int {
+func firstLogged(r *replica) uint64 {
 	if len(r.log) == 0 {
-		return 1 << 30
+		return math.MaxUint64
 	}
-	return int(r.log[0].delivery.First)
+	return r.log[0].delivery.First
 }

@@ -40,7 +40,7 @@ func (g *registry) brink() {
 }
 
 func newRegistry(w *world) *registry {
-	g := &registry{w: w, disk: membership.NewState(7, w.settings())}
+	g := &registry{w: w, disk: membership.NewState(7, w.traits.base, w.settings())}
 	g.start()
 	return g
 }
@@ -81,7 +81,8 @@ func (g *registry) lose() {
 		w.trace("fault: %s", LostRegistry)
 	}
 	before := g.disk
-	g.disk = membership.NewState(before.Group+1, w.settings())
+	// A group that is founded later begins above the one before, by the clock.
+	g.disk = membership.NewState(before.Group+1, before.Floor, w.settings())
 	g.disk.Generation, g.disk.NextView, g.disk.NextIncarnation = before.Generation+1, before.NextView, before.NextIncarnation
 	w.chain.last = 0
 	if g.up {

@@ -92,17 +92,18 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 		group: d.Group, generation: d.Generation, pulsed: p.local(),
 	}
 	r.core = isis.New(isis.Config{
-		Self: r.self, Agreed: d.Settings.Delivery == membership.Agreed, Window: t.window, MaxBatchCommands: t.batch,
+		Self: r.self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: t.window, MaxBatchCommands: t.batch,
 		DirectAcks: t.direct,
 	})
 	r.directive.members = make(map[uint64]membership.Member)
 	r.clock.tick, r.clock.audit = d.Settings.Tick, d.Settings.Audit
-	r.adopt(store.New(r.limits()))
+	r.adopt(store.NewAt(d.Base, r.limits()))
 	for uint64(len(w.replicas)) <= incarnation {
 		w.replicas = append(w.replicas, nil)
 	}
 	w.replicas[incarnation] = r
 	p.current = r
+	w.order(d.Generation).beginAt(r, d.Base)
 	if w.tracing() {
 		w.trace("%s begins, generation %d", r, r.generation)
 	}

@@ -26,7 +26,8 @@ type world struct {
 	byAddr    map[string]*process
 	registry  *registry
 	clients   []*client
-	orders    []*order // by generation, from 1
+	orders    []*order        // by generation, from 1
+	told      map[told]uint64 // generation
 	chain     chain
 
 	ambushes Faults // that wait for a process to come to a certain point
@@ -41,7 +42,7 @@ func newWorld(seed uint64, options Options) *world {
 	w := &world{
 		options: options,
 		faults:  source(1), wires: source(2), machines: source(3), users: source(4),
-		byAddr: make(map[string]*process), replicas: make([]*replica, 1),
+		byAddr: make(map[string]*process), replicas: make([]*replica, 1), told: make(map[told]uint64),
 	}
 	w.traits = drawTraits(source(5), options)
 	return w

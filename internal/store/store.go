@@ -31,17 +31,23 @@ type Store struct {
 
 // New returns an empty store at position 0. It panics if the limits are not
 // valid: see [Limits.Validate].
-func New(limits Limits) *Store {
+func New(limits Limits) *Store { return NewAt(0, limits) }
+
+// NewAt is New at another position: the first command has the one after it. A
+// generation of a group that follows another begins so.
+func NewAt(position uint64, limits Limits) *Store {
 	if err := limits.Validate(); err != nil {
 		panic(err)
 	}
 	opened := new(openSnapshots)
-	return &Store{
+	s := &Store{
 		limits:    limits.WithDefaults(),
 		variables: newVariables(opened),
 		sessions:  newSessions(opened),
 		opened:    opened,
 	}
+	s.applied.Store(position)
+	return s
 }
 
 // Outcome is what a message did. It belongs to the caller, who passes the same

@@ -6,6 +6,7 @@ import "slices"
 type Directive struct {
 	Group      uint64
 	Generation uint64
+	Base       uint64 // a generation's first view begins at this position
 	Revision   uint64
 	// Views has the committed view, unless the node is in it already. No node needs
 	// an older one: a member is at most one view behind, since a view is committed
@@ -33,6 +34,7 @@ func (g *Group) Directive(from From, view uint64) (Directive, error) {
 	d := Directive{
 		Group:      g.state.Group,
 		Generation: g.state.Generation,
+		Base:       g.state.Base,
 		Revision:   g.Revision(),
 		Views:      g.viewsAfter(view),
 		Settings:   g.state.Settings,
@@ -60,6 +62,11 @@ func (g *Group) Directive(from From, view uint64) (Directive, error) {
 
 // waitsFor says, for people, why a joiner is not in the view yet.
 func (g *Group) waitsFor(n *node, base View) string {
+	if g.totalLoss() {
+		if err := g.mayBegin(); err != nil {
+			return "waits for a new generation, which cannot begin: " + err.Error()
+		}
+	}
 	if len(base.Members) > 0 && g.hearsNobody() {
 		return "waits for the members of the last view (" + names(base.Members) + "), of which none is heard: " +
 			"start them again on their hosts with their identity directories, or let an operator begin a new generation"

@@ -9,8 +9,8 @@
 // # What is kept, and when it must be saved
 //
 // A group has durable state ([State]: the committed view, the
-// attempt under way, the counters of views and incarnations, the proofs of
-// death) and volatile state (heartbeats, reports, joiners). Every method that
+// attempt under way, the counters of views and incarnations, the floor of
+// positions, the proofs of death) and volatile state (heartbeats, reports, joiners). Every method that
 // changes durable state says so through [Group.Unsaved], and the caller must
 // have saved it before anything that depends on it leaves the process:
 //

@@ -24,6 +24,8 @@ var (
 	ErrNeedsForce = errors.New("needs force")
 	// ErrUnknownNode means: the incarnation is no member and no joiner (any more).
 	ErrUnknownNode = errors.New("unknown node")
+	// ErrExhausted means: there are no positions left for a new generation.
+	ErrExhausted = errors.New("positions are used up")
 	// ErrFull means: the group has MaxNodes nodes.
 	ErrFull = errors.New("group is full")
 )

@@ -18,6 +18,8 @@ const (
 	EventLeave         EventKind = "node wants to leave"
 	EventLeaveRefused  EventKind = "node may not leave"
 	EventProvedDead    EventKind = "member proved dead"
+	EventNoGeneration  EventKind = "every member is lost, and no new generation can begin"
+	EventBaseIgnored   EventKind = "positions begin again at 0: versions of the generations before may come again"
 	EventNewGeneration EventKind = "new generation: the group's state is given up"
 )
 
@@ -25,9 +27,10 @@ const (
 type Event struct {
 	Kind       EventKind
 	Node       Member // Register, Depart, Leave, LeaveRefused, ProvedDead
-	View       View   // Attempt, AttemptFailed, Commit; NewGeneration: the last view of the old one
+	View       View   // Attempt, AttemptFailed, Commit; NewGeneration, NoGeneration: the last view of the old one
 	Leader     Member // Attempt
 	Generation uint64 // NewGeneration
+	Base       uint64 // NewGeneration: its positions lie above it
 	Reason     string
 }
 

@@ -21,7 +21,9 @@ func (g *Group) NewGeneration(now time.Duration, force bool) (uint64, error) {
 			"one that is alive but cut off could go on serving its own clients. Stop them all, then repeat this by force",
 			len(view.Members), names(view.Members), heard)
 	}
-	g.newGeneration("an operator's decision")
+	if err := g.newGeneration("an operator's decision"); err != nil {
+		return 0, err
+	}
 	g.decide()
 	return g.state.Generation, nil
 }
@@ -33,15 +35,30 @@ func (g *Group) totalLoss() bool {
 	return ok && !slices.ContainsFunc(view.Members, func(m Member) bool { return !g.provedDead(m.Incarnation) })
 }
 
+// recover begins a new generation after a total loss, or says once why it cannot.
+func (g *Group) recover() {
+	err := g.newGeneration("every member of the last view has come back and proved that its predecessor is dead")
+	if err != nil && !g.exhausted {
+		g.exhausted = true
+		g.event(Event{Kind: EventNoGeneration, View: g.committed(), Reason: err.Error()})
+	}
+}
+
 // newGeneration begins anew, without a view. The members of the old one are
 // forgotten: their heartbeats are refused as those of another generation.
-// Joiners stay; all of them become the first view, whatever they reported.
-func (g *Group) newGeneration(reason string) {
+// Joiners stay; all of them become the first view, whatever they reported. If the
+// error is ErrExhausted, nothing was changed.
+func (g *Group) newGeneration(reason string) error {
+	if err := g.mayBegin(); err != nil {
+		return err
+	}
 	old := g.committed()
 	for _, m := range old.Members {
 		delete(g.nodes, m.Incarnation)
 	}
 	g.state.Generation++
+	g.state.Base = g.firstPosition()
+	g.raiseFloor(g.state.Base)
 	g.state.Views = nil
 	g.state.Attempt = nil
 	g.state.ProvedDead = nil
@@ -49,7 +66,8 @@ func (g *Group) newGeneration(reason string) {
 	clear(g.penalties)
 	g.gathering = false
 	g.changed()
-	g.event(Event{Kind: EventNewGeneration, View: old, Generation: g.state.Generation, Reason: reason})
+	g.event(Event{Kind: EventNewGeneration, View: old, Generation: g.state.Generation, Base: g.state.Base, Reason: reason})
+	return nil
 }
 
 // firstView commits the first view of a generation, of all joiners that are
@@ -61,6 +79,10 @@ func (g *Group) firstView() {
 	}
 	if len(members) == 0 {
 		return
+	}
+	if g.state.Base != 0 && featureLevel(members) < BaseLevel {
+		g.state.Base = 0
+		g.event(Event{Kind: EventBaseIgnored, Reason: "one of the nodes " + names(members) + " is of an earlier release"})
 	}
 	view := View{ID: g.state.NextView, FeatureLevel: featureLevel(members), Members: members}
 	g.state.NextView++

@@ -23,8 +23,9 @@ type Group struct {
 	gathering   bool          // a joiner is ready and waits for company
 	gatherUntil time.Duration
 
-	changes uint32 // lower half of the revision
-	events  []Event
+	exhausted bool   // it was told that there can be no new generation
+	changes   uint32 // lower half of the revision
+	events    []Event
 }
 
 // node is the volatile side of a member or joiner.
@@ -98,6 +99,7 @@ func New(state State, now time.Duration) *Group {
 		g.deadline = now + state.Settings.AttemptTimeout
 	}
 	g.state.Boot++
+	g.raiseFloor(g.state.Base)
 	g.changed()
 	return g
 }
@@ -138,7 +140,7 @@ func (g *Group) changed() {
 func (g *Group) decide() {
 	g.dropJoiners()
 	if g.totalLoss() {
-		g.newGeneration("every member of the last view has come back and proved that its predecessor is dead")
+		g.recover()
 	}
 	if len(g.state.Views) == 0 {
 		g.firstView()

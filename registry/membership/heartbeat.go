@@ -13,6 +13,13 @@ import (
 // one that names a view that this group has not had yet.
 func (g *Group) Heartbeat(now time.Duration, from From, report Report) error {
 	g.advance(now)
+	if from.Group == g.state.Group {
+		// Also of a generation that was given up: its members may go on among
+		// themselves, and what they order then is not to come again either.
+		if err := g.reported(report.Position); err != nil {
+			return err
+		}
+	}
 	if err := g.admit(from); err != nil {
 		return err
 	}

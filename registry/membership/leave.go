@@ -32,7 +32,9 @@ func (g *Group) Leave(now time.Duration, from From, force bool, reason string) e
 		return err
 	}
 	if len(g.committed().Members) == 1 {
-		g.newGeneration("the last member " + n.member.String() + " was made to leave")
+		if err := g.newGeneration("the last member " + n.member.String() + " was made to leave"); err != nil {
+			return err
+		}
 		g.departed.add(from.Incarnation, reasonLeft)
 	} else {
 		n.forced = n.forced || force

@@ -71,6 +71,11 @@ func (o *oracle) heard(d Directive) {
 		o.t.Fatalf("generation %d after %d", d.Generation, o.generation)
 	}
 	o.generation = d.Generation
+	for generation, last := range o.s.positions {
+		if generation < d.Generation && last > d.Base {
+			o.t.Fatalf("generation %d begins at position %d, and generation %d has come to %d", d.Generation, d.Base, generation, last)
+		}
+	}
 	for _, v := range d.Views {
 		o.proposed(v)
 		o.committed(d.Generation, v)

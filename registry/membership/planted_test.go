@@ -14,6 +14,7 @@ import (
 func TestPlanted(t *testing.T) {
 	for _, bug := range []planted.Bug{
 		planted.LeaderAmongJoiners, planted.RestartForgets, planted.HeartbeatByID, planted.AttemptFromFailed,
+		planted.PositionsBeginAnew, planted.FloorWithoutRoom,
 	} {
 		t.Run(bug.String(), func(t *testing.T) {
 			planted.Property(t, bug, "the model", func(t testing.TB) {

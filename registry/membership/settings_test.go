@@ -40,7 +40,7 @@ func TestStateValidate(t *testing.T) {
 		"attempt off the view":  func(s *State) { s.Attempt.View.Prev = 1 },
 		"leader is a joiner":    func(s *State) { s.Attempt.Leader = 9 },
 	} {
-		s := NewState(1, DefaultSettings())
+		s := NewState(1, 0, DefaultSettings())
 		s.NextView, s.NextIncarnation = 4, 3
 		s.Views = []View{{ID: 1, Members: []Member{a}}, {ID: 2, Prev: 1, Members: []Member{a, b}}}
 		s.Attempt = &Attempt{View: View{ID: 3, Prev: 2, Members: []Member{b}}, Leader: 2}

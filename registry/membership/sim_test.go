@@ -21,6 +21,8 @@ type sim struct {
 	out   strings.Builder
 	quiet bool // registry is away
 
+	positions map[uint64]uint64 // by generation: the last that a node has delivered
+
 	watch func(*simNode, Directive) // sees every directive before its node
 
 	// crash makes the registry crash instead of saving, and start again from
@@ -39,6 +41,8 @@ type simNode struct {
 	latest   Directive
 	heard    map[uint64]time.Duration
 	nextBeat time.Duration
+	base     uint64 // of its generation
+	position uint64
 
 	dead     bool
 	mute     bool // the registry does not hear it, nor does it hear the registry
@@ -52,8 +56,8 @@ type simNode struct {
 var errCrashed = errors.New("the registry crashed")
 
 func newSim(settings Settings) *sim {
-	s := &sim{cuts: make(map[[2]string]bool), pace: 5 * time.Millisecond}
-	s.saved = NewState(1, settings.Over(DefaultSettings()))
+	s := &sim{cuts: make(map[[2]string]bool), positions: make(map[uint64]uint64), pace: 5 * time.Millisecond}
+	s.saved = NewState(1, 0, settings.Over(DefaultSettings()))
 	s.g = New(s.saved, s.now)
 	s.settle()
 	return s
@@ -105,6 +109,9 @@ func (s *sim) register(r Registration) (*simNode, error) {
 	if r.PeerAddr == "" {
 		r.PeerAddr, r.ClientAddr = r.ID+":7000", r.ID+":7000"
 	}
+	if r.FeatureLevel == 0 {
+		r.FeatureLevel = BaseLevel
+	}
 	inc, err := s.g.Register(s.now, r)
 	if !s.settle() {
 		return nil, errCrashed
@@ -148,6 +155,7 @@ func (s *sim) step() {
 			}
 		}
 	}
+	s.deliver()
 	if s.quiet {
 		return
 	}
@@ -164,6 +172,16 @@ func (s *sim) step() {
 			if n.reaches() {
 				s.tell(n)
 			}
+		}
+	}
+}
+
+// deliver has every node that is in a view deliver a command.
+func (s *sim) deliver() {
+	for _, n := range s.nodes {
+		if n.view != 0 && !n.dead && !n.excluded && !n.refused {
+			n.position = max(s.positions[n.gen], n.base) + 1
+			s.positions[n.gen] = n.position
 		}
 	}
 }
@@ -190,7 +208,7 @@ func (s *sim) beat(n *simNode, r Report) {
 
 // report is what a node sees, told from the newest directive it has.
 func (s *sim) report(n *simNode) Report {
-	r := Report{View: n.view, Wedged: n.wedged, Installed: n.install}
+	r := Report{View: n.view, Wedged: n.wedged, Installed: n.install, Position: n.position}
 	var peers []Member
 	for _, v := range n.latest.Views {
 		peers = v.Members
@@ -226,7 +244,10 @@ func (s *sim) tell(n *simNode) {
 	if len(d.Views) == 0 {
 		d.Views = n.latest.Views
 	}
-	n.latest, n.gen = d, d.Generation
+	if d.Generation != n.gen {
+		n.view, n.wedged, n.install = 0, 0, 0
+	}
+	n.latest, n.gen, n.base = d, d.Generation, d.Base
 	if d.Excluded {
 		n.excluded = true
 		fmt.Fprintf(&s.out, "%v %s#%d told: excluded (%s)\n", s.now, n.id, n.inc, d.Reason)

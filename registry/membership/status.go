@@ -6,6 +6,7 @@ import "time"
 type Status struct {
 	Group      uint64
 	Generation uint64
+	Base       uint64
 	View       View // no members: the generation has no view yet
 	Attempt    *Attempt
 	Settings   Settings
@@ -29,6 +30,7 @@ func (g *Group) Status(now time.Duration) Status {
 	s := Status{
 		Group:      g.saved.Group,
 		Generation: g.saved.Generation,
+		Base:       g.saved.Base,
 		Attempt:    g.saved.Attempt,
 		Settings:   g.saved.Settings,
 	}

@@ -51,6 +51,8 @@ type State struct {
 	Group           uint64
 	Generation      uint64 // from 1
 	Boot            uint64 // starts of the registry, so that revisions rise over them
+	Base            uint64 // the positions of this generation lie above it
+	Floor           uint64 // and those of the next one above this; see Room
 	Settings        Settings
 	NextView        uint64 // one counter for the views of all generations
 	NextIncarnation uint64
@@ -60,9 +62,10 @@ type State struct {
 	MinReached      bool     // the generation has had a view of Settings.MinMembers
 }
 
-// NewState returns the state of a group that has had no node yet.
-func NewState(group uint64, settings Settings) State {
-	return State{Group: group, Generation: 1, Settings: settings, NextView: 1, NextIncarnation: 1}
+// NewState returns the state of a group that has had no node yet. Its positions
+// lie above base, which is at most MaxPosition.
+func NewState(group, base uint64, settings Settings) State {
+	return State{Group: group, Generation: 1, Base: base, Settings: settings, NextView: 1, NextIncarnation: 1}
 }
 
 // Committed returns the committed view, false if the generation has none yet.

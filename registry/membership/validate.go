@@ -6,6 +6,9 @@ func (s State) Validate() error {
 	if s.Group == 0 || s.Generation == 0 || s.NextView == 0 || s.NextIncarnation == 0 {
 		return refuse(ErrInvalid, "a group, generation or counter is 0")
 	}
+	if s.Base > MaxPosition || s.Floor > MaxPosition+Room+floorStep || s.Floor != 0 && s.Floor < s.Base {
+		return refuse(ErrInvalid, "positions begin above %d, and those of the next generation above %d", s.Base, s.Floor)
+	}
 	if err := s.Settings.Validate(); err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ const (
 	Refusal_REASON_UNKNOWN_NODE     Refusal_Reason = 8  // no member and no joiner
 	Refusal_REASON_FULL             Refusal_Reason = 9  // the group has as many nodes as it can have
 	Refusal_REASON_DEGRADED         Refusal_Reason = 10 // the registry cannot save its state
+	Refusal_REASON_EXHAUSTED        Refusal_Reason = 11 // there are no positions left for a new generation
 )
 
 // Enum value maps for Refusal_Reason.
@@ -53,6 +54,7 @@ var (
 		8:  "REASON_UNKNOWN_NODE",
 		9:  "REASON_FULL",
 		10: "REASON_DEGRADED",
+		11: "REASON_EXHAUSTED",
 	}
 	Refusal_Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":      0,
@@ -66,6 +68,7 @@ var (
 		"REASON_UNKNOWN_NODE":     8,
 		"REASON_FULL":             9,
 		"REASON_DEGRADED":         10,
+		"REASON_EXHAUSTED":        11,
 	}
 )
 
@@ -393,12 +396,13 @@ type Directive struct {
 	Group         uint64                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
 	Generation    uint64                 `protobuf:"varint,2,opt,name=generation,proto3" json:"generation,omitempty"`
 	Revision      uint64                 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"` // rises with every change, so that an older directive can be told from a newer one
-	Views         []*View                `protobuf:"bytes,4,rep,name=views,proto3" json:"views,omitempty"`        // committed views after the node's own (the newest alone for a node in none), oldest first
+	Views         []*View                `protobuf:"bytes,4,rep,name=views,proto3" json:"views,omitempty"`        // the committed view, unless the node is in it already (earlier releases: those before it too, oldest first)
 	Attempt       *Attempt               `protobuf:"bytes,5,opt,name=attempt,proto3" json:"attempt,omitempty"`    // absent: none under way
 	Excluded      bool                   `protobuf:"varint,6,opt,name=excluded,proto3" json:"excluded,omitempty"` // this incarnation is no member, and no joiner, any more: start anew
 	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`      // why, for people
 	Settings      *Settings              `protobuf:"bytes,8,opt,name=settings,proto3" json:"settings,omitempty"`
 	Joining       []*Member              `protobuf:"bytes,9,rep,name=joining,proto3" json:"joining,omitempty"` // nodes that observe now, so that members expect their links
+	Base          uint64                 `protobuf:"varint,10,opt,name=base,proto3" json:"base,omitempty"`     // the generation's first view begins, empty, at this position
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -494,6 +498,13 @@ func (x *Directive) GetJoining() []*Member {
 		return x.Joining
 	}
 	return nil
+}
+
+func (x *Directive) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
 }
 
 type RegisterRequest struct {
@@ -1174,6 +1185,7 @@ type StatusResponse struct {
 	Nodes         []*NodeStatus          `protobuf:"bytes,6,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	Durable       bool                   `protobuf:"varint,7,opt,name=durable,proto3" json:"durable,omitempty"` // false: views are kept in memory only
 	Problem       string                 `protobuf:"bytes,8,opt,name=problem,proto3" json:"problem,omitempty"`  // not empty: the registry cannot save its state and refuses every change
+	Base          uint64                 `protobuf:"varint,9,opt,name=base,proto3" json:"base,omitempty"`       // the generation's positions lie above it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1262,6 +1274,13 @@ func (x *StatusResponse) GetProblem() string {
 		return x.Problem
 	}
 	return ""
+}
+
+func (x *StatusResponse) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
 }
 
 // CurrentView is what a plain GET of /v1/view answers, as JSON.
@@ -1494,7 +1513,7 @@ const file_registry_proto_rawDesc = "" +
 	"\amembers\x18\x04 \x03(\v2\x17.dsm.registry.v1.MemberR\amembers\"L\n" +
 	"\aAttempt\x12)\n" +
 	"\x04view\x18\x01 \x01(\v2\x15.dsm.registry.v1.ViewR\x04view\x12\x16\n" +
-	"\x06leader\x18\x02 \x01(\x04R\x06leader\"\xdc\x02\n" +
+	"\x06leader\x18\x02 \x01(\x04R\x06leader\"\xf0\x02\n" +
 	"\tDirective\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x04R\x05group\x12\x1e\n" +
 	"\n" +
@@ -1506,7 +1525,9 @@ const file_registry_proto_rawDesc = "" +
 	"\bexcluded\x18\x06 \x01(\bR\bexcluded\x12\x16\n" +
 	"\x06reason\x18\a \x01(\tR\x06reason\x125\n" +
 	"\bsettings\x18\b \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\x121\n" +
-	"\ajoining\x18\t \x03(\v2\x17.dsm.registry.v1.MemberR\ajoining\"\xd1\x01\n" +
+	"\ajoining\x18\t \x03(\v2\x17.dsm.registry.v1.MemberR\ajoining\x12\x12\n" +
+	"\x04base\x18\n" +
+	" \x01(\x04R\x04base\"\xd1\x01\n" +
 	"\x0fRegisterRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tpeer_addr\x18\x02 \x01(\tR\bpeerAddr\x12\x1f\n" +
@@ -1568,7 +1589,7 @@ const file_registry_proto_rawDesc = "" +
 	"\aclients\x18\x06 \x01(\rR\aclients\x12\x14\n" +
 	"\x05queue\x18\a \x01(\rR\x05queue\x12\x14\n" +
 	"\x05state\x18\b \x01(\tR\x05state\x12\x1b\n" +
-	"\twaits_for\x18\t \x01(\tR\bwaitsFor\"\xc3\x02\n" +
+	"\twaits_for\x18\t \x01(\tR\bwaitsFor\"\xd7\x02\n" +
 	"\x0eStatusResponse\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x04R\x05group\x12\x1e\n" +
 	"\n" +
@@ -1579,16 +1600,17 @@ const file_registry_proto_rawDesc = "" +
 	"\bsettings\x18\x05 \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\x121\n" +
 	"\x05nodes\x18\x06 \x03(\v2\x1b.dsm.registry.v1.NodeStatusR\x05nodes\x12\x18\n" +
 	"\adurable\x18\a \x01(\bR\adurable\x12\x18\n" +
-	"\aproblem\x18\b \x01(\tR\aproblem\"\xa5\x01\n" +
+	"\aproblem\x18\b \x01(\tR\aproblem\x12\x12\n" +
+	"\x04base\x18\t \x01(\x04R\x04base\"\xa5\x01\n" +
 	"\vCurrentView\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x04R\x05group\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12)\n" +
 	"\x04view\x18\x03 \x01(\v2\x15.dsm.registry.v1.ViewR\x04view\x125\n" +
-	"\bsettings\x18\x04 \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\"\xcb\x02\n" +
+	"\bsettings\x18\x04 \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\"\xe1\x02\n" +
 	"\aRefusal\x127\n" +
-	"\x06reason\x18\x01 \x01(\x0e2\x1f.dsm.registry.v1.Refusal.ReasonR\x06reason\"\x86\x02\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x1f.dsm.registry.v1.Refusal.ReasonR\x06reason\"\x9c\x02\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eREASON_INVALID\x10\x01\x12\x14\n" +
@@ -1601,7 +1623,8 @@ const file_registry_proto_rawDesc = "" +
 	"\x13REASON_UNKNOWN_NODE\x10\b\x12\x0f\n" +
 	"\vREASON_FULL\x10\t\x12\x13\n" +
 	"\x0fREASON_DEGRADED\x10\n" +
-	"\",\n" +
+	"\x12\x14\n" +
+	"\x10REASON_EXHAUSTED\x10\v\",\n" +
 	"\x14NewGenerationRequest\x12\x14\n" +
 	"\x05force\x18\x01 \x01(\bR\x05force\"7\n" +
 	"\x15NewGenerationResponse\x12\x1e\n" +
