@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -100,6 +101,31 @@ func TestLimits(t *testing.T) {
 	var again bytes.Buffer
 	if got := run(t.Context(), []string{"-from", file, "-aims", "aims.json"}, &again, &stderr); got != exitDone || again.String() != stdout.String() {
 		t.Errorf("status %d, and from the file:\n%s\nnot:\n%s", got, again.String(), stdout.String())
+	}
+}
+
+// TestInterruptedRunUpdatesNothing: a document keeps the last whole report.
+func TestInterruptedRunUpdatesNothing(t *testing.T) {
+	document := filepath.Join(t.TempDir(), "doc.md")
+	before := compare.BlockBegin + "\nwhole\n" + compare.BlockEnd + "\n"
+	if err := os.WriteFile(document, []byte(before), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := outputs{update: document}
+	report := &compare.Report{SetUp: compare.SetUp{Interrupted: true}}
+	if err := o.write(report, nil, io.Discard); err == nil || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("the error is %v", err)
+	}
+	after, err := os.ReadFile(document)
+	if err != nil || string(after) != before {
+		t.Errorf("%s, %v", after, err)
+	}
+	report.SetUp.Interrupted = false
+	if err := o.write(report, nil, io.Discard); err != nil {
+		t.Error(err)
+	}
+	if after, err = os.ReadFile(document); err != nil || string(after) == before {
+		t.Errorf("%s, %v", after, err)
 	}
 }
 

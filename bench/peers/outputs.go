@@ -75,7 +75,11 @@ func (o *outputs) write(report *compare.Report, aims []compare.Aim, stdout io.Wr
 	if o.markdown != "" {
 		errs = append(errs, os.WriteFile(o.markdown, []byte(text), 0o644))
 	}
-	if o.update != "" {
+	switch {
+	case o.update == "":
+	case report.SetUp.Interrupted:
+		errs = append(errs, fmt.Errorf("-update %s: left as it was: the run was interrupted", o.update))
+	default:
 		document, err := os.ReadFile(o.update)
 		if err == nil {
 			document, err = compare.Update(document, text)

@@ -65,7 +65,7 @@ func Run(ctx context.Context, cfg Config, env systems.Env) (*Report, error) {
 	report.Systems = r.prepare(ctx, turns)
 	err = r.rounds(ctx, turns)
 	report.Noise, report.Measurements = r.watch.log.Summary(), r.done
-	report.SetUp.Took = time.Since(began)
+	report.SetUp.Took, report.SetUp.Interrupted = time.Since(began), err != nil
 	return report, err
 }
 

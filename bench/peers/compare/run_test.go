@@ -97,6 +97,37 @@ func TestNoisyBefore(t *testing.T) {
 	}
 }
 
+// ending ends a context when a run tells for the second time that a round begins.
+type ending struct {
+	end   func()
+	turns int
+}
+
+func (e *ending) Write(p []byte) (int, error) {
+	if strings.HasPrefix(string(p), "round ") {
+		if e.turns++; e.turns == 2 {
+			e.end()
+		}
+	}
+	return len(p), nil
+}
+
+// TestInterrupted: what was measured before a run was ended is reported, and said
+// to be incomplete.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	cfg := mapOnly()
+	cfg.Notices, cfg.Proc = &ending{end: cancel}, &fakeProc{began: time.Now()}
+	report, err := Run(ctx, cfg, systems.Env{})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
+	}
+	if len(report.Measurements) != 1 || !report.SetUp.Interrupted || !strings.Contains(report.Markdown(), "\nINTERRUPTED: ") {
+		t.Errorf("%d measurements:\n%s", len(report.Measurements), report.Markdown())
+	}
+}
+
 // TestDSM measures dsm itself for a moment, embedded.
 func TestDSM(t *testing.T) {
 	r := newRun(t, Config{

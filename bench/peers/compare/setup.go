@@ -26,6 +26,8 @@ type SetUp struct {
 	Duration   time.Duration `json:"duration_ns"`
 	Warmup     time.Duration `json:"warmup_ns"`
 	Seed       uint64        `json:"seed"`
+	// Interrupted: the run was ended before it had measured all rounds.
+	Interrupted bool `json:"interrupted,omitempty"`
 	// ServerProcs is GOMAXPROCS of the servers that are Go programs; 0: dsm's have
 	// 1, the others their default.
 	ServerProcs int `json:"server_procs,omitempty"`
@@ -49,7 +51,11 @@ func (s *SetUp) String() string {
 	if s.ServerProcs > 0 {
 		procs = strconv.Itoa(s.ServerProcs)
 	}
-	return fmt.Sprintf("%d processors (%s), %s, %s, %s; the run took %v. %s, "+
+	interrupted := ""
+	if s.Interrupted {
+		interrupted = "INTERRUPTED: not everything was measured in all rounds. "
+	}
+	return interrupted + fmt.Sprintf("%d processors (%s), %s, %s, %s; the run took %v. %s, "+
 		"points of %v after %v of warm-up, %s keys of 16 B, values of %d B unless a row says otherwise. "+
 		"GOMAXPROCS of each server: %s.",
 		s.Processors, s.Model, s.Kernel, s.Go, s.Began.Format(time.DateOnly), s.Took.Round(time.Second), rounds,
