@@ -199,7 +199,7 @@ func (c *clientConn) take(req *wire.Request) {
 // member that has no lease: a question for its status is, and so is a plain read
 // if the client accepts that it may be stale.
 func (c *clientConn) answersWithoutLease(kind wire.RequestKind) bool {
-	return c.r.inView.Load() && (kind == wire.RequestStatus || c.stale && kind == wire.RequestGet)
+	return c.r.inView.Load() && (kind == wire.RequestStatus || c.stale && (kind == wire.RequestGet || kind == wire.RequestList))
 }
 
 // mayWrite tells whether a client may have a command ordered. Ticks, audits and
@@ -214,6 +214,10 @@ func (c *clientConn) takeRare(req *wire.Request) {
 		p := c.parked(req)
 		p.nothing = req.Kind == wire.RequestBarrier
 		c.post(id, func() { c.r.readStrong(p) })
+	case wire.RequestList:
+		p := c.parked(req)
+		p.list, p.stale = true, c.stale
+		c.post(id, func() { c.r.park(p) })
 	case wire.RequestStatus:
 		c.post(id, func() {
 			c.reply(&wire.Reply{ID: id, Position: c.r.core.Position(), Data: c.r.statusJSON()})

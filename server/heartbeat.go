@@ -160,6 +160,7 @@ func (r *replica) pulse(ctx context.Context) {
 			r.lapseIfDue()
 			r.probeIfDue()
 			r.expireReads(now)
+			r.expireListings(now)
 			r.expireWrites(now)
 			r.orderTime(now)
 			r.verify()

@@ -21,6 +21,8 @@ type parkedRead struct {
 	key      string
 	status   wire.Status // of the barrier that a strong read waited for
 	nothing  bool        // a barrier is all that was asked for
+	list     bool        // key is a query for a page of a listing
+	stale    bool        // the client accepts a listing that is stale
 }
 
 // afterBarrier is the position of a strong read whose barrier is under way.
@@ -79,12 +81,16 @@ func (r *replica) read(p *parkedRead) {
 		r.finish(p, wire.Reply{Status: p.status})
 		return
 	}
-	if !r.serves() {
+	if !r.serves() && !p.stale {
 		r.finish(p, wire.Reply{Status: wire.StatusUnavailable})
 		return
 	}
 	if p.nothing {
 		r.finish(p, wire.Reply{Position: p.position})
+		return
+	}
+	if p.list {
+		r.list(p)
 		return
 	}
 	r.finish(p, getReply(r.state.Load().Get(p.key)))

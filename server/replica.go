@@ -64,6 +64,7 @@ type replica struct {
 	dirty     []*clientConn
 	settling  []*localSink
 	parked    parking
+	listings  listings
 	barrier   *barrier // the latest
 	submitted uint64   // commands given to the core
 	outcome   store.Outcome

@@ -36,7 +36,7 @@ cannot be brought back.`,
 				return usagef("--stale and --strong exclude each other: a read is one or the other")
 			}
 			if stale {
-				return t.withReplica(cmd, s, func(ctx context.Context, conn *client.Conn) error {
+				return t.withReplica(cmd, func(ctx context.Context, conn *client.Conn) error {
 					return s.getStale(ctx, conn, t.format, args[0])
 				})
 			}

@@ -89,6 +89,7 @@ one counts. Otherwise the exit status is` + outcomesHelp(),
 	root.AddCommand(
 		newServerCommand(s), newRegistryCommand(s),
 		newGetCommand(s), newSetCommand(s), newDelCommand(s), newAddCommand(s), newCASCommand(s),
+		newLsCommand(s),
 		newStatusCommand(s), newVersionCommand(s),
 	)
 	root.SetFlagErrorFunc(s.flagError)

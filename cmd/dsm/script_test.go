@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -34,13 +35,14 @@ func TestMain(m *testing.M) {
 //	                         the words, and run it with KEY for its "KEY"
 //	fill FILE N              make a file of N bytes, which are no text
 //	long NAME N              set variable NAME to N letters
+//	token NAME               set variable NAME to the "next" of the JSON on stdout
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "exits": exits, "until": until, "signal": send, "follow": follow, "fill": fill, "long": long,
+			"await": await, "exits": exits, "until": until, "signal": send, "follow": follow, "fill": fill, "long": long, "token": token,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_STATE_HOME", env.Getenv("WORK")+"/state")
@@ -152,4 +154,11 @@ func long(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	ts.Setenv(args[0], strings.Repeat("k", n))
+}
+
+func token(ts *testscript.TestScript, neg bool, args []string) {
+	demand(ts, neg, args, 1, "token NAME")
+	var result struct{ Next string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &result))
+	ts.Setenv(args[0], result.Next)
 }

@@ -14,14 +14,12 @@ import (
 
 // withReplica calls fn with a connection to the first server that accepts one for
 // stale reads: a member of a view, with a lease or without.
-func (t *target) withReplica(cmd *cobra.Command, s *surroundings, fn func(context.Context, *client.Conn) error) error {
+func (t *target) withReplica(cmd *cobra.Command, fn func(context.Context, *client.Conn) error) error {
 	name, dsn, err := t.parse()
 	if err != nil {
 		return err
 	}
-	ctx, stop := s.interruptible(cmd.Context())
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	ctx, cancel := context.WithTimeout(cmd.Context(), t.timeout)
 	defer cancel()
 	conn, err := dialReplica(ctx, dsn)
 	if err != nil {

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -32,6 +34,34 @@ func (c *Conn) Digest(ctx context.Context, position uint64) (digest uint64, err 
 func (c *Conn) Barrier(ctx context.Context) (position uint64, err error) {
 	reply, err := c.ask(ctx, "barrier", wire.Request{Kind: wire.RequestBarrier})
 	return reply.Position, err
+}
+
+// ErrNoList says that a node is of a release that cannot list keys. Nothing was
+// sent.
+var ErrNoList = errors.New("client: the server does not know ls")
+
+// Listing is a page of a listing, and what it is a page of.
+type Listing struct {
+	wire.ListPage
+	Number   uint64 // for the query of the next page
+	Position uint64 // whose state all pages show
+}
+
+// List asks the node for a page of its keys, as of position or later. What it keeps
+// for further pages it gives up when nobody asks for 30 s.
+func (c *Conn) List(ctx context.Context, q wire.ListQuery, position uint64) (Listing, error) {
+	if c.version < wire.VersionList {
+		return Listing{}, fmt.Errorf("%w: node %s speaks version %d of the protocol, which has no listings: upgrade it", ErrNoList, c.info.NodeID, c.version)
+	}
+	reply, err := c.ask(ctx, "ls", wire.Request{Kind: wire.RequestList, Key: string(q.Append(nil)), Position: position})
+	if err != nil {
+		return Listing{}, err
+	}
+	page, err := wire.DecodeListPage(reply.Data)
+	if err != nil {
+		return Listing{}, fmt.Errorf("client: ls: %w", err)
+	}
+	return Listing{ListPage: page, Number: reply.Version, Position: reply.Position}, nil
 }
 
 // ask makes a round trip and turns a status other than OK into an error.

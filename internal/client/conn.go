@@ -19,6 +19,7 @@ var errClosed = errors.New("client: the connection is closed")
 type Conn struct {
 	nc      net.Conn
 	info    wire.Info
+	version uint16        // of the protocol
 	timeout time.Duration // told to the node when a context has no deadline
 	tick    time.Duration // of the watchdog
 	retired chan struct{} // closed once the connection takes no new requests
@@ -218,5 +219,17 @@ func statusError(what string, reply wire.Reply) error {
 	if reply.Status == wire.StatusOK {
 		return nil
 	}
-	return fmt.Errorf("client: %s: the node answers with status %d: %s", what, reply.Status, reply.Data)
+	return &StatusError{what, reply.Status, string(reply.Data)}
+}
+
+// StatusError is the error of a request that a node has answered with a status other
+// than OK.
+type StatusError struct {
+	what   string
+	Status wire.Status
+	Text   string // the node's, for people; may be empty
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("client: %s: the node answers with status %d: %s", e.what, e.Status, e.Text)
 }

@@ -426,3 +426,27 @@ func TestSubscribe(t *testing.T) {
 		}
 	})
 }
+
+// A node of an earlier release is not asked for a listing, which would break the
+// connection.
+func TestListOfAnEarlierRelease(t *testing.T) {
+	for _, test := range []struct {
+		version uint16
+		want    error
+	}{{1, ErrNoList}, {wire.VersionList, context.DeadlineExceeded}} {
+		synctest.Test(t, func(t *testing.T) {
+			c, _, _ := dialPeer(t, wire.Info{NodeID: "n1"}, Options{})
+			defer func() {
+				if err := c.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			c.version = test.version
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			if _, err := c.List(ctx, wire.ListQuery{}, 0); !errors.Is(err, test.want) {
+				t.Errorf("version %d: %v, want %v", test.version, err, test.want)
+			}
+		})
+	}
+}

@@ -83,18 +83,20 @@ func (e *RefusedError) Unwrap() error {
 // listens there speaks something else, and is the network's otherwise.
 func Dial(ctx context.Context, addr string, o Options) (*Conn, error) {
 	o = o.withDefaults()
-	nc, info, err := connect(ctx, addr, o)
+	nc, reply, err := connect(ctx, addr, o)
 	if err != nil {
 		return nil, err
 	}
-	return newConn(nc, info, o), nil
+	conn := newConn(nc, reply.Info, o)
+	conn.version = reply.Version
+	return conn, nil
 }
 
 // connect dials and shakes hands as a client.
-func connect(ctx context.Context, addr string, o Options) (net.Conn, wire.Info, error) {
+func connect(ctx context.Context, addr string, o Options) (net.Conn, wire.HelloReply, error) {
 	nc, err := o.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return nil, wire.Info{}, fmt.Errorf("client: connecting to %s: %w", addr, err)
+		return nil, wire.HelloReply{}, fmt.Errorf("client: connecting to %s: %w", addr, err)
 	}
 	reply, err := shakeHands(ctx, nc, o)
 	if err == nil && reply.Status != wire.StatusOK {
@@ -103,9 +105,9 @@ func connect(ctx context.Context, addr string, o Options) (net.Conn, wire.Info, 
 		err = fmt.Errorf("client: handshake with %s: %w", addr, err)
 	}
 	if err != nil {
-		return nil, wire.Info{}, errors.Join(err, nc.Close())
+		return nil, wire.HelloReply{}, errors.Join(err, nc.Close())
 	}
-	return nc, reply.Info, nil
+	return nc, reply, nil
 }
 
 // shakeHands sends a Hello and reads the reply, within ctx.

@@ -35,11 +35,11 @@ type Subscription struct {
 // the node's answer are within ctx; the stream goes on until Close.
 func Subscribe(ctx context.Context, addr string, o Options, position uint64) (*Subscription, error) {
 	o = o.withDefaults()
-	nc, info, err := connect(ctx, addr, o)
+	nc, reply, err := connect(ctx, addr, o)
 	if err != nil {
 		return nil, err
 	}
-	s := &Subscription{nc: nc, info: info, frames: wire.NewFrameReader(nc, limitOf(info))}
+	s := &Subscription{nc: nc, info: reply.Info, frames: wire.NewFrameReader(nc, limitOf(reply.Info))}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() { stopped <- nc.SetDeadline(time.Unix(1, 0)) })
 	err = s.begin(position)

@@ -271,3 +271,19 @@ func (p *part) add(longer []byte) bool {
 	p.bytes = longer
 	return true
 }
+
+// Walk calls visit for each variable that existed at the position, in no order,
+// until it returns false. The key must be cloned if it is kept for long: it keeps
+// the variable's entry in memory. Any number of goroutines may walk, any number of
+// times, but not beside Next, and Close must wait for them.
+func (s *Snapshot) Walk(visit func(key string, version uint64, bytes int) bool) {
+	for number := uint32(1); number <= s.entries.highest; number++ {
+		e := s.entries.at(number)
+		if e == nil {
+			continue
+		}
+		if v := e.at(s.position); v != nil && !visit(e.key, v.position, int(v.size)) {
+			return
+		}
+	}
+}

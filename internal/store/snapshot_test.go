@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"testing"
 
@@ -120,6 +121,12 @@ func snapshotStandsStill(t *rapid.T) {
 		case rapid.IntRange(0, 1).Draw(t, "apply") == 0:
 			step(t, s, o, script.message(t), &out)
 			compare(t, s, o)
+		case rapid.IntRange(0, 3).Draw(t, "walk") == 0:
+			for _, shot := range snapshots {
+				if len(shot.chunks) == 0 { // what it has passed it does not keep
+					walked(t, shot.Snapshot, shot.at)
+				}
+			}
 		default:
 			i := rapid.IntRange(0, len(snapshots)-1).Draw(t, "snapshot")
 			shot := snapshots[i]
@@ -139,6 +146,28 @@ func snapshotStandsStill(t *rapid.T) {
 			}
 			compare(t, restored, shot.at)
 		}
+	}
+}
+
+// walked demands that a walk over a snapshot finds the variables of an oracle.
+func walked(t *rapid.T, s *Snapshot, o *oracle) {
+	found := map[string]oracleVariable{}
+	s.Walk(func(key string, version uint64, bytes int) bool {
+		if _, twice := found[key]; twice || bytes != len(o.variables[key].value) {
+			t.Fatalf("%q is there again, or has %d bytes", key, bytes)
+		}
+		found[key] = oracleVariable{o.variables[key].value, version}
+		return true
+	})
+	if !maps.Equal(found, o.variables) {
+		t.Fatalf("a walk finds %v, want %v", found, o.variables)
+	}
+	s.Walk(func(string, uint64, int) bool {
+		found = nil
+		return false
+	})
+	if len(o.variables) > 0 && found != nil {
+		t.Fatal("a walk does not begin")
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"time"
 )
 
-// Versions of the protocol that this release speaks.
+// Versions of the protocol that this release speaks. A node that speaks no version
+// from VersionList on takes a RequestList for garbage.
 const (
-	MinVersion = 1
-	MaxVersion = 1
+	MinVersion  = 1
+	MaxVersion  = 2
+	VersionList = 2
 )
 
 // Magic begins every connection.
@@ -91,6 +93,7 @@ const (
 	RequestDigest    RequestKind = 6 // Position 0: order an audit, reply its position and this node's digest (Version) there. Position p > 0: this node's digest at the audit ordered at p
 	RequestPing      RequestKind = 7
 	RequestBarrier   RequestKind = 8 // an ordered no-op: replies its position
+	RequestList      RequestKind = 9 // Key: a ListQuery, Position: a listing that begins shows the state at or after it. Reply: see ListPage
 )
 
 // Request is one request on a client connection.

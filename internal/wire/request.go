@@ -16,7 +16,7 @@ func AppendRequest(dst []byte, r *Request) []byte {
 	dst = binary.AppendUvarint(dst, uint64(max(r.Timeout, 0)))
 	dst = binary.AppendUvarint(dst, r.Position)
 	switch r.Kind {
-	case RequestGet, RequestGetStrong:
+	case RequestGet, RequestGetStrong, RequestList:
 		// The key goes to the end of the frame, which tells its length.
 		dst = append(dst, r.Key...)
 	case RequestWrite:
@@ -41,7 +41,7 @@ func DecodeRequest(body []byte) (Request, error) {
 	r.Timeout = time.Duration(cur.duration())
 	r.Position = cur.uvarint()
 	switch r.Kind {
-	case RequestGet, RequestGetStrong:
+	case RequestGet, RequestGetStrong, RequestList:
 		r.Key = aliasString(cur.rest())
 	case RequestWrite:
 		raw := cur.b

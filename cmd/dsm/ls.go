@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/driver"
+	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// maxKeyBytes is how long keys may be, in every group.
+const maxKeyBytes = 1024
+
+// lsFlags are the flags of dsm ls.
+type lsFlags struct {
+	target
+	prefix, after, token string
+	limit                int
+	keysOnly             bool
+	strong, stale        bool
+}
+
+func newLsCommand(s *surroundings) *cobra.Command {
+	var f lsFlags
+	cmd := &cobra.Command{
+		Use:   "ls",
+		Short: "List the variables",
+		Long: `Ls lists the keys of a group in the order of their bytes, each with the version and
+the size in bytes of its value, all as of one position. What cannot be seen in a key
+is escaped; -o json has its bytes.
+
+There is no index of the keys: the server looks at all of its variables for the
+first 262,144 keys of a listing, and again for the next. For a million keys that
+takes about 3 s of a processor in all, half of them before the first, beside reads
+and writes, and 32 MiB at most. As long as keys are left the server keeps what is
+overwritten, for up to 5 minutes. It has four listings at a time. --timeout is for
+each page of 10,000 keys.
+
+With --limit, --page-token goes on with a listing, as of its position: the token is
+told on stderr, or as "next" in JSON, and is good for 30 s. --after begins a listing
+after a key. The keys come from the server's own replica, as get has it; --strong
+and --stale are as there.`,
+		Example:           "  dsm ls --prefix limits/\n  dsm ls --keys-only | while read -r key; do dsm get \"$key\"; echo; done\n  dsm ls --limit 100 -o json",
+		Args:              exactly(),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.run(cmd, s)
+		},
+	}
+	f.addFlags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.prefix, "prefix", "", "list only keys that begin with `TEXT`")
+	flags.StringVar(&f.after, "after", "", "list only keys that come after `KEY`")
+	flags.IntVar(&f.limit, "limit", 0, "`number` of keys to list at most (default: all)")
+	flags.StringVar(&f.token, "page-token", "", "go on where the listing that told this `token` ended")
+	flags.BoolVar(&f.keysOnly, "keys-only", false, "print nothing but the keys, one a line")
+	flags.BoolVar(&f.strong, "strong", false, "list what is at or after every write that anybody had been told of")
+	flags.BoolVar(&f.stale, "stale", false, "list what one server has, also one that is cut off; it may be old")
+	return cmd
+}
+
+// check finds what is wrong with the flags.
+func (f *lsFlags) check(cmd *cobra.Command) error {
+	for name, text := range map[string]string{"prefix": f.prefix, "after": f.after} {
+		switch {
+		case !cmd.Flags().Changed(name):
+		case f.token != "":
+			return usagef("--%s: the listing of a --page-token has its own; leave it out", name)
+		case len(text) > maxKeyBytes:
+			return usagef("--%s has %d bytes: keys have at most %d", name, len(text), maxKeyBytes)
+		case strings.HasPrefix(text, "\x00"):
+			return usagef("--%s begins with a zero byte: no key does", name)
+		}
+	}
+	if cmd.Flags().Changed("limit") && f.limit <= 0 {
+		return usagef("--limit %d: must be above 0; leave it out to list all", f.limit)
+	}
+	if f.strong && (f.stale || f.token != "") {
+		return usagef("--strong: a listing that may be stale, or has begun, cannot be; leave it out")
+	}
+	if f.limit == 0 {
+		f.limit = math.MaxInt
+	}
+	return nil
+}
+
+// run lists.
+func (f *lsFlags) run(cmd *cobra.Command, s *surroundings) error {
+	if err := f.check(cmd); err != nil {
+		return err
+	}
+	name, dsn, err := f.parse()
+	if err != nil {
+		return err
+	}
+	var token pageToken
+	if f.token != "" {
+		if token, err = parsePageToken(f.token); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
+	l, err := f.begin(ctx, dsn, token)
+	cancel()
+	if err == nil {
+		err = errors.Join(f.show(cmd.Context(), s, l), l.conn.Close())
+	}
+	return notThisProtocol(name, err)
+}
+
+// lister is a listing under way.
+type lister struct {
+	conn  *client.Conn
+	addr  string
+	query wire.ListQuery
+	page  client.Listing // the latest
+}
+
+// begin gets the first page that is to be shown, from any server, or from the one
+// that the token names.
+func (f *lsFlags) begin(ctx context.Context, dsn client.DSN, token pageToken) (*lister, error) {
+	if token.addr != "" {
+		l, err := f.ask(ctx, token.addr, token)
+		if err == nil {
+			return l, nil
+		}
+		var refused *client.StatusError
+		if err = f.explain(err); errors.As(err, &refused) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w with the rest of the listing, which only the server at %s has: list again: %w", errUnreachable, token.addr, err)
+	}
+	servers, err := dsn.Find(ctx, client.Options{})
+	if err != nil {
+		return nil, err
+	}
+	var failures []error
+	for _, addr := range servers {
+		askCtx, cancel := context.WithTimeout(ctx, max(askTimeout, f.timeout/2))
+		l, err := f.ask(askCtx, addr, token)
+		cancel()
+		if err == nil {
+			return l, nil
+		}
+		failures = append(failures, fmt.Errorf("%s: %w", addr, f.explain(err)))
+	}
+	if err := errors.Join(failures...); errors.Is(err, client.ErrNoList) {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%w with a listing: %w", errUnreachable, errors.Join(failures...))
+}
+
+// explain says what a server's refusal means.
+func (f *lsFlags) explain(err error) error {
+	var refused *client.StatusError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch {
+	case refused.Status == wire.StatusNotFound:
+		return saying(err, "%s; a listing ends 30s after its latest page, or when its server ends", refused.Text)
+	case refused.Text != "":
+		return saying(fmt.Errorf("%w: %w", errUnreachable, err), "%s", refused.Text)
+	case refused.Status == wire.StatusUnavailable:
+		return saying(fmt.Errorf("%w: %w", errUnreachable, err), "it does not serve now; dsm status says more, and --stale lists what it has")
+	}
+	return err
+}
+
+// ask asks one server for a page.
+func (f *lsFlags) ask(ctx context.Context, addr string, token pageToken) (*lister, error) {
+	conn, err := client.Dial(ctx, addr, client.Options{Stale: f.stale})
+	if err != nil {
+		return nil, err
+	}
+	l := &lister{conn: conn, addr: addr, query: wire.ListQuery{Prefix: f.prefix, After: f.after}}
+	if token.addr != "" {
+		l.query = wire.ListQuery{Listing: token.listing, Prefix: token.prefix, After: token.after}
+	}
+	if token.addr != "" && token.incarnation != conn.Info().Incarnation {
+		err = fmt.Errorf("it has started again since the --page-token was told: %w", driver.ErrUnavailable)
+	}
+	position := uint64(0)
+	if err == nil && f.strong {
+		position, err = conn.Barrier(ctx)
+	}
+	if err == nil {
+		err = l.next(ctx, f.limit, position)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return l, nil
+}
+
+// next gets the next page, of up to limit keys.
+func (l *lister) next(ctx context.Context, limit int, position uint64) (err error) {
+	l.query.Limit = uint64(min(limit, wire.MaxListedKeys))
+	if l.page, err = l.conn.List(ctx, l.query, position); err != nil {
+		return err
+	}
+	l.query.Listing = l.page.Number
+	if n := len(l.page.Keys); n > 0 {
+		l.query.After = l.page.Keys[n-1].Key
+	} else if l.page.More {
+		return fmt.Errorf("%w: an empty page in the middle of a listing", wire.ErrMalformed)
+	}
+	return nil
+}
+
+// show prints page after page.
+func (f *lsFlags) show(ctx context.Context, s *surroundings, l *lister) error {
+	p := f.printer(s)
+	if err := p.begin(l); err != nil {
+		return err
+	}
+	for left := f.limit; ; {
+		if err := p.keys(l.page.Keys); err != nil {
+			return err
+		}
+		left -= len(l.page.Keys)
+		if !l.page.More || left <= 0 {
+			break
+		}
+		pageCtx, cancel := context.WithTimeout(ctx, f.timeout)
+		err := l.next(pageCtx, left, 0)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("the listing broke off after %d keys: %w", p.count(), f.explain(err))
+		}
+	}
+	next := ""
+	if l.page.More {
+		next = tokenOf(l).String()
+	}
+	if err := p.end(next); err != nil {
+		return err
+	}
+	if f.stale {
+		s.complain("this is what %s had at position %d: it may have changed since", l.conn.Info().NodeID, l.page.Position)
+	}
+	return nil
+}
