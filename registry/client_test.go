@@ -136,7 +136,7 @@ func TestRefusals(t *testing.T) {
 	f := start(t, "", Settings{})
 	a := f.node(t, "a")
 	_, err := f.client.Register(t.Context(), &registrypb.RegisterRequest{Id: "a", PeerAddr: "a:1", ClientAddr: "a:1"})
-	if !errors.Is(err, ErrIDInUse) || !strings.Contains(err.Error(), "a#1 is alive at a:1") {
+	if !errors.Is(err, ErrIDInUse) || !strings.Contains(err.Error(), "a#1 at a:1 was last heard") {
 		t.Errorf("id in use: %v", err)
 	}
 	beat := &registrypb.HeartbeatRequest{Id: "a", Incarnation: a.beat.GetIncarnation(), Group: 7, Generation: 1}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -61,7 +62,12 @@ func toWire(err error) error {
 			continue
 		}
 		out := connect.NewError(r.code, err)
-		if detail, detailErr := connect.NewErrorDetail(&registrypb.Refusal{Reason: r.reason}); detailErr == nil {
+		refusal := &registrypb.Refusal{Reason: r.reason}
+		if in := new(membership.InUseError); errors.As(err, &in) {
+			refusal.Holder, refusal.HolderAddr, refusal.Beats = in.Holder.String(), in.Holder.PeerAddr, in.Beats
+			refusal.SilentMs, refusal.DetectionMs = in.Silent.Milliseconds(), in.Detection.Milliseconds()
+		}
+		if detail, detailErr := connect.NewErrorDetail(refusal); detailErr == nil {
 			out.AddDetail(detail)
 		}
 		return out
@@ -82,6 +88,26 @@ type refusedError struct {
 func (e *refusedError) Error() string { return e.text }
 func (e *refusedError) Unwrap() error { return e.kind }
 
+// InUseError is the refusal of an id that another node has. It wraps ErrIDInUse.
+type InUseError struct {
+	refusedError
+
+	Holder    string        // who has the id: id#incarnation
+	Addr      string        // where it is
+	Silent    time.Duration // for how long neither the registry nor a member has heard it
+	Detection time.Duration // after so long a silence the id is free
+	Beats     uint64        // heartbeats of it that this registry process has had
+}
+
+func inUse(refused refusedError, r *registrypb.Refusal) error {
+	return &InUseError{
+		refusedError: refused,
+		Holder:       r.GetHolder(), Addr: r.GetHolderAddr(), Beats: r.GetBeats(),
+		Silent:    time.Duration(r.GetSilentMs()) * time.Millisecond,
+		Detection: time.Duration(r.GetDetectionMs()) * time.Millisecond,
+	}
+}
+
 // fromWire recognises a refusal; nil if the error is something else.
 func fromWire(err error) error {
 	var wire *connect.Error
@@ -95,9 +121,14 @@ func fromWire(err error) error {
 			continue
 		}
 		for _, r := range refusals {
-			if r.reason == refusal.GetReason() {
-				return &refusedError{kind: r.err, text: wire.Message()}
+			if r.reason != refusal.GetReason() {
+				continue
 			}
+			refused := refusedError{kind: r.err, text: wire.Message()}
+			if r.err == ErrIDInUse { //nolint:errorlint // it is the sentinel of the table
+				return inUse(refused, refusal)
+			}
+			return &refused
 		}
 	}
 	return nil

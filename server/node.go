@@ -28,6 +28,7 @@ type Node struct {
 	client   registryClient
 	conns    *connset.Set
 	current  atomic.Pointer[replica] // nil before the first registration
+	refused  atomic.Pointer[string]  // why it could not register so far
 
 	maxClients    int           // at most Config.MaxConns
 	acceptTrouble sparelog.Gate // of lines that connections cannot be accepted
@@ -55,7 +56,9 @@ type Node struct {
 //   - ErrConfig: a field is wrong, or differs from what the group has;
 //   - ErrIdentityInUse: another process holds Config.DataDir;
 //   - registry.ErrUnreachable: no registry answered within 5 s;
-//   - registry.ErrIDInUse: a node with this ID is in the group and is still heard;
+//   - registry.ErrIDInUse: a node with this ID is in the group and lives. Of one that
+//     was heard lately Start waits to see whether it does, for about as long as the
+//     detection time;
 //   - registry.ErrFull: the group has as many nodes as it can;
 //   - registry.ErrOtherGroup, registry.ErrDegraded, registry.ErrInvalid: the
 //     registry refuses the node, and the text says why;
@@ -156,6 +159,9 @@ func (n *Node) giveUp() {
 func (n *Node) waitsFor() string {
 	r := n.current.Load()
 	if r == nil {
+		if why := n.refused.Load(); why != nil {
+			return " (" + *why + ")"
+		}
 		return " (it has not registered)"
 	}
 	if why := r.waitsFor.Load(); why != nil && *why != "" {

@@ -28,7 +28,7 @@ const (
 
 // incarnations runs one after another, and returns why there are no more.
 func (n *Node) incarnations(ctx context.Context) error {
-	r, err := n.register(ctx, true)
+	r, err := n.register(ctx, true, false)
 	pause, served := leastPause, false
 	for {
 		if err != nil {
@@ -56,7 +56,7 @@ func (n *Node) incarnations(ctx context.Context) error {
 			}
 			pause = min(2*pause, mostPause)
 		}
-		r, err = n.register(ctx, false)
+		r, err = n.register(ctx, false, served)
 	}
 }
 
@@ -136,8 +136,10 @@ func sleep(ctx context.Context, pause time.Duration) bool {
 const registryPatience = 5 * time.Second
 
 // register announces the node to the registry and returns its new incarnation.
-// At the first start it gives up after a while; later it never does.
-func (n *Node) register(ctx context.Context, first bool) (*replica, error) {
+// At the first start it gives up after a while; later it never does. A node that has
+// not served yet does not wait for its id if that belongs to one that lives.
+func (n *Node) register(ctx context.Context, first, served bool) (*replica, error) {
+	var holder predecessor
 	req := &registrypb.RegisterRequest{
 		Id: n.cfg.ID, PeerAddr: n.cfg.Advertise, ClientAddr: n.cfg.Advertise,
 		Group: n.identity.last.Group, ProvedDead: n.identity.last.Incarnation,
@@ -162,6 +164,14 @@ func (n *Node) register(ctx context.Context, first bool) (*replica, error) {
 			// prove is about another one.
 			n.log.Warn("the registry serves another group than this node was in before: joining it", "err", err)
 			req.Group, req.ProvedDead = 0, 0
+			continue
+		case errors.Is(err, registry.ErrIDInUse) && !served:
+			if wait, err = holder.refused(n, err); err != nil {
+				return nil, err
+			}
+			if !sleep(ctx, wait) {
+				return nil, ErrClosed
+			}
 			continue
 		case first:
 			return nil, err

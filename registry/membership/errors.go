@@ -3,6 +3,7 @@ package membership
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // What a group refuses. A refusal is certain: nothing was changed.
@@ -38,6 +39,18 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 func (r *refusal) Unwrap() error { return r.kind }
+
+// InUseError is the refusal of an id that another node has. It wraps ErrIDInUse.
+type InUseError struct {
+	text      string
+	Holder    Member
+	Silent    time.Duration // for how long neither the registry nor a member has heard it
+	Detection time.Duration // after so long a silence the id is free
+	Beats     uint64        // heartbeats of it that this registry process has had
+}
+
+func (e *InUseError) Error() string { return e.text }
+func (e *InUseError) Unwrap() error { return ErrIDInUse }
 
 func refuse(kind error, format string, args ...any) error {
 	return &refusal{kind: kind, text: fmt.Sprintf("%v: %s", kind, fmt.Sprintf(format, args...))}

@@ -32,6 +32,7 @@ type Group struct {
 type node struct {
 	member   Member
 	heard    time.Duration // when it last registered or sent a heartbeat
+	beats    uint64        // heartbeats
 	report   Report
 	reportAt time.Duration
 	leaving  bool

@@ -40,6 +40,7 @@ func (g *Group) Heartbeat(now time.Duration, from From, report Report) error {
 		g.heardAny = g.now
 	}
 	n.heard = g.now
+	n.beats++
 	if from.Generation != g.state.Generation {
 		// It has not been told yet that a new generation has begun; what it
 		// reports is about the old one.

@@ -47,8 +47,7 @@ func (g *Group) Register(now time.Duration, r Registration) (uint64, error) {
 	}
 	for _, n := range holders {
 		if n.member.Incarnation != r.ProvedDead && g.heard(n) {
-			return 0, refuse(ErrIDInUse, "%s is alive at %s; choose another id, or stop that node and wait %v",
-				n.member, n.member.PeerAddr, g.state.Settings.Detection)
+			return 0, g.inUse(n)
 		}
 	}
 	if len(g.nodes) >= MaxNodes {
@@ -92,11 +91,26 @@ func (g *Group) holders(id string) []*node {
 // heard tells whether the registry or a member has heard the node within the
 // detection time.
 func (g *Group) heard(n *node) bool {
+	return g.silentFor(n) < g.state.Settings.Detection && !g.provedDead(n.member.Incarnation)
+}
+
+// silentFor is for how long neither the registry nor a member has heard the node.
+func (g *Group) silentFor(n *node) time.Duration {
 	at := max(n.heard, g.since)
 	if t, ok := g.heardTimes()[n.member.Incarnation]; ok {
 		at = t
 	}
-	return g.now-at < g.state.Settings.Detection && !g.provedDead(n.member.Incarnation)
+	return g.now - at
+}
+
+// inUse refuses a node whose id another one has.
+func (g *Group) inUse(n *node) error {
+	silent := g.silentFor(n)
+	return &InUseError{
+		text: fmt.Sprintf("%v: %s at %s was last heard %v ago; choose another id, or stop that node: its id is free once it has been silent for %v",
+			ErrIDInUse, n.member, n.member.PeerAddr, silent.Round(time.Millisecond), g.state.Settings.Detection),
+		Holder: n.member, Silent: silent, Detection: g.state.Settings.Detection, Beats: n.beats,
+	}
 }
 
 // supersede makes way for a newcomer with the same id. A joiner goes; a member

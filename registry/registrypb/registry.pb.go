@@ -1354,8 +1354,14 @@ func (x *CurrentView) GetSettings() *Settings {
 
 // Refusal is the detail of an error, for programs; the error's message is for people.
 type Refusal struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reason        Refusal_Reason         `protobuf:"varint,1,opt,name=reason,proto3,enum=dsm.registry.v1.Refusal_Reason" json:"reason,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Reason Refusal_Reason         `protobuf:"varint,1,opt,name=reason,proto3,enum=dsm.registry.v1.Refusal_Reason" json:"reason,omitempty"`
+	// Of ID_IN_USE.
+	Holder        string `protobuf:"bytes,2,opt,name=holder,proto3" json:"holder,omitempty"` // who has the id: id#incarnation
+	HolderAddr    string `protobuf:"bytes,3,opt,name=holder_addr,json=holderAddr,proto3" json:"holder_addr,omitempty"`
+	SilentMs      int64  `protobuf:"varint,4,opt,name=silent_ms,json=silentMs,proto3" json:"silent_ms,omitempty"`          // for how long neither the registry nor a member has heard it
+	DetectionMs   int64  `protobuf:"varint,5,opt,name=detection_ms,json=detectionMs,proto3" json:"detection_ms,omitempty"` // after so long a silence the id is free
+	Beats         uint64 `protobuf:"varint,6,opt,name=beats,proto3" json:"beats,omitempty"`                                // heartbeats of it that this registry process has had
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1395,6 +1401,41 @@ func (x *Refusal) GetReason() Refusal_Reason {
 		return x.Reason
 	}
 	return Refusal_REASON_UNSPECIFIED
+}
+
+func (x *Refusal) GetHolder() string {
+	if x != nil {
+		return x.Holder
+	}
+	return ""
+}
+
+func (x *Refusal) GetHolderAddr() string {
+	if x != nil {
+		return x.HolderAddr
+	}
+	return ""
+}
+
+func (x *Refusal) GetSilentMs() int64 {
+	if x != nil {
+		return x.SilentMs
+	}
+	return 0
+}
+
+func (x *Refusal) GetDetectionMs() int64 {
+	if x != nil {
+		return x.DetectionMs
+	}
+	return 0
+}
+
+func (x *Refusal) GetBeats() uint64 {
+	if x != nil {
+		return x.Beats
+	}
+	return 0
 }
 
 type NewGenerationRequest struct {
@@ -1608,9 +1649,15 @@ const file_registry_proto_rawDesc = "" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12)\n" +
 	"\x04view\x18\x03 \x01(\v2\x15.dsm.registry.v1.ViewR\x04view\x125\n" +
-	"\bsettings\x18\x04 \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\"\xe1\x02\n" +
+	"\bsettings\x18\x04 \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\"\xf0\x03\n" +
 	"\aRefusal\x127\n" +
-	"\x06reason\x18\x01 \x01(\x0e2\x1f.dsm.registry.v1.Refusal.ReasonR\x06reason\"\x9c\x02\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x1f.dsm.registry.v1.Refusal.ReasonR\x06reason\x12\x16\n" +
+	"\x06holder\x18\x02 \x01(\tR\x06holder\x12\x1f\n" +
+	"\vholder_addr\x18\x03 \x01(\tR\n" +
+	"holderAddr\x12\x1b\n" +
+	"\tsilent_ms\x18\x04 \x01(\x03R\bsilentMs\x12!\n" +
+	"\fdetection_ms\x18\x05 \x01(\x03R\vdetectionMs\x12\x14\n" +
+	"\x05beats\x18\x06 \x01(\x04R\x05beats\"\x9c\x02\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eREASON_INVALID\x10\x01\x12\x14\n" +

@@ -1,0 +1,47 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-8247e700/dsm/registry"
+)
+
+// predecessor is the node that has the id of one that starts. If it is gone, without
+// a proof, its id is free after the detection time, and waiting for that is all there
+// is to do: a process that was killed and is started again with an empty directory.
+// If it lives, waiting is in vain.
+type predecessor struct {
+	known  bool
+	holder string
+	beats  uint64 // heartbeats that the registry had had of it at the first refusal
+}
+
+// livingBeats is how many heartbeats after the first refusal prove that the
+// predecessor lives. One may have been on its way when it died. A second one was sent
+// after the answer to that.
+const livingBeats = 2
+
+// refused takes a refusal. It returns how long to wait before the node asks again, or
+// the error that ends its start.
+func (p *predecessor) refused(n *Node, err error) (time.Duration, error) {
+	var in *registry.InUseError
+	if !errors.As(err, &in) || in.Detection == 0 {
+		return 0, err // of a registry of an earlier release, which does not tell
+	}
+	why := err.Error()
+	n.refused.Store(&why)
+	if !p.known || p.holder != in.Holder || in.Beats < p.beats { // or the registry was restarted
+		if !p.known {
+			n.log.Warn("waits: the registry has heard a node of this id within the detection time, and gives the id to this one if it does not hear it again",
+				"holder", in.Holder, "holder_addr", in.Addr, "heard_ago", in.Silent, "detection", in.Detection)
+		}
+		p.known, p.holder, p.beats = true, in.Holder, in.Beats
+	}
+	if in.Beats >= p.beats+livingBeats {
+		return 0, fmt.Errorf("server: a node of this id lives, and was heard while this one waited: %w", err)
+	}
+	const least, most = 20 * time.Millisecond, 250 * time.Millisecond
+	return min(max(in.Detection-in.Silent, least), most), nil
+}
