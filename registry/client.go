@@ -7,12 +7,12 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/seed-8247e700/dsm/internal/hostport"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 	"github.com/seed-8247e700/dsm/registry/registrypb/registrypbconnect"
 )
@@ -45,12 +45,8 @@ func Dial(addr string) (*Client, error) {
 // DialThrough is Dial for a client that opens its connections by dial, which gets
 // up to 2 s for each.
 func DialThrough(addr string, dial func(ctx context.Context, addr string) (net.Conn, error)) (*Client, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil || host == "" {
-		return nil, &refusedError{kind: ErrInvalid, text: fmt.Sprintf("%v: the registry's address is %q; it must be host:port", ErrInvalid, addr)}
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return nil, &refusedError{kind: ErrInvalid, text: fmt.Sprintf("%v: the registry's address %q has the port %q; it must be 1 to 65535", ErrInvalid, addr, port)}
+	if err := hostport.Dialled(addr); err != nil {
+		return nil, &refusedError{kind: ErrInvalid, text: fmt.Sprintf("%v: the registry's address %q: %v", ErrInvalid, addr, err)}
 	}
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {

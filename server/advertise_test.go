@@ -1,8 +1,13 @@
 package server
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"log/slog"
 	"net"
+	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/seed-8247e700/dsm/registry"
@@ -46,4 +51,51 @@ func TestListenOnAllInterfaces(t *testing.T) {
 	if got := n.Status().Members[0].ClientAddr; got != want {
 		t.Errorf("the group knows it at %q, want %q", got, want)
 	}
+}
+
+// A node warns of an address that others cannot dial, as far as it can know.
+func TestWarnAdvertised(t *testing.T) {
+	names := map[string]netip.Addr{"here": netip.MustParseAddr("127.0.1.1"), "there": netip.MustParseAddr("192.0.2.9")}
+	lookup := func(_ context.Context, host string) ([]netip.Addr, error) {
+		if ip, ok := names[host]; ok {
+			return []netip.Addr{ip}, nil
+		}
+		return nil, errors.New("no such host")
+	}
+	const selfish, unknown = "each host finds itself", "does not resolve here"
+	for _, test := range []struct{ advertise, listen, registry, want string }{
+		{"127.0.0.1:7000", "127.0.0.1:7000", "127.0.0.1:6001", ""},
+		{"127.0.0.1:7000", "127.0.0.1:7000", "here:6001", ""},
+		{"127.0.0.1:7000", "127.0.0.1:7000", "nowhere:6001", ""},
+		{"192.0.2.1:7000", "0.0.0.0:7000", "127.0.0.1:6001", ""},
+		{"there:7000", "[::]:7000", "127.0.0.1:6001", ""},
+		{"127.0.0.1:7000", "0.0.0.0:7000", "127.0.0.1:6001", selfish},
+		{"[::1]:7000", "[::]:7000", "127.0.0.1:6001", selfish},
+		{"[::ffff:127.0.0.1]:7000", "192.0.2.1:7000", "127.0.0.1:6001", selfish},
+		{"here:7000", "[::]:7000", "127.0.0.1:6001", selfish},
+		{"127.0.0.1:7000", "127.0.0.1:7000", "192.0.2.9:6001", selfish},
+		{"127.0.0.1:7000", "127.0.0.1:7000", "there:6001", selfish},
+		{"nowhere:7000", "[::]:7000", "127.0.0.1:6001", unknown},
+	} {
+		var out bytes.Buffer
+		listener, err := net.ResolveTCPAddr("tcp", test.listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := Config{Advertise: test.advertise, Registry: test.registry}
+		warnAdvertised(t.Context(), slog.New(slog.NewTextHandler(&out, nil)), &cfg, listener, lookup)
+		if (test.want == "") != (out.Len() == 0) || !strings.Contains(out.String(), test.want) {
+			t.Errorf("%+v logs %q", test, out.String())
+		}
+	}
+}
+
+// Start does so, and does not wait for it.
+func TestStartWarnsOfLoopback(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	var out lockedBuffer
+	g.start("n1", func(cfg *Config) {
+		cfg.Listen, cfg.Logger = ":0", slog.New(slog.NewTextHandler(&out, nil))
+	})
+	eventually(t, "a warning", func() bool { return strings.Contains(out.String(), "each host finds itself") })
 }

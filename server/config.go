@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/hostport"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -46,9 +47,11 @@ type Config struct {
 	// the address that it advertises. Default: TCP.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 
-	// Advertise is the address, host:port, that peers and clients dial. Default:
-	// the listener's own; of one on all interfaces, such as ":7000", the port on
-	// the address from which the registry is reached.
+	// Advertise is the address, host:port, that peers and clients dial. An address
+	// that nobody can dial, such as "0.0.0.0:7000", is refused; a name that does not
+	// resolve here yet is a warning in the log. Default: the listener's own; of one on
+	// all interfaces, such as ":7000", the port on the address from which the registry
+	// is reached.
 	Advertise string
 
 	// DataDir is the identity directory. It holds the node's last incarnation
@@ -187,16 +190,8 @@ func (c *Config) validate() error {
 	if c.ID == "" || len(c.ID) > 64 || strings.Trim(c.ID, idCharacters) != "" {
 		return fmt.Errorf("%w: ID %q must be 1 to 64 letters, digits, dots, dashes and underscores", ErrConfig, c.ID)
 	}
-	if err := checkAddress("Registry", c.Registry); err != nil {
+	if err := c.validateAddresses(); err != nil {
 		return err
-	}
-	if err := checkAddress("Listen", c.Listen); err != nil {
-		return err
-	}
-	if c.Advertise != "" {
-		if err := checkAddress("Advertise", c.Advertise); err != nil {
-			return err
-		}
 	}
 	bounds := []struct {
 		name            string
@@ -249,9 +244,19 @@ const maxKeyBytes = 1 << 10
 
 const idCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-func checkAddress(field, addr string) error {
-	if _, _, err := net.SplitHostPort(addr); err != nil {
-		return fmt.Errorf("%w: %s %q is no host:port, such as 127.0.0.1:7000", ErrConfig, field, addr)
+func (c *Config) validateAddresses() error {
+	if err := hostport.Dialled(c.Registry); err != nil {
+		return fmt.Errorf("%w: Registry %q: %w", ErrConfig, c.Registry, err)
+	}
+	if c.Listener == nil {
+		if err := hostport.Listened(c.Listen); err != nil {
+			return fmt.Errorf("%w: Listen %q: %w", ErrConfig, c.Listen, err)
+		}
+	}
+	if c.Advertise != "" {
+		if err := hostport.Dialled(c.Advertise); err != nil {
+			return fmt.Errorf("%w: Advertise %q: %w", ErrConfig, c.Advertise, err)
+		}
 	}
 	return nil
 }

@@ -126,6 +126,7 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 		newer:   make(chan struct{}),
 	}
 	n.background.Go(n.accept)
+	n.background.Go(func() { warnAdvertised(runCtx, n.log, &n.cfg, listener.Addr(), lookupIP) })
 	go n.run(runCtx)
 	_, err = n.awaitServing(ctx)
 	select {

@@ -7,30 +7,22 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
+
+	"github.com/seed-8247e700/dsm/internal/hostport"
 )
 
 // checkDialled demands an address that can be dialled.
 func checkDialled(flag, addr string) error {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil || host == "" {
-		return usagef("%s %q: must be host:port, such as 127.0.0.1:7000", flag, addr)
+	if err := hostport.Dialled(addr); err != nil {
+		return usagef("%s %q: %w", flag, addr, err)
 	}
-	return checkPort(flag, addr, port, 1)
+	return nil
 }
 
 // checkListened demands an address that can be listened on.
 func checkListened(flag, addr string) error {
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return usagef("%s %q: must be host:port, such as 127.0.0.1:7000, or :7000 for all interfaces", flag, addr)
-	}
-	return checkPort(flag, addr, port, 0)
-}
-
-func checkPort(flag, addr, port string, lowest uint64) error {
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n < lowest {
-		return usagef("%s %q: the port must be a number from %d to 65535", flag, addr, lowest)
+	if err := hostport.Listened(addr); err != nil {
+		return usagef("%s %q: %w; :7000 is port 7000 on all interfaces", flag, addr, err)
 	}
 	return nil
 }

@@ -75,6 +75,7 @@ var policy = map[string]rule{
 	"internal/evloop":           {std: whole},
 	"internal/gcroom":           {std: whole},
 	"internal/guard":            {std: whole},
+	"internal/hostport":         {std: whole},
 	"internal/connset":          {std: whole},
 	"internal/outlive":          {std: whole},
 	"internal/rlimit":           {std: whole},
@@ -90,7 +91,7 @@ var policy = map[string]rule{
 	"registry": {
 		std: whole,
 		ours: []string{
-			"internal/connset", "internal/planted", "internal/rlimit", "registry/membership", "registry/registrypb",
+			"internal/connset", "internal/hostport", "internal/planted", "internal/rlimit", "registry/membership", "registry/registrypb",
 			"registry/registrypb/registrypbconnect",
 		},
 		outside: []string{
@@ -105,7 +106,7 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/connset", "internal/cycles", "internal/evloop", "internal/guard", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
+			"internal/connset", "internal/cycles", "internal/evloop", "internal/guard", "internal/hostport", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},
@@ -145,7 +146,7 @@ var policy = map[string]rule{
 	"cmd/dsm": {
 		std: whole,
 		ours: []string{
-			"driver", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/outlive", "internal/wire", "registry", "registry/registrypb", "server",
+			"driver", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/hostport", "internal/outlive", "internal/wire", "registry", "registry/registrypb", "server",
 		},
 		outside: []string{
 			"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",

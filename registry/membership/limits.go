@@ -47,6 +47,9 @@ func validateAddr(field, addr string) error {
 	if port, err := strconv.ParseUint(addr[colon+1:], 10, 16); err != nil || port == 0 {
 		return refuse(ErrInvalid, "%s is %q; it must be host:port as others reach the node", field, addr)
 	}
+	if host := strings.Trim(addr[:colon], "[]"); strings.Trim(host, "0:.") == "" {
+		return refuse(ErrInvalid, "%s is %q, which nobody can dial; give the node's own address or name", field, addr)
+	}
 	if strings.ContainsFunc(addr, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return refuse(ErrInvalid, "%s is %q; it must be plain ASCII without spaces", field, addr)
 	}
