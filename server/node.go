@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -165,10 +166,17 @@ func (n *Node) waitsFor() string {
 		}
 		return " (it has not registered)"
 	}
+	var parts []string
 	if why := r.waitsFor.Load(); why != nil && *why != "" {
-		return " (" + memberName(r.self) + " " + *why + ")"
+		parts = append(parts, memberName(r.self)+" "+*why)
 	}
-	return ""
+	if why := r.unreached.Load(); why != nil {
+		parts = append(parts, *why)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, "; ") + ")"
 }
 
 // ID returns the node's id.

@@ -82,8 +82,14 @@ func (r *replica) observingEnded(donor isis.MemberID, err error) {
 		}
 	})
 	what := "observing a member ended"
+	again := r.noteUnreached(err)
 	switch {
 	case level == slog.LevelDebug:
+	case errors.Is(err, errUnreached):
+		level, what = slog.LevelWarn, "a member cannot be reached to load its state: trying again"
+		if again {
+			level = slog.LevelDebug
+		}
 	case errors.Is(err, store.ErrDigest):
 		level, what = slog.LevelError, "the state that a member has sent is damaged: asking another"
 	case errors.Is(err, errDonorDamaged):
@@ -139,11 +145,11 @@ func (r *replica) follow(ctx context.Context, donor isis.MemberID, addr string) 
 	defer cancel()
 	conn, err := r.cfg.Dial(dialCtx, addr)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: dialling %s, which %s advertises: %w", errUnreached, addr, memberName(donor), err)
 	}
 	defer context.AfterFunc(ctx, func() { r.closeConn(conn) })()
 	defer r.closeConn(conn)
-	if err := r.greetDonor(conn); err != nil {
+	if err := r.greetDonor(conn, donor, addr); err != nil {
 		return err
 	}
 	frames := wire.NewFrameReader(conn, maxObserveFrame)
@@ -168,7 +174,7 @@ func (r *replica) closeConn(conn net.Conn) {
 	}
 }
 
-func (r *replica) greetDonor(conn net.Conn) error {
+func (r *replica) greetDonor(conn net.Conn, donor isis.MemberID, addr string) error {
 	// The donor looks for this node at its address meanwhile.
 	if err := conn.SetDeadline(time.Now().Add(r.detection() + proofTime(r.detection()))); err != nil {
 		return err
@@ -178,11 +184,15 @@ func (r *replica) greetDonor(conn net.Conn) error {
 		Group: r.group, Generation: r.generation,
 		Extra: binary.AppendUvarint(nil, r.self.Incarnation),
 	}
-	if err := wire.WriteHello(conn, hello); err != nil {
-		return err
+	err := wire.WriteHello(conn, hello)
+	var reply wire.HelloReply
+	if err == nil {
+		reply, err = wire.ReadHelloReply(conn)
 	}
-	reply, err := wire.ReadHelloReply(conn)
 	if err != nil {
+		return fmt.Errorf("%w: the handshake at %s, which %s advertises: %w", errUnreached, addr, memberName(donor), err)
+	}
+	if err := r.expectDonor(reply.Info, donor, addr); err != nil {
 		return err
 	}
 	switch reply.Status {

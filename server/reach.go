@@ -5,14 +5,47 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
 
 // errAdvertised says that others do not reach this node where it says it is.
 var errAdvertised = fmt.Errorf("%w: Advertise", ErrConfig)
+
+// errUnreached says that a member was not found where it says it is.
+var errUnreached = errors.New("server: a member is not reached")
+
+// expectDonor checks that it is the donor that has answered at its address.
+func (r *replica) expectDonor(found wire.Info, donor isis.MemberID, addr string) error {
+	switch {
+	case found.Incarnation == 0: // it has not registered yet, and refuses for that
+		return nil
+	case found.Group == r.group && found.Incarnation == r.self.Incarnation && found.NodeID == r.self.ID:
+		return fmt.Errorf("%w: %s, which %s advertises, leads to this node itself: give %s --advertise with an address that other hosts can dial",
+			errUnreached, addr, memberName(donor), donor.ID)
+	case found.Group != r.group:
+		return fmt.Errorf("%w: at %s, which %s advertises, %s of another group (%x) answers", errUnreached, addr, memberName(donor), found.NodeID, found.Group)
+	case found.Incarnation != donor.Incarnation || found.NodeID != donor.ID:
+		return fmt.Errorf("%w: at %s, which %s advertises, %s#%d answers", errUnreached, addr, memberName(donor), found.NodeID, found.Incarnation)
+	}
+	return nil
+}
+
+// noteUnreached keeps, for Start's error, why the donor tried last was not reached. It
+// reports whether that was so the time before.
+func (r *replica) noteUnreached(err error) (again bool) {
+	if !errors.Is(err, errUnreached) {
+		r.unreached.Store(nil)
+		return false
+	}
+	text := strings.TrimPrefix(err.Error(), errUnreached.Error()+": ")
+	before := r.unreached.Swap(&text)
+	return before != nil && *before == text
+}
 
 // refusalsToGiveUp is how many donors in a row, or how often the only one, must
 // not have reached a joiner before it gives up.
@@ -52,6 +85,9 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 	case err != nil:
 		return refuse(wire.StatusBadRequest, "%s advertises %s, where it is not reached from %s (%v): %s",
 			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, err, remedy)
+	case found.Group == r.group && found.NodeID == r.self.ID && found.Incarnation == r.self.Incarnation:
+		return refuse(wire.StatusBadRequest, "%s advertises %s, which leads %s to itself, %s finds %s#%d there: %s",
+			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, r.self.ID, found.NodeID, found.Incarnation, remedy)
 	case found.Group != r.group || found.Generation != r.generation:
 		return refuse(wire.StatusBadRequest, "%s advertises %s, where %s finds %s of group %x, generation %d, instead of %s of group %x, generation %d: %s",
 			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, found.NodeID, found.Group, found.Generation, joiner.GetId(), r.group, r.generation, remedy)

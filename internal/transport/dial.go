@@ -128,6 +128,9 @@ func (l *link) verify(r wire.HelloReply) error {
 	if r.Info.NodeID == l.peer.ID && r.Info.Incarnation == l.peer.Incarnation {
 		return nil
 	}
+	if r.Info.NodeID == l.n.cfg.Self.ID && r.Info.Incarnation == l.n.cfg.Self.Incarnation {
+		return fmt.Errorf("%w: the address of %s leads to this node itself", ErrRefused, name(l.peer))
+	}
 	return fmt.Errorf("%w: %s#%d answers in place of %s#%d", ErrRefused, r.Info.NodeID, r.Info.Incarnation,
 		l.peer.ID, l.peer.Incarnation)
 }
