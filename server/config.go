@@ -57,7 +57,9 @@ type Config struct {
 	// DataDir is the identity directory. It holds the node's last incarnation
 	// and a lock that proves, when the node is started again, that the earlier
 	// one is dead. It holds no variables. Default "": no identity is kept, and a
-	// node that died is replaced only once the group has noticed its silence.
+	// node that died is replaced only once the group has noticed its silence. While an
+	// incarnation cannot be recorded there, as on a full disk, the node waits, in no
+	// view, and logs so.
 	DataDir string
 
 	// Logger takes what the node has to say. It is called from the protocol loop:

@@ -1,11 +1,16 @@
 package server
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -108,4 +113,111 @@ func TestIdentityOfAnotherGroup(t *testing.T) {
 			g.client("n1").set("k", "v")
 		})
 	}
+}
+
+// obstruct keeps an identity from being recorded, as a full disk would, until it is
+// called again.
+func obstruct(t *testing.T, dir string) (free func()) {
+	t.Helper()
+	path := filepath.Join(dir, "identity.json.new")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A node that cannot record its identity waits, at its start and when it returns under
+// another incarnation, and says so.
+func TestIdentityThatCannotBeRecorded(t *testing.T) {
+	g := newGroup(t, fast())
+	g.start("n1", nil)
+	dir := t.TempDir()
+	var out lockedBuffer
+	says := func(times int) func() bool {
+		return func() bool { return strings.Count(out.String(), "the identity cannot be recorded") == times }
+	}
+	free := obstruct(t, dir)
+	started := make(chan error, 1)
+	go func() {
+		_, err := g.tryStart("n2", func(c *Config) { c.DataDir, c.Logger = dir, slog.New(slog.NewTextHandler(&out, nil)) })
+		started <- err
+	}()
+	eventually(t, "it says so", says(1))
+	free()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	free = obstruct(t, dir)
+	before := g.nodes["n2"].current.Load()
+	before.do(func() { before.excluded("the test wants it") })
+	eventually(t, "it says so again", says(2))
+	free()
+	g.returned("n2", before)
+	g.client("n2").set("k", "v")
+}
+
+// Within its start timeout, that is: then Start says what it has waited for, and the id
+// is free again.
+func TestIdentityThatIsNeverRecorded(t *testing.T) {
+	g := newGroup(t, registry.Settings{Detection: time.Hour})
+	for _, before := range []string{"", "n1"} { // alone, and with another
+		if before != "" {
+			g.start(before, nil)
+		}
+		dir := t.TempDir()
+		free := obstruct(t, dir)
+		var out lockedBuffer
+		ctx, cancel := context.WithCancel(t.Context())
+		failed := make(chan error, 1)
+		go func() {
+			_, err := Start(ctx, Config{ID: "n2", Registry: g.registry.Addr(), DataDir: dir, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+			failed <- err
+		}()
+		eventually(t, "it says so", func() bool {
+			return strings.Contains(out.String(), "the identity cannot be recorded") || len(failed) > 0
+		})
+		cancel()
+		if err := <-failed; !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "cannot record its identity in "+dir) {
+			t.Fatalf("Start: %v", err)
+		}
+		free()
+		g.start("n2", in(dir))
+		g.close("n2")
+		clear(g.logs) // of generations that are over
+	}
+}
+
+// An identity directory on a full disk is waited for as well; what waiting does not mend
+// is an error at once.
+func TestAwaitIdentity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out lockedBuffer
+		log := slog.New(slog.NewTextHandler(&out, nil))
+		full := fmt.Errorf("%w: DataDir: %w", ErrConfig, &os.PathError{Op: "mkdir", Path: "d", Err: syscall.ENOSPC})
+		answers := []error{full, full, full, nil}
+		open := func() (*identity, error) {
+			err := answers[0]
+			answers = answers[1:]
+			return &identity{}, err
+		}
+		if _, err := awaitIdentity(t.Context(), log, open); err != nil || len(answers) > 0 {
+			t.Errorf("a disk that is full for a while: %v", err)
+		}
+		if n := strings.Count(out.String(), "make room on its disk"); n != 1 {
+			t.Errorf("it says so %d times: %s", n, out.String())
+		}
+		answers = []error{ErrIdentityInUse}
+		if _, err := awaitIdentity(t.Context(), log, open); !errors.Is(err, ErrIdentityInUse) {
+			t.Errorf("a directory in use: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := awaitIdentity(ctx, log, func() (*identity, error) { return nil, full }); !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a disk that stays full: %v", err)
+		}
+	})
 }

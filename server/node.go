@@ -31,6 +31,8 @@ type Node struct {
 	current  atomic.Pointer[replica] // nil before the first registration
 	refused  atomic.Pointer[string]  // why it could not register so far
 
+	hindrance atomic.Pointer[string] // why its identity cannot be recorded, for people; nil: it can
+
 	maxClients    int           // at most Config.MaxConns
 	acceptTrouble sparelog.Gate // of lines that connections cannot be accepted
 
@@ -81,7 +83,7 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	cfg.debugged()
-	ident, err := openIdentity(cfg.DataDir, cfg.ID)
+	ident, err := awaitIdentity(ctx, cfg.Logger.With("node", cfg.ID), func() (*identity, error) { return openIdentity(cfg.DataDir, cfg.ID) })
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +161,9 @@ func (n *Node) giveUp() {
 
 // waitsFor tells what kept the node from being a member, as a part of a sentence.
 func (n *Node) waitsFor() string {
+	if why := n.hindrance.Load(); why != nil {
+		return " (" + *why + ")"
+	}
 	r := n.current.Load()
 	if r == nil {
 		if why := n.refused.Load(); why != nil {

@@ -44,7 +44,7 @@ func (n *Node) incarnations(ctx context.Context) error {
 		}
 		if d := r.directive.successor; d != nil && errors.Is(reason, errGeneration) {
 			// The same incarnation goes on, in a generation that has just begun.
-			r, err = n.newReplica(r.self.Incarnation, d)
+			r, err = n.newReplica(ctx, r.self.Incarnation, d)
 			continue
 		}
 		select {
@@ -156,7 +156,7 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 				return nil, err
 			}
 		case err == nil:
-			return n.newReplica(resp.GetIncarnation(), resp.GetDirective())
+			return n.newReplica(ctx, resp.GetIncarnation(), resp.GetDirective())
 		case ctx.Err() != nil:
 			return nil, ErrClosed
 		case errors.Is(err, registry.ErrOtherGroup) && first && req.Group != 0:
@@ -187,8 +187,8 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 const featureLevel = membership.BaseLevel
 
 // newReplica prepares an incarnation in the generation that d tells of.
-func (n *Node) newReplica(incarnation uint64, d *registrypb.Directive) (*replica, error) {
-	if err := n.identity.record(d.GetGroup(), incarnation); err != nil {
+func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *registrypb.Directive) (*replica, error) {
+	if err := n.recordIdentity(ctx, incarnation, d); err != nil {
 		return nil, err
 	}
 	self := isis.MemberID{ID: n.cfg.ID, Incarnation: incarnation}

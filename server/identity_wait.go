@@ -1,0 +1,75 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"github.com/seed-8247e700/dsm/registry/registrypb"
+)
+
+// awaitIdentity opens a node's identity with open. While the disk is full it waits, and
+// says so, until ctx ends.
+func awaitIdentity(ctx context.Context, log *slog.Logger, open func() (*identity, error)) (*identity, error) {
+	for wait, told := leastPause, false; ; wait = min(2*wait, mostPause) {
+		ident, err := open()
+		if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+			return ident, err
+		}
+		if !told {
+			told = true
+			log.Error("the identity directory cannot be opened, waiting until it can: make room on its disk", "err", err)
+		}
+		if !sleep(ctx, wait) {
+			return nil, fmt.Errorf("%w: %w", err, ctx.Err())
+		}
+	}
+}
+
+// recordIdentity notes the incarnation that d begins on disk, before the node acts under
+// it. While that fails, as on a full disk, it waits, as a registry does that cannot save
+// its state, and says so. ErrClosed is returned if ctx ends first.
+func (n *Node) recordIdentity(ctx context.Context, incarnation uint64, d *registrypb.Directive) error {
+	var told time.Time
+	for wait := leastPause; ; wait = min(2*wait, mostPause) {
+		err := n.identity.record(d.GetGroup(), incarnation)
+		if err == nil {
+			if n.hindrance.Swap(nil) != nil {
+				n.log.Info("the identity is recorded: going on", "incarnation", incarnation)
+			}
+			return nil
+		}
+		text := fmt.Sprintf("cannot record its identity in %s: %v", n.cfg.DataDir, err)
+		n.hindrance.Store(&text)
+		if now := time.Now(); told.IsZero() || now.Sub(told) >= troubleInterval {
+			told = now
+			n.log.Error("the identity cannot be recorded, and this node is in no view until it can: make room or repair the disk of its data directory",
+				"dir", n.cfg.DataDir, "incarnation", incarnation, "err", err)
+		}
+		if !sleep(ctx, wait) {
+			n.retract(incarnation, d)
+			return ErrClosed
+		}
+	}
+}
+
+// retract frees the id of an incarnation that was registered and never began. If it is
+// alone in the first view of a generation that view goes with it: it holds nothing.
+func (n *Node) retract(incarnation uint64, d *registrypb.Directive) {
+	ctx, cancel := context.WithTimeout(context.Background(), giveUpTime)
+	defer cancel()
+	alone := false
+	if views := d.GetViews(); len(views) == 1 && views[0].GetPrev() == 0 && len(views[0].GetMembers()) == 1 {
+		alone = views[0].GetMembers()[0].GetIncarnation() == incarnation
+	}
+	err := n.client.Leave(ctx, &registrypb.LeaveRequest{
+		Id: n.cfg.ID, Incarnation: incarnation, Group: d.GetGroup(), Generation: d.GetGeneration(), Force: alone,
+		Reason: "its identity could not be recorded",
+	})
+	if err != nil {
+		n.log.Warn("the registry does not know that this node gives up, and will notice its silence", "err", err)
+	}
+}
