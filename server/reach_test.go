@@ -28,7 +28,9 @@ func TestWrongAddress(t *testing.T) {
 		t.Run(fmt.Sprintf("%d members", members), func(t *testing.T) {
 			g := newGroup(t, registry.Settings{})
 			g.startAll(members)
+			foreign := answering(t, &wire.HelloReply{Status: wire.StatusUnavailable, Info: wire.Info{NodeID: "lost", Incarnation: 9, Group: 1, Generation: 1}})
 			for addr, text := range map[string]string{
+				foreign:          "finds lost of group 1, generation 1",
 				nobody:           "where it is not reached from n",
 				g.pick(0).Addr(): "finds n1#",
 			} {

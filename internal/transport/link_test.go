@@ -433,3 +433,27 @@ func TestAcceptAfterClose(t *testing.T) {
 		}
 	})
 }
+
+// A handshake is with the peer only if that has the group and generation too: ids and
+// incarnations come again in another group.
+func TestVerifyGroup(t *testing.T) {
+	self, peer := isis.MemberID{ID: "a", Incarnation: 2}, isis.MemberID{ID: "b", Incarnation: 1}
+	l := &link{n: &Network{cfg: Config{Self: self, Group: 7, Generation: 3}}, peer: peer}
+	right := wire.Info{Group: 7, Generation: 3, NodeID: "b", Incarnation: 1}
+	if err := l.verify(wire.HelloReply{Info: right}); err != nil {
+		t.Errorf("the peer: %v", err)
+	}
+	for want, change := range map[string]func(*wire.Info){
+		"group 8, generation 3":     func(i *wire.Info) { i.Group = 8 },
+		"group 7, generation 2":     func(i *wire.Info) { i.Generation = 2 },
+		"c#1 answers":               func(i *wire.Info) { i.NodeID = "c" },
+		"b#4 answers":               func(i *wire.Info) { i.Incarnation = 4 },
+		"leads to this node itself": func(i *wire.Info) { i.NodeID, i.Incarnation = "a", 2 },
+	} {
+		found := right
+		change(&found)
+		if err := l.verify(wire.HelloReply{Info: found}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", found, err, want)
+		}
+	}
+}
