@@ -85,6 +85,9 @@ func (w *world) finish() {
 		o.agree(append([]*replica(nil), members...))
 	}
 	for _, r := range members {
+		if r.damage.what != "" && r.state.VerifyAll() != nil {
+			w.fail("damage: %s is a member in the end, and %s is damaged", r, r.damage.what)
+		}
 		if r.state.Applied() != members[0].state.Applied() || r.state.Digest() != members[0].state.Digest() {
 			w.fail("convergence: %s is at %d with digest %x, %s at %d with %x", r, r.state.Applied(), r.state.Digest(),
 				members[0], members[0].state.Applied(), members[0].state.Digest())

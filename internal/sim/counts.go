@@ -38,6 +38,8 @@ type Counts struct {
 	Generations uint64
 	Forced      uint64 // generations that an operator began
 	Audits      uint64
+	Damaged     uint64 // replicas that found their state damaged
+	Refused     uint64 // joiners, by a donor that did
 	Linear      uint64 // histories that porcupine has judged
 	Faults      [faultKinds]uint64
 }
@@ -79,6 +81,8 @@ func (c *Counts) Add(d *Counts) {
 		{&c.Generations, &d.Generations},
 		{&c.Forced, &d.Forced},
 		{&c.Audits, &d.Audits},
+		{&c.Damaged, &d.Damaged},
+		{&c.Refused, &d.Refused},
 		{&c.Linear, &d.Linear},
 	} {
 		*p[0] += *p[1]

@@ -96,6 +96,10 @@ func (r *replica) exclude() {
 		r.fail(left)
 		return
 	}
+	if r.damage.known {
+		r.fail(damagedState)
+		return
+	}
 	r.fail(excluded)
 }
 

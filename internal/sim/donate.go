@@ -63,7 +63,7 @@ func (r *replica) notReached() {
 
 // donate sends a joiner the state and then the deliveries as they happen.
 func (r *replica) donate(c *conn, joiner *replica) {
-	if !r.serving || c.ends[1].closed {
+	if !r.serving || r.damage.known || c.ends[1].closed {
 		c.close(1)
 		return
 	}
@@ -86,7 +86,8 @@ func (f *feed) sendChunk() {
 	}
 	b, more, err := f.snapshot.Next(nil, f.r.w.traits.chunkBytes)
 	if err != nil {
-		f.r.w.fail("snapshot: %s: %v", f.r, err)
+		f.refuseJoiner(err)
+		return
 	}
 	to, c := f.to, f.c
 	c.send(0, func() { to.chunk(c, b) })

@@ -45,6 +45,7 @@ const (
 	TotalLoss                    // every member ends
 	CutAtCommit                  // the registry is cut from all nodes once it has saved a view
 	LostRegistry                 // its directory is lost: it starts again as that of another group
+	DamagedMemory                // of a member
 	faultKinds
 )
 
@@ -57,7 +58,7 @@ var faultNames = [faultKinds]string{
 	"pause", "slow node", "clock jump", "clock rate", "partition", "cut link", "cut one way", "deaf member", "reset link",
 	"lag", "cut from registry", "registry crash", "registry disk full", "stuck member", "stuck leader", "partial join",
 	"slow join", "second process", "leave", "cut client", "late request", "mail lost", "mail doubled", "mail late",
-	"total loss", "cut at a commit", "registry directory lost",
+	"total loss", "cut at a commit", "registry directory lost", "damaged memory",
 }
 
 func (f Fault) String() string { return faultNames[f] }

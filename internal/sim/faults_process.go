@@ -46,7 +46,7 @@ func (w *world) replica(incarnation uint64) *replica {
 
 // holdsState tells whether the replica has all that the last view ended with.
 func (r *replica) holdsState() bool {
-	return r != nil && !r.over && r.p.alive && r.p.crashIn == 0 && !r.leaving && r.serving
+	return r != nil && !r.over && r.p.alive && r.p.crashIn == 0 && !r.leaving && r.serving && r.damage.what == ""
 }
 
 // strikeDown has a process crash, now or within its next steps.

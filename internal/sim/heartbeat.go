@@ -180,6 +180,7 @@ func (r *replica) pulse() {
 		r.expireReads(now)
 		r.expireWrites(now)
 		r.orderTime(now)
+		r.verify()
 		if now-r.beat.last >= r.w.traits.heartbeat {
 			r.sendBeat()
 		}

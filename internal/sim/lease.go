@@ -49,6 +49,9 @@ func (r *replica) renewLease() {
 	t.lease.Time = r.w.traits.detection
 	t.lease.Answered(r.core.Vouched(), r.p.local())
 	t.until = t.lease.Until()
+	if r.damage.barred {
+		t.until = 0
+	}
 	if !t.held && r.serves() {
 		t.held, t.everHeld = true, true
 	}

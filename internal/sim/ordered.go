@@ -44,20 +44,24 @@ func (r *replica) orderTime(now time.Duration) {
 }
 
 func (r *replica) onAudit(position, digest uint64, voters []string) {
+	r.audited()
 	name := memberName(r.self)
-	if !slices.Contains(voters, name) {
-		return
-	}
+	votes := slices.Contains(voters, name)
 	vote := wire.Command{
 		Op: wire.OpAuditVote, Key: name, Expect: position,
 		Value: binary.LittleEndian.AppendUint64(nil, digest),
 	}
-	r.post(func() { r.submitOwn(&vote, nil) })
+	r.post(func() {
+		r.verify()
+		if votes && !r.damage.known {
+			r.submitOwn(&vote, nil)
+		}
+	})
 }
 
 func (r *replica) onVerdict(position uint64, differing []string) {
 	r.w.counts.Audits++
 	if len(differing) > 0 {
-		r.w.fail("audit: at %d replicas differ: %v", position, differing)
+		r.differ(position, differing)
 	}
 }

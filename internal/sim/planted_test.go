@@ -16,10 +16,8 @@ const maxSeeds = 6000
 
 // elsewhere are the bugs that no simulation of a group can show, and why.
 var elsewhere = map[planted.Bug]string{
-	planted.ReadMissInstalls:   "the clients of the simulation keep no copies",
-	planted.AuditByKeptDigest:  "nothing damages a state in the simulation; the tests of the store do",
-	planted.DonorIgnoresDamage: "the same",
-	planted.WedgeWithoutBase:   "a directive names each view before the attempt that is based on it; sim/core takes them apart",
+	planted.ReadMissInstalls: "the clients of the simulation keep no copies",
+	planted.WedgeWithoutBase: "a directive names each view before the attempt that is based on it; sim/core takes them apart",
 }
 
 // TestPlanted switches on each bug, and runs seeds until one violates a guarantee.

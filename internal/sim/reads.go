@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"time"
@@ -68,7 +69,7 @@ func (r *replica) get(key string) wire.Reply {
 	if version == 0 {
 		return wire.Reply{Status: wire.StatusNotFound, Position: position}
 	}
-	return wire.Reply{Position: position, Version: version, Data: value}
+	return wire.Reply{Position: position, Version: version, Data: bytes.Clone(value)}
 }
 
 func (r *replica) park(p *parkedRead) {

@@ -19,6 +19,7 @@ const (
 	newGeneration
 	diverged
 	left
+	damagedState
 	unreached // its donors do not reach it where it says it is
 )
 
@@ -58,6 +59,7 @@ type replica struct {
 
 	directive directiveState
 	leases    leases
+	damage    damage
 	beat      heartbeat
 	clock     ordinalClock
 	observer  observer

@@ -39,6 +39,8 @@ func Report(c *Counts, seeds uint64, took time.Duration, cores int) string {
 	row("leases run out", c.Lapses)
 	row("nodes not let go in their time", c.NotLetGo)
 	row("audits", c.Audits)
+	row("replicas that found damage", c.Damaged)
+	row("  as donors", c.Refused)
 	row("histories judged by porcupine", c.Linear)
 	for f := range faultKinds {
 		row("fault: "+f.String(), c.Faults[f])
@@ -59,7 +61,7 @@ func Missing(c *Counts) []string {
 		"exclusion of a node that runs": c.Exclusions, "joiner too slow": c.Lagged, "donor crashed in a transfer": c.DonorsLost,
 		"joiner crashed in a transfer": c.JoinersLost, "link resumed": c.Resumed, "dead link": c.DeadLinks, "lease run out": c.Lapses,
 		"session lost": c.Lost, "new generation": c.Generations, "write repeated": c.Repeats, "unknown outcome": c.Unknown,
-		"asynchronous write": c.Async, "write refused before its predecessor": c.OutOfOrder, "audit": c.Audits, "directive of a deposed registry": c.Deposed, "node that left": c.Left, "node that was not let go": c.NotLetGo,
+		"asynchronous write": c.Async, "write refused before its predecessor": c.OutOfOrder, "audit": c.Audits, "damage found": c.Damaged, "damage found by a donor": c.Refused, "directive of a deposed registry": c.Deposed, "node that left": c.Left, "node that was not let go": c.NotLetGo,
 	} {
 		if n == 0 {
 			missing = append(missing, name)

@@ -63,6 +63,9 @@ func (w *world) restartAll() {
 // proved so: he begins a new generation.
 func (w *world) operate(since time.Duration) {
 	g := w.registry
+	if since >= 12*w.traits.detection {
+		w.replaceDamaged()
+	}
 	if since < 12*w.traits.detection || g.disk.Attempt == nil && w.allServe() {
 		return
 	}

@@ -17,7 +17,7 @@ type world struct {
 
 	// One source of randomness for each purpose, so that a run without a kind of
 	// fault resembles the one with it.
-	faults, wires, machines, users *rand.Rand
+	faults, wires, machines, users, damages *rand.Rand
 
 	network   network
 	hosts     []*host
@@ -41,7 +41,7 @@ func newWorld(seed uint64, options Options) *world {
 	source := func(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, purpose)) }
 	w := &world{
 		options: options,
-		faults:  source(1), wires: source(2), machines: source(3), users: source(4),
+		faults:  source(1), wires: source(2), machines: source(3), users: source(4), damages: source(6),
 		byAddr: make(map[string]*process), replicas: make([]*replica, 1), told: make(map[told]uint64),
 	}
 	w.traits = drawTraits(source(5), options)
@@ -69,6 +69,7 @@ func (w *world) begin() {
 		w.at(t.sessionTTL/3, c.renew)
 	}
 	w.planFaults()
+	w.planDamage()
 }
 
 // The places on the network beside those of the hosts: the registry's, and that

@@ -87,6 +87,19 @@ func (s *Store) Verify() error {
 	return nil
 }
 
+// VerifyAll compares all of the state with the hashes kept for it, at once. It is for
+// tests and for the simulation, and for the owner.
+func (s *Store) VerifyAll() error {
+	before := s.verifier
+	defer func() { s.verifier = before }()
+	s.verifier = verifier{}
+	for {
+		if _, err := s.verifyNext(); err != nil || !s.verifier.under {
+			return err
+		}
+	}
+}
+
 // CleanPasses returns how many times on end the whole state was verified without any
 // damage.
 func (s *Store) CleanPasses() uint64 { return s.verifier.clean }

@@ -1,0 +1,224 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry/membership"
+)
+
+// This file follows server/damage.go: a change there needs the same here.
+
+// damage is what is wrong with a replica's memory, and what it has found of it. The
+// simulation loses the answers that a damaged replica gives, since nothing is promised of
+// those before an audit; all else that it does is checked.
+type damage struct {
+	what   string // "": the memory is as it was written
+	ever   bool   // it was damaged at some time
+	audits int    // that the replica has taken part in since
+	known  bool   // the replica knows, and has not found itself whole again
+	barred bool   // it refuses clients
+	alone  bool   // no other member has the state
+}
+
+// auditsToFind is how many audits may pass a damaged replica: one covers all of the small
+// states here, and one may have begun before.
+const auditsToFind = 2
+
+// The kinds of damage that Store.Damage does here, beside those of values.
+const (
+	damagedHash = 3
+	damagedSum  = 8
+)
+
+// planDamage decides when memory is damaged. It has a source of its own, so that seeds stay
+// what they are.
+func (w *world) planDamage() {
+	if w.options.Without.Has(DamagedMemory) || w.traits.minMembers > 1 || w.traits.deafOnly || w.damages.IntN(4) > 0 {
+		return
+	}
+	for range 1 + w.damages.IntN(3) {
+		w.at(upTo(w.damages, w.traits.horizon), w.damageMemory)
+	}
+}
+
+// damageMemory changes something in a member's memory, of whom the group has another.
+func (w *world) damageMemory() {
+	var victims []*replica
+	for _, p := range w.processes {
+		if r := p.current; p.alive && r != nil && r.holdsState() && w.dispensable(p) && !p.strays() {
+			victims = append(victims, r)
+		}
+	}
+	if len(victims) == 0 {
+		return
+	}
+	r := victims[w.damages.IntN(len(victims))]
+	what := ""
+	switch choice := w.damages.Uint64(); choice % 4 {
+	case 0:
+		what = r.state.Damage(damagedHash, choice/4)
+	case 1:
+		what = r.state.Damage(damagedSum, 0)
+	default:
+		what = r.damageValue(int(choice / 4 % uint64(w.traits.keys)))
+	}
+	if what == "" {
+		return
+	}
+	r.damage.what = what
+	r.damage.ever = true
+	w.counts.Faults[DamagedMemory]++
+	if w.tracing() {
+		w.trace("fault: %s of %s is damaged", r.damage.what, r)
+	}
+}
+
+// damageValue changes a value that is no number, and does not become one: adding to it is
+// refused as before. Otherwise what was damaged would change what commands do, and so the
+// digest, and which of two members is right then, nobody could know.
+func (r *replica) damageValue(n int) (what string) {
+	key := variableName(n)
+	data, _, _ := r.state.Get(key)
+	if len(data) == 0 {
+		return ""
+	}
+	_, before := strconv.ParseInt(string(data), 10, 64)
+	data[len(data)-1] ^= 1
+	if _, after := strconv.ParseInt(string(data), 10, 64); before == nil || after == nil {
+		data[len(data)-1] ^= 1
+		return ""
+	}
+	return fmt.Sprintf("the value of %q", key)
+}
+
+// lies tells whether an answer of the replica counts for nothing.
+func (r *replica) lies() bool { return r.damage.what != "" && !r.damage.barred }
+
+// verify has the store verify another slice.
+func (r *replica) verify() {
+	if err := r.state.Verify(); err != nil {
+		r.damagedBy(err)
+	}
+}
+
+// damagedBy takes note that the state is damaged.
+func (r *replica) damagedBy(err error) {
+	d := &r.damage
+	if d.what == "" {
+		r.w.fail("damage: %s takes its state for damaged, which it is not: %v", r, err)
+	}
+	if d.known {
+		return
+	}
+	d.known = true
+	r.w.counts.Damaged++
+	if r.w.tracing() {
+		r.w.trace("%s finds damage: %v", r, err)
+	}
+	if !r.serving && !r.core.CutAcknowledged() {
+		r.fail(damagedState)
+		return
+	}
+	r.bar(true)
+	r.leaveDamaged()
+}
+
+// bar refuses clients, or serves them again.
+func (r *replica) bar(barred bool) {
+	r.damage.barred = barred
+	r.renewLease()
+	r.lapseIfDue()
+}
+
+// leaveDamaged asks the registry for a view without this member, until it is told of one.
+func (r *replica) leaveDamaged() {
+	if r.over {
+		return
+	}
+	from := membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation}
+	r.w.toRegistry(r.p.site, func() {
+		r.w.registry.leave(from, func(err error) {
+			r.w.fromRegistry(r.p, func() { r.mayLeaveDamaged(err) })
+		})
+	})
+	r.p.after(leaveAgain, func() { r.leaveDamaged() })
+}
+
+// mayLeaveDamaged takes the registry's answer.
+func (r *replica) mayLeaveDamaged(err error) {
+	alone := errors.Is(err, membership.ErrLastMember)
+	if r.over || err != nil && !alone || alone == r.damage.alone {
+		return
+	}
+	r.damage.alone = alone
+	r.post(func() { r.bar(!alone) })
+}
+
+// audited counts the audits that a damaged replica takes part in. What was damaged may have
+// been written again since.
+func (r *replica) audited() {
+	d := &r.damage
+	if d.what == "" || d.known {
+		return
+	}
+	if r.state.VerifyAll() == nil {
+		d.what = ""
+		return
+	}
+	if d.audits++; d.audits > auditsToFind {
+		r.w.fail("damage: %s has taken part in %d audits and does not know that %s is damaged", r, d.audits, d.what)
+	}
+}
+
+// differ takes the verdict that replicas differ, which only damage excuses.
+func (r *replica) differ(position uint64, differing []string) {
+	excused := false
+	for _, other := range r.w.replicas {
+		excused = excused || other != nil && other.damage.ever
+	}
+	if !excused {
+		r.w.fail("audit: at %d replicas differ: %v", position, differing)
+	}
+	if r.damage.what != "" {
+		r.damagedBy(store.ErrDigest)
+	}
+}
+
+// refuseJoiner takes the error of a donor's snapshot.
+func (f *feed) refuseJoiner(err error) {
+	if f.r.damage.what == "" {
+		f.r.w.fail("snapshot: %s: %v", f.r, err)
+	}
+	f.r.w.counts.Refused++
+	r := f.r
+	r.post(func() { r.damagedBy(err) })
+	f.end()
+}
+
+// replaceDamaged does what an operator does when the only member has the only copy, which
+// is damaged: he gives it up.
+func (w *world) replaceDamaged() {
+	for _, m := range w.registry.members() {
+		r := w.replica(m.Incarnation)
+		if r == nil || r.over || !r.damage.alone {
+			continue
+		}
+		if w.tracing() {
+			w.trace("an operator gives up the damaged state of %s", r)
+		}
+		r.p.crash(true)
+	}
+}
+
+// answers has an answer of the replica go its way, unless it counts for nothing.
+func (r *replica) answers(done func(wire.Reply)) func(wire.Reply) {
+	return func(reply wire.Reply) {
+		if !r.lies() {
+			done(reply)
+		}
+	}
+}
