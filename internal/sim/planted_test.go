@@ -36,6 +36,15 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
+// TestPlantedObeysOtherGroup holds that it takes a registry that has lost its
+// directory, and the check of who gives up its state at whose word.
+func TestPlantedObeysOtherGroup(t *testing.T) {
+	r := sim.Run(search(t, planted.ObeysOtherGroup), sim.Options{})
+	if r.Faults[sim.LostRegistry] == 0 {
+		t.Errorf("seed %d shows the bug, and its registry is not lost", r.Seed)
+	}
+}
+
 // search returns the first seed that shows the bug.
 func search(t *testing.T, bug planted.Bug) uint64 {
 	planted.With(t, bug)
