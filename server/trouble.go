@@ -38,9 +38,12 @@ func kindOf(err error) troubleKind {
 	}
 }
 
-// rescue is the command that reads a variable from this node, with a lease or
-// without, for people.
-func (r *replica) rescue() string { return "dsm get KEY --stale --dsn dsm://" + r.cfg.Advertise }
+// rescue is the commands that list the variables of this node and read one of them,
+// with a lease or without, for people.
+func (r *replica) rescue() string {
+	at := " --stale --dsn dsm://" + r.cfg.Advertise
+	return "dsm ls" + at + " lists them, dsm get KEY" + at + " reads one"
+}
 
 // tell logs the error of a heartbeat, if it is due. rescue is how the variables of
 // this node are read.

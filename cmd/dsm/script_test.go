@@ -31,8 +31,9 @@ func TestMain(m *testing.M) {
 //	                         whatever its exit status
 //	signal NAME WORD         send INT, TERM or KILL to the background command
 //	                         that has WORD among its arguments
-//	follow FILE WORDS KEY    wait until a log names a command in parentheses behind
-//	                         the words, and run it with KEY for its "KEY"
+//	follow FILE WORDS KEY    wait until a log names commands in parentheses behind
+//	                         the words, "C lists them, D reads one", and run them with
+//	                         KEY for "KEY": the first must list it
 //	fill FILE N              make a file of N bytes, which are no text
 //	long NAME N              set variable NAME to N letters
 //	token NAME               set variable NAME to the "next" of the JSON on stdout
@@ -126,16 +127,23 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 func follow(ts *testscript.TestScript, neg bool, args []string) {
 	demand(ts, neg, args, 3, "follow FILE WORDS KEY")
 	advice := regexp.MustCompile(regexp.QuoteMeta(args[1]) + ` \((dsm [^)]*)\)`)
-	var command string
+	var commands []string
 	poll(ts, "advice behind "+args[1], func() bool {
 		log, err := os.ReadFile(ts.MkAbs(args[0]))
 		if found := advice.FindSubmatch(log); err == nil && found != nil {
-			command = strings.ReplaceAll(string(found[1]), "KEY", args[2])
+			commands = strings.Split(string(found[1]), ", ")
 		}
-		return command != ""
+		return len(commands) > 0
 	})
-	words := strings.Fields(command)
-	ts.Check(ts.Exec(words[0], words[1:]...))
+	for i, command := range commands {
+		command = command[:strings.LastIndexByte(command, ' ')] // "... reads one"
+		command = strings.TrimSuffix(strings.TrimSuffix(command, " lists"), " reads")
+		words := strings.Fields(strings.ReplaceAll(command, "KEY", args[2]))
+		ts.Check(ts.Exec(words[0], words[1:]...))
+		if !strings.Contains(ts.ReadFile("stdout"), args[2]) && i < len(commands)-1 {
+			ts.Fatalf("%s does not list %s", command, args[2])
+		}
+	}
 }
 
 func fill(ts *testscript.TestScript, neg bool, args []string) {
