@@ -84,6 +84,7 @@ func (p Profiles) Start() (stop func() error, err error) {
 		stops = append(stops, func() error { end(); return file.Close() })
 	}
 	begin(p.CPU, func(f *os.File) error { return pprof.StartCPUProfile(f) }, pprof.StopCPUProfile)
+	begin(p.Memory, func(*os.File) error { return nil }, func() {}) // which is written at the end, and must be possible then
 	begin(p.Trace, func(f *os.File) error { return trace.Start(f) }, trace.Stop)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("bench: profiles: %w", err), stop())

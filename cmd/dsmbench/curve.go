@@ -34,6 +34,9 @@ variable. All ordering checks are made; one that fails makes it FAIL, and exit s
 			if err := cfg.Validate(); err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
 			}
+			if err := writable(jsonFile); err != nil {
+				return fmt.Errorf("%w: --json: %w", errUsage, err)
+			}
 			stop, err := p.start()
 			if err != nil {
 				return err
@@ -58,6 +61,19 @@ variable. All ordering checks are made; one that fails makes it FAIL, and exit s
 	f.StringVar(&jsonFile, "json", "", "write the figures of every round to `FILE`")
 	p.addFlags(f)
 	return cmd
+}
+
+// writable creates a file that is written at the end of a run, which may be hours
+// away. No name: nothing.
+func writable(name string) error {
+	if name == "" {
+		return nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // writeJSON writes a report to a file. No name: nothing.

@@ -3,9 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 
 	"github.com/seed-8247e700/dsm/bench"
 )
@@ -168,4 +173,49 @@ func (n *notice) Write(b []byte) (int, error) {
 		n.then()
 	}
 	return n.Builder.Write(b)
+}
+
+// A file that cannot be written ends a command before it starts anything.
+func TestUnwritable(t *testing.T) {
+	for _, args := range []string{
+		"-hist FILE", "-history FILE", "-cpuprofile FILE", "-memprofile FILE", "-trace FILE",
+		"-delivery-log FILE", "curve -json FILE", "curve -memprofile FILE", "idle -memprofile FILE",
+	} {
+		file := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var stdout, stderr strings.Builder
+		code := run(t.Context(), strings.Fields(strings.ReplaceAll(args, "FILE", filepath.Join(file, "x"))), &stdout, &stderr)
+		if code == exitPass || !strings.Contains(stderr.String(), "not a directory") || strings.Contains(stderr.String(), "loading") {
+			t.Errorf("%s: exit status %d, stderr %q", args, code, stderr.String())
+		}
+	}
+}
+
+// Every flag with a value demands one, and one of its type.
+func TestEveryFlag(t *testing.T) {
+	root := newCommand(io.Discard, io.Discard)
+	for _, cmd := range append(root.Commands(), root) {
+		if cmd.Hidden {
+			continue
+		}
+		path := strings.Fields(cmd.CommandPath())[1:]
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+			wrong := [][]string{{"--" + flag.Name + "x"}}
+			if flag.NoOptDefVal == "" {
+				wrong = append(wrong, []string{"--" + flag.Name}, []string{"-" + flag.Name})
+			}
+			if flag.Value.Type() != "string" && flag.Value.Type() != "list" {
+				wrong = append(wrong, []string{"--" + flag.Name + "=nonsense"}, []string{"-" + flag.Name + "="})
+			}
+			for _, args := range wrong {
+				var stdout, stderr strings.Builder
+				code := run(t.Context(), append(slices.Clone(path), args...), &stdout, &stderr)
+				if code != exitUsage || stdout.Len() > 0 || !strings.Contains(stderr.String(), "--"+flag.Name) || !strings.Contains(stderr.String(), "--help for all flags") {
+					t.Errorf("%s %s: exit status %d, stdout %q, stderr %q", path, args, code, stdout.String(), stderr.String())
+				}
+			}
+		})
+	}
 }
