@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,27 +11,17 @@ import (
 	"github.com/seed-8247e700/dsm/internal/console"
 )
 
-// failure is an error as JSON.
-type failure struct {
-	Code       string `json:"code"`
-	Message    string `json:"message"`
-	ExitStatus int    `json:"exit_status"`
-	Version    string `json:"version,omitempty"` // with conflict: of the variable, 0 if there is none
-}
-
 // fail tells on stderr why a command failed, and returns its exit status.
 func (s *surroundings) fail(err error, cmd *cobra.Command) int {
 	status := exitStatus(err)
-	text := oneLine(plain(err))
+	text := console.OneLine(plain(err))
 	if s.asJSON {
-		f := failure{Code: codeOf(status), Message: text, ExitStatus: status}
+		f := console.Failure{Code: codeOf(status), Message: text, ExitStatus: status}
 		var conflict *driver.ConflictError
 		if errors.As(err, &conflict) {
 			f.Version = decimal(conflict.Version)
 		}
-		s.writeStderr(struct {
-			Error failure `json:"error"`
-		}{f})
+		f.Write(s.stderr)
 		return status
 	}
 	s.complain("%s", text)
@@ -45,29 +34,12 @@ func (s *surroundings) fail(err error, cmd *cobra.Command) int {
 // complain tells the user something on stderr, on one line. There is nobody to
 // tell when that fails.
 func (s *surroundings) complain(format string, args ...any) {
-	text := oneLine(fmt.Sprintf(format, args...))
+	text := console.OneLine(fmt.Sprintf(format, args...))
 	if s.asJSON {
-		s.writeStderr(struct {
-			Warning string `json:"warning"`
-		}{text})
+		console.WriteWarning(s.stderr, text)
 		return
 	}
 	_, _ = fmt.Fprintf(s.stderr, "dsm: %s\n", text)
-}
-
-// writeStderr writes a line of JSON.
-func (s *surroundings) writeStderr(v any) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // structs of strings and numbers
-	}
-	_, _ = s.stderr.Write(append(console.EscapeJSON(nil, text), '\n'))
-}
-
-// oneLine is a text of an error, which may have parts that others have made up,
-// as it may be shown on a terminal.
-func oneLine(text string) string {
-	return console.Escape(strings.ReplaceAll(text, "\n", "; "))
 }
 
 // wantsJSON reports whether a command line asks for JSON. It does not depend on

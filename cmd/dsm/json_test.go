@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 	"unicode"
+
+	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 // field is what docs/json.md says of a field.
@@ -239,7 +241,7 @@ func TestJSONIsDocumented(t *testing.T) {
 			}
 			if test.status != exitOK {
 				checkJSON(t, what, "Errors", stderr.Bytes())
-				var got struct{ Error failure }
+				var got struct{ Error console.Failure }
 				if err := json.Unmarshal(stderr.Bytes(), &got); err != nil || got.Error.ExitStatus != test.status || got.Error.Code != codeOf(test.status) {
 					t.Errorf("%s: %+v, %v", what, got, err)
 				}

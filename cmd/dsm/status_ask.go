@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/console"
 	"github.com/seed-8247e700/dsm/server"
 )
 
@@ -124,7 +125,7 @@ func (n *nodeStatus) ask(ctx context.Context) {
 	status, err := ask(ctx, n.ClientAddr)
 	switch {
 	case err != nil:
-		n.Error = oneLine(plain(err))
+		n.Error = console.OneLine(plain(err))
 	case status.ID != n.ID || status.Incarnation != n.Incarnation:
 		n.Error = fmt.Sprintf("%s#%d answers at its address", status.ID, status.Incarnation)
 	default:

@@ -49,10 +49,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else {
 		err = cmd.ExecuteContext(ctx)
 	}
+	asJSON := wantsJSON(doubleDashes(args, commandOf(cmd, args).Flags()))
 	switch {
 	case err == nil:
 		return exitPass
 	case errors.Is(err, errFailed):
+		return exitFail
+	case asJSON && (errors.Is(err, errUsage) || errors.Is(err, bench.ErrConfig)):
+		console.Failure{Code: "usage", Message: console.OneLine(withoutPrefix(err)), ExitStatus: exitUsage}.Write(stderr)
+		return exitUsage
+	case asJSON:
+		console.Failure{Code: "failed", Message: console.OneLine(withoutPrefix(err)), ExitStatus: exitFail}.Write(stderr)
 		return exitFail
 	case errors.Is(err, errUsage), errors.Is(err, bench.ErrConfig):
 		complain(stderr, "%s\nRun %s --help for all flags.", withoutPrefix(err), commandOf(cmd, args).CommandPath())
@@ -61,6 +68,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		complain(stderr, "%s", withoutPrefix(err))
 		return exitFail
 	}
+}
+
+// wantsJSON reports whether arguments, right or wrong, ask for JSON.
+func wantsJSON(args []string) bool {
+	wants := false
+	for i, arg := range args {
+		name, value, found := strings.Cut(arg, "=")
+		switch {
+		case name == "--":
+			return wants
+		case name != "--output" && name != "-o":
+			continue
+		case !found && i+1 < len(args):
+			value = args[i+1]
+		}
+		wants = value == outputJSON
+	}
+	return wants
 }
 
 // commandOf is the command that the arguments name.

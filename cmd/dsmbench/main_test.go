@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 // TestBadInput names the thing and what to do, and starts nothing.
@@ -173,6 +174,28 @@ func (n *notice) Write(b []byte) (int, error) {
 		n.then()
 	}
 	return n.Builder.Write(b)
+}
+
+// With -o json errors are JSON too, whatever is wrong.
+func TestErrorsAsJSON(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		code string
+		exit int
+	}{
+		{"-nodes 0 -o json", "usage", exitUsage},
+		{"-o=json -nodez 0", "usage", exitUsage},
+		{"wombat --output json", "usage", exitUsage},
+		{"-output json -writes", "usage", exitUsage},
+		{"-o json -target dsm://127.0.0.1:1", "failed", exitFail},
+	} {
+		var stdout, stderr strings.Builder
+		exit := run(t.Context(), strings.Fields(test.args), &stdout, &stderr)
+		var got struct{ Error console.Failure }
+		if err := json.Unmarshal([]byte(stderr.String()), &got); err != nil || exit != test.exit || got.Error.ExitStatus != exit || got.Error.Code != test.code || got.Error.Message == "" {
+			t.Errorf("%s: exit status %d, stderr %s, %v", test.args, exit, stderr.String(), err)
+		}
+	}
 }
 
 // A file that cannot be written ends a command before it starts anything.
