@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -133,7 +134,7 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 	case hello.Role != wire.RoleClient && hello.Role != wire.RoleObserve && hello.Role != wire.RolePeer:
 		return refuse(wire.StatusBadRequest, "role %d is unknown to node %s", hello.Role, n.cfg.ID)
 	case r == nil || !r.inView.Load() || hello.Role == wire.RolePeer:
-		return refuse(wire.StatusUnavailable, "node %s is not a member of its group yet: try another node, or again", n.cfg.ID)
+		return n.tellingStatus(hello, refuse(wire.StatusUnavailable, "node %s is not a member of its group yet: try another node, or again", n.cfg.ID))
 	case hello.Role == wire.RoleClient && !r.serves() && r.damage.Load() != nil && !hello.AcceptsStale():
 		return refuse(wire.StatusUnavailable, "%s: try another node, or again", r.isDamaged())
 	case hello.Role == wire.RoleClient && !r.serves() && !hello.AcceptsStale():
@@ -142,7 +143,7 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 	case hello.Role == wire.RoleObserve && r.damage.Load() != nil:
 		return refuse(wire.StatusUnavailable, "%s: load the state of another node", r.isDamaged())
 	case r.leaving.Load():
-		return refuse(wire.StatusUnavailable, "node %s is leaving its group: try another node", n.cfg.ID)
+		return n.tellingStatus(hello, refuse(wire.StatusUnavailable, "node %s is leaving its group: try another node", n.cfg.ID))
 	case hello.Role == wire.RoleObserve && hello.Group == 0:
 		return refuse(wire.StatusBadRequest, "a joiner names its group")
 	case hello.Role == wire.RoleClient && r.clients.len() >= n.maxClients && !n.conns.DropIdle():
@@ -151,6 +152,24 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 		return refuse(wire.StatusGeneration, "node %s is of group %d generation %d, not of group %d generation %d", n.cfg.ID, r.group, r.generation, hello.Group, hello.Generation)
 	}
 	return wire.HelloReply{Version: version, Info: r.info()}
+}
+
+// tellingStatus adds to a refusal how the node is, without the members of its view,
+// for a client that accepts what is stale: dsm status shows it.
+func (n *Node) tellingStatus(hello *wire.Hello, refusal wire.HelloReply) wire.HelloReply {
+	if hello.Role != wire.RoleClient || !hello.AcceptsStale() {
+		return refusal
+	}
+	s := n.Status()
+	s.Members = []MemberStatus{}
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a struct of strings and numbers
+	}
+	if len(text) <= wire.MaxHelloBytes/4 { // beside the message, which may be as long
+		refusal.Extra = text
+	}
+	return refusal
 }
 
 func (n *Node) info(r *replica) wire.Info {

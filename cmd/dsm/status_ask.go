@@ -76,7 +76,11 @@ func firstStatus(ctx context.Context, servers []string, ask func(context.Context
 func ask(ctx context.Context, addr string) (server.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	conn, err := client.Dial(ctx, addr, client.Options{})
+	conn, err := client.Dial(ctx, addr, client.Options{Stale: true}) // one that is cut off tells it too
+	var refused *client.RefusedError
+	if errors.As(err, &refused) && len(refused.Extra) > 0 {
+		return statusOf(addr, refused.Extra)
+	}
 	if err != nil {
 		return server.Status{}, err
 	}
@@ -84,6 +88,11 @@ func ask(ctx context.Context, addr string) (server.Status, error) {
 	if err := errors.Join(err, conn.Close()); err != nil {
 		return server.Status{}, fmt.Errorf("%s: %w", addr, err)
 	}
+	return statusOf(addr, raw)
+}
+
+// statusOf reads what a node tells.
+func statusOf(addr string, raw []byte) (server.Status, error) {
 	var status server.Status
 	if err := json.Unmarshal(raw, &status); err != nil {
 		return server.Status{}, fmt.Errorf("%s: its status cannot be read: %w", addr, err)

@@ -65,6 +65,7 @@ type RefusedError struct {
 	Addr    string
 	Status  wire.Status
 	Message string // the node's, for people
+	Extra   []byte // with Options.Stale, of a node that is in no view or leaves it: JSON of its status
 }
 
 func (e *RefusedError) Error() string {
@@ -100,7 +101,7 @@ func connect(ctx context.Context, addr string, o Options) (net.Conn, wire.HelloR
 	}
 	reply, err := shakeHands(ctx, nc, o)
 	if err == nil && reply.Status != wire.StatusOK {
-		err = &RefusedError{Addr: addr, Status: reply.Status, Message: reply.Message}
+		err = &RefusedError{Addr: addr, Status: reply.Status, Message: reply.Message, Extra: reply.Extra}
 	} else if err != nil {
 		err = fmt.Errorf("client: handshake with %s: %w", addr, err)
 	}
