@@ -3,11 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/history"
+	"github.com/seed-8247e700/dsm/internal/outfile"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -18,7 +18,7 @@ const maxUnloggedBytes = 256 << 20
 // hands over and does not wait; a goroutine writes. The file begins anew where
 // the node's state does: at the start, at a snapshot, in a new generation.
 type deliveryLog struct {
-	file   *os.File
+	file   *outfile.File
 	failed chan struct{} // closed at the first error, after which nothing is taken; why and close tell it
 
 	mu     sync.Mutex // guards what follows
@@ -42,11 +42,12 @@ type logItem struct {
 }
 
 // openDeliveryLog opens the file. What an earlier run wrote stays until this
-// node has a state, so that a node that cannot start destroys nothing.
+// node has a state, so that a node that cannot start destroys nothing, and leaves
+// nothing.
 func openDeliveryLog(path string) (*deliveryLog, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := outfile.Open(path, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("--delivery-log: %w", err)
+		return nil, usagef("--delivery-log: %w", err)
 	}
 	l := &deliveryLog{file: file, failed: make(chan struct{}), written: make(chan struct{})}
 	l.more.L = &l.mu
@@ -141,17 +142,8 @@ func (l *deliveryLog) writeAll(items []logItem) error {
 
 // begin makes the file one whose first line will be that of a position.
 func (l *deliveryLog) begin(position uint64) error {
-	if info, err := l.file.Stat(); err != nil {
+	if err := l.file.Restart(); err != nil {
 		return err
-	} else if info.Mode().IsRegular() {
-		if err := l.file.Truncate(0); err != nil {
-			return err
-		}
-		if _, err := l.file.Seek(0, 0); err != nil {
-			return err
-		}
-	} else if l.lines != nil {
-		return errors.New("the log must begin anew, which only a regular file can")
 	}
 	l.lines, l.next = history.NewDeliveryLog(l.file), position
 	return nil
@@ -171,9 +163,7 @@ func (l *deliveryLog) close() error {
 	l.closed = true
 	l.more.Signal()
 	l.mu.Unlock()
-	// A pipe whose reader stands still must not keep the process. Other files have
-	// no deadlines, and do not block.
-	_ = l.file.SetWriteDeadline(time.Now().Add(readerTime))
+	l.file.SetWriteDeadline(time.Now().Add(readerTime)) // a reader that stands still must not keep the process
 	<-l.written
 	return errors.Join(l.err, l.file.Close())
 }

@@ -67,7 +67,7 @@ results of conditional writes, and strong reads, that the survivors do not share
 	flags.DurationVar(&set.SessionTTL, "session-ttl", 0, "`time` after which a client's session expires if it is not renewed; fixed once the group has a view (default of a new group: 1m)")
 	flags.DurationVar(&set.Tick, "tick", 0, "`interval` of the ordered ticks by which sessions age (default of a new group: 1s)")
 	flags.DurationVar(&set.Audit, "audit", 0, "`interval` of ordered audits, which compare the members' states (default of a new group: 1m)")
-	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` once the registry serves, and remove it at the end")
+	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` once the registry serves, and remove it at the end; one that has an address already is replaced")
 	f.addFlags(flags)
 	cmd.AddCommand(newRegistryStatusCommand(s), newGenerationCommand(s))
 	return cmd
@@ -77,6 +77,15 @@ results of conditional writes, and strong reads, that the survivors do not share
 // settings zero means "not given", so a zero that was given must not pass.
 func (f *registryFlags) check(cmd *cobra.Command) error {
 	if err := checkListened("--listen", f.cfg.Listen); err != nil {
+		return err
+	}
+	if err := refuseEmpty(cmd.Flags(), "data-dir", "addr-file"); err != nil {
+		return err
+	}
+	if err := addrFile(f.addrFile).check(); err != nil {
+		return err
+	}
+	if err := refuseReserved(f.cfg.DataDir, map[string]string{"--addr-file": f.addrFile}); err != nil {
 		return err
 	}
 	f.cfg.Settings.Delivery = registry.Delivery(f.delivery)

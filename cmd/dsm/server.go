@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-8247e700/dsm/internal/gcroom"
+	"github.com/seed-8247e700/dsm/internal/outfile"
 	"github.com/seed-8247e700/dsm/server"
 )
 
@@ -52,6 +53,9 @@ node goes on and lines are lost; the log says how many once it is read again.`,
 		Annotations:           map[string]string{ownSignals: "leaves its group"},
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseEmpty(cmd.Flags(), "data-dir", "delivery-log", "addr-file"); err != nil {
+				return err
+			}
 			return f.run(cmd.Context(), s)
 		},
 	}
@@ -63,7 +67,7 @@ node goes on and lines are lost; the log says how many once it is read again.`,
 	flags.StringVar(&f.cfg.Advertise, "advertise", "", "`address` that nodes and clients are told to dial (default that of --listen; if it is on all interfaces, the one that leads to the registry)")
 	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` of the node's identity, which proves after a crash that the earlier run is dead; it holds no variables (default $XDG_STATE_HOME/dsm/ID, or ~/.local/state/dsm/ID)")
 	flags.StringVar(&f.deliveryLog, "delivery-log", "", "write each command, as it is delivered, to `FILE`, a JSON object a line; the file begins anew with the node's state; when it cannot be written any more the log ends, and the node, which goes on, exits with 1 in the end")
-	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` once the node serves, and remove it at the end")
+	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` once the node serves, and remove it at the end; one that has an address already is replaced")
 	flags.DurationVar(&f.startTimeout, "start-timeout", time.Minute, "`time` to become a member in; a registry that cannot be reached is an error after 5s")
 	f.addFlags(flags)
 	return cmd
@@ -90,10 +94,23 @@ func (f *serverFlags) check() error {
 	}
 	if f.cfg.DataDir == "" {
 		var err error
-		f.cfg.DataDir, err = identityDir(f.cfg.ID)
+		if f.cfg.DataDir, err = identityDir(f.cfg.ID); err != nil {
+			return err
+		}
+	}
+	return f.checkFiles()
+}
+
+// checkFiles finds what is wrong with the files that the flags name. It leaves no
+// trace. The delivery log and the directory are opened before anything is started.
+func (f *serverFlags) checkFiles() error {
+	if err := addrFile(f.addrFile).check(); err != nil {
 		return err
 	}
-	return nil
+	if f.addrFile != "" && f.deliveryLog != "" && outfile.Same(f.addrFile, f.deliveryLog) {
+		return usagef("--addr-file and --delivery-log both write %s: name two files", f.addrFile)
+	}
+	return refuseReserved(f.cfg.DataDir, map[string]string{"--addr-file": f.addrFile, "--delivery-log": f.deliveryLog})
 }
 
 // run runs a node until it is told to stop.

@@ -77,6 +77,7 @@ var policy = map[string]rule{
 	"internal/guard":            {std: whole},
 	"internal/hostport":         {std: whole},
 	"internal/connset":          {std: whole},
+	"internal/outfile":          {std: whole},
 	"internal/outlive":          {std: whole},
 	"internal/rlimit":           {std: whole},
 	"internal/sparelog":         {std: whole},
@@ -133,7 +134,7 @@ var policy = map[string]rule{
 		std: whole,
 		ours: []string{
 			"bench/attack", "bench/check", "bench/fault", "driver", "internal/bound", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/netfault",
-			"internal/outlive", "internal/planted", "internal/rlimit", "internal/wire", "registry", "server",
+			"internal/outfile", "internal/outlive", "internal/planted", "internal/rlimit", "internal/wire", "registry", "server",
 		},
 		outside: []string{
 			"github.com/HdrHistogram/hdrhistogram-go",
@@ -146,7 +147,7 @@ var policy = map[string]rule{
 	"cmd/dsm": {
 		std: whole,
 		ours: []string{
-			"driver", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/hostport", "internal/outlive", "internal/wire", "registry", "registry/registrypb", "server",
+			"driver", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/hostport", "internal/outfile", "internal/outlive", "internal/wire", "registry", "registry/registrypb", "server",
 		},
 		outside: []string{
 			"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term",
@@ -154,7 +155,7 @@ var policy = map[string]rule{
 	},
 	"cmd/dsmbench": {
 		std:     whole,
-		ours:    []string{"bench", "bench/attack", "internal/console", "internal/outlive", "internal/sim/delays"},
+		ours:    []string{"bench", "bench/attack", "internal/console", "internal/outfile", "internal/outlive", "internal/sim/delays"},
 		outside: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"},
 	},
 	// A second opinion on the files of a run: it shares no code with the checks.

@@ -1,0 +1,107 @@
+package outfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// File is a file that is open for writing. What was in it stays until the first
+// Write, and a file that is new and never written is removed by Close. A File is for
+// one goroutine at a time.
+type File struct {
+	file    *os.File
+	regular bool
+	created bool
+	written bool
+	close   func() error
+}
+
+// Open opens or creates a file. A directory is an error, and so is a named pipe that
+// nobody reads: to wait for its reader could take for ever. perm is that of a file
+// that is new, before umask.
+func Open(name string, perm os.FileMode) (*File, error) {
+	if name == "" {
+		return nil, errors.New("the name of the file is empty")
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	created := err == nil
+	if errors.Is(err, fs.ErrExist) {
+		file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|syscall.O_NONBLOCK, perm)
+	}
+	if errors.Is(err, syscall.ENXIO) {
+		return nil, fmt.Errorf("open %s: nobody reads from it: start its reader first (%w)", name, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	f := &File{file: file, regular: info.Mode().IsRegular(), created: created}
+	f.close = sync.OnceValue(f.end)
+	return f, nil
+}
+
+// Check reports whether a file could be written, and leaves no trace.
+func Check(name string) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil // whoever reads a pipe would take this for its end
+	}
+	f, err := Open(name, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// Write writes p. The first one replaces what was in the file.
+func (f *File) Write(p []byte) (int, error) {
+	if !f.written {
+		if err := f.Restart(); err != nil {
+			return 0, err
+		}
+	}
+	return f.file.Write(p)
+}
+
+// Restart has the file begin anew. If it is none that can, such as a pipe, and
+// something was written already, the error says so.
+func (f *File) Restart() error {
+	if !f.regular {
+		if f.written {
+			return errors.New("the file must begin anew, which only a regular file can")
+		}
+		f.written = true
+		return nil
+	}
+	f.written = true
+	if err := f.file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.file.Seek(0, 0)
+	return err
+}
+
+// SetWriteDeadline bounds how long writes wait for the reader of a pipe. Other files
+// do not wait, and have no deadlines.
+func (f *File) SetWriteDeadline(t time.Time) {
+	_ = f.file.SetWriteDeadline(t) // an error says that there are none
+}
+
+// Close closes the file, and removes it if it is new and nothing was written. It may
+// be called again, and then returns the same.
+func (f *File) Close() error { return f.close() }
+
+func (f *File) end() error {
+	err := f.file.Close()
+	if f.created && !f.written {
+		err = errors.Join(err, os.Remove(f.file.Name()))
+	}
+	return err
+}

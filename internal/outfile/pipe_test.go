@@ -1,0 +1,49 @@
+//go:build unix
+
+package outfile_test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/outfile"
+)
+
+// A named pipe is opened only if somebody reads it, and can be written once.
+func TestNamedPipe(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := outfile.Open(name, 0o600); err == nil || !strings.Contains(err.Error(), "start its reader first") {
+		t.Errorf("Open: %v", err)
+	}
+	r, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	f, err := outfile.Open(name, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(f, "text"); err != nil {
+		t.Error(err)
+	}
+	if err := f.Restart(); err == nil {
+		t.Error("a pipe begins anew")
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if got, err := io.ReadAll(r); err != nil || string(got) != "text" {
+		t.Errorf("it reads %q (%v)", got, err)
+	}
+	if _, err := os.Stat(name); err != nil {
+		t.Error(err)
+	}
+}
