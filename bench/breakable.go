@@ -65,15 +65,15 @@ func startBreakable(ctx context.Context, cfg *Config, env Env, s *feeds) (system
 const spreadConns = 4
 
 func (b *breakable) start(ctx context.Context, s *feeds) (origin uint64, err error) {
+	names := append([]string{registryName}, nodeNames(b.nodes)...)
+	if err := b.env.Profiles.check(names...); err != nil {
+		return 0, err
+	}
 	if b.dir, err = os.MkdirTemp("", "dsmbench-"); err != nil {
 		return 0, err
 	}
 	if b.proxy, err = netfault.Listen(); err != nil {
 		return 0, err
-	}
-	names := []string{registryName}
-	for i := range b.nodes {
-		names = append(names, nodeName(i))
 	}
 	for _, name := range names {
 		b.seats[name] = &seat{name: name, wanted: true}

@@ -2,8 +2,9 @@ package bench
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
+
+	"github.com/seed-8247e700/dsm/internal/outfile"
 )
 
 // logSuffix ends the names of delivery logs.
@@ -31,23 +32,23 @@ func (c *Config) checkClashes() error {
 	if c.DeliveryLogDir != "" {
 		old, err := filepath.Glob(filepath.Join(escapeGlob(c.DeliveryLogDir), "*"+logSuffix))
 		if err != nil {
-			return fmt.Errorf("%w: --delivery-log: %w", ErrConfig, err)
+			return fmt.Errorf("--delivery-log: %w", err)
 		}
 		if len(old) > 0 {
-			return fmt.Errorf("%w: --delivery-log %s: %s is there already, which would be taken for a log of this run: remove it, or name another directory",
-				ErrConfig, c.DeliveryLogDir, filepath.Base(old[0]))
+			return fmt.Errorf("--delivery-log %s: %s is there already, which would be taken for a log of this run: remove it, or name another directory",
+				c.DeliveryLogDir, filepath.Base(old[0]))
 		}
 	}
 	names, flags := c.outputs()
 	for i, name := range names {
 		for j := range i {
-			if sameFile(name, names[j]) {
-				return fmt.Errorf("%w: --%s and --%s both write %s: name two files", ErrConfig, flags[j], flags[i], name)
+			if outfile.Same(name, names[j]) {
+				return fmt.Errorf("--%s and --%s both write %s: name two files", flags[j], flags[i], name)
 			}
 		}
-		if c.DeliveryLogDir != "" && filepath.Ext(name) == logSuffix && sameFile(filepath.Dir(name), c.DeliveryLogDir) {
-			return fmt.Errorf("%w: --%s %s would be taken for a delivery log: write it elsewhere, or name it without %s",
-				ErrConfig, flags[i], name, logSuffix)
+		if c.DeliveryLogDir != "" && filepath.Ext(name) == logSuffix && outfile.Same(filepath.Dir(name), c.DeliveryLogDir) {
+			return fmt.Errorf("--%s %s would be taken for a delivery log: write it elsewhere, or name it without %s",
+				flags[i], name, logSuffix)
 		}
 	}
 	return nil
@@ -64,28 +65,4 @@ func escapeGlob(dir string) string {
 		b = append(b, dir[i])
 	}
 	return string(b)
-}
-
-// sameFile reports whether two names are of the same file or directory, which
-// need not be there yet. Devices may be written to twice.
-func sameFile(a, b string) bool {
-	infoA, errA := os.Stat(a)
-	infoB, errB := os.Stat(b)
-	if errA == nil && errB == nil {
-		return os.SameFile(infoA, infoB) && (infoA.Mode().IsRegular() || infoA.IsDir())
-	}
-	return errA != nil && errB != nil && resolved(a) == resolved(b)
-}
-
-// resolved is the one name of a file that is not there, as far as directories
-// above it are.
-func resolved(name string) string {
-	absolute, err := filepath.Abs(name)
-	if err != nil {
-		return filepath.Clean(name) // without a working directory nothing better is known
-	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(absolute)); err == nil {
-		return filepath.Join(dir, filepath.Base(absolute))
-	}
-	return absolute
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/seed-8247e700/dsm/internal/history"
+	"github.com/seed-8247e700/dsm/internal/outfile"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -14,10 +15,12 @@ import (
 // asked for.
 type files struct {
 	history     *history.Writer
-	historyFile *os.File
+	historyFile *outfile.File
+	percentiles percentileFiles
 
-	logDir string
-	logs   map[string]*nodeLog // by feed
+	logDir  string
+	dropDir func()              // removes directories that were made for logs and have none
+	logs    map[string]*nodeLog // by feed
 }
 
 type nodeLog struct {
@@ -25,26 +28,35 @@ type nodeLog struct {
 	log  *history.DeliveryLog
 }
 
-// openFiles creates what the Config asks for, before anything is started.
-func openFiles(cfg *Config) (*files, error) {
-	f := &files{logDir: cfg.DeliveryLogDir, logs: make(map[string]*nodeLog)}
-	if f.logDir != "" {
-		if err := os.MkdirAll(f.logDir, 0o755); err != nil {
-			return nil, fmt.Errorf("%w: --delivery-log: %w", ErrConfig, err)
+// openFiles opens what the Config asks for, before anything is started. What an
+// earlier run wrote stays until there is something to write, and what is new and has
+// nothing in the end is removed.
+func openFiles(cfg *Config) (f *files, err error) {
+	f = &files{logs: make(map[string]*nodeLog), dropDir: func() {}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("%w: %w", ErrConfig, err), f.close())
+			f = nil
 		}
-	}
+	}()
 	if err := cfg.checkClashes(); err != nil {
-		return nil, err
+		return f, err
 	}
-	if err := writePercentiles(cfg.HistFile, newFigures()); err != nil {
-		return nil, fmt.Errorf("%w: --hist: %w", ErrConfig, err)
+	if cfg.DeliveryLogDir != "" {
+		undo, err := outfile.MakeDir(cfg.DeliveryLogDir, 0o755)
+		if err != nil {
+			return f, fmt.Errorf("--delivery-log: %w", err)
+		}
+		f.logDir, f.dropDir = cfg.DeliveryLogDir, undo
+	}
+	if f.percentiles, err = openPercentiles(cfg.HistFile); err != nil {
+		return f, fmt.Errorf("--hist: %w", err)
 	}
 	if cfg.HistoryFile != "" {
-		file, err := os.Create(cfg.HistoryFile)
-		if err != nil {
-			return nil, fmt.Errorf("%w: --history: %w", ErrConfig, err)
+		if f.historyFile, err = outfile.Open(cfg.HistoryFile, 0o666); err != nil {
+			return f, fmt.Errorf("--history: %w", err)
 		}
-		f.historyFile, f.history = file, history.NewWriter(file)
+		f.history = history.NewWriter(f.historyFile)
 	}
 	return f, nil
 }
@@ -85,6 +97,9 @@ func (f *files) close() error {
 		errs = append(errs, l.log.Close(), l.file.Close())
 	}
 	clear(f.logs)
+	errs = append(errs, f.percentiles.close())
+	f.percentiles = nil
+	f.dropDir()
 	f.logDir = ""
 	return errors.Join(errs...)
 }

@@ -34,6 +34,15 @@ func startSystem(ctx context.Context, cfg *Config, env Env, s *feeds) (system, c
 // nodeName is the id of the i-th node, from 0, of a group that is started.
 func nodeName(i int) string { return fmt.Sprintf("n%d", i+1) }
 
+// nodeNames are the ids of the first n nodes.
+func nodeNames(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = nodeName(i)
+	}
+	return names
+}
+
 // group is a registry and nodes in this process.
 type group struct {
 	handles

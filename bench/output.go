@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/seed-8247e700/dsm/internal/history"
+	"github.com/seed-8247e700/dsm/internal/outfile"
 )
 
 // WriteJSON writes the whole report, set-up and all, as one document.
@@ -22,32 +22,54 @@ func (r *Report) WriteJSON(w io.Writer) error {
 // field's usual value.
 const ticksPerHalfDistance = 5
 
-// writePercentiles writes the percentiles of all operations to a file, in the
-// format of HdrHistogram and in milliseconds, and those of each operation to
-// files beside it. No name: nothing.
-func writePercentiles(name string, f *figures) error {
+// percentileFiles has the files for percentiles: of all operations under "", of each
+// kind under its name. nil: they were not asked for.
+type percentileFiles map[history.Kind]*outfile.File
+
+// openPercentiles opens a file, and one beside it for each kind of operation. No name:
+// none.
+func openPercentiles(name string) (percentileFiles, error) {
 	if name == "" {
-		return nil
+		return nil, nil
 	}
-	all, _ := f.merged(func(cellKey) bool { return true })
-	err := writePercentileFile(name, all)
-	for _, kind := range kinds {
-		if h, _ := f.merged(func(key cellKey) bool { return key.kind == kind }); h != nil {
-			err = errors.Join(err, writePercentileFile(name+"."+string(kind), h))
+	p := make(percentileFiles)
+	for _, kind := range append([]history.Kind{""}, kinds...) {
+		file := name
+		if kind != "" {
+			file += "." + string(kind)
 		}
+		f, err := outfile.Open(file, 0o666)
+		if err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		p[kind] = f
 	}
-	return err
+	return p, nil
 }
 
-func writePercentileFile(name string, h *hdrhistogram.Histogram) (err error) {
-	file, err := os.Create(name)
-	if err != nil {
-		return fmt.Errorf("bench: percentiles: %w", err)
+// write writes the percentiles of all operations, and those of each kind that there
+// was, in the format of HdrHistogram and in milliseconds.
+func (p percentileFiles) write(f *figures) error {
+	var errs []error
+	for kind, file := range p {
+		h, _ := f.merged(func(key cellKey) bool { return kind == "" || key.kind == kind })
+		if h == nil && kind != "" {
+			continue
+		}
+		if h == nil {
+			h = newHistogram()
+		}
+		if _, err := h.PercentilesPrint(file, ticksPerHalfDistance, float64(time.Millisecond)); err != nil {
+			errs = append(errs, fmt.Errorf("bench: percentiles: %w", err))
+		}
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	if h == nil {
-		h = newHistogram()
+	return errors.Join(errs...)
+}
+
+func (p percentileFiles) close() error {
+	var errs []error
+	for _, file := range p {
+		errs = append(errs, file.Close())
 	}
-	_, err = h.PercentilesPrint(file, ticksPerHalfDistance, float64(time.Millisecond))
-	return err
+	return errors.Join(errs...)
 }

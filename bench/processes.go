@@ -48,6 +48,9 @@ func (p *processes) start(ctx context.Context, cfg *Config, env Env, s *feeds) (
 
 // startMembers starts a registry and nodes, and returns their addresses.
 func (p *processes) startMembers(ctx context.Context, env Env, delivery string, nodes int) (registry string, addrs []string, err error) {
+	if err := env.Profiles.check(append(nodeNames(nodes), registryName)...); err != nil {
+		return "", nil, err
+	}
 	registry, err = p.run(ctx, env, registryName, "registry", delivery)
 	if err != nil {
 		return "", nil, err

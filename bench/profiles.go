@@ -3,11 +3,14 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
+	"slices"
 	"strings"
+
+	"github.com/seed-8247e700/dsm/internal/outfile"
 )
 
 // Profiles says which profiles a process takes of itself, and into which files. Empty
@@ -59,49 +62,70 @@ func cutProfiles(args []string) (p Profiles, rest []string) {
 	return p, nil
 }
 
-// Start begins to take profiles. What it returns ends that and writes them.
+// Start begins to take profiles. What it returns ends that and writes them. If one of
+// the files cannot be written, none is.
 func (p Profiles) Start() (stop func() error, err error) {
-	var stops []func() error
+	files := make(map[string]*outfile.File)
+	ends := []func() error{} // in reverse
 	stop = func() error {
 		var errs []error
-		for _, s := range stops {
-			errs = append(errs, s())
+		for _, end := range slices.Backward(ends) {
+			errs = append(errs, end())
 		}
 		return errors.Join(errs...)
 	}
-	begin := func(name string, start func(*os.File) error, end func()) {
-		if name == "" || err != nil {
-			return
+	for _, name := range []string{p.CPU, p.Memory, p.Trace} {
+		if name == "" {
+			continue
 		}
-		var file *os.File
-		if file, err = os.Create(name); err != nil {
-			return
+		file, err := outfile.Open(name, 0o666)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%w: profiles: %w", ErrConfig, err), stop())
 		}
-		if err = start(file); err != nil {
-			err = errors.Join(err, file.Close())
-			return
-		}
-		stops = append(stops, func() error { end(); return file.Close() })
+		files[name] = file
+		ends = append(ends, file.Close)
 	}
-	begin(p.CPU, func(f *os.File) error { return pprof.StartCPUProfile(f) }, pprof.StopCPUProfile)
-	begin(p.Memory, func(*os.File) error { return nil }, func() {}) // which is written at the end, and must be possible then
-	begin(p.Trace, func(f *os.File) error { return trace.Start(f) }, trace.Stop)
+	begin := func(name string, start func(io.Writer) error, end func()) error {
+		if name == "" {
+			return nil
+		}
+		if err := start(files[name]); err != nil {
+			return err
+		}
+		ends = append(ends, func() error { end(); return nil })
+		return nil
+	}
+	err = begin(p.CPU, pprof.StartCPUProfile, pprof.StopCPUProfile)
+	if err == nil {
+		err = begin(p.Trace, trace.Start, trace.Stop)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("bench: profiles: %w", err), stop())
 	}
 	if p.Memory != "" {
-		stops = append(stops, func() error { return writeHeap(p.Memory) })
+		ends = append(ends, func() error { return writeHeap(files[p.Memory]) })
 	}
 	return stop, nil
 }
 
-// writeHeap writes the profile of the heap, as of a collection.
-func writeHeap(name string) (err error) {
-	file, err := os.Create(name)
-	if err != nil {
-		return fmt.Errorf("bench: profiles: %w", err)
+// check reports whether the processes of a run can write their profiles.
+func (p Profiles) check(names ...string) error {
+	for _, name := range names {
+		own := p.of(name)
+		for _, file := range []string{own.CPU, own.Memory, own.Trace} {
+			if file == "" {
+				continue
+			}
+			if err := outfile.Check(file); err != nil {
+				return fmt.Errorf("%w: profiles: %w", ErrConfig, err)
+			}
+		}
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
+	return nil
+}
+
+// writeHeap writes the profile of the heap, as of a collection.
+func writeHeap(w io.Writer) error {
 	runtime.GC()
-	return pprof.Lookup("allocs").WriteTo(file, 0)
+	return pprof.Lookup("allocs").WriteTo(w, 0)
 }

@@ -53,7 +53,7 @@ func (r *run) report(digests []digest) *Report {
 		rep.Costs = costs
 	}
 	r.note(rep)
-	r.judge(rep, errors.Join(r.auditor.err, r.files.close(), writePercentiles(r.cfg.HistFile, r.figures)))
+	r.judge(rep, errors.Join(r.auditor.err, r.files.percentiles.write(r.figures), r.files.close()))
 	return rep
 }
 

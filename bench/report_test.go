@@ -218,7 +218,11 @@ func TestWriteJSON(t *testing.T) {
 
 func TestWritePercentiles(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "hist")
-	if err := writePercentiles(name, someFigures()); err != nil {
+	files, err := openPercentiles(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(files.write(someFigures()), files.close()); err != nil {
 		t.Fatal(err)
 	}
 	for suffix, want := range map[string]string{"": "Total count    =          101", ".get": "Total count    =          100", ".set": "Total count    =            1"} {
@@ -227,7 +231,7 @@ func TestWritePercentiles(t *testing.T) {
 			t.Errorf("%q: error %v, want %q in %s", suffix, err, want, b)
 		}
 	}
-	if err := writePercentiles(filepath.Join(name, "x"), someFigures()); err == nil {
+	if _, err := openPercentiles(filepath.Join(name, "x")); err == nil {
 		t.Error("no error for a file that cannot be created")
 	}
 }

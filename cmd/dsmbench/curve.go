@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/internal/outfile"
 )
 
 func newCurveCommand(stdout, stderr io.Writer) *cobra.Command {
@@ -34,9 +34,14 @@ variable. All ordering checks are made; one that fails makes it FAIL, and exit s
 			if err := cfg.Validate(); err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
 			}
-			if err := writable(jsonFile); err != nil {
-				return fmt.Errorf("%w: --json: %w", errUsage, err)
+			if err := checkFileFlags(cmd.Flags()); err != nil {
+				return err
 			}
+			figures, err := openJSON(jsonFile)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, figures.close()) }()
 			stop, err := p.start()
 			if err != nil {
 				return err
@@ -46,7 +51,7 @@ variable. All ordering checks are made; one that fails makes it FAIL, and exit s
 			if err != nil {
 				return err
 			}
-			return errors.Join(writeJSON(jsonFile, report), show(report, stdout))
+			return errors.Join(figures.write(report), show(report, stdout))
 		},
 	}
 	f := cmd.Flags()
@@ -63,28 +68,31 @@ variable. All ordering checks are made; one that fails makes it FAIL, and exit s
 	return cmd
 }
 
-// writable creates a file that is written at the end of a run, which may be hours
-// away. No name: nothing.
-func writable(name string) error {
+// jsonReport is a file for a report. nil: none was asked for.
+type jsonReport struct{ file *outfile.File }
+
+// openJSON opens it before anything is measured, which takes long.
+func openJSON(name string) (*jsonReport, error) {
 	if name == "" {
-		return nil
+		return nil, nil
 	}
-	file, err := os.Create(name)
+	file, err := outfile.Open(name, 0o666)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("%w: --json: %w", errUsage, err)
 	}
-	return file.Close()
+	return &jsonReport{file}, nil
 }
 
-// writeJSON writes a report to a file. No name: nothing.
-func writeJSON(name string, report interface{ WriteJSON(w io.Writer) error }) (err error) {
-	if name == "" {
+func (j *jsonReport) write(report interface{ WriteJSON(w io.Writer) error }) error {
+	if j == nil {
 		return nil
 	}
-	file, err := os.Create(name)
-	if err != nil {
-		return err
+	return report.WriteJSON(j.file)
+}
+
+func (j *jsonReport) close() error {
+	if j == nil {
+		return nil
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	return report.WriteJSON(file)
+	return j.file.Close()
 }

@@ -25,6 +25,9 @@ status 1 if a node took 1% of a core or 40 MiB. It needs Linux, which tells both
 			if err := cfg.Validate(); err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
 			}
+			if err := checkFileFlags(cmd.Flags()); err != nil {
+				return err
+			}
 			stop, err := p.start()
 			if err != nil {
 				return err

@@ -173,6 +173,9 @@ report that could not be written, and 2 for a command line that is wrong.`,
 			if err := o.check(cmd.Flags()); err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
 			}
+			if err := checkFileFlags(cmd.Flags()); err != nil {
+				return err
+			}
 			return o.run(cmd.Context(), stdout, stderr)
 		},
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/pflag"
 
 	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/internal/outfile"
 )
 
 // profiling has the flags for profiles.
@@ -17,3 +20,26 @@ func (p *profiling) addFlags(f *pflag.FlagSet) {
 
 // start begins to take the profiles of this process. What it returns writes them.
 func (p *profiling) start() (stop func() error, err error) { return p.Start() }
+
+// fileFlags are those that name what dsmbench writes.
+var fileFlags = []string{"history", "hist", "delivery-log", "json", "cpuprofile", "memprofile", "trace"}
+
+// checkFileFlags refuses a name that was given and is empty, since a script's
+// variable that is not set must not mean "none", and two flags with one file.
+func checkFileFlags(f *pflag.FlagSet) error {
+	for i, name := range fileFlags {
+		flag := f.Lookup(name)
+		if flag == nil || !flag.Changed {
+			continue
+		}
+		if flag.Value.String() == "" {
+			return fmt.Errorf("%w: --%s is empty: name what it stands for, or leave it out", errUsage, name)
+		}
+		for _, earlier := range fileFlags[:i] {
+			if other := f.Lookup(earlier); other != nil && other.Changed && outfile.Same(other.Value.String(), flag.Value.String()) {
+				return fmt.Errorf("%w: --%s and --%s both write %s: name two files", errUsage, earlier, name, flag.Value)
+			}
+		}
+	}
+	return nil
+}
