@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,7 @@ func Open(dsn string) (*DB, error) {
 			Timeout:      d.Timeout,
 			MaxInFlight:  d.MaxInFlight,
 			PingInterval: d.PingInterval,
+			Client:       cmp.Or(d.Client, processName()),
 		},
 		penalties: make(map[string]penalty),
 	}

@@ -82,6 +82,8 @@
 //	max_async           asynchronous writes outstanding in a session; default 4096
 //	max_open_conns      connections; default 4
 //	max_idle_conns      connections kept that carry no request; default 4
+//	client              what the handle calls itself, for people and for the bound on the
+//	                    sessions of one client; default the program, process and host
 //	conn_max_lifetime   age at which a connection is replaced; default no limit
 //	conn_max_idle_time  time without a request after which one is closed; default 5m
 package driver

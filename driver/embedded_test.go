@@ -139,7 +139,9 @@ type stuckConn struct {
 	within context.Context
 }
 
-func (c stuckConn) Within(ctx context.Context) wire.Conn { return stuckConn{c.fakeReplicaConn, ctx} }
+func (c stuckConn) Within(ctx context.Context, _ string) wire.Conn {
+	return stuckConn{c.fakeReplicaConn, ctx}
+}
 
 func (c stuckConn) wait(ctx context.Context) error {
 	select {

@@ -73,9 +73,19 @@ var (
 	// session.
 	ErrGeneration = errors.New("driver: the group has lost its state and begun anew, or it is another group")
 
-	// ErrTooManySessions: the group has as many sessions as it allows. The write
-	// was not executed. Close handles that are not needed, or share them.
+	// ErrTooManySessions: the group has as many sessions as it allows, 100,000 in
+	// all. The write was not executed. Close the handles and Conns that are not
+	// needed, or share them: dsm status names the clients that have the most. If it
+	// is this client's own bound, the error is ErrTooManyOwnSessions too.
 	ErrTooManySessions = errors.New("driver: the group has too many sessions")
+
+	// ErrTooManyOwnSessions: this client, which is the process unless the option
+	// client says otherwise, has as many sessions as the group allows to one, 10,000,
+	// or the clients at its address have as many as are allowed together, 50,000.
+	// Others are not concerned. The write was not executed. A Conn is a session until
+	// its Close: close those that are not needed. Stats has the number of a handle.
+	// Errors that are it are ErrTooManySessions too.
+	ErrTooManyOwnSessions = fmt.Errorf("%w of this client: close the Conns and handles that are not needed", ErrTooManySessions)
 
 	// ErrVersion: no server speaks a version of the protocol that this release
 	// speaks. Nothing was executed.

@@ -28,6 +28,8 @@ type fakeGroup struct {
 	ttl        time.Duration
 	maxValue   uint32
 	inFlight   uint32
+	most       int    // sessions of the client, 0: no bound
+	client     string // as the latest has called itself
 }
 
 type fakeVersion struct {
@@ -75,6 +77,9 @@ func (g *fakeGroup) apply(c wire.Command) wire.Result {
 	g.commands = append(g.commands, c.Op)
 	g.position++
 	if c.Op == wire.OpOpenSession {
+		if g.most > 0 && len(g.sessions) >= g.most {
+			return wire.Result{Status: wire.StatusTooManySessions, Position: g.position, Number: wire.BoundOfClient, Version: uint64(g.most)}
+		}
 		g.sessions[g.position] = &fakeSession{results: make(map[uint64]wire.Result)}
 		return wire.Result{Position: g.position}
 	}
@@ -332,6 +337,7 @@ func (n *fakeNode) serve(conn net.Conn, writing *sync.Mutex) {
 	greets, group, mute := n.greets, n.group, n.mute
 	reply := wire.HelloReply{Status: n.refuse, Version: wire.MaxVersion, Message: "the test says so"}
 	group.mu.Lock()
+	group.client = hello.ClientName()
 	reply.Info = wire.Info{
 		Group: group.group, Generation: group.generation, NodeID: "node-" + n.addr[:1], Incarnation: 1, MaxKeyBytes: 1024,
 		MaxValueBytes: group.maxValue, MaxInFlight: group.inFlight, SessionTTL: group.ttl,

@@ -58,6 +58,13 @@ func (k *keeper) drop(h *handle) {
 	delete(k.sessions, h)
 }
 
+// count is how many sessions are kept.
+func (k *keeper) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.sessions)
+}
+
 // stop ends all renewals and returns the sessions that were kept.
 func (k *keeper) stop() []*handle {
 	k.mu.Lock()

@@ -265,6 +265,18 @@ func unavailable(cause, last error) error {
 	return fmt.Errorf("%w: %w (last failure: %w)", ErrUnavailable, cause, last)
 }
 
+// tooManySessions tells whose bound is reached.
+func tooManySessions(reply wire.Reply) error {
+	switch reply.Number {
+	case wire.BoundOfClient:
+		return fmt.Errorf("%w (it has %d, as many as one client may)", ErrTooManyOwnSessions, reply.Version)
+	case wire.BoundOfAddress:
+		return fmt.Errorf("%w (the clients at its address have %d, as many as they may)", ErrTooManyOwnSessions, reply.Version)
+	default:
+		return ErrTooManySessions
+	}
+}
+
 // replyError turns a final reply into the error of its operation.
 func replyError(reply wire.Reply, cmd *wire.Command) error {
 	switch reply.Status {
@@ -281,7 +293,7 @@ func replyError(reply wire.Reply, cmd *wire.Command) error {
 	case wire.StatusTooLarge:
 		return ErrTooLarge
 	case wire.StatusTooManySessions:
-		return ErrTooManySessions
+		return tooManySessions(reply)
 	case wire.StatusSessionExpired:
 		return ErrSessionExpired
 	default:

@@ -9,6 +9,8 @@ type Stats struct {
 	InUse        int // of these, with at least one request in flight
 	Idle         int // of these, with none; an embedded node's connection, which has no limit, counts as idle
 
+	Sessions int // sessions of the handle and its Conns that are open in the group, or being opened
+
 	WaitCount    uint64        // operations that found every connection at its limit, and no more allowed
 	WaitDuration time.Duration // how long they waited for their turn
 
@@ -20,10 +22,12 @@ type Stats struct {
 // Stats returns how the handle does now.
 func (db *DB) Stats() Stats {
 	p := db.pool
+	sessions := db.keeper.count()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := Stats{
 		MaxOpenConns: p.limits.maxOpen,
+		Sessions:     sessions,
 		WaitCount:    p.waits,
 		WaitDuration: p.waited,
 		Retries:      db.retries.Load(),

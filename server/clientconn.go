@@ -21,6 +21,7 @@ type clientConn struct {
 	r        *replica
 	conn     net.Conn
 	frames   *wire.FrameReader
+	client   clientName
 	inFlight atomic.Int64
 	touched  bool // belongs to the owner of the replica's turn
 	stale    bool // the client accepts stale reads
@@ -186,7 +187,11 @@ func (c *clientConn) take(req *wire.Request) {
 			c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
 			return
 		}
-		c.writes = append(c.writes, clientWrite{id: req.ID, raw: req.RawCommand})
+		raw := req.RawCommand
+		if req.Command.Op == wire.OpOpenSession {
+			raw = c.r.openSession(c.client).Append(nil)
+		}
+		c.writes = append(c.writes, clientWrite{id: req.ID, raw: raw})
 		return
 	case wire.RequestPing:
 		c.reply(&wire.Reply{ID: req.ID, Position: c.r.state.Load().Applied()})

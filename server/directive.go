@@ -175,6 +175,7 @@ func (r *replica) entered(v isis.View) {
 	r.beat.entered, r.beat.accused = time.Now(), nil
 	r.post(r.sendProbe) // in the next turn, which takes it along
 	r.clock.enter(v.Rank(r.self) == 0)
+	r.level.Store(r.levelOf(v.ID))
 	r.linkPeers()
 	r.inView.Store(true)
 }

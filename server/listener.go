@@ -91,7 +91,7 @@ func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello) {
 		return
 	}
 	if hello.Role == wire.RoleClient {
-		n.serveClient(r, conn, hello.AcceptsStale())
+		n.serveClient(r, conn, hello)
 		return
 	}
 	joiner, _ := binary.Uvarint(hello.Extra)
@@ -179,13 +179,14 @@ func (n *Node) info(r *replica) wire.Info {
 	return r.info()
 }
 
-func (n *Node) serveClient(r *replica, conn net.Conn, stale bool) {
+func (n *Node) serveClient(r *replica, conn net.Conn, hello *wire.Hello) {
 	if conn = n.loopConn(r, conn); conn == nil {
 		return
 	}
 	defer n.conns.Remove(conn)
 	c := newClientConn(r, conn, func() { n.conns.Busy(conn) })
-	c.stale = stale
+	c.client = nameOf(hello.ClientName(), conn.RemoteAddr())
+	c.stale = hello.AcceptsStale()
 	added := r.clients.add(c)
 	if !added || r.leaving.Load() {
 		c.goAway(r.leaves()) // it was greeted too late to be told with the others

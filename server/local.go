@@ -15,6 +15,7 @@ import (
 type localConn struct {
 	r      *replica
 	within context.Context // ends the calls in flight; nil: nothing does
+	client string          // as it calls itself
 }
 
 var (
@@ -23,9 +24,10 @@ var (
 	_ wire.Bounded     = localConn{}
 )
 
-// Within returns the connection with calls that ctx ends, as wire.Bounded says.
-func (c localConn) Within(ctx context.Context) wire.Conn {
-	return localConn{r: c.r, within: ctx}
+// Within returns the connection of a client, with calls that ctx ends, as
+// wire.Bounded says.
+func (c localConn) Within(ctx context.Context, client string) wire.Conn {
+	return localConn{r: c.r, within: ctx, client: client}
 }
 
 // ended is closed when the connection's calls are to end.
@@ -122,6 +124,9 @@ func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.
 	}
 	if err := ctx.Err(); err != nil {
 		return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)
+	}
+	if cmd.Op == wire.OpOpenSession {
+		cmd = *c.r.openSession(embeddedName(c.client, c.r.self.ID))
 	}
 	w := calls.Get().(*call)
 	w.raw = cmd.Append(w.raw[:0])

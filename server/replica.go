@@ -74,6 +74,9 @@ type replica struct {
 	audits    audits
 	failed    error // the turn ends with the replica
 
+	level   atomic.Uint32 // the feature level of the view
+	crowded sparelog.Gate // lines about sessions
+
 	leases     leases
 	directive  directiveState
 	beat       heartbeat
@@ -99,6 +102,7 @@ func (r *replica) limits() store.Limits {
 func (r *replica) adopt(s *store.Store) {
 	s.OnAudit = r.onAudit
 	s.OnVerdict = r.onVerdict
+	s.OnCrowded = r.onCrowded
 	r.state.Store(s)
 }
 

@@ -183,8 +183,13 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 	}
 }
 
-// featureLevel is what this release can do in a view: see [membership.BaseLevel].
-const featureLevel = membership.BaseLevel
+// featureLevel is what this release can do in a view: at each level a member
+// understands what the one below does not. See also [membership.BaseLevel].
+const (
+	featureLevel    = levelClients
+	levelClients    = membership.BaseLevel + 1 // commands that open a session name the client, and so do snapshots
+	lowestLevelEver = 1
+)
 
 // newReplica prepares an incarnation in the generation that d tells of.
 func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *registrypb.Directive) (*replica, error) {

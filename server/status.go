@@ -28,12 +28,30 @@ type Status struct {
 	// Damage is what is damaged in the node's state, "" if nothing is known to be.
 	Damage string `json:"damage,omitempty"`
 
+	Sessions SessionsStatus `json:"sessions"`
+
 	// Transfers is how often this incarnation began to load a member's state: 0
 	// in the first of a group, more than 1 when a transfer broke off.
 	Transfers int `json:"transfers"`
 	// LiveHeap is the heap, in bytes, that the process's last garbage collection
 	// found in use.
 	LiveHeap uint64 `json:"live_heap_bytes"`
+}
+
+// SessionsStatus tells who has the group's sessions.
+type SessionsStatus struct {
+	Alive       int            `json:"alive"`
+	Limit       int            `json:"limit"`        // of all
+	ClientLimit int            `json:"client_limit"` // of one client
+	Clients     int            `json:"clients"`      // that have some, of which something is known
+	Most        []ClientStatus `json:"most"`         // the clients that have the most, at most five
+}
+
+// ClientStatus is a client that has sessions.
+type ClientStatus struct {
+	Name     string `json:"name"`    // as it calls itself, "" if it does not
+	Address  string `json:"address"` // where it is, as the node that serves it sees it
+	Sessions int    `json:"sessions"`
 }
 
 // MemberStatus is a member of the view, by rank.
@@ -53,6 +71,7 @@ func (r *replica) status() Status {
 		Members: []MemberStatus{}, Position: r.core.Position(), Clients: r.clients.len(),
 		Queue: r.core.Pending() + r.core.HeldBack(), Serves: r.serves(),
 		DetectionMs: r.detection().Milliseconds(),
+		Sessions:    r.sessions(),
 		Transfers:   r.observer.transfers, LiveHeap: liveHeap(),
 	}
 	if r.settings.GetAgreedDelivery() {

@@ -15,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/seed-8247e700/dsm/internal/console"
+	"github.com/seed-8247e700/dsm/server"
 )
 
 // field is what docs/json.md says of a field.
@@ -255,8 +256,9 @@ func TestJSONOfStates(t *testing.T) {
 	answer := &nodeAnswer{Phase: "normal", View: 1 << 60, Position: 1<<64 - 1}
 	for heading, v := range map[string]any{
 		"status": groupStatus{
-			Members: []nodeStatus{{ID: "n1", Error: "refused"}, {ID: "n2", nodeAnswer: answer}},
-			Others:  []nodeStatus{{ID: "n3", Rank: -1, nodeAnswer: answer}},
+			Members:  []nodeStatus{{ID: "n1", Error: "refused"}, {ID: "n2", nodeAnswer: answer}},
+			Others:   []nodeStatus{{ID: "n3", Rank: -1, nodeAnswer: answer}},
+			Sessions: server.SessionsStatus{Alive: 3, Limit: 4, ClientLimit: 3, Clients: 1, Most: []server.ClientStatus{{Name: "c", Sessions: 3}}},
 		},
 		"registry status": membership{
 			Problem: "full", Attempt: &attempt{ID: 1 << 60, Members: []string{"n1#1"}},

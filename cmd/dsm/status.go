@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/server"
 )
 
 // groupStatus is what the members of a view tell of themselves, as JSON.
@@ -16,6 +18,9 @@ type groupStatus struct {
 	ToldBy     string       `json:"told_by"`          // the node whose view it is
 	Members    []nodeStatus `json:"members"`          // none: nobody who answers is in a view
 	Others     []nodeStatus `json:"others,omitempty"` // who answered as well, and is none of them
+
+	// Sessions are those of the whole group, as that node has them.
+	Sessions server.SessionsStatus `json:"sessions"`
 }
 
 // nodeStatus is a member of the view, and what it tells if it answers.
@@ -49,7 +54,9 @@ the view how it is. A member that does not answer is shown as such, and one that
 cut off with what it still knows; if a member does not answer, or does not serve, the
 exit status is 7. If nobody serves, all who answer are shown. The lag is how many
 positions a member is behind the furthest; since they are asked one a moment later
-than the other, a small one means nothing. The group's id is 16 hexadecimal digits.`,
+than the other, a small one means nothing. Below the members stand the clients that
+have the most sessions, as they call themselves. The group's id is 16 hexadecimal
+digits.`,
 		Example:           "  dsm status\n  dsm status --dsn dsm+registry://10.0.0.9:6001 -o json",
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,

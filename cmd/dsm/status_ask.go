@@ -106,7 +106,10 @@ func askMembers(ctx context.Context, answers []told) groupStatus {
 	first := answers[0]
 	g := groupStatus{
 		Group: groupID(first.Group), Generation: first.Generation, View: first.View, Delivery: first.Delivery,
-		ToldBy: first.ID, Members: make([]nodeStatus, len(first.Members)),
+		ToldBy: first.ID, Members: make([]nodeStatus, len(first.Members)), Sessions: first.Sessions,
+	}
+	if g.Sessions.Most == nil {
+		g.Sessions.Most = []server.ClientStatus{}
 	}
 	var wg sync.WaitGroup
 	for rank, m := range first.Members {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/seed-8247e700/dsm/internal/console"
+	"github.com/seed-8247e700/dsm/server"
 )
 
 // showStatus prints a group's status as a table, and below it why members do
@@ -42,7 +43,23 @@ func (s *surroundings) showStatus(g *groupStatus) error {
 			}
 		}
 	}
-	return nil
+	return s.showSessions(&g.Sessions)
+}
+
+// showSessions prints who has the group's sessions.
+func (s *surroundings) showSessions(of *server.SessionsStatus) error {
+	if of.Limit == 0 {
+		return nil // the node is in no view, or of a release that does not tell
+	}
+	err := s.say("%d sessions of at most %d, at most %d a client\n", of.Alive, of.Limit, of.ClientLimit)
+	if err != nil || len(of.Most) == 0 {
+		return err
+	}
+	table := console.Table{Columns: []console.Column{{Name: "client"}, {Name: "at"}, {Name: "sessions", Number: true}}}
+	for _, c := range of.Most {
+		table.Rows = append(table.Rows, []string{c.Name, c.Address, strconv.Itoa(c.Sessions)})
+	}
+	return table.Write(s.stdout, s.width)
 }
 
 // row shows a member in a view.

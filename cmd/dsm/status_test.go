@@ -63,6 +63,24 @@ incarnation  1
 	}
 }
 
+// The clients that have the most sessions are named.
+func TestStatusShowsSessions(t *testing.T) {
+	var out bytes.Buffer
+	s := &surroundings{stdout: &out}
+	err := s.showSessions(&server.SessionsStatus{Alive: 12, Limit: 100, ClientLimit: 10, Clients: 3, Most: []server.ClientStatus{
+		{Name: "leaks[7]@h", Address: "10.0.0.1", Sessions: 9}, {Address: "10.0.0.2", Sessions: 2},
+	}})
+	const want = `
+12 sessions of at most 100, at most 10 a client
+client      at        sessions
+leaks[7]@h  10.0.0.1         9
+-           10.0.0.2         2
+`
+	if got := "\n" + out.String(); err != nil || got != want {
+		t.Errorf("%v, it shows%s", err, got)
+	}
+}
+
 // TestGroupID is the same text wherever people see it.
 func TestGroupID(t *testing.T) {
 	const want = `"00000000000000ff"`

@@ -41,6 +41,10 @@ type Options struct {
 	// broken. Default 1 s.
 	PingInterval time.Duration
 
+	// Client is what the caller calls itself, for people, and for the group to bound
+	// the sessions of one client. wire.CleanClient says what it may have.
+	Client string
+
 	// DialContext opens the connection, net.Dialer's by default.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -137,9 +141,7 @@ func exchangeHellos(nc net.Conn, o Options) (wire.HelloReply, error) {
 		Group:      o.Group,
 		Generation: o.Generation,
 	}
-	if o.Stale {
-		hello.Extra = []byte{wire.StaleReads}
-	}
+	hello.Extra = wire.ClientExtra(o.Stale, o.Client)
 	if err := wire.WriteHello(nc, hello); err != nil {
 		return wire.HelloReply{}, err
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // The schemes of data source names.
@@ -32,6 +34,7 @@ type DSN struct {
 	MaxOpenConns    int           // max_open_conns
 	MaxIdleConns    int           // max_idle_conns
 	MaxAsync        int           // max_async
+	Client          string        // client
 	ConnMaxLifetime time.Duration // conn_max_lifetime
 	ConnMaxIdleTime time.Duration // conn_max_idle_time
 }
@@ -112,6 +115,11 @@ func (d *DSN) parseOptions(query string) error {
 			return fmt.Errorf("option %s is given %d times", name, len(value))
 		}
 		switch {
+		case name == "client":
+			if v := value[0]; v == "" || v != wire.CleanClient(v) {
+				return fmt.Errorf("option client: %q is not a name of 1 to %d bytes without control characters", v, wire.MaxClientBytes)
+			}
+			d.Client = value[0]
 		case durations[name] != nil:
 			v, err := time.ParseDuration(value[0])
 			if err != nil || v <= 0 {
@@ -125,7 +133,7 @@ func (d *DSN) parseOptions(query string) error {
 			}
 			*counts[name] = v
 		default:
-			valid := slices.Concat(slices.Collect(maps.Keys(durations)), slices.Collect(maps.Keys(counts)))
+			valid := slices.Concat([]string{"client"}, slices.Collect(maps.Keys(durations)), slices.Collect(maps.Keys(counts)))
 			slices.Sort(valid)
 			return fmt.Errorf("unknown option %q; there are %s", name, strings.Join(valid, ", "))
 		}

@@ -45,7 +45,9 @@ func TestParseDSNErrors(t *testing.T) {
 		"dsm://a:1/?timeout=1s&timeout=2s":      "given 2 times",
 		"dsm://a:1/?max_open_conns=0":           "not a number above 0",
 		"dsm://a:1/?max_open_conns=many":        "not a number above 0",
-		"dsm://a:1/?tiemout=5s":                 `unknown option "tiemout"; there are conn_max_idle_time, conn_max_lifetime, dial_timeout,`,
+		"dsm://a:1/?client=":                    "is not a name of 1 to 64 bytes",
+		"dsm://a:1/?client=%1b[2J":              "is not a name of 1 to 64 bytes",
+		"dsm://a:1/?tiemout=5s":                 `unknown option "tiemout"; there are client, conn_max_idle_time, conn_max_lifetime, dial_timeout,`,
 		"dsm://a:1/?%zz":                        "options:",
 		"dsm://" + strings.Repeat("a:1,", 2000): "at most 1024",
 	} {

@@ -50,4 +50,6 @@ const (
 	UnknownForgotten
 	AuditByKeptDigest
 	DonorIgnoresDamage
+	ExpiryKeepsCount
+	ClientsNotInSnapshot
 )

@@ -57,6 +57,8 @@ var Bugs = []Info{
 	{UnknownForgotten, "UnknownForgotten", "a refusal makes a client forget that an earlier attempt may have been executed"},
 	{AuditByKeptDigest, "AuditByKeptDigest", "an audit compares digests that are kept, and none that are computed"},
 	{DonorIgnoresDamage, "DonorIgnoresDamage", "a donor sends its state although that does not have its digest"},
+	{ExpiryKeepsCount, "ExpiryKeepsCount", "a session that expires still counts for its client"},
+	{ClientsNotInSnapshot, "ClientsNotInSnapshot", "a snapshot leaves out whose sessions they are"},
 }
 
 // String returns the bug's name.

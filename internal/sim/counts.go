@@ -12,6 +12,8 @@ type Counts struct {
 	Operations  uint64 // of clients, answered
 	Async       uint64 // of these, written through a pipeline
 	OutOfOrder  uint64 // writes refused before their predecessor
+	Leaked      uint64 // sessions that a client opened and forgot
+	Crowded     uint64 // sessions refused to a client that had too many
 	Unknown     uint64 // of unknown outcome: given up
 	GivenUp     uint64 // certainly without effect
 	Reads       uint64 // answered by nodes
@@ -55,6 +57,8 @@ func (c *Counts) Add(d *Counts) {
 		{&c.Operations, &d.Operations},
 		{&c.Async, &d.Async},
 		{&c.OutOfOrder, &d.OutOfOrder},
+		{&c.Leaked, &d.Leaked},
+		{&c.Crowded, &d.Crowded},
 		{&c.Unknown, &d.Unknown},
 		{&c.GivenUp, &d.GivenUp},
 		{&c.Reads, &d.Reads},

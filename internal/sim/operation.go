@@ -101,7 +101,7 @@ func (c *client) open() {
 		return
 	}
 	c.opening = true
-	op := &operation{c: c, begun: c.w.now, seen: c.seen, generation: c.bound, command: wire.Command{Op: wire.OpOpenSession}}
+	op := &operation{c: c, begun: c.w.now, seen: c.seen, generation: c.bound, command: c.openSession(c.String())}
 	op.Kind = session.Open
 	op.then = func(ok bool) {
 		c.opening = false

@@ -29,6 +29,7 @@ type value struct {
 type writeID struct{ session, seq uint64 }
 
 type oracleSession struct {
+	client  string
 	renewed int64
 	floor   uint64
 }
@@ -60,7 +61,7 @@ func (o *oracle) apply(r *replica, d *isis.Delivery, results []wire.Result) {
 func (o *oracle) command(position uint64, c *wire.Command, result *wire.Result) {
 	switch c.Op {
 	case wire.OpOpenSession:
-		o.sessions[position] = &oracleSession{renewed: o.clock, floor: 1}
+		o.open(position, c, result)
 	case wire.OpRenewSession, wire.OpCloseSession:
 		s := o.sessions[c.Session]
 		if (s == nil) != (result.Status == wire.StatusSessionExpired) && !o.partial {
@@ -82,6 +83,27 @@ func (o *oracle) command(position uint64, c *wire.Command, result *wire.Result) 
 		}
 	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet:
 		o.write(position, c, result)
+	}
+}
+
+// open holds that a client has as many sessions as it may, and no fewer.
+func (o *oracle) open(position uint64, c *wire.Command, result *wire.Result) {
+	has := 0
+	for _, s := range o.sessions {
+		if s.client == c.Key {
+			has++
+		}
+	}
+	want := wire.Result{Position: position}
+	if c.Key != "" && has >= maxClientSessions {
+		want.Status, want.Number, want.Version = wire.StatusTooManySessions, wire.BoundOfClient, maxClientSessions
+		o.w.counts.Crowded++
+	}
+	if *result != want && !o.partial {
+		o.w.fail("sessions: %q with %d sessions has %+v at %d, want %+v", c.Key, has, *result, position, want)
+	}
+	if result.Status == wire.StatusOK {
+		o.sessions[position] = &oracleSession{client: c.Key, renewed: o.clock, floor: 1}
 	}
 }
 

@@ -121,7 +121,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 
 // limits are the bounds that count in the ordered state.
 func (r *replica) limits() store.Limits {
-	return store.Limits{SessionTTL: r.w.traits.sessionTTL, MaxSessionResults: 64}
+	return store.Limits{SessionTTL: r.w.traits.sessionTTL, MaxSessionResults: 64, MaxClientSessions: maxClientSessions}
 }
 
 func (r *replica) adopt(s *store.Store) {

@@ -21,6 +21,8 @@ func Report(c *Counts, seeds uint64, took time.Duration, cores int) string {
 	row("  tried again", c.Retries)
 	row("  answered from the first time", c.Repeats)
 	row("  sessions lost", c.Lost)
+	row("  sessions opened and forgotten", c.Leaked)
+	row("  sessions refused to such a client", c.Crowded)
 	row("commands in the order", c.Commands)
 	row("messages between members", c.Messages)
 	row("attempts at a view", c.Attempts)
@@ -61,7 +63,7 @@ func Missing(c *Counts) []string {
 		"exclusion of a node that runs": c.Exclusions, "joiner too slow": c.Lagged, "donor crashed in a transfer": c.DonorsLost,
 		"joiner crashed in a transfer": c.JoinersLost, "link resumed": c.Resumed, "dead link": c.DeadLinks, "lease run out": c.Lapses,
 		"session lost": c.Lost, "new generation": c.Generations, "write repeated": c.Repeats, "unknown outcome": c.Unknown,
-		"asynchronous write": c.Async, "write refused before its predecessor": c.OutOfOrder, "audit": c.Audits, "damage found": c.Damaged, "damage found by a donor": c.Refused, "directive of a deposed registry": c.Deposed, "node that left": c.Left, "node that was not let go": c.NotLetGo,
+		"asynchronous write": c.Async, "write refused before its predecessor": c.OutOfOrder, "session refused to a client that has too many": c.Crowded, "audit": c.Audits, "damage found": c.Damaged, "damage found by a donor": c.Refused, "directive of a deposed registry": c.Deposed, "node that left": c.Left, "node that was not let go": c.NotLetGo,
 	} {
 		if n == 0 {
 			missing = append(missing, name)

@@ -12,6 +12,7 @@ type world struct {
 	options Options
 	traits  traits
 	counts  Counts
+	seed    uint64
 	now     time.Duration
 	events  events
 
@@ -40,8 +41,8 @@ type world struct {
 func newWorld(seed uint64, options Options) *world {
 	source := func(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, purpose)) }
 	w := &world{
-		options: options,
-		faults:  source(1), wires: source(2), machines: source(3), users: source(4), damages: source(6),
+		options: options, seed: seed,
+		faults: source(1), wires: source(2), machines: source(3), users: source(4), damages: source(6),
 		byAddr: make(map[string]*process), replicas: make([]*replica, 1), told: make(map[told]uint64),
 	}
 	w.traits = drawTraits(source(5), options)
@@ -67,6 +68,9 @@ func (w *world) begin() {
 		w.clients = append(w.clients, c)
 		w.at(time.Duration(w.users.Int64N(int64(t.detection))), c.next)
 		w.at(t.sessionTTL/3, c.renew)
+	}
+	if w.leaks() {
+		w.at(t.detection, w.clients[0].leak)
 	}
 	w.planFaults()
 	w.planDamage()

@@ -23,7 +23,7 @@ func (s *Store) apply(position uint64, c *wire.Command) (wire.Result, bool) {
 		if planted.On(planted.CollidingIDs) {
 			position |= 7 // eight positions in a row have the same id
 		}
-		status = s.openSession(position)
+		return s.openSession(position, c)
 	case wire.OpRenewSession:
 		status = s.renewSession(c.Session)
 	case wire.OpCloseSession:
@@ -51,7 +51,7 @@ func (s *Store) applyWrite(position uint64, c *wire.Command) (wire.Result, bool)
 	}
 	sess := s.sessions.byID[c.Session]
 	if sess == nil && c.Session < position && planted.On(planted.SessionFromRetry) {
-		s.sessions.open(c.Session)
+		s.sessions.open(c.Session, nil)
 		sess = s.sessions.byID[c.Session]
 	}
 	if sess == nil {
@@ -143,14 +143,29 @@ func sum(old *version, delta int64) (int64, wire.Status) {
 	return number + delta, wire.StatusOK
 }
 
-func (s *Store) openSession(position uint64) wire.Status {
-	if len(s.sessions.byID) >= s.limits.MaxSessions {
-		return wire.StatusTooManySessions
+// openSession opens a session, unless there are too many: of the group, of the
+// client, or at the client's address.
+func (s *Store) openSession(position uint64, cmd *wire.Command) (wire.Result, bool) {
+	id := clientID{name: cmd.Key, address: string(cmd.Value)}
+	if !id.valid() {
+		return wire.Result{Status: wire.StatusBadRequest, Position: position}, false
+	}
+	alive := len(s.sessions.byID)
+	c, bound := s.sessions.clients.admit(id, &s.limits)
+	if alive >= s.limits.MaxSessions {
+		bound = Bound{Of: wire.BoundOfGroup, Sessions: alive, Most: s.limits.MaxSessions}
+	}
+	if bound.reached() {
+		s.crowded(id, bound)
+		return wire.Result{
+			Status: wire.StatusTooManySessions, Position: position, Number: bound.Of, Version: uint64(bound.Most),
+		}, false
 	}
 	if s.sessions.byID[position] == nil || !planted.On(planted.CollidingIDs) {
-		s.sessions.open(position)
+		s.sessions.open(position, c)
 	}
-	return wire.StatusOK
+	s.crowded(id, s.sessions.clients.nearest(c, &s.limits, len(s.sessions.byID)))
+	return wire.Result{Position: position}, true
 }
 
 func (s *Store) renewSession(id uint64) wire.Status {

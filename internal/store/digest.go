@@ -22,6 +22,7 @@ const (
 	seedClock   = 0x636c6f636b000003
 	seedAudit   = 0x6175646974000004
 	seedTrailer = 0x747261696c657205
+	seedClient  = 0x636c69656e740006
 )
 
 // hashVariable hashes a variable whose key hashes to keyHash.
@@ -30,12 +31,22 @@ func hashVariable(keyHash uint64, value []byte, position uint64) uint64 {
 }
 
 // hashSession hashes what a session holds apart from its results.
-func hashSession(id, renewed, floor uint64) uint64 {
-	var b [24]byte
+func hashSession(id, renewed, floor uint64, c *client) uint64 {
+	var b [32]byte
 	binary.LittleEndian.PutUint64(b[0:], id)
 	binary.LittleEndian.PutUint64(b[8:], renewed)
 	binary.LittleEndian.PutUint64(b[16:], floor)
+	if c == nil || planted.On(planted.ClientsNotInSnapshot) {
+		return xxh3.HashSeed(b[:24], seedSession) // as it was before there were clients
+	}
+	binary.LittleEndian.PutUint64(b[24:], c.hash)
 	return xxh3.HashSeed(b[:], seedSession)
+}
+
+// hashClient hashes a client. Names have no zero byte, so that no two clients hash
+// the same bytes.
+func hashClient(id clientID) uint64 {
+	return xxh3.HashStringSeed(id.name+"\x00"+id.address, seedClient)
 }
 
 // hashResult hashes the result recorded for write seq of a session.

@@ -6,9 +6,13 @@ import (
 	"github.com/seed-8247e700/dsm/internal/planted"
 )
 
-// formatVersion is the first thing in an encoded snapshot. A state is given
-// only to a node that speaks the same version.
-const formatVersion = 1
+// The format's version is the first thing in an encoded snapshot. A state is given
+// only to a node that knows the version. One without a client that is known has the
+// version before there were clients, for nodes of that time.
+const (
+	formatBefore  = 1
+	formatClients = 2
+)
 
 // The records of an encoded snapshot: a header, sessions and variables in any
 // order, a trailer. Each begins with its kind; all numbers are varints.
@@ -17,11 +21,17 @@ const (
 	recordSession  = 2 // id, renewed, floor, number of results, results
 	recordVariable = 3 // key, version, value
 	recordTrailer  = 4 // digest tied to the position (8 bytes)
+	recordClient   = 5 // name, address, and a session of that client as in 2
 )
 
 func appendHeader(dst []byte, s *Snapshot) []byte {
-	dst = append(dst, recordHeader, formatVersion)
-	for _, limit := range s.store.limits.numbers() {
+	limits := s.store.limits.numbers()
+	version, told := byte(formatBefore), limits[:limitsBefore]
+	if s.named {
+		version, told = formatClients, limits[:]
+	}
+	dst = append(dst, recordHeader, version)
+	for _, limit := range told {
 		dst = binary.AppendUvarint(dst, limit)
 	}
 	dst = binary.AppendUvarint(dst, s.position)
@@ -51,7 +61,11 @@ func appendAudit(dst []byte, a *audit) []byte {
 // appendSession appends a session. Each result has the distance of its sequence
 // from the one before, the first from the floor.
 func appendSession(dst []byte, s *session) []byte {
-	dst = append(dst, recordSession)
+	if c := s.client; c == nil || planted.On(planted.ClientsNotInSnapshot) {
+		dst = append(dst, recordSession)
+	} else {
+		dst = appendBytes(appendBytes(append(dst, recordClient), c.name), c.address)
+	}
 	dst = binary.AppendUvarint(dst, s.id)
 	dst = binary.AppendUvarint(dst, s.renewed)
 	dst = binary.AppendUvarint(dst, s.floor)

@@ -13,7 +13,7 @@ import (
 )
 
 // smallLimits are reached by few commands.
-var smallLimits = Limits{MaxKeyBytes: 8, MaxValueBytes: 600, MaxSessions: 6, MaxSessionResults: 40, SessionTTL: 50 * time.Millisecond}
+var smallLimits = Limits{MaxKeyBytes: 8, MaxValueBytes: 600, MaxSessions: 6, MaxClientSessions: 2, MaxAddressSessions: 4, MaxSessionResults: 40, SessionTTL: 50 * time.Millisecond}
 
 // message is a batch of commands as it is delivered.
 type message struct {
@@ -61,7 +61,7 @@ func (s *script) command(t *rapid.T) wire.Command {
 	switch kind := rapid.IntRange(0, 99).Draw(t, "kind"); {
 	case kind < 8 || len(s.sessions) == 0:
 		s.sessions = append(s.sessions, s.next)
-		return wire.Command{Op: wire.OpOpenSession}
+		return drawOpen(t)
 	case kind < 11:
 		return wire.Command{Op: wire.OpRenewSession, Session: s.session(t)}
 	case kind < 13:
@@ -86,6 +86,17 @@ func (s *script) command(t *rapid.T) wire.Command {
 	default:
 		return s.write(t)
 	}
+}
+
+// drawOpen draws who opens a session: often the same, now and then one that cannot
+// be.
+func drawOpen(t *rapid.T) wire.Command {
+	c := wire.Command{Op: wire.OpOpenSession}
+	c.Key = rapid.SampledFrom([]string{"", "", "a", "a", "b", "c", "\x1b[2J", strings.Repeat("x", 65)}).Draw(t, "client")
+	if address := rapid.SampledFrom([]string{"", "1", "1", "1", "2", "\u009b", "\xff"}).Draw(t, "address"); address != "" {
+		c.Value = []byte(address)
+	}
+	return c
 }
 
 func (s *script) session(t *rapid.T) uint64 {

@@ -9,9 +9,15 @@ import (
 // so every replica of a group must have the same; a snapshot carries them and
 // [Restore] refuses one with others. Zero fields stand for the defaults.
 type Limits struct {
-	MaxKeyBytes       int           // length of a key, default 1,024
-	MaxValueBytes     int           // length of a value, default 1 MiB, at least 20
-	MaxSessions       int           // sessions alive at a time, default 100,000
+	MaxKeyBytes   int // length of a key, default 1,024
+	MaxValueBytes int // length of a value, default 1 MiB, at least 20
+	MaxSessions   int // sessions alive at a time, default 100,000
+
+	// Sessions alive at a time of one client, by its name and address, default
+	// 10,000, and of all clients at one address, default 50,000. Those of clients
+	// of which neither is known are bounded by MaxSessions alone.
+	MaxClientSessions, MaxAddressSessions int
+
 	MaxSessionResults int           // distance of a write's Seq from its session's floor, default 65,536
 	SessionTTL        time.Duration // group time without a command until a session expires, in whole milliseconds, default 60 s
 }
@@ -19,11 +25,13 @@ type Limits struct {
 // The defaults and the highest limits that make sense: a snapshot's record
 // holds one variable or one session whole.
 const (
-	defaultMaxKeyBytes       = 1 << 10
-	defaultMaxValueBytes     = 1 << 20
-	defaultMaxSessions       = 100_000
-	defaultMaxSessionResults = 1 << 16
-	defaultSessionTTL        = time.Minute
+	defaultMaxKeyBytes        = 1 << 10
+	defaultMaxValueBytes      = 1 << 20
+	defaultMaxSessions        = 100_000
+	defaultMaxClientSessions  = 10_000
+	defaultMaxAddressSessions = 50_000
+	defaultMaxSessionResults  = 1 << 16
+	defaultSessionTTL         = time.Minute
 
 	lowestMaxValueBytes = 20 // the longest text of an int64, so that every counter fits
 
@@ -45,6 +53,12 @@ func (l Limits) WithDefaults() Limits {
 	if l.MaxSessions == 0 {
 		l.MaxSessions = defaultMaxSessions
 	}
+	if l.MaxClientSessions == 0 {
+		l.MaxClientSessions = defaultMaxClientSessions
+	}
+	if l.MaxAddressSessions == 0 {
+		l.MaxAddressSessions = defaultMaxAddressSessions
+	}
 	if l.MaxSessionResults == 0 {
 		l.MaxSessionResults = defaultMaxSessionResults
 	}
@@ -65,6 +79,8 @@ func (l Limits) Validate() error {
 		{"MaxValueBytes", l.MaxValueBytes, lowestMaxValueBytes, highestMaxValueBytes},
 		{"MaxSessions", l.MaxSessions, 1, highestMaxSessions},
 		{"MaxSessionResults", l.MaxSessionResults, 1, highestMaxSessionResults},
+		{"MaxClientSessions", l.MaxClientSessions, 1, highestMaxSessions},
+		{"MaxAddressSessions", l.MaxAddressSessions, 1, highestMaxSessions},
 	} {
 		if f.value < f.lowest || f.value > f.highest {
 			return fmt.Errorf("store: %s is %d, want %d to %d", f.name, f.value, f.lowest, f.highest)
@@ -82,11 +98,17 @@ func (l Limits) ttlMillis() uint64 {
 }
 
 // limitNames names what numbers returns.
-var limitNames = [...]string{"MaxKeyBytes", "MaxValueBytes", "MaxSessions", "MaxSessionResults", "SessionTTL in ms"}
+var limitNames = [...]string{
+	"MaxKeyBytes", "MaxValueBytes", "MaxSessions", "MaxSessionResults", "SessionTTL in ms", "MaxClientSessions", "MaxAddressSessions",
+}
+
+// limitsBefore is how many of the limits stand in a snapshot of format version 1.
+const limitsBefore = 5
 
 // numbers returns the limits as they stand in a snapshot.
 func (l Limits) numbers() [len(limitNames)]uint64 {
 	return [...]uint64{
 		uint64(l.MaxKeyBytes), uint64(l.MaxValueBytes), uint64(l.MaxSessions), uint64(l.MaxSessionResults), l.ttlMillis(),
+		uint64(l.MaxClientSessions), uint64(l.MaxAddressSessions),
 	}
 }

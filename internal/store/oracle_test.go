@@ -5,6 +5,8 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/zeebo/xxh3"
 
@@ -29,6 +31,7 @@ type oracleVariable struct {
 }
 
 type oracleSession struct {
+	client  clientID
 	renewed int64
 	floor   uint64
 	results map[uint64]wire.Result
@@ -61,11 +64,10 @@ func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet:
 		return o.write(c)
 	case wire.OpOpenSession:
-		if len(o.sessions) == o.limits.MaxSessions {
-			r.Status = wire.StatusTooManySessions
+		if o.open(c, &r) {
 			break
 		}
-		o.sessions[o.position] = &oracleSession{renewed: o.clock, floor: 1, results: make(map[uint64]wire.Result)}
+		o.sessions[o.position] = &oracleSession{client: clientID{c.Key, string(c.Value)}, renewed: o.clock, floor: 1, results: make(map[uint64]wire.Result)}
 	case wire.OpRenewSession, wire.OpCloseSession:
 		s, ok := o.sessions[c.Session]
 		switch {
@@ -101,6 +103,38 @@ func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 		r.Status = wire.StatusBadRequest
 	}
 	return r, r.Status == wire.StatusOK
+}
+
+// open reports whether a session is refused, and with what.
+func (o *oracle) open(c wire.Command, r *wire.Result) bool {
+	for _, s := range []string{c.Key, string(c.Value)} {
+		if len(s) > 64 || strings.ContainsAny(s, "\x00\x1b\u009b") || !utf8.ValidString(s) {
+			r.Status = wire.StatusBadRequest
+			return true
+		}
+	}
+	own, near := 0, 0
+	for _, s := range o.sessions {
+		if s.client.name == c.Key && s.client.address == string(c.Value) {
+			own++
+		}
+		if s.client.address == string(c.Value) {
+			near++
+		}
+	}
+	known := c.Key != "" || len(c.Value) > 0
+	switch {
+	case len(o.sessions) == o.limits.MaxSessions:
+		r.Number, r.Version = wire.BoundOfGroup, uint64(o.limits.MaxSessions)
+	case known && own >= o.limits.MaxClientSessions:
+		r.Number, r.Version = wire.BoundOfClient, uint64(o.limits.MaxClientSessions)
+	case len(c.Value) > 0 && near >= o.limits.MaxAddressSessions:
+		r.Number, r.Version = wire.BoundOfAddress, uint64(o.limits.MaxAddressSessions)
+	default:
+		return false
+	}
+	r.Status = wire.StatusTooManySessions
+	return true
 }
 
 func (o *oracle) write(c wire.Command) (wire.Result, bool) {
@@ -225,7 +259,11 @@ func (o *oracle) digest() uint64 {
 		sum += hashVariable(xxh3.HashString(key), []byte(v.value), v.version)
 	}
 	for id, s := range o.sessions {
-		sum += hashSession(id, uint64(s.renewed), s.floor)
+		var c *client
+		if s.client != (clientID{}) {
+			c = &client{hash: hashClient(s.client)}
+		}
+		sum += hashSession(id, uint64(s.renewed), s.floor, c)
 		for seq, r := range s.results {
 			sum += hashResult(id, seq, &r)
 		}
@@ -249,7 +287,7 @@ func (o *oracle) clone() *oracle {
 	c.variables = maps.Clone(o.variables)
 	c.sessions = make(map[uint64]*oracleSession)
 	for id, s := range o.sessions {
-		c.sessions[id] = &oracleSession{renewed: s.renewed, floor: s.floor, results: maps.Clone(s.results)}
+		c.sessions[id] = &oracleSession{client: s.client, renewed: s.renewed, floor: s.floor, results: maps.Clone(s.results)}
 	}
 	if o.audit != nil {
 		a := *o.audit

@@ -59,6 +59,8 @@ func TestPlantedOracle(t *testing.T) {
 		{planted.SessionFromRetry, "the store's oracle", storeAgainstOracle},
 		{planted.PredecessorIgnored, "the store's oracle", storeAgainstOracle},
 		{planted.SnapshotElsewhere, "the oracle of a restored snapshot", snapshotStandsStill},
+		{planted.ExpiryKeepsCount, "the store's oracle", storeAgainstOracle},
+		{planted.ClientsNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 		{planted.ResultsNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 	} {
 		t.Run(test.bug.String(), func(t *testing.T) {

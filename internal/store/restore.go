@@ -24,6 +24,7 @@ type Restorer struct {
 	sessions []*session
 	began    bool // the header has been read
 	ended    bool // the trailer has been read
+	named    bool // its format has clients
 	err      error
 }
 
@@ -76,7 +77,9 @@ func (r *Restorer) record(d *decoder) error {
 		r.began = true
 		return r.header(d)
 	case recordSession:
-		return r.session(d)
+		return r.session(d, nil)
+	case recordClient:
+		return r.clientSession(d)
 	case recordVariable:
 		return r.variable(d)
 	case recordTrailer:
@@ -88,14 +91,21 @@ func (r *Restorer) record(d *decoder) error {
 }
 
 func (r *Restorer) header(d *decoder) error {
-	if version := d.uint8(); version != formatVersion {
-		return fmt.Errorf("%w: version %d, want %d", ErrFormat, version, formatVersion)
+	limits := r.store.limits.numbers()
+	told := limits[:]
+	switch version := d.uint8(); version {
+	case formatBefore:
+		told = told[:limitsBefore]
+	case formatClients:
+		r.named = true
+	default:
+		return fmt.Errorf("%w: version %d, want %d or %d", ErrFormat, version, formatBefore, formatClients)
 	}
 	var theirs [len(limitNames)]uint64
-	for i := range theirs {
+	for i := range told {
 		theirs[i] = d.uvarint()
 	}
-	for i, ours := range r.store.limits.numbers() {
+	for i, ours := range told {
 		if !d.bad && theirs[i] != ours {
 			return fmt.Errorf("%w: %s is %d there and %d here", ErrLimits, limitNames[i], theirs[i], ours)
 		}
@@ -137,8 +147,22 @@ func (r *Restorer) audit(d *decoder) bool {
 // leastResultBytes is the length of the shortest encoded result.
 const leastResultBytes = 5
 
-func (r *Restorer) session(d *decoder) error {
-	s := &session{id: d.uvarint(), renewed: d.uvarint(), floor: d.uvarint()}
+// clientSession takes a session of a client that is known.
+func (r *Restorer) clientSession(d *decoder) error {
+	id := clientID{name: string(d.bytes()), address: string(d.bytes())}
+	if d.bad || !r.named || id == (clientID{}) || !id.valid() {
+		return fmt.Errorf("%w: impossible client", ErrFormat)
+	}
+	c, bound := r.store.sessions.clients.admit(id, &r.store.limits)
+	if bound.reached() {
+		return fmt.Errorf("%w: more sessions of a client than are allowed", ErrFormat)
+	}
+	return r.session(d, c)
+}
+
+// session takes a session of a client, which may be nil.
+func (r *Restorer) session(d *decoder, c *client) error {
+	s := &session{client: c, id: d.uvarint(), renewed: d.uvarint(), floor: d.uvarint()}
 	t := r.store.sessions
 	limits := &r.store.limits
 	if d.bad || s.id == 0 || s.id > r.position || s.floor == 0 || t.byID[s.id] != nil ||

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ func snapshotOf(t testing.TB) []byte {
 	var payload []byte
 	commands := []wire.Command{
 		{Op: wire.OpOpenSession},
-		{Op: wire.OpOpenSession},
+		{Op: wire.OpOpenSession, Key: "client", Value: []byte("10.0.0.1")},
 		set(1, 1, 1, "k1", "value"),
 		set(1, 3, 1, "k2", ""),
 		{Op: wire.OpAdd, Session: 1, Seq: 40, Floor: 2, Key: "k3", Delta: -7},
@@ -122,6 +123,10 @@ func TestRestoreRefusesTheImpossible(t *testing.T) {
 		e := newEntry(key)
 		return appendVariable(nil, key, e.newVersion([]byte(value), position))
 	}
+	clientSession := func(name, address string, id uint64) []byte {
+		c := &client{clientID: clientID{name, address}}
+		return appendSession(nil, &session{id: id, client: c, renewed: 60, floor: 1})
+	}
 	const huge = 1 << 62
 	for name, record := range map[string][]byte{
 		"a second header":              header,
@@ -148,6 +153,7 @@ func TestRestoreRefusesTheImpossible(t *testing.T) {
 		"two results of a sequence":    numbers(recordSession, 5, 60, 1, 2, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0),
 		"sequences that wrap":          numbers(recordSession, 5, 60, 1<<64-1, 2, 0, 0, 1, 0, 0, 2, 0, 1, 0, 0),
 		"a trailer of too few bytes":   {recordTrailer, 1, 2},
+		"a client in the old format":   clientSession("c", "1", 5),
 		"the seventh of six sessions":  numbers(recordSession, 11, 60, 1, 0),
 	} {
 		r := Restore(smallLimits)
@@ -167,13 +173,31 @@ func TestRestoreRefusesTheImpossible(t *testing.T) {
 	}
 	for name, first := range map[string][]byte{
 		"no header first":             {recordVariable, 1, 'k', 1, 1, 'v'},
-		"another format version":      {recordHeader, formatVersion + 1},
+		"another format version":      {recordHeader, formatClients + 1},
 		"a huge number of voters":     append(header[:len(header)-1:len(header)-1], append([]byte{1}, binary.AppendUvarint(nil, huge)...)...),
 		"an audit without voters":     append(header[:len(header)-1:len(header)-1], 1, 0),
 		"an audit that is over":       append(header[:len(header)-1:len(header)-1], 1, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0),
 		"a vote neither cast nor not": append(header[:len(header)-1:len(header)-1], 1, 1, 1, 'a', 2),
 	} {
 		if err := Restore(smallLimits).Chunk(first); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: %v, want ErrFormat", name, err)
+		}
+	}
+	named := appendHeader(nil, &Snapshot{store: s, position: 101, clock: 60, named: true})
+	for name, records := range map[string][]byte{
+		"a client without a name or address": clientSession("", "", 5),
+		"a name that is too long":            clientSession(strings.Repeat("c", 65), "", 5),
+		"a name with a control character":    clientSession("\x1b[2J", "", 5),
+		"an address that is no text":         clientSession("c", "\xff", 5),
+		"the third of a client's two":        slices.Concat(clientSession("c", "1", 5), clientSession("c", "1", 6), clientSession("c", "1", 7)),
+		"the fifth of four at an address": slices.Concat(clientSession("", "1", 5), clientSession("a", "1", 6),
+			clientSession("b", "1", 7), clientSession("c", "1", 8), clientSession("d", "1", 9)),
+	} {
+		r := Restore(smallLimits)
+		if err := r.Chunk(named); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Chunk(records); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: %v, want ErrFormat", name, err)
 		}
 	}

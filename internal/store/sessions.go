@@ -14,6 +14,7 @@ type session struct {
 	renewed uint64 // the clock at its last command
 	floor   uint64 // lowest sequence that may still be executed; never falls
 	results resultLog
+	client  *client // nil: nothing is known of it
 
 	base uint64 // hash of id, renewed and floor, as it is in the digest
 	sum  uint64 // sum of the hashes of the results
@@ -32,6 +33,7 @@ type sessions struct {
 	mu sync.Mutex
 
 	byID           map[uint64]*session
+	clients        clients // the owner's alone
 	slots          slots[session]
 	oldest, newest *session // by renewed: all have the same TTL, so the oldest expires first
 	clock          uint64   // milliseconds of ordered ticks
@@ -42,13 +44,13 @@ type sessions struct {
 }
 
 func newSessions(opened *openSnapshots) *sessions {
-	return &sessions{byID: make(map[uint64]*session), clockHash: hashClock(0), opened: opened}
+	return &sessions{byID: make(map[uint64]*session), clients: newClients(), clockHash: hashClock(0), opened: opened}
 }
 
-// open adds a session with this id.
-func (t *sessions) open(id uint64) {
+// open adds a session of a client, which may be nil, with this id.
+func (t *sessions) open(id uint64, c *client) {
 	// No snapshot that is open now has seen it.
-	s := &session{id: id, renewed: t.clock, floor: 1, preserved: t.opened.taken}
+	s := &session{id: id, client: c, renewed: t.clock, floor: 1, preserved: t.opened.taken}
 	t.insert(s)
 	t.link(s)
 }
@@ -57,6 +59,7 @@ func (t *sessions) open(id uint64) {
 func (t *sessions) insert(s *session) {
 	t.rebase(s)
 	t.byID[s.id] = s
+	t.clients.add(s.client)
 	s.slot = t.slots.add(s)
 }
 
@@ -106,6 +109,7 @@ func (t *sessions) remove(s *session) {
 	t.sum -= s.base + s.sum
 	s.results.release(&t.spare)
 	delete(t.byID, s.id)
+	t.clients.remove(s.client)
 	t.slots.remove(s.slot, s)
 	t.unlink(s)
 }
@@ -115,6 +119,9 @@ func (t *sessions) remove(s *session) {
 func (t *sessions) tick(millis, ttl uint64) {
 	t.setClock(t.clock + millis)
 	for t.oldest != nil && t.clock-t.oldest.renewed >= ttl {
+		if planted.On(planted.ExpiryKeepsCount) {
+			t.clients.add(t.oldest.client)
+		}
 		t.remove(t.oldest)
 	}
 }
@@ -126,14 +133,14 @@ func (t *sessions) setClock(millis uint64) {
 
 // rebase brings the sum up to date with id, renewed and floor.
 func (t *sessions) rebase(s *session) {
-	base := hashSession(s.id, s.renewed, s.floor)
+	base := hashSession(s.id, s.renewed, s.floor, s.client)
 	t.sum += base - s.base
 	s.base = base
 }
 
 // digest computes the session's part of the digest afresh.
 func (s *session) digest() uint64 {
-	sum := hashSession(s.id, s.renewed, s.floor)
+	sum := hashSession(s.id, s.renewed, s.floor, s.client)
 	for seq, r := range s.results.all() {
 		sum += hashResult(s.id, seq, r)
 	}
@@ -150,7 +157,7 @@ func (t *sessions) preserve(s *session) {
 	for _, snapshot := range t.opened.list {
 		if snapshot.number > s.preserved && snapshot.needsLocked(s) {
 			if image == nil {
-				image = &session{id: s.id, renewed: s.renewed, floor: s.floor, results: s.results.clone()}
+				image = &session{id: s.id, client: s.client, renewed: s.renewed, floor: s.floor, results: s.results.clone()}
 			}
 			snapshot.saved = append(snapshot.saved, image)
 		}

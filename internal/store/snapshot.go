@@ -31,6 +31,7 @@ type Snapshot struct {
 	digest   uint64
 	clock    uint64
 	audit    audit
+	named    bool // there are sessions of clients that are known
 	entries  view[entry]
 	sessions view[session]
 	closed   atomic.Bool
@@ -75,6 +76,7 @@ func (s *Store) Snapshot() *Snapshot {
 		digest:      s.Digest(),
 		clock:       s.sessions.clock,
 		audit:       s.audit.clone(),
+		named:       len(s.sessions.clients.byID) > 0,
 		entries:     s.variables.slots.view(),
 		sessions:    s.sessions.slots.view(),
 		nextEntry:   1,

@@ -18,6 +18,11 @@ type Store struct {
 	OnAudit   func(position, digest uint64, voters []string)
 	OnVerdict func(position uint64, differing []string)
 
+	// OnCrowded, if set, is called by ApplyMessage when a client opens a session, or
+	// is refused one, and four fifths or more of a bound are taken. What is said of
+	// OnAudit holds, but it may call Sessions.
+	OnCrowded func(client ClientSessions, bound Bound)
+
 	limits    Limits
 	variables *variables
 	sessions  *sessions

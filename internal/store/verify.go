@@ -168,10 +168,13 @@ func (s *Store) verifySession(slot uint32) (size int, err error) {
 		return 0, nil
 	}
 	size = resultPageBytes * len(sess.results.pages)
-	base, all := hashSession(sess.id, sess.renewed, sess.floor), sess.digest()
+	base, all := hashSession(sess.id, sess.renewed, sess.floor, sess.client), sess.digest()
 	s.verifier.computed += all
 	if base != sess.base || all-base != sess.sum || sess.slot != slot || t.byID[sess.id] != sess {
 		return size, damaged("session %d", sess.id)
+	}
+	if c := sess.client; c != nil && (c.hash != hashClient(c.clientID) || c.sessions < 1 || t.clients.byID[c.clientID] != c) {
+		return size, damaged("the client of session %d", sess.id)
 	}
 	if sess.older == nil && t.oldest != sess || sess.older != nil && sess.older.renewed > sess.renewed ||
 		sess.newer == nil && t.newest != sess {

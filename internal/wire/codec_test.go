@@ -70,6 +70,12 @@ func TestCommandTruncatedAndUnknown(t *testing.T) {
 			t.Errorf("op %d: %v", op, err)
 		}
 	}
+	// A client of whom nothing is known is left out, and no other operation has one.
+	for _, b := range [][]byte{{byte(OpOpenSession) | hasMore, 0, 0}, {byte(OpBarrier) | hasMore, 1, 'c', 0}, {byte(OpOpenSession) | hasMore, 1, 'c'}} {
+		if _, _, err := DecodeCommand(b); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%v: %v", b, err)
+		}
+	}
 	// A value that is said to be longer than all memory.
 	huge := binary.AppendUvarint([]byte{byte(OpAudit)}, math.MaxUint64)
 	if _, _, err := DecodeCommand(huge); !errors.Is(err, ErrMalformed) {

@@ -1,5 +1,11 @@
 package wire
 
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
 // Op says what a command does to the replicated state.
 type Op uint8
 
@@ -9,7 +15,7 @@ const (
 	OpDelete        Op = 2  // Key
 	OpAdd           Op = 3  // Key, Delta
 	OpCompareAndSet Op = 4  // Key, Value, Expect
-	OpOpenSession   Op = 5  // the session's id is the position of this command
+	OpOpenSession   Op = 5  // the session's id is the position of this command; Key: the client's name, Value: its address, both "" if not known
 	OpRenewSession  Op = 6  // Session
 	OpCloseSession  Op = 7  // Session
 	OpBarrier       Op = 8  // orders nothing but itself; strong reads wait for one
@@ -51,7 +57,7 @@ const (
 	StatusSessionExpired  Status = 7  // the group does not know the session (any more); this attempt did nothing
 	StatusStaleSequence   Status = 8  // Seq below the session's floor: never executed by this attempt
 	StatusTooManyResults  Status = 9  // Seq is too far above the floor (MaxSessionResults); nothing was done
-	StatusTooManySessions Status = 10 // the group has MaxSessions sessions; nothing was done
+	StatusTooManySessions Status = 10 // there are as many sessions as are allowed, of whom Result.Number tells; nothing was done
 	StatusUnavailable     Status = 11 // this node does not serve now (not a member, leaving, overloaded); nothing was done
 	StatusTimeout         Status = 12 // the node did not reach the position or the outcome within the request's timeout; a write's outcome is unknown
 	StatusGeneration      Status = 13 // the group's state was lost and began anew, or it is another group
@@ -65,6 +71,34 @@ const (
 type Result struct {
 	Status   Status
 	Position uint64 // where the command took effect (for a repeated write: its first position)
-	Version  uint64 // Conflict: the variable's present version, 0 if absent
-	Number   int64  // Add: the sum
+	Version  uint64 // Conflict: the variable's present version, 0 if absent; TooManySessions: the bound
+	Number   int64  // Add: the sum; TooManySessions: whose bound Version is
+}
+
+// Who has as many sessions as are allowed: Result.Number with
+// StatusTooManySessions. Those who do not know them see a group that is full.
+const (
+	BoundOfGroup   = 0
+	BoundOfClient  = 1 // the client itself
+	BoundOfAddress = 2 // all clients at its address together
+)
+
+// MaxClientBytes is the longest name, and the longest address, of a client.
+const MaxClientBytes = 64
+
+// CleanClient returns a name or an address as an OpOpenSession may have it: valid
+// UTF-8 without control characters, of at most MaxClientBytes. What may not stand in
+// it becomes a question mark, and what is too long is cut off.
+func CleanClient(name string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, name)
+	for len(clean) > MaxClientBytes {
+		_, last := utf8.DecodeLastRuneInString(clean)
+		clean = clean[:len(clean)-last]
+	}
+	return clean
 }

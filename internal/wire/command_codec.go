@@ -30,8 +30,9 @@ var opFields = [...]fields{
 	OpAuditVote:     fieldKey | fieldValue | fieldExpect,
 }
 
-// hasPrev is set in the byte of the operation when Prev follows the floor.
-const hasPrev = 0x80
+// hasMore is set in the byte of the operation when Prev follows the floor of a
+// write, or the client follows an OpOpenSession.
+const hasMore = 0x80
 
 // Valid reports whether op is one of the operations of this release.
 func (op Op) Valid() bool {
@@ -48,7 +49,11 @@ func (c *Command) Append(dst []byte) []byte {
 	has := opFields[c.Op]
 	op, after := byte(c.Op), c.Prev != 0 && has&fieldSequence != 0
 	if after {
-		op |= hasPrev
+		op |= hasMore
+	}
+	if c.Op == OpOpenSession && (c.Key != "" || len(c.Value) > 0) {
+		dst = append(dst, op|hasMore)
+		return appendBytes(appendBytes(dst, c.Key), c.Value)
 	}
 	dst = append(dst, op)
 	if has&fieldSession != 0 {
@@ -93,12 +98,16 @@ func DecodeCommand(b []byte) (c Command, rest []byte, err error) {
 // command takes a command into cmd, which must be zero.
 func (c *cursor) command(cmd *Command) {
 	op := c.uint8()
-	cmd.Op = Op(op &^ hasPrev)
+	cmd.Op = Op(op &^ hasMore)
 	if !cmd.Op.Valid() {
 		c.fail()
 		return
 	}
-	has, after := opFields[cmd.Op], op&hasPrev != 0
+	has, after := opFields[cmd.Op], op&hasMore != 0
+	if after && cmd.Op == OpOpenSession {
+		c.client(cmd)
+		return
+	}
 	if has&fieldSession != 0 {
 		cmd.Session = c.uvarint()
 	}
@@ -120,6 +129,18 @@ func (c *cursor) command(cmd *Command) {
 	}
 	if has&fieldDelta != 0 {
 		cmd.Delta = c.varint()
+	}
+}
+
+// client takes the client that opens a session. That nothing is known of it is told
+// by its absence alone.
+func (c *cursor) client(cmd *Command) {
+	cmd.Key, cmd.Value = aliasString(c.bytes()), c.bytes()
+	if len(cmd.Value) == 0 {
+		cmd.Value = nil
+	}
+	if cmd.Key == "" && cmd.Value == nil {
+		c.fail()
 	}
 }
 

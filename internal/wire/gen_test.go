@@ -59,6 +59,11 @@ func onlyCounting(c Command) Command {
 	case OpCompareAndSet:
 		c.Delta = 0
 		return c
+	case OpOpenSession:
+		if len(c.Value) == 0 {
+			c.Value = nil
+		}
+		return Command{Op: c.Op, Key: c.Key, Value: c.Value}
 	case OpRenewSession, OpCloseSession:
 		return Command{Op: c.Op, Session: c.Session}
 	case OpTick:

@@ -37,14 +37,35 @@ type Hello struct {
 	Extra      []byte // role-specific, at most MaxHelloBytes
 }
 
-// StaleReads is the Extra of a client's Hello that accepts possibly stale reads. A
-// node without a lease accepts the connection, and answers its plain reads and
-// requests for status from its replica.
+// StaleReads is set in the first byte of the Extra of a client's Hello that accepts
+// possibly stale reads. A node without a lease accepts the connection, and answers
+// its plain reads and requests for status from its replica.
 const StaleReads = 1
 
-// AcceptsStale reports whether h is from a client that sent StaleReads.
+// ClientExtra returns the Extra of a client's Hello: whether it accepts stale reads,
+// and what it calls itself, which CleanClient cleans.
+func ClientExtra(stale bool, name string) []byte {
+	if !stale && name == "" {
+		return nil
+	}
+	flags := byte(0)
+	if stale {
+		flags = StaleReads
+	}
+	return append([]byte{flags}, CleanClient(name)...)
+}
+
+// AcceptsStale reports whether h is from a client that accepts stale reads.
 func (h *Hello) AcceptsStale() bool {
-	return h.Role == RoleClient && len(h.Extra) == 1 && h.Extra[0] == StaleReads
+	return h.Role == RoleClient && len(h.Extra) > 0 && h.Extra[0]&StaleReads != 0
+}
+
+// ClientName returns what a client calls itself, clean, and "" if it does not.
+func (h *Hello) ClientName() string {
+	if h.Role != RoleClient || len(h.Extra) == 0 {
+		return ""
+	}
+	return CleanClient(string(h.Extra[1:]))
 }
 
 // MaxHelloBytes bounds an encoded Hello and HelloReply.
@@ -188,9 +209,9 @@ type Sink interface {
 // Bounded is a Conn whose Close ends nothing, since it has nothing of its own: that
 // to a replica in the same process.
 type Bounded interface {
-	// Within returns the Conn with calls that ctx ends too, those in flight
-	// included.
-	Within(ctx context.Context) Conn
+	// Within returns the Conn of a client that calls itself so, with calls that ctx
+	// ends too, those in flight included.
+	Within(ctx context.Context, client string) Conn
 }
 
 // LocalReader is a Conn to a replica in the same process, which answers a read
