@@ -6,8 +6,9 @@ import (
 )
 
 // Conn is a session of its own on a DB's connections. Its methods are those of
-// the DB, and may be called by many goroutines. It must be closed: until then the
-// handle keeps its session alive in the group, which bounds how many a client has.
+// the DB, and may be called by many goroutines. It must be closed: until then, or
+// until it is garbage that was collected, the DB keeps its session alive in the group,
+// which bounds how many a client has.
 type Conn struct {
 	handle *handle
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -170,7 +171,11 @@ func (db *DB) Conn(ctx context.Context) (*Conn, error) {
 	begun := newState(seen.bound)
 	begun.raise(seen.position.Load())
 	h.state.Store(begun)
-	return &Conn{handle: h}, nil
+	c := &Conn{handle: h}
+	// One that is dropped without a Close must not hold its session for as long as
+	// the DB lives: nobody renews that any more, and it expires.
+	runtime.AddCleanup(c, db.keeper.drop, h)
+	return c, nil
 }
 
 // Close ends the handle and all its Conns. Operations in flight, whatever they

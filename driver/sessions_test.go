@@ -3,6 +3,7 @@ package driver
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -79,4 +80,39 @@ func TestClientName(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The session of a Conn that is dropped without a Close is renewed no more once the
+// Conn is collected. Those of others are.
+func TestConnThatIsDropped(t *testing.T) {
+	r := &fakeReplica{}
+	r.serves.Store(true)
+	db := OpenDB(r)
+	closeLater(t, db)
+	open := func() *Conn {
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Set(t.Context(), "k", nil); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	kept := open()
+	for range 10 {
+		open()
+	}
+	for db.Stats().Sessions > 1 { // the test's own timeout ends it
+		runtime.GC()
+		runtime.Gosched()
+	}
+	if _, err := kept.Set(t.Context(), "k", nil); err != nil {
+		t.Error(err)
+	}
+	runtime.GC()
+	if n := db.Stats().Sessions; n != 1 {
+		t.Errorf("%d sessions, and one Conn is in use", n)
+	}
+	runtime.KeepAlive(kept)
 }

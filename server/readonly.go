@@ -38,9 +38,9 @@ var (
 	_ wire.Bounded     = readOnlyConn{}
 )
 
-// Within returns the connection with calls that ctx ends.
-func (c readOnlyConn) Within(ctx context.Context) wire.Conn {
-	return readOnlyConn{localConn{r: c.r, within: ctx}}
+// Within returns the connection of a client, with calls that ctx ends.
+func (c readOnlyConn) Within(ctx context.Context, client string) wire.Conn {
+	return readOnlyConn{localConn{r: c.r, within: ctx, client: client}}
 }
 
 // Get reads as localConn does.
