@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/client"
 )
 
 // ErrConfig is wrapped by errors that a change of the Config mends. Nothing
@@ -143,6 +145,11 @@ func (c *Config) validateChoices() error {
 		return badFlag("duration", c.Duration.String(), "must be at most 24h with --faults")
 	case c.Target != "" && (c.Embedded || c.Processes):
 		return fmt.Errorf("%w: --target uses a running group, --embedded and --processes start one: leave one out", ErrConfig)
+	}
+	if c.Target != "" {
+		if _, err := client.ParseDSN(c.Target); err != nil {
+			return fmt.Errorf("%w: --target: %w", ErrConfig, err)
+		}
 	}
 	if _, err := c.schedule(); err != nil || c.Faults == "" {
 		return err

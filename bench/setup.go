@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+
+	"github.com/seed-8247e700/dsm/internal/client"
 )
 
 // SetUp is one line that states all that a run depends on.
@@ -11,7 +13,7 @@ func (c *Config) SetUp() string {
 	var b strings.Builder
 	switch {
 	case c.Target != "":
-		fmt.Fprintf(&b, "group at %s", c.Target)
+		fmt.Fprintf(&b, "group at %s", client.Redact(client.TrimAddress(c.Target)))
 	case c.Processes || c.Faults != "":
 		fmt.Fprintf(&b, "%s and a registry, each a process, %s delivery", count(c.Nodes, "node"), c.Delivery)
 	default:

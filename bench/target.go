@@ -18,22 +18,23 @@ type target struct {
 }
 
 func startTarget(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
-	name, err := client.ParseDSN(cfg.Target)
+	shown := client.TrimAddress(cfg.Target)
+	name, err := client.ParseDSN(shown)
 	if err != nil {
 		return nil, check.Options{}, fmt.Errorf("%w: --target: %w", ErrConfig, err)
 	}
 	addrs, err := name.Find(ctx, client.Options{})
 	if err != nil {
-		return nil, check.Options{}, fmt.Errorf("--target %s: %w", cfg.Target, err)
+		return nil, check.Options{}, fmt.Errorf("--target %s: %w", shown, err)
 	}
 	l := newLosses()
 	f, origin, err := follow(ctx, addrs, s, env, l, nil)
 	if err != nil {
-		return nil, check.Options{}, fmt.Errorf("--target %s: %w", cfg.Target, err)
+		return nil, check.Options{}, fmt.Errorf("--target %s: %w", shown, err)
 	}
 	t := &target{follower: f, losses: l}
 	if t.handles, err = openSpreadHandles(ctx, cfg.Target, len(s.all()), cfg.Conns); err != nil {
-		return nil, check.Options{}, errors.Join(fmt.Errorf("--target %s: %w", cfg.Target, err), t.Stop())
+		return nil, check.Options{}, errors.Join(fmt.Errorf("--target %s: %w", shown, err), t.Stop())
 	}
 	// The time keeps two runs apart that have the same seed.
 	prefix := fmt.Sprintf("dsmbench-%x-%x/", time.Now().UnixNano(), cfg.Seed)

@@ -61,7 +61,7 @@ func Open(dsn string) (*DB, error) {
 		dsn: d,
 		options: client.Options{
 			Timeout:      d.Timeout,
-			MaxInFlight:  d.MaxInFlight,
+			MaxInFlight:  max(d.MaxInFlight, 0),
 			PingInterval: d.PingInterval,
 			Client:       cmp.Or(d.Client, processName()),
 		},
@@ -69,10 +69,10 @@ func Open(dsn string) (*DB, error) {
 	}
 	setDefault(&d.MaxAsync, defaultMaxAsync)
 	db := open(source, d.Timeout, limits{
-		maxOpen:     d.MaxOpenConns,
-		maxIdle:     d.MaxIdleConns,
-		maxLifetime: d.ConnMaxLifetime,
-		maxIdleTime: d.ConnMaxIdleTime,
+		maxOpen:     max(d.MaxOpenConns, 0),
+		maxIdle:     max(d.MaxIdleConns, 0),
+		maxLifetime: max(d.ConnMaxLifetime, 0),
+		maxIdleTime: max(d.ConnMaxIdleTime, 0),
 	})
 	db.SetMaxAsync(d.MaxAsync)
 	return db, nil

@@ -72,18 +72,29 @@
 //	dsm+registry://host:port/?option=value
 //
 // The first lists servers, the second names a registry, which tells the servers,
-// whoever they are by then. The options, all durations as in 500ms or 30s:
+// whoever they are by then. White space around a name does not matter. A user or a
+// password has no place in one: there is no authentication. The options, all
+// durations as in 500ms or 30s:
 //
 //	timeout             for operations whose context has no deadline; default 30s
 //	dial_timeout        for connecting to one server; default 3s
 //	ping_interval       silence after which a server with requests in flight is
 //	                    pinged, and again until it is given up; default 1s
-//	max_in_flight       requests in flight on a connection; default the server's limit
-//	max_async           asynchronous writes outstanding in a session; default 4096
-//	max_open_conns      connections; default 4
-//	max_idle_conns      connections kept that carry no request; default 4
+//	max_in_flight       requests in flight on a connection; default, and 0, the
+//	                    server's limit
+//	max_async           as SetMaxAsync: asynchronous writes outstanding in a session;
+//	                    default 4096
+//	max_open_conns      as SetMaxOpenConns: connections, 0 no limit; default 4
+//	max_idle_conns      as SetMaxIdleConns: connections kept that carry no request,
+//	                    0 none; default 4
 //	client              what the handle calls itself, for people and for the bound on the
 //	                    sessions of one client; default the program, process and host
-//	conn_max_lifetime   age at which a connection is replaced; default no limit
-//	conn_max_idle_time  time without a request after which one is closed; default 5m
+//	conn_max_lifetime   as SetConnMaxLifetime: age at which a connection is replaced,
+//	                    0 none; default none
+//	conn_max_idle_time  as SetConnMaxIdleTime: time without a request after which one
+//	                    is closed, 0 none; default 5m
+//
+// Where an option has a method of the same name, 0 and numbers below it mean what
+// they mean there, which is what they mean in database/sql. The first three must be
+// above 0.
 package driver

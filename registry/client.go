@@ -12,6 +12,7 @@ import (
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/hostport"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 	"github.com/seed-8247e700/dsm/registry/registrypb/registrypbconnect"
@@ -29,38 +30,50 @@ const (
 // Its methods may be called by many goroutines at once. They return the
 // package's sentinel errors, wrapped with what to do.
 type Client struct {
-	addr string
-	http *http.Client
-	api  registrypbconnect.RegistryClient
+	addr   string
+	dialer *dialer
+	http   *http.Client
+	api    registrypbconnect.RegistryClient
 }
 
-// Dial returns a client of the registry at host:port. It opens no connection
-// yet. Connections are plain HTTP/1.1, so that a request that gets no answer
-// costs its own connection and the next one gets a fresh one.
+// Dial returns a client of the registry at host:port, or at several of these,
+// separated by commas, of which the first that answers is used; every address of a
+// name is tried as well. It opens no connection yet. Connections are plain HTTP/1.1,
+// so that a request that gets no answer costs its own connection and the next one
+// gets a fresh one.
 func Dial(addr string) (*Client, error) {
 	var d net.Dialer
-	return DialThrough(addr, func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) })
+	return newClient(addr, client.SystemLookup, func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) })
 }
 
 // DialThrough is Dial for a client that opens its connections by dial, which gets
-// up to 2 s for each.
+// names as they are, and up to 2 s for each connection.
 func DialThrough(addr string, dial func(ctx context.Context, addr string) (net.Conn, error)) (*Client, error) {
-	if err := hostport.Dialled(addr); err != nil {
-		return nil, &refusedError{kind: ErrInvalid, text: fmt.Sprintf("%v: the registry's address %q: %v", ErrInvalid, addr, err)}
+	return newClient(addr, nil, dial)
+}
+
+func newClient(addr string, lookup client.Lookup, dial func(ctx context.Context, addr string) (net.Conn, error)) (*Client, error) {
+	addr = client.TrimAddress(addr)
+	addrs, err := client.SplitAddresses(addr)
+	if err != nil {
+		return nil, &refusedError{kind: ErrInvalid, text: fmt.Sprintf("%v: the registry's address %q: %v", ErrInvalid, client.Redact(addr), err)}
 	}
-	client := &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
-			ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-			defer cancel()
-			return dial(ctx, addr)
-		},
+	for _, addr := range addrs {
+		if err := hostport.Dialled(addr); err != nil {
+			return nil, &refusedError{kind: ErrInvalid, text: fmt.Sprintf("%v: the registry's address %q: %v", ErrInvalid, addr, err)}
+		}
+	}
+	d := &dialer{addrs: addrs, dial: dial, lookup: lookup}
+	doer := &http.Client{Transport: &http.Transport{
+		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return d.connect(ctx) },
 		MaxIdleConnsPerHost: 4,
 		IdleConnTimeout:     idleTimeout / 2, // the client gives up an idle connection first
 	}}
 	return &Client{
-		addr: addr,
-		http: client,
-		api:  registrypbconnect.NewRegistryClient(client, "http://"+addr, connect.WithReadMaxBytes(maxReplyBytes)),
+		addr:   addr,
+		dialer: d,
+		http:   doer,
+		api:    registrypbconnect.NewRegistryClient(doer, "http://"+addrs[0], connect.WithReadMaxBytes(maxReplyBytes)),
 	}, nil
 }
 

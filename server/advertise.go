@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -22,7 +23,12 @@ func advertised(listener net.Addr, registry string) (string, error) {
 	}
 	// To connect a UDP socket sends nothing, and makes the kernel choose the
 	// address to send from.
-	conn, err := net.Dial("udp", registry)
+	var conn net.Conn
+	for addr := range strings.SplitSeq(registry, ",") {
+		if conn, err = net.Dial("udp", addr); err == nil {
+			break
+		}
+	}
 	if err != nil {
 		return "", fmt.Errorf("%w: Advertise: none is given, and which address others reach this node at cannot be told from the way to its registry: %w", ErrConfig, err)
 	}

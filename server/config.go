@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/hostport"
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
@@ -28,7 +30,8 @@ type Config struct {
 	// underscores. No two nodes of a group may have the same.
 	ID string
 
-	// Registry is the registry's address, host:port.
+	// Registry is the registry's address, host:port, or several at which it may be
+	// found, separated by commas.
 	Registry string
 
 	// Listen is the address for peers and clients alike. Default
@@ -43,8 +46,9 @@ type Config struct {
 
 	// Dial is how the node reaches its registry and the other nodes: those it is
 	// linked with, loads its state from, and looks for where they say they are. It
-	// ends with its context. For tunnels and proxies; a node is still found at
-	// the address that it advertises. Default: TCP.
+	// ends with its context. For tunnels and proxies, which get names as they are; a
+	// node is still found at the address that it advertises. Default: TCP, to every
+	// address of a name.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 
 	// Advertise is the address, host:port, that peers and clients dial. An address
@@ -134,6 +138,7 @@ type Config struct {
 	ReadOnly bool
 
 	framePatience time.Duration // see there; tests have less
+	looksUp       bool          // names are the node's to look up, not Dial's
 }
 
 // GarbageRoom is how much garbage, in bytes, a process that is nothing but a node
@@ -160,6 +165,9 @@ var (
 )
 
 func (c Config) withDefaults() Config {
+	for _, addr := range []*string{&c.Registry, &c.Listen, &c.Advertise} {
+		*addr = client.TrimAddress(*addr)
+	}
 	setDefault(&c.Listen, "127.0.0.1:0")
 	setDefault(&c.MaxValueBytes, 1<<20)
 	setDefault(&c.MaxConns, 16384)
@@ -175,10 +183,19 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.Default()
 	}
 	if c.Dial == nil {
+		c.looksUp = true
 		var d net.Dialer
 		c.Dial = func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) }
 	}
 	return c
+}
+
+// dialRegistry returns a client of the registry.
+func (c *Config) dialRegistry() (*registry.Client, error) {
+	if c.looksUp {
+		return registry.Dial(c.Registry)
+	}
+	return registry.DialThrough(c.Registry, c.Dial)
 }
 
 func setDefault[T comparable](v *T, d T) {
@@ -247,17 +264,19 @@ const maxKeyBytes = 1 << 10
 const idCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 func (c *Config) validateAddresses() error {
-	if err := hostport.Dialled(c.Registry); err != nil {
-		return fmt.Errorf("%w: Registry %q: %w", ErrConfig, c.Registry, err)
+	for addr := range strings.SplitSeq(c.Registry, ",") {
+		if err := hostport.Dialled(addr); err != nil {
+			return fmt.Errorf("%w: Registry %q: %w", ErrConfig, client.Redact(addr), err)
+		}
 	}
 	if c.Listener == nil {
 		if err := hostport.Listened(c.Listen); err != nil {
-			return fmt.Errorf("%w: Listen %q: %w", ErrConfig, c.Listen, err)
+			return fmt.Errorf("%w: Listen %q: %w", ErrConfig, client.Redact(c.Listen), err)
 		}
 	}
 	if c.Advertise != "" {
 		if err := hostport.Dialled(c.Advertise); err != nil {
-			return fmt.Errorf("%w: Advertise %q: %w", ErrConfig, c.Advertise, err)
+			return fmt.Errorf("%w: Advertise %q: %w", ErrConfig, client.Redact(c.Advertise), err)
 		}
 	}
 	return nil

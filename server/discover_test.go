@@ -21,7 +21,7 @@ func TestDiscovery(t *testing.T) {
 	if want := []string{n1.Addr(), n2.Addr()}; err != nil || !slices.Equal(found, want) {
 		t.Errorf("the registry tells %q (%v), want %q", found, err, want)
 	}
-	view, err := driverside.Discover(t.Context(), g.registry.Addr(), driverside.Options{})
+	view, err := driverside.Discover(t.Context(), []string{g.registry.Addr()}, driverside.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/seed-8247e700/dsm/internal/rlimit"
 	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/internal/wire"
-	"github.com/seed-8247e700/dsm/registry"
 )
 
 // Node is a member of a group. It serves clients on its address, and the
@@ -87,7 +86,7 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := registry.DialThrough(cfg.Registry, cfg.Dial)
+	client, err := cfg.dialRegistry()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: Registry: %w", ErrConfig, err), ident.close())
 	}

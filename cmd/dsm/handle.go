@@ -47,10 +47,10 @@ func (t *target) parse() (name string, dsn client.DSN, err error) {
 		return "", client.DSN{}, err
 	}
 	source := "--dsn"
-	if t.dsn == "" {
+	if client.TrimAddress(t.dsn) == "" {
 		source = dsnVariable
 	}
-	name = cmp.Or(t.dsn, os.Getenv(dsnVariable), defaultDSN)
+	name = cmp.Or(client.TrimAddress(t.dsn), client.TrimAddress(os.Getenv(dsnVariable)), defaultDSN)
 	if dsn, err = client.ParseDSN(name); err != nil {
 		return "", client.DSN{}, usagef("%s: %w", source, err)
 	}

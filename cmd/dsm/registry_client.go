@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/registry"
 )
 
@@ -23,7 +24,8 @@ func (t *registryTarget) addFlags(cmd *cobra.Command) {
 // with calls fn with a client of the registry, and a context that ends with the
 // timeout or with that of cmd, which a signal ends.
 func (t *registryTarget) with(cmd *cobra.Command, fn func(context.Context, *registry.Client) error) error {
-	if err := checkDialled("--registry", t.addr); err != nil {
+	t.addr = client.TrimAddress(t.addr)
+	if err := checkRegistry("--registry", t.addr); err != nil {
 		return err
 	}
 	if t.timeout <= 0 {

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/seed-8247e700/dsm/internal/client"
 )
 
 // surroundings is what a command sees of the process it runs in.
@@ -111,7 +113,7 @@ func exactly(names ...string) cobra.PositionalArgs {
 			return fmt.Errorf("%s is missing: usage is %s", names[len(args)], cmd.UseLine())
 		}
 		if len(args) > len(names) {
-			return fmt.Errorf("%q is one argument too many: usage is %s", args[len(names)], cmd.UseLine())
+			return fmt.Errorf("%q is one argument too many: usage is %s", client.RedactArgument(args[len(names)]), cmd.UseLine())
 		}
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/gcroom"
 	"github.com/seed-8247e700/dsm/internal/outfile"
 	"github.com/seed-8247e700/dsm/server"
@@ -78,7 +79,10 @@ func (f *serverFlags) check() error {
 	if f.cfg.ID == "" {
 		return usagef("--id is missing: give a name that the node keeps for life, such as --id n1")
 	}
-	if err := checkDialled("--registry", f.cfg.Registry); err != nil {
+	for _, addr := range []*string{&f.cfg.Registry, &f.cfg.Listen, &f.cfg.Advertise} {
+		*addr = client.TrimAddress(*addr)
+	}
+	if err := checkRegistry("--registry", f.cfg.Registry); err != nil {
 		return err
 	}
 	if err := checkListened("--listen", f.cfg.Listen); err != nil {

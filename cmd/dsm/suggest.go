@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/console"
 )
 
@@ -23,6 +24,7 @@ func onlyCommands(cmd *cobra.Command, args []string) error {
 
 // noSuchCommand returns an error that suggests the command that was meant.
 func noSuchCommand(cmd *cobra.Command, name string) error {
+	name = client.RedactArgument(name)
 	names := commandNames(cmd)
 	if near := console.Nearest(name, names); near != "" {
 		return usagef("unknown command %q for %q: did you mean %q?", name, cmd.CommandPath(), near)
@@ -86,6 +88,10 @@ func mistypedCommand(cmd *cobra.Command, args []string) string {
 
 // afterDashes shows how to give an argument that looks like a flag.
 func afterDashes(args []string, cmd *cobra.Command, given string) string {
+	args = slices.Clone(args)
+	for i := range args {
+		args[i] = client.RedactArgument(args[i])
+	}
 	for i, arg := range args {
 		if !strings.HasPrefix(arg, given) {
 			continue
@@ -144,7 +150,7 @@ func named(cmd *cobra.Command, names []string) (*cobra.Command, error) {
 			}
 		}
 		if !found && !cmd.HasSubCommands() {
-			return cmd, usagef("%q is one argument too many: %s has no commands", name, cmd.CommandPath())
+			return cmd, usagef("%q is one argument too many: %s has no commands", client.RedactArgument(name), cmd.CommandPath())
 		}
 		if !found {
 			return cmd, noSuchCommand(cmd, name)

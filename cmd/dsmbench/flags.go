@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/internal/client"
 )
 
 // Formats of the report.
@@ -65,6 +66,7 @@ func (o *options) check(f *pflag.FlagSet) error {
 	if o.output != outputTable && o.output != outputJSON {
 		return fmt.Errorf("--output %s: must be table or json", o.output)
 	}
+	o.cfg.Target = client.TrimAddress(o.cfg.Target)
 	if f.Changed("target") && o.cfg.Target == "" {
 		return errors.New("--target is empty: give the DSN of a group, such as dsm://127.0.0.1:7000")
 	}

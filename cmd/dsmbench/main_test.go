@@ -242,3 +242,17 @@ func TestEveryFlag(t *testing.T) {
 		})
 	}
 }
+
+// TestNoSecretIsShown: what is wrong with a target is told without its password.
+func TestNoSecretIsShown(t *testing.T) {
+	for _, args := range []string{
+		"-target dsm://user:hunter2@h:1", "-target dsm+registry://user:hunter2@h:1", "-target dsm://h:1?token=hunter2",
+		"-target user:hunter2@h:1", "dsm://user:hunter2@h:1",
+	} {
+		var stdout, stderr strings.Builder
+		code := run(t.Context(), strings.Fields(args), &stdout, &stderr)
+		if said := stdout.String() + stderr.String(); code != exitUsage || strings.Contains(said, "hunter2") {
+			t.Errorf("%s: exit status %d, %s", args, code, said)
+		}
+	}
+}

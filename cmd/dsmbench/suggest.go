@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/console"
 )
 
@@ -16,17 +17,18 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+	given := client.RedactArgument(args[0])
 	if near := console.Nearest(args[0], commandNames(cmd)); near != "" {
-		return fmt.Errorf("%w: unexpected argument %q: did you mean %q?", errUsage, args[0], near)
+		return fmt.Errorf("%w: unexpected argument %q: did you mean %q?", errUsage, given, near)
 	}
 	name, _, assigns := strings.Cut(args[0], "=")
 	if near := nearestFlag(cmd, name); near != "" && (assigns || near == name) {
-		return fmt.Errorf("%w: unexpected argument %q: did you mean --%s?", errUsage, args[0], near)
+		return fmt.Errorf("%w: unexpected argument %q: did you mean --%s?", errUsage, given, near)
 	}
 	if names := commandNames(cmd); len(names) > 0 {
-		return fmt.Errorf("%w: unexpected argument %q: there are flags, and the commands %s", errUsage, args[0], strings.Join(names, ", "))
+		return fmt.Errorf("%w: unexpected argument %q: there are flags, and the commands %s", errUsage, given, strings.Join(names, ", "))
 	}
-	return fmt.Errorf("%w: unexpected argument %q: %s takes only flags", errUsage, args[0], cmd.CommandPath())
+	return fmt.Errorf("%w: unexpected argument %q: %s takes only flags", errUsage, given, cmd.CommandPath())
 }
 
 func commandNames(cmd *cobra.Command) []string {

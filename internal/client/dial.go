@@ -47,6 +47,10 @@ type Options struct {
 
 	// DialContext opens the connection, net.Dialer's by default.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// Lookup resolves names, so that every address of one is a server of its own.
+	// Default: SystemLookup; nothing with a DialContext, which then gets names.
+	Lookup Lookup
 }
 
 // withDefaults returns o with the defaults in place of zero fields.
@@ -59,6 +63,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DialContext == nil {
 		o.DialContext = new(net.Dialer).DialContext
+		if o.Lookup == nil {
+			o.Lookup = SystemLookup
+		}
 	}
 	return o
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 )
 
 // maxViewBytes bounds a registry's answer.
@@ -35,13 +36,30 @@ type Member struct {
 	ClientAddr  string `json:"clientAddr"`
 }
 
-// Discover asks the registry at addr for the current view, by a plain GET.
-func Discover(ctx context.Context, addr string, o Options) (View, error) {
-	view, err := discover(ctx, addr, o.withDefaults())
-	if err != nil {
-		return View{}, fmt.Errorf("client: asking the registry at %s for the view: %w", addr, err)
+// Discover asks the registry for the current view, by a plain GET at all of its
+// addresses at once. A view with members wins; one without counts if there is no
+// other.
+func Discover(ctx context.Context, addrs []string, o Options) (View, error) {
+	o = o.withDefaults()
+	var mu sync.Mutex // guards empty
+	var empty *View
+	view, err := FirstOf(ctx, o.Lookup, addrs, AtOnce, Stagger, func(ctx context.Context, addr string) (View, error) {
+		view, err := discover(ctx, addr, o)
+		if err != nil {
+			return View{}, fmt.Errorf("client: asking the registry at %s for the view: %w", addr, err)
+		}
+		if len(view.View.Members) == 0 {
+			mu.Lock()
+			defer mu.Unlock()
+			empty = &view
+			return View{}, ErrNoServers
+		}
+		return view, nil
+	})
+	if err != nil && empty != nil {
+		return *empty, nil
 	}
-	return view, nil
+	return view, err
 }
 
 func discover(ctx context.Context, addr string, o Options) (View, error) {
@@ -80,10 +98,10 @@ func discover(ctx context.Context, addr string, o Options) (View, error) {
 // Find returns the addresses of the servers that the name stands for: those
 // that it lists, or the members that its registry tells.
 func (d DSN) Find(ctx context.Context, o Options) ([]string, error) {
-	if d.Registry == "" {
+	if len(d.Registries) == 0 {
 		return d.Servers, nil
 	}
-	view, err := Discover(ctx, d.Registry, o)
+	view, err := Discover(ctx, d.Registries, o)
 	if err != nil {
 		return nil, err
 	}

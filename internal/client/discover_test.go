@@ -33,7 +33,7 @@ func TestDiscover(t *testing.T) {
 				_, _ = w.Write([]byte(tc.body))
 			}))
 			defer server.Close()
-			d := DSN{Registry: strings.TrimPrefix(server.URL, "http://")}
+			d := DSN{Registries: []string{strings.TrimPrefix(server.URL, "http://")}}
 			servers, err := d.Find(t.Context(), Options{})
 			if !slices.Equal(servers, tc.servers) || (err == nil) != (tc.want == "") {
 				t.Errorf("%v, %v", servers, err)
@@ -47,7 +47,7 @@ func TestDiscover(t *testing.T) {
 	if err != nil || !slices.Equal(servers, []string{"a:1"}) {
 		t.Errorf("%v, %v", servers, err)
 	}
-	if _, err := (DSN{Registry: "127.0.0.1:1"}).Find(t.Context(), Options{}); err == nil || errors.Is(err, ErrNoServers) {
+	if _, err := (DSN{Registries: []string{"127.0.0.1:1"}}).Find(t.Context(), Options{}); err == nil || errors.Is(err, ErrNoServers) {
 		t.Errorf("without a registry: %v", err)
 	}
 }

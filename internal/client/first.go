@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 )
 
@@ -17,7 +18,8 @@ const (
 // questions are given up. It asks atOnce of them at first, and another each time
 // that one fails or stagger passes, so that those that hang hold up nobody. If
 // none answers, First returns why, in the order of the list. It returns once no
-// question is under way any more: ask must end soon after its context.
+// question is under way any more: ask must end soon after its context. An answer that
+// comes too late is closed if it is an io.Closer.
 func First[T any](ctx context.Context, list []string, atOnce int, stagger time.Duration, ask func(ctx context.Context, addr string) (T, error)) (T, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -49,9 +51,12 @@ func First[T any](ctx context.Context, list []string, atOnce int, stagger time.D
 		case a := <-answers:
 			ended++
 			failures[a.index] = a.err
-			if a.err == nil && !won {
+			switch closer, ok := any(a.value).(io.Closer); {
+			case a.err == nil && !won:
 				best, won = a.value, true
 				cancel()
+			case a.err == nil && ok:
+				_ = closer.Close() // it was not needed
 			}
 			if !won && begun < len(list) {
 				begin()

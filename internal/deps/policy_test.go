@@ -92,7 +92,7 @@ var policy = map[string]rule{
 	"registry": {
 		std: whole,
 		ours: []string{
-			"internal/connset", "internal/hostport", "internal/planted", "internal/rlimit", "registry/membership", "registry/registrypb",
+			"internal/client", "internal/connset", "internal/hostport", "internal/planted", "internal/rlimit", "registry/membership", "registry/registrypb",
 			"registry/registrypb/registrypbconnect",
 		},
 		outside: []string{
@@ -107,7 +107,7 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/connset", "internal/cycles", "internal/evloop", "internal/guard", "internal/hostport", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
+			"internal/client", "internal/connset", "internal/cycles", "internal/evloop", "internal/guard", "internal/hostport", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},
@@ -155,7 +155,7 @@ var policy = map[string]rule{
 	},
 	"cmd/dsmbench": {
 		std:     whole,
-		ours:    []string{"bench", "bench/attack", "internal/console", "internal/outfile", "internal/outlive", "internal/sim/delays"},
+		ours:    []string{"bench", "bench/attack", "internal/client", "internal/console", "internal/outfile", "internal/outlive", "internal/sim/delays"},
 		outside: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"},
 	},
 	// A second opinion on the files of a run: it shares no code with the checks.
