@@ -58,7 +58,8 @@ func (p *pool) settle(ctx context.Context, conn wire.Conn, server string, err er
 	}
 	if err != nil {
 		p.lastErr = err
-		if !permanent(err) || p.closed || len(*p.links.Load()) > 0 {
+		final := permanent(err) || p.failFast && refused(err)
+		if !final || p.closed || len(*p.links.Load()) > 0 {
 			p.pace.refused(time.Now(), rand.Float64())
 			return false
 		}
@@ -84,10 +85,12 @@ func permanentError(err error) error {
 	switch {
 	case errors.Is(err, wire.ErrNodeClosed):
 		return fmt.Errorf("%w: %w", ErrClosed, err)
-	case errors.Is(err, wire.ErrVersion):
+	case permanent(err) && errors.Is(err, wire.ErrVersion):
 		return fmt.Errorf("%w: %w", ErrVersion, err)
-	default:
+	case permanent(err):
 		return fmt.Errorf("%w: %w", ErrProtocol, err)
+	default:
+		return &refusedError{err}
 	}
 }
 

@@ -75,6 +75,7 @@ func Open(dsn string) (*DB, error) {
 		maxIdleTime: max(d.ConnMaxIdleTime, 0),
 	})
 	db.SetMaxAsync(d.MaxAsync)
+	db.pool.failFast = d.FailFast
 	return db, nil
 }
 

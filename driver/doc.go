@@ -72,7 +72,11 @@
 //	dsm+registry://host:port/?option=value
 //
 // The first lists servers, the second names a registry, which tells the servers,
-// whoever they are by then. White space around a name does not matter. A user or a
+// whoever they are by then; a registry with several addresses may be listed with all
+// of them. A host may be a name. Each of its addresses, up to 64, is a server of its
+// own, and it is looked up again whenever the handle looks for another server: so
+// the name of a Kubernetes headless service will do. Servers that are known do not
+// wait for look-ups, nor for a registry, that hang or fail. White space around a name does not matter. A user or a
 // password has no place in one: there is no authentication. The options, all
 // durations as in 500ms or 30s:
 //
@@ -80,6 +84,11 @@
 //	dial_timeout        for connecting to one server; default 3s
 //	ping_interval       silence after which a server with requests in flight is
 //	                    pinged, and again until it is given up; default 1s
+//	fail_fast           true: an operation fails with ErrUnavailable as soon as it is
+//	                    certain that there is no server: every one refuses
+//	                    connections, or has no address. It is for commands that
+//	                    people wait for. Servers start again, so the default is
+//	                    false: operations go on trying until their context ends
 //	max_in_flight       requests in flight on a connection; default, and 0, the
 //	                    server's limit
 //	max_async           as SetMaxAsync: asynchronous writes outstanding in a session;

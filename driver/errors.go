@@ -45,7 +45,8 @@ var (
 
 	// ErrUnavailable: no server answered before the context ended, whose error
 	// it wraps. A write was certainly not executed, and never will be: it was
-	// not sent, or every server it reached refused it.
+	// not sent, or every server it reached refused it. With the option fail_fast it
+	// comes as soon as no server can be reached, and wraps why not.
 	ErrUnavailable = errors.New("driver: no server could do it in time")
 
 	// ErrOutcomeUnknown: the write was sent, and what became of it is not known:
@@ -92,7 +93,7 @@ var (
 	ErrVersion = errors.New("driver: the servers speak another version of the protocol")
 
 	// ErrProtocol: what listens at the address, or answered there, does not
-	// speak the protocol. Nothing was executed, unless the error is
+	// speak the protocol; the text says what it is, such as a registry. Nothing was executed, unless the error is
 	// ErrOutcomeUnknown too.
 	ErrProtocol = errors.New("driver: the server does not speak the protocol")
 )

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -244,7 +245,7 @@ func (c *fakeCluster) dial(ctx context.Context, _, addr string) (net.Conn, error
 		return nil, err
 	}
 	if n.down {
-		return nil, fmt.Errorf("dial %s: connection refused", addr)
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("%s: %w", addr, syscall.ECONNREFUSED)}
 	}
 	here, there := net.Pipe()
 	writing := new(sync.Mutex)

@@ -149,5 +149,6 @@ func (f *Future) giveUp(cause, last error) {
 
 // permanentOutcome reports whether an error says why no attempt will do better.
 func permanentOutcome(err error) bool {
-	return errors.Is(err, ErrClosed) || errors.Is(err, ErrVersion) || errors.Is(err, ErrProtocol) || errors.Is(err, ErrGeneration)
+	var refused *refusedError
+	return errors.As(err, &refused) || errors.Is(err, ErrClosed) || errors.Is(err, ErrVersion) || errors.Is(err, ErrProtocol) || errors.Is(err, ErrGeneration)
 }

@@ -234,7 +234,7 @@ func (op *operation) giveUp(cause error) error {
 	if op.Unknown() {
 		return fmt.Errorf("%w: %w%s", ErrOutcomeUnknown, cause, op.detail())
 	}
-	if errors.Is(cause, ErrClosed) || errors.Is(cause, ErrVersion) || errors.Is(cause, ErrProtocol) {
+	if permanentOutcome(cause) {
 		return cause
 	}
 	return unavailable(cause, op.last)

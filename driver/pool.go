@@ -18,6 +18,7 @@ import (
 // more may be opened, callers wait, first come first served.
 type pool struct {
 	source   source
+	failFast bool            // no server that can be connected to is an error at once
 	ctx      context.Context // ends with the pool
 	cancel   context.CancelFunc
 	workers  sync.WaitGroup

@@ -1,9 +1,11 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
@@ -15,23 +17,28 @@ import (
 // reaches, then costs this and not the whole time to dial.
 const headStart = 500 * time.Millisecond
 
-// race connects to the first of a list of servers that answers well.
+// race connects to the first of a handle's servers that answers well. Servers that
+// are found in the meantime join it, those that are gone leave it.
 type race struct {
-	servers    *servers
-	bound      *binding
-	only       bool // there is no choice: nothing is said against the server
-	candidates []string
+	servers *servers
+	bound   *binding
+	only    bool // there is no choice: nothing is said against the server
 
+	queue    []string        // servers to be tried, the next one first
+	tried    map[string]bool // those that were
+	order    []string        // of these, as they were tried
 	results  chan dialled
-	started  int          // candidates that were tried, from the first on
-	pending  map[int]bool // of these, those without a result
+	pending  map[int]bool // of order, those without a result
 	other    *dialled     // of another group, taken if there is nothing better
 	failures []error
+
+	news     <-chan error // of the search for servers, nil once that has ended
+	searched bool         // whatever there is was found
 }
 
-// dialled is the outcome of dialling one candidate.
+// dialled is the outcome of dialling one server.
 type dialled struct {
-	index int
+	index int // in race.order
 	conn  *client.Conn
 	err   error
 }
@@ -40,14 +47,25 @@ type dialled struct {
 func (r *race) run(ctx context.Context) (wire.Conn, string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer r.end(cancel)
-	r.results = make(chan dialled, len(r.candidates))
-	r.pending = make(map[int]bool)
+	r.results = make(chan dialled)
+	r.pending, r.tried = make(map[int]bool), make(map[string]bool)
 	slow := time.NewTimer(headStart)
 	defer slow.Stop()
-	for r.started < len(r.candidates) || len(r.pending) > 0 {
-		// Either the last one failed, or its head start is over.
-		if r.started < len(r.candidates) {
+	next := true // the next one may be tried
+	if !r.only {
+		r.queue = r.servers.candidates()
+		r.searched = true
+		r.news = r.servers.search(ctx)
+		if len(r.queue) > 0 && !r.servers.stays() {
+			// Those found in a moment are as good as those known.
+			next = false
+			slow.Reset(resolutionDelay)
+		}
+	}
+	for len(r.queue) > 0 || len(r.pending) > 0 || r.news != nil {
+		if next && len(r.queue) > 0 {
 			r.start(ctx)
+			next = false
 			slow.Reset(headStart)
 		}
 		select {
@@ -55,25 +73,59 @@ func (r *race) run(ctx context.Context) (wire.Conn, string, error) {
 			delete(r.pending, d.index)
 			if r.good(d) {
 				r.overtaken(d.index)
-				return d.conn, r.candidates[d.index], nil
+				return d.conn, r.order[d.index], nil
 			}
+			next = true // in place of that
+		case err, more := <-r.news:
+			next = r.found(err, more) || next
 		case <-slow.C:
+			next = true // beside it
 		}
 	}
 	if other := r.other; other != nil {
 		r.other = nil
-		return other.conn, r.candidates[other.index], nil
+		return other.conn, r.order[other.index], nil
 	}
-	return nil, "", errors.Join(r.failures...)
+	err := errors.Join(r.failures...)
+	if err == nil { // the context ended before anything was tried
+		err = cmp.Or(ctx.Err(), client.ErrNoServers)
+	}
+	return nil, "", err
 }
 
-// start dials the next candidate.
+// found takes what the search has found, or that it has ended. It reports whether
+// the next server is to be tried now: there is nothing to wait for any more, or only
+// for servers that are gone.
+func (r *race) found(err error, more bool) bool {
+	switch {
+	case err != nil:
+		r.failures = append(r.failures, err)
+		r.searched = false
+		return false
+	case !more:
+		r.news = nil
+		if !r.searched {
+			return len(r.pending) == 0
+		}
+	}
+	before, now := r.queue, r.servers.candidates()
+	waits := false // for one that has its head start
+	for index := range r.pending {
+		waits = waits || slices.Contains(now, r.order[index])
+	}
+	r.queue = slices.DeleteFunc(now, func(server string) bool { return r.tried[server] })
+	fresh := slices.ContainsFunc(r.queue, func(server string) bool { return !slices.Contains(before, server) })
+	return !waits && (fresh || r.news == nil)
+}
+
+// start dials the next server.
 func (r *race) start(ctx context.Context) {
-	index := r.started
-	r.started++
-	r.pending[index] = true
+	index, server := len(r.order), r.queue[0]
+	r.queue = r.queue[1:]
+	r.order = append(r.order, server)
+	r.tried[server], r.pending[index] = true, true
 	go func() {
-		conn, err := r.servers.dial(ctx, r.candidates[index], r.bound)
+		conn, err := r.servers.dial(ctx, server, r.bound)
 		r.results <- dialled{index, conn, err}
 	}()
 }
@@ -90,7 +142,7 @@ func (r *race) good(d dialled) bool {
 	case relation == relationOther && r.other == nil && !r.only:
 		r.other = &d
 	default:
-		r.bad(d.index, errors.Join(fmt.Errorf("driver: server %s: %w", r.candidates[d.index], errOlder), d.conn.Close()))
+		r.bad(d.index, errors.Join(fmt.Errorf("driver: server %s: %w", r.order[d.index], errOlder), d.conn.Close()))
 	}
 	return false
 }
@@ -99,7 +151,7 @@ func (r *race) good(d dialled) bool {
 func (r *race) bad(index int, err error) {
 	r.failures = append(r.failures, err)
 	if !r.only {
-		r.servers.failed(r.candidates[index])
+		r.servers.failed(r.order[index])
 	}
 }
 
@@ -108,7 +160,7 @@ func (r *race) bad(index int, err error) {
 func (r *race) overtaken(winner int) {
 	for index := range r.pending {
 		if index < winner {
-			r.servers.failed(r.candidates[index])
+			r.servers.failed(r.order[index])
 		}
 	}
 }
@@ -123,5 +175,9 @@ func (r *race) end(cancel context.CancelFunc) {
 	}
 	if r.other != nil {
 		_ = r.other.conn.Close() // it was not needed
+	}
+	if r.news != nil {
+		for range r.news { //nolint:revive // until the search has ended
+		}
 	}
 }

@@ -79,28 +79,26 @@ type penalty struct {
 	serial   uint64 // of all failures, which tells what failed before what
 }
 
-// servers is the source of a handle that was opened with a data source name.
-// It stays with one server while that is well.
+// servers is the source of a handle that was opened with a data source name. It
+// stays with one server while that is well. A server is an address: one that a name
+// stands for, or that was given as it is.
 type servers struct {
 	dsn     client.DSN
 	options client.Options
 
 	mu        sync.Mutex // guards all below
-	known     []string   // the list as it was found last
-	current   string     // the server the handle stays with, "" for none
+	known     []string   // the list as it was found last, which may have names in it
+	resolved  map[string][]string
+	current   string // the server the handle stays with, "" for none
 	penalties map[string]penalty
 	failures  uint64 // of all servers
 }
 
 func (s *servers) connect(ctx context.Context, bound *binding, only string) (wire.Conn, string, error) {
-	candidates := []string{only}
-	if only == "" {
-		var err error
-		if candidates, err = s.candidates(ctx); err != nil {
-			return nil, "", err
-		}
+	r := race{servers: s, bound: bound, only: only != ""}
+	if r.only {
+		r.queue = []string{only}
 	}
-	r := race{servers: s, bound: bound, only: only != "", candidates: candidates}
 	conn, server, err := r.run(ctx)
 	if err != nil {
 		return nil, "", err
@@ -126,27 +124,13 @@ func (s *servers) dial(ctx context.Context, server string, bound *binding) (*cli
 	return conn, err
 }
 
-// candidates lists all servers: first the one the handle stays with, then
+// candidates lists all servers known: first the one the handle stays with, then
 // those that did not fail lately, by chance, so that handles spread over the
 // group, then the others, the one that failed the longest ago first.
-func (s *servers) candidates(ctx context.Context) ([]string, error) {
-	s.mu.Lock()
-	timeout := s.dsn.DialTimeout
-	if len(s.known) > 0 {
-		timeout = min(timeout, headStart)
-	}
-	s.mu.Unlock()
-	found, err := s.find(ctx, timeout)
+func (s *servers) candidates() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil && len(s.known) == 0 {
-		return nil, err
-	}
-	if err == nil {
-		// While the registry is away, the servers known last are tried.
-		s.known = slices.Clone(found)
-	}
-	list := slices.Clone(s.known)
+	list := s.addressesLocked()
 	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	now := time.Now()
 	slices.SortStableFunc(list, func(a, b string) int {
@@ -158,14 +142,68 @@ func (s *servers) candidates(ctx context.Context) ([]string, error) {
 		}
 		return cmp.Compare(s.penaltyLocked(a, now), s.penaltyLocked(b, now))
 	})
-	return list, nil
+	return list
 }
 
-// find looks the servers up, which for a list of them costs nothing.
-func (s *servers) find(ctx context.Context, timeout time.Duration) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return s.dsn.Find(ctx, s.options)
+// addressesLocked returns the addresses of all servers, each once.
+func (s *servers) addressesLocked() []string {
+	var list []string
+	seen := make(map[string]bool)
+	for _, server := range s.known {
+		addrs := []string{server}
+		if s.needsLookup(server) {
+			addrs = s.resolved[server]
+		}
+		for _, addr := range addrs {
+			if !seen[addr] {
+				seen[addr] = true
+				list = append(list, addr)
+			}
+		}
+	}
+	return list
+}
+
+// needsLookup reports whether a server stands for addresses that are looked up.
+func (s *servers) needsLookup(server string) bool {
+	return s.lookup() != nil && client.IsName(server)
+}
+
+// lookup is how names are resolved, nil for a dialer that does so itself.
+func (s *servers) lookup() client.Lookup {
+	if s.options.Lookup == nil && s.options.DialContext == nil {
+		return client.SystemLookup
+	}
+	return s.options.Lookup
+}
+
+// stays reports whether there is a server that the handle stays with.
+func (s *servers) stays() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current != ""
+}
+
+// list notes which servers there are.
+func (s *servers) list(found []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = slices.Clone(found)
+	for name := range s.resolved {
+		if !slices.Contains(found, name) {
+			delete(s.resolved, name)
+		}
+	}
+}
+
+// resolve notes what a name stands for.
+func (s *servers) resolve(name string, addrs []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.resolved == nil {
+		s.resolved = make(map[string][]string)
+	}
+	s.resolved[name] = addrs
 }
 
 // penaltyLocked is the serial number of a server's last failure, as long as it
@@ -202,30 +240,9 @@ func (s *servers) failed(server string) {
 	s.failures++
 	p.serial = s.failures
 	p.until = now.Add(d/2 + rand.N(d))
-	if len(s.penalties) >= 2*len(s.known)+16 {
+	if len(s.penalties) >= 2*len(s.addressesLocked())+16 {
 		// Members come and go; what is remembered of them must not pile up.
 		clear(s.penalties)
 	}
 	s.penalties[server] = p
-}
-
-// permanent reports whether trying again would not help: nothing that was tried
-// speaks our protocol, in a version of ours.
-func permanent(err error) bool {
-	var joined interface{ Unwrap() []error }
-	if err == nil {
-		return false
-	}
-	if errors.Is(err, wire.ErrNodeClosed) {
-		return true
-	}
-	if !errors.As(err, &joined) {
-		return errors.Is(err, wire.ErrVersion) || errors.Is(err, wire.ErrMagic)
-	}
-	for _, e := range joined.Unwrap() {
-		if !errors.Is(e, wire.ErrVersion) && !errors.Is(e, wire.ErrMagic) {
-			return false
-		}
-	}
-	return true
 }

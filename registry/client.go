@@ -85,7 +85,8 @@ const maxReplyBytes = 32 << 20
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Register announces a node and returns its incarnation. While the registry
-// cannot be reached it tries again, until the context ends; a repeated request
+// cannot be reached it tries again, until the context ends or it is certain that
+// something else listens at its address; a repeated request
 // carries the same nonce, so that one node never gets two incarnations.
 func (c *Client) Register(ctx context.Context, req *registrypb.RegisterRequest) (*registrypb.RegisterResponse, error) {
 	req = proto.CloneOf(req)
@@ -97,6 +98,9 @@ func (c *Client) Register(ctx context.Context, req *registrypb.RegisterRequest) 
 		reply, err := call(ctx, c, c.api.Register, req)
 		if !errors.Is(err, ErrUnreachable) {
 			return reply, err
+		}
+		if err = c.notRegistry(ctx, err); errors.Is(err, ErrNotRegistry) {
+			return nil, err
 		}
 		if pause.wait(ctx) != nil {
 			return nil, err
@@ -118,13 +122,20 @@ func (c *Client) Leave(ctx context.Context, req *registrypb.LeaveRequest) error 
 
 // Status returns the committed view, the attempt and every node known.
 func (c *Client) Status(ctx context.Context) (*registrypb.StatusResponse, error) {
-	return call(ctx, c, c.api.Status, &registrypb.StatusRequest{})
+	reply, err := call(ctx, c, c.api.Status, &registrypb.StatusRequest{})
+	if err != nil {
+		return nil, c.notRegistry(ctx, err)
+	}
+	return reply, nil
 }
 
 // NewGeneration gives up the group's state. It returns the new generation.
 func (c *Client) NewGeneration(ctx context.Context, force bool) (uint64, error) {
 	reply, err := call(ctx, c, c.api.NewGeneration, &registrypb.NewGenerationRequest{Force: force})
-	return reply.GetGeneration(), err
+	if err != nil {
+		return 0, c.notRegistry(ctx, err)
+	}
+	return reply.GetGeneration(), nil
 }
 
 // call makes one request and translates its error.
@@ -139,6 +150,35 @@ func call[Req, Resp any](ctx context.Context, c *Client, method func(context.Con
 		return nil, c.explain(ctx, err)
 	}
 	return reply.Msg, nil
+}
+
+// notRegistry says what listens at the registry's address, if an error of a call may
+// come from something else and that can be told.
+func (c *Client) notRegistry(ctx context.Context, err error) error {
+	var failed *net.OpError
+	var unknown *net.DNSError
+	if !errors.Is(err, ErrUnreachable) || ctx.Err() != nil || errors.As(err, &failed) && failed.Op == "dial" || errors.As(err, &unknown) {
+		return err
+	}
+	o := client.Options{
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return c.dialer.open(ctx, addr) },
+		Lookup:      c.dialer.lookup,
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	_, why := client.Discover(ctx, c.dialer.addrs, o)
+	var wrong *client.WrongServerError
+	if !errors.As(why, &wrong) {
+		return err
+	}
+	wanted, advice := "not a registry", wrong.Advice
+	switch wrong.Found {
+	case "an HTTP server":
+		wanted = "no registry of this kind"
+	case "a node":
+		advice = "give the address of the registry that it has joined"
+	}
+	return &wrongServerError{fmt.Sprintf("%s listens at %s, %s: %s", wrong.Found, wrong.Addr, wanted, advice)}
 }
 
 // explain turns an error of a call into one of the package's own.

@@ -32,9 +32,19 @@ var (
 	// ErrUnreachable means: no registry answered. Whether the request had an effect is
 	// unknown; all requests may be repeated.
 	ErrUnreachable = errors.New("registry unreachable")
+	// ErrNotRegistry means: what listens at the registry's address is something else,
+	// which the text names. Such errors are ErrUnreachable too.
+	ErrNotRegistry = errors.New("not a registry")
 	// ErrClosed means: the registry was closed.
 	ErrClosed = errors.New("registry closed")
 )
+
+// wrongServerError says what listens at an address that is not a registry's.
+type wrongServerError struct{ text string }
+
+func (e *wrongServerError) Error() string { return e.text }
+
+func (*wrongServerError) Unwrap() []error { return []error{ErrNotRegistry, ErrUnreachable} }
 
 // refusals pairs what Go programs see with what crosses the wire.
 var refusals = []struct {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed-8247e700/dsm/driver"
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/server"
@@ -112,6 +113,7 @@ func exitStatus(err error) int {
 		{errors.Is(err, driver.ErrConflict), exitConflict},
 		{errors.Is(err, driver.ErrUnavailable), exitUnavailable},
 		{errors.Is(err, wire.ErrMagic), exitUnavailable},
+		{errors.Is(err, client.ErrNotRegistry), exitUnavailable},
 		{errors.Is(err, registry.ErrUnreachable), exitUnavailable},
 		{errors.Is(err, registry.ErrDegraded), exitUnavailable},
 		{errors.Is(err, errUnreachable), exitUnavailable},

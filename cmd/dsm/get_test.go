@@ -76,7 +76,7 @@ func TestInterrupted(t *testing.T) {
 	signals <- os.Interrupt
 	var stderr bytes.Buffer
 	s := &surroundings{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr, signals: signals}
-	status := run(context.WithoutCancel(t.Context()), strings.Fields("set k v --timeout 1h --dsn dsm://127.0.0.1:1"), s)
+	status := run(context.WithoutCancel(t.Context()), strings.Fields("set k v --wait --timeout 1h --dsn dsm://127.0.0.1:1"), s)
 	if status != 130 || !strings.Contains(stderr.String(), `interrupted by signal "interrupt", nothing was done`) {
 		t.Errorf("status %d, stderr %s", status, &stderr)
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/client"
-	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // dsnVariable is the environment variable that stands in for --dsn.
@@ -27,6 +26,7 @@ const defaultDSN = "dsm://127.0.0.1:7000"
 type target struct {
 	dsn     string
 	timeout time.Duration
+	wait    bool
 	format
 }
 
@@ -34,7 +34,19 @@ func (t *target) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&t.dsn, "dsn", "", "the group's `servers`, dsm://host:port,host:port, or its registry, dsm+registry://host:port (default $"+dsnVariable+", or "+defaultDSN+")")
 	f.DurationVar(&t.timeout, "timeout", 5*time.Second, "`time` after which the command gives up")
+	f.BoolVar(&t.wait, "wait", false, "go on trying until --timeout where no server can be reached, instead of failing at once")
 	t.format.addFlags(cmd)
+}
+
+// failFast is a name by which a handle fails as soon as it is certain that there is
+// no server, unless the name or --wait says otherwise.
+func (t *target) failFast(name string) string {
+	if _, query, _ := strings.Cut(name, "?"); t.wait || strings.Contains(query, "fail_fast=") {
+		return name
+	} else if query == "" {
+		return strings.TrimSuffix(name, "?") + "?fail_fast=true"
+	}
+	return name + "&fail_fast=true"
 }
 
 // parse checks the flags and takes the data source name apart. source is what
@@ -64,7 +76,7 @@ func (t *target) with(cmd *cobra.Command, s *surroundings, fn func(context.Conte
 	if err != nil {
 		return err
 	}
-	db, err := driver.Open(name)
+	db, err := driver.Open(t.failFast(name))
 	if err != nil {
 		return &usageError{err}
 	}
@@ -84,26 +96,17 @@ func (t *target) explain(ctx context.Context, name string, err error) error {
 	switch {
 	case errors.Is(err, driver.ErrOutcomeUnknown):
 		return fmt.Errorf("%w; read the variable to see whether the write took effect", err)
-	case errors.Is(err, wire.ErrMagic):
-		return notThisProtocol(name, err)
+	case errors.Is(err, driver.ErrProtocol):
+		return fmt.Errorf("%w; nothing was done", err)
 	case errors.Is(err, driver.ErrUnavailable) && interrupted:
 		return fmt.Errorf("%w, nothing was done: %w", context.Cause(ctx), err)
+	case errors.Is(err, driver.ErrUnavailable) && ctx.Err() == nil:
+		return fmt.Errorf("no server can be reached at %s, nothing was done; check that one runs there, name others with --dsn, or wait for one with --wait: %w", name, err)
 	case errors.Is(err, driver.ErrUnavailable):
 		return fmt.Errorf("%s did not answer within %v, nothing was done; check that a server runs there, or name others with --dsn: %w", name, t.timeout, err)
 	default:
 		return err
 	}
-}
-
-// notThisProtocol adds to the error of a handshake with what is no server what
-// it may be instead: a registry's address in a name for servers is an easy
-// mistake.
-func notThisProtocol(name string, err error) error {
-	rest, forServers := strings.CutPrefix(name, "dsm://")
-	if !forServers || !errors.Is(err, wire.ErrMagic) {
-		return err
-	}
-	return fmt.Errorf("what listens at %s is no dsm server, nothing was done; if it is the registry, write dsm+registry://%s: %w", name, rest, err)
 }
 
 // about turns the errors of an operation on a variable into what a person would

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -95,7 +96,7 @@ func (f *lsFlags) run(cmd *cobra.Command, s *surroundings) error {
 	if err := f.check(cmd); err != nil {
 		return err
 	}
-	name, dsn, err := f.parse()
+	_, dsn, err := f.parse()
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (f *lsFlags) run(cmd *cobra.Command, s *surroundings) error {
 	if err == nil {
 		err = errors.Join(f.show(cmd.Context(), s, l), l.conn.Close())
 	}
-	return notThisProtocol(name, err)
+	return err
 }
 
 // lister is a listing under way.
@@ -121,6 +122,13 @@ type lister struct {
 	query wire.ListQuery
 	page  client.Listing // the latest
 }
+
+// Close ends the listing.
+func (l *lister) Close() error { return l.conn.Close() }
+
+// listHeadStart is how long one server is waited for before the next is asked beside
+// it.
+const listHeadStart = 500 * time.Millisecond
 
 // begin gets the first page that is to be shown, from any server, or from the one
 // that the token names.
@@ -140,20 +148,19 @@ func (f *lsFlags) begin(ctx context.Context, dsn client.DSN, token pageToken) (*
 	if err != nil {
 		return nil, err
 	}
-	var failures []error
-	for _, addr := range servers {
-		askCtx, cancel := context.WithTimeout(ctx, max(askTimeout, f.timeout/2))
-		l, err := f.ask(askCtx, addr, token)
-		cancel()
-		if err == nil {
-			return l, nil
+	// A listing costs the server something, so the next one is asked only if this one
+	// does not answer.
+	l, err := client.FirstOf(ctx, client.SystemLookup, servers, 1, listHeadStart, func(ctx context.Context, addr string) (*lister, error) {
+		l, err := f.ask(ctx, addr, token)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", addr, f.explain(err))
 		}
-		failures = append(failures, fmt.Errorf("%s: %w", addr, f.explain(err)))
+		return l, nil
+	})
+	if err != nil && !errors.Is(err, client.ErrNoList) {
+		err = fmt.Errorf("%w with a listing: %w", errUnreachable, err)
 	}
-	if err := errors.Join(failures...); errors.Is(err, client.ErrNoList) {
-		return nil, err
-	}
-	return nil, fmt.Errorf("%w with a listing: %w", errUnreachable, errors.Join(failures...))
+	return l, err
 }
 
 // explain says what a server's refusal means.

@@ -63,7 +63,7 @@ node goes on and lines are lost; the log says how many once it is read again.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.cfg.ID, "id", "", "`name` of the node, which it keeps for life and no other node has")
-	flags.StringVar(&f.cfg.Registry, "registry", defaultRegistry, "`address` of the registry, host:port")
+	flags.StringVar(&f.cfg.Registry, "registry", defaultRegistry, "`address` of the registry, host:port, or several of it, separated by commas")
 	flags.StringVar(&f.cfg.Listen, "listen", "127.0.0.1:7000", "`address` for nodes and clients alike; :7000 is port 7000 on all interfaces, port 0 one that is free")
 	flags.StringVar(&f.cfg.Advertise, "advertise", "", "`address` that nodes and clients are told to dial (default that of --listen; if it is on all interfaces, the one that leads to the registry)")
 	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` of the node's identity, which proves after a crash that the earlier run is dead; it holds no variables (default $XDG_STATE_HOME/dsm/ID, or ~/.local/state/dsm/ID)")

@@ -21,31 +21,24 @@ func (t *target) withReplica(cmd *cobra.Command, fn func(context.Context, *clien
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), t.timeout)
 	defer cancel()
-	conn, err := dialReplica(ctx, dsn)
+	conn, err := reach(ctx, t, name, func() (*client.Conn, error) { return dialReplica(ctx, dsn) })
 	if err != nil {
-		err = notThisProtocol(name, err)
-		return fmt.Errorf("%w at %s: check that one runs there, or name others with --dsn: %w", errUnreachable, name, err)
+		return err
 	}
 	return errors.Join(fn(ctx, conn), conn.Close())
 }
 
-// dialReplica connects to one server after the other until one accepts.
+// dialReplica connects to all servers at once and returns the first that accepts.
 func dialReplica(ctx context.Context, dsn client.DSN) (*client.Conn, error) {
 	servers, err := dsn.Find(ctx, client.Options{})
 	if err != nil {
 		return nil, err
 	}
-	var failures []error
-	for _, addr := range servers {
-		dialCtx, cancel := context.WithTimeout(ctx, askTimeout)
-		conn, err := client.Dial(dialCtx, addr, client.Options{Stale: true})
-		cancel()
-		if err == nil {
-			return conn, nil
-		}
-		failures = append(failures, err)
-	}
-	return nil, errors.Join(failures...)
+	return client.FirstOf(ctx, client.SystemLookup, servers, client.AtOnce, client.Stagger, func(ctx context.Context, addr string) (*client.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+		return client.Dial(ctx, addr, client.Options{Stale: true})
+	})
 }
 
 // getStale prints the value that one server has, and on stderr at which position.

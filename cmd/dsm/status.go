@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -67,10 +66,9 @@ digits.`,
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), t.timeout)
 			defer cancel()
-			answers, err := askAny(ctx, dsn)
+			answers, err := reach(ctx, &t, name, func() ([]told, error) { return askAny(ctx, dsn) })
 			if err != nil {
-				err = notThisProtocol(name, err)
-				return fmt.Errorf("%w at %s: check that one runs there, or name others with --dsn: %w", errUnreachable, name, err)
+				return err
 			}
 			g := askMembers(ctx, answers)
 			if t.output == formatJSON {

@@ -38,7 +38,7 @@ func askAny(ctx context.Context, dsn client.DSN) ([]told, error) {
 func firstStatus(ctx context.Context, servers []string, ask func(context.Context, string) (server.Status, error)) ([]told, error) {
 	var mu sync.Mutex // guards answers
 	var answers []told
-	status, err := client.First(ctx, servers, client.AtOnce, client.Stagger, func(ctx context.Context, addr string) (told, error) {
+	status, err := client.FirstOf(ctx, client.SystemLookup, servers, client.AtOnce, client.Stagger, func(ctx context.Context, addr string) (told, error) {
 		status, err := ask(ctx, addr)
 		if err != nil {
 			return told{}, err

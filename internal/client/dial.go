@@ -90,9 +90,11 @@ func (e *RefusedError) Unwrap() error {
 	return nil
 }
 
-// Dial connects to the node at addr and shakes hands, both within ctx. The
-// error is a *RefusedError when the node refuses, wraps wire.ErrMagic when what
-// listens there speaks something else, and is the network's otherwise.
+// Dial connects to the node at addr and shakes hands, both within ctx. If addr is a
+// name with several addresses, the first that answers is taken. The
+// error is a *RefusedError when the node refuses, a *WrongServerError, which wraps
+// wire.ErrMagic, when what listens there speaks something else, and is the network's
+// otherwise.
 func Dial(ctx context.Context, addr string, o Options) (*Conn, error) {
 	o = o.withDefaults()
 	nc, reply, err := connect(ctx, addr, o)
@@ -104,16 +106,43 @@ func Dial(ctx context.Context, addr string, o Options) (*Conn, error) {
 	return conn, nil
 }
 
-// connect dials and shakes hands as a client.
+// greeted is a connection after the handshake.
+type greeted struct {
+	net.Conn
+	reply wire.HelloReply
+}
+
+// connect dials and shakes hands as a client. Of a name the first address that
+// answers is taken.
 func connect(ctx context.Context, addr string, o Options) (net.Conn, wire.HelloReply, error) {
+	if o.Lookup == nil || !IsName(addr) {
+		return connectTo(ctx, addr, o)
+	}
+	g, err := FirstOf(ctx, o.Lookup, []string{addr}, 1, headStart, func(ctx context.Context, addr string) (greeted, error) {
+		nc, reply, err := connectTo(ctx, addr, o)
+		return greeted{nc, reply}, err
+	})
+	return g.Conn, g.reply, err
+}
+
+// headStart is how long one address of a name is waited for before the next is tried
+// beside it.
+const headStart = 250 * time.Millisecond
+
+// connectTo is connect for one address.
+func connectTo(ctx context.Context, addr string, o Options) (net.Conn, wire.HelloReply, error) {
 	nc, err := o.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, wire.HelloReply{}, fmt.Errorf("client: connecting to %s: %w", addr, err)
 	}
-	reply, err := shakeHands(ctx, nc, o)
-	if err == nil && reply.Status != wire.StatusOK {
+	heard := &recorder{Conn: nc}
+	reply, err := shakeHands(ctx, heard, o)
+	switch {
+	case err == nil && reply.Status != wire.StatusOK:
 		err = &RefusedError{Addr: addr, Status: reply.Status, Message: reply.Message, Extra: reply.Extra}
-	} else if err != nil {
+	case errors.Is(err, wire.ErrMagic):
+		err = notNode(ctx, addr, heard.head, o)
+	case err != nil:
 		err = fmt.Errorf("client: handshake with %s: %w", addr, err)
 	}
 	if err != nil {

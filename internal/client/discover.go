@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,6 +44,11 @@ func Discover(ctx context.Context, addrs []string, o Options) (View, error) {
 	var empty *View
 	view, err := FirstOf(ctx, o.Lookup, addrs, AtOnce, Stagger, func(ctx context.Context, addr string) (View, error) {
 		view, err := discover(ctx, addr, o)
+		if err != nil && ctx.Err() == nil && !isDialError(err) {
+			if wrong := notRegistry(ctx, addr, err, o); wrong != nil {
+				return View{}, wrong
+			}
+		}
 		if err != nil {
 			return View{}, fmt.Errorf("client: asking the registry at %s for the view: %w", addr, err)
 		}
@@ -82,17 +86,23 @@ func discover(ctx context.Context, addr string, o Options) (View, error) {
 	if err = errors.Join(err, response.Body.Close()); err != nil {
 		return View{}, err
 	}
-	if response.StatusCode != http.StatusOK {
+	switch {
+	case response.StatusCode >= http.StatusInternalServerError: // it, or what stands before it, has troubles
 		return View{}, fmt.Errorf("it answers %s", response.Status)
+	case response.StatusCode != http.StatusOK:
+		return View{}, &answerError{"it answers " + response.Status}
 	}
 	if len(body) > maxViewBytes {
-		return View{}, fmt.Errorf("it answers with more than %d bytes", maxViewBytes)
+		return View{}, &answerError{fmt.Sprintf("it answers with more than %d bytes", maxViewBytes)}
 	}
-	var view View
-	if err := json.Unmarshal(body, &view); err != nil {
-		return View{}, fmt.Errorf("its answer is no view: %w", err)
-	}
-	return view, nil
+	return viewOf(body)
+}
+
+// isDialError reports whether no connection was made.
+func isDialError(err error) bool {
+	var failed *net.OpError
+	var unknown *net.DNSError
+	return errors.As(err, &failed) && failed.Op == "dial" || errors.As(err, &unknown)
 }
 
 // Find returns the addresses of the servers that the name stands for: those

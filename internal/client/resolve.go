@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -42,7 +43,7 @@ func Resolve(ctx context.Context, lookup Lookup, addr string) ([]string, error) 
 	if err != nil {
 		return nil, err
 	}
-	hosts, err := lookup(ctx, host)
+	hosts, err := lookupWithin(ctx, lookup, host)
 	if host == "localhost" {
 		hosts, err = append(slices.Clone(hosts), "127.0.0.1", "::1"), nil // RFC 6761, 6.3
 	}
@@ -62,6 +63,26 @@ func Resolve(ctx context.Context, lookup Lookup, addr string) ([]string, error) 
 		return nil, &net.DNSError{Err: "the name has no address", Name: host, IsNotFound: true}
 	}
 	return addrs, nil
+}
+
+// lookupWithin returns when the context ends, whatever the look-up does: the system's
+// may go on for a while.
+func lookupWithin(ctx context.Context, lookup Lookup, host string) ([]string, error) {
+	type result struct {
+		hosts []string
+		err   error
+	}
+	found := make(chan result, 1)
+	go func() {
+		hosts, err := lookup(ctx, host)
+		found <- result{hosts, err}
+	}()
+	select {
+	case r := <-found:
+		return r.hosts, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("client: looking up %s: %w", host, ctx.Err())
+	}
 }
 
 // FirstOf is First for a list of host:port whose names stand for several addresses:

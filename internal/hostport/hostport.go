@@ -83,6 +83,9 @@ func parseHost(host string) (ip netip.Addr, isIP bool, err error) {
 	if strings.Trim(last, "0123456789.") == "" {
 		return netip.Addr{}, false, fmt.Errorf("%q is no IP address", host)
 	}
+	if strings.Contains(host, "@") { // which may follow a password
+		return netip.Addr{}, false, errors.New("is neither an IP address nor a name, but has a user or a password in it: leave out all up to the @")
+	}
 	if i := strings.IndexFunc(host, func(r rune) bool { return !nameRune(r) }); i >= 0 {
 		return netip.Addr{}, false, fmt.Errorf("%q is neither an IP address nor a name", host)
 	}
