@@ -43,24 +43,7 @@ func openIdentity(dir, id string) (*identity, error) {
 	if err := ident.load(id); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	if err := ident.tryToWrite(); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: DataDir: %w", ErrConfig, err), lock.Close())
-	}
 	return ident, nil
-}
-
-// tryToWrite finds out, before the group hears of the node, whether an identity can
-// be recorded here. It leaves no trace.
-func (i *identity) tryToWrite() error {
-	b, err := json.Marshal(i.last)
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(i.dir, "identity.json.new")
-	if err := writeSynced(path, b); err != nil {
-		return err
-	}
-	return os.Remove(path)
 }
 
 func (i *identity) load(id string) error {
