@@ -165,9 +165,7 @@ var (
 )
 
 func (c Config) withDefaults() Config {
-	for _, addr := range []*string{&c.Registry, &c.Listen, &c.Advertise} {
-		*addr = client.TrimAddress(*addr)
-	}
+	c.Registry = client.TrimAddress(c.Registry)
 	setDefault(&c.Listen, "127.0.0.1:0")
 	setDefault(&c.MaxValueBytes, 1<<20)
 	setDefault(&c.MaxConns, 16384)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 	"github.com/seed-8247e700/dsm/server"
@@ -77,7 +76,6 @@ results of conditional writes, and strong reads, that the survivors do not share
 // check finds what is wrong with the flags before anything is touched. In the
 // settings zero means "not given", so a zero that was given must not pass.
 func (f *registryFlags) check(cmd *cobra.Command) error {
-	f.cfg.Listen = client.TrimAddress(f.cfg.Listen)
 	if err := checkListened("--listen", f.cfg.Listen); err != nil {
 		return err
 	}

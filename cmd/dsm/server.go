@@ -79,9 +79,7 @@ func (f *serverFlags) check() error {
 	if f.cfg.ID == "" {
 		return usagef("--id is missing: give a name that the node keeps for life, such as --id n1")
 	}
-	for _, addr := range []*string{&f.cfg.Registry, &f.cfg.Listen, &f.cfg.Advertise} {
-		*addr = client.TrimAddress(*addr)
-	}
+	f.cfg.Registry = client.TrimAddress(f.cfg.Registry)
 	if err := checkRegistry("--registry", f.cfg.Registry); err != nil {
 		return err
 	}
