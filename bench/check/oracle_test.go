@@ -214,7 +214,29 @@ func (o *oracle) sessions() {
 				o.bad["session order"] = true
 			}
 		}
+		if !o.inSequence(i) {
+			o.bad["session order"] = true
+		}
 	}
+}
+
+// inSequence reports whether a write has its place on the right side of that of
+// its session with the highest number among those that ended before it.
+func (o *oracle) inSequence(i int) bool {
+	op := &o.run.ops[i]
+	numbered := func(other *history.Op) bool {
+		return other.Session == op.Session && !other.Kind.IsRead() && other.Seq != 0 && other.Position != 0
+	}
+	if !numbered(op) {
+		return true
+	}
+	var seq, position uint64
+	for j := range i {
+		if other := &o.run.ops[j]; numbered(other) && other.Seq > seq {
+			seq, position = other.Seq, other.Position
+		}
+	}
+	return (op.Seq > seq) == (op.Position > position)
 }
 
 func (o *oracle) reads() {
