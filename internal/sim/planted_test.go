@@ -12,7 +12,16 @@ import (
 )
 
 // maxSeeds bounds the search for a seed that shows a bug.
-const maxSeeds = 6000
+const maxSeeds = 20000
+
+// shownBy has seeds that showed the bugs which few seeds show. They are tried
+// first, because a search from 1 takes minutes. A change of the simulation may make
+// them show something else: then the search finds another.
+var shownBy = map[planted.Bug]uint64{
+	planted.FutureDropped:    5171,
+	planted.LeaseFromReceipt: 3303,
+	planted.UnknownForgotten: 954,
+}
 
 // elsewhere are the bugs that no simulation of a group can show, and why.
 var elsewhere = map[planted.Bug]string{
@@ -49,7 +58,10 @@ func TestPlantedObeysOtherGroup(t *testing.T) {
 func search(t *testing.T, bug planted.Bug) uint64 {
 	planted.With(t, bug)
 	defer planted.Set(bug, false)
-	for s := uint64(1); s <= maxSeeds; s++ {
+	for s := range uint64(maxSeeds) {
+		if s == 0 { // which is no seed
+			s = shownBy[bug]
+		}
 		if r := sim.Run(s, sim.Options{}); r.Violation != "" {
 			why, _, _ := strings.Cut(r.Violation, "\n")
 			planted.Caught(t, bug, fmt.Sprintf("the simulation of groups, with seed %d: %s", s, why))
