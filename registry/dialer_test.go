@@ -17,10 +17,24 @@ import (
 // network is hosts without a network, by host:port.
 type network struct {
 	hosts map[string]func(net.Conn)
-	names map[string][]string
 
-	mu      sync.Mutex // guards dialled
+	mu      sync.Mutex // guards what follows
+	names   map[string][]string
 	dialled []string
+}
+
+// last returns the address that was dialled last.
+func (n *network) last() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.dialled[len(n.dialled)-1]
+}
+
+// forget has no look-up end from now on.
+func (n *network) forget() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.names = nil
 }
 
 func (n *network) dial(_ context.Context, addr string) (net.Conn, error) {
@@ -40,7 +54,9 @@ func (n *network) dial(_ context.Context, addr string) (net.Conn, error) {
 }
 
 func (n *network) lookup(ctx context.Context, host string) ([]string, error) {
+	n.mu.Lock()
 	addrs := n.names[host]
+	n.mu.Unlock()
 	if addrs == nil {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -103,12 +119,12 @@ func TestDialEveryAddress(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer conn.Close()
-				if n.dialled[len(n.dialled)-1] != good {
-					t.Errorf("dialled %q", n.dialled)
+				if last := n.last(); last != good {
+					t.Errorf("dialled %q last", last)
 				}
-				n.names = nil // no look-up ends
-				if again, err := c.dialer.connect(t.Context()); err != nil || n.dialled[len(n.dialled)-1] != good {
-					t.Errorf("the second time: %v, dialled %q", err, n.dialled)
+				n.forget()
+				if again, err := c.dialer.connect(t.Context()); err != nil || n.last() != good {
+					t.Errorf("the second time: %v, dialled %q last", err, n.last())
 				} else {
 					defer again.Close()
 				}
