@@ -46,7 +46,8 @@ each page of 10,000 keys.
 With --limit, --page-token goes on with a listing, as of its position: the token is
 told on stderr, or as "next" in JSON, and is good for 30 s. --after begins a listing
 after a key. The keys come from the server's own replica, as get has it; --strong
-and --stale are as there.`,
+and --stale are as there. --wait has no effect yet: ls fails at once where no server
+can be reached.`,
 		Example:           "  dsm ls --prefix limits/\n  dsm ls --keys-only | while read -r key; do dsm get \"$key\"; echo; done\n  dsm ls --limit 100 -o json",
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,
