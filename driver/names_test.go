@@ -99,6 +99,28 @@ func TestNameWithSeveralAddresses(t *testing.T) {
 	}
 }
 
+// Many addresses that hang cost little more than one.
+func TestNameOfManyThatHang(t *testing.T) {
+	for range 10 {
+		synctest.Test(t, func(t *testing.T) {
+			const all = 20
+			db, c, names := openNamed(t, all, "dsm://many:1")
+			var addrs []string
+			for i := range all {
+				addrs = append(addrs, fmt.Sprintf("10.0.0.%d", i+1))
+				if i > 0 {
+					c.nodes[addrs[i]+":1"].set(hangs)
+				}
+			}
+			names.set("many", addrs...)
+			began := time.Now()
+			if _, err := db.Add(t.Context(), "n", 1); err != nil || time.Since(began) > 4*headStart {
+				t.Errorf("%v after %v", err, time.Since(began))
+			}
+		})
+	}
+}
+
 // Addresses come and go, as those of a headless service: a name is looked up again,
 // and what it stood for once is not tried any more.
 func TestNameMoves(t *testing.T) {

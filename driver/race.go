@@ -52,6 +52,7 @@ func (r *race) run(ctx context.Context) (wire.Conn, string, error) {
 	slow := time.NewTimer(headStart)
 	defer slow.Stop()
 	next := true // the next one may be tried
+	wait := headStart
 	if !r.only {
 		r.queue = r.servers.candidates()
 		r.searched = true
@@ -66,7 +67,7 @@ func (r *race) run(ctx context.Context) (wire.Conn, string, error) {
 		if next && len(r.queue) > 0 {
 			r.start(ctx)
 			next = false
-			slow.Reset(headStart)
+			slow.Reset(wait)
 		}
 		select {
 		case d := <-r.results:
@@ -80,6 +81,9 @@ func (r *race) run(ctx context.Context) (wire.Conn, string, error) {
 			next = r.found(err, more) || next
 		case <-slow.C:
 			next = true // beside it
+			if len(r.pending) > 0 {
+				wait = max(wait/2, client.Stagger) // many that hang cost little more than one
+			}
 		}
 	}
 	if other := r.other; other != nil {

@@ -138,7 +138,7 @@ type Config struct {
 	ReadOnly bool
 
 	framePatience time.Duration // see there; tests have less
-	looksUp       bool          // names are the node's to look up, not Dial's
+	lookup        client.Lookup // resolves names; nil: Dial gets names
 }
 
 // GarbageRoom is how much garbage, in bytes, a process that is nothing but a node
@@ -181,7 +181,7 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.Default()
 	}
 	if c.Dial == nil {
-		c.looksUp = true
+		c.lookup = client.SystemLookup
 		var d net.Dialer
 		c.Dial = func(ctx context.Context, addr string) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) }
 	}
@@ -190,7 +190,7 @@ func (c Config) withDefaults() Config {
 
 // dialRegistry returns a client of the registry.
 func (c *Config) dialRegistry() (*registry.Client, error) {
-	if c.looksUp {
+	if c.lookup != nil {
 		return registry.Dial(c.Registry)
 	}
 	return registry.DialThrough(c.Registry, c.Dial)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -188,6 +189,23 @@ func TestDamagedOnlyMember(t *testing.T) {
 		joined <- err
 	}()
 	logged(t, &lines, slog.LevelInfo, "observing a member ended", `"donor":"n1"`, "has a damaged state")
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error)
+	var late logLines
+	go func() {
+		cfg := Config{ID: "n3", Registry: g.registry.Addr()}
+		logging(&late)(&cfg)
+		_, err := Start(ctx, cfg)
+		failed <- err
+	}()
+	logged(t, &late, slog.LevelInfo, "observing a member ended", `"donor":"n1"`, "has a damaged state")
+	cancel()
+	err := <-failed
+	for _, want := range []string{"loading the state of n1#1: ", "damaged", `variable "k"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Start of a joiner that ends while the state is damaged: %v, want %q in it", err, want)
+		}
+	}
 	c.set("k", "again")
 	if err := <-joined; err != nil {
 		t.Fatal(err)

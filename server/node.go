@@ -174,7 +174,7 @@ func (n *Node) waitsFor() string {
 	if why := r.waitsFor.Load(); why != nil && *why != "" {
 		parts = append(parts, memberName(r.self)+" "+*why)
 	}
-	if why := r.unreached.Load(); why != nil {
+	if why := r.unloaded.Load(); why != nil {
 		parts = append(parts, *why)
 	}
 	if len(parts) == 0 {

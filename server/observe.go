@@ -82,7 +82,7 @@ func (r *replica) observingEnded(donor isis.MemberID, err error) {
 		}
 	})
 	what := "observing a member ended"
-	again := r.noteUnreached(err)
+	again := r.noteUnloaded(donor, err)
 	switch {
 	case level == slog.LevelDebug:
 	case errors.Is(err, errUnreached):
@@ -143,7 +143,11 @@ func (r *replica) pickDonor(try int) (donor isis.MemberID, addr string, ok bool)
 func (r *replica) follow(ctx context.Context, donor isis.MemberID, addr string) error {
 	dialCtx, cancel := context.WithTimeout(ctx, r.detection())
 	defer cancel()
-	conn, err := r.cfg.Dial(dialCtx, addr)
+	at, err := r.locate(dialCtx, donor, addr)
+	var conn net.Conn
+	if err == nil {
+		conn, err = r.cfg.Dial(dialCtx, at)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: dialling %s, which %s advertises: %w", errUnreached, addr, memberName(donor), err)
 	}
@@ -214,6 +218,7 @@ func (r *replica) startFollowing(s *store.Store, donor isis.MemberID, conn net.C
 	r.core.Observe(s.Applied(), donor)
 	r.adopt(s)
 	r.observer.donor, r.observer.conn, r.observer.ready = donor, conn, false
+	r.unloaded.Store(nil)
 	if r.cfg.OnSnapshot != nil {
 		r.cfg.OnSnapshot(s.Applied())
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
@@ -35,16 +36,22 @@ func (r *replica) expectDonor(found wire.Info, donor isis.MemberID, addr string)
 	return nil
 }
 
-// noteUnreached keeps, for Start's error, why the donor tried last was not reached. It
-// reports whether that was so the time before.
-func (r *replica) noteUnreached(err error) (again bool) {
-	if !errors.Is(err, errUnreached) {
-		r.unreached.Store(nil)
-		return false
+// noteUnloaded keeps, for Start's error, why the state of the donor tried last was not
+// loaded. It reports whether that was so the time before.
+func (r *replica) noteUnloaded(donor isis.MemberID, err error) (again bool) {
+	var text string
+	switch {
+	case errors.Is(err, errUnreached):
+		text = strings.TrimPrefix(err.Error(), errUnreached.Error()+": ")
+	case errors.Is(err, errDonorDamaged):
+		text = fmt.Sprintf("the state of %s, which it is to load, is damaged: %v", memberName(donor), err)
+	case errors.Is(err, store.ErrDigest):
+		text = fmt.Sprintf("what %s sent of its state is damaged: %v", memberName(donor), err)
+	case err != nil:
+		text = fmt.Sprintf("loading the state of %s: %s", memberName(donor), strings.TrimPrefix(err.Error(), "server: "))
 	}
-	text := strings.TrimPrefix(err.Error(), errUnreached.Error()+": ")
-	before := r.unreached.Swap(&text)
-	return before != nil && *before == text
+	before := r.unloaded.Swap(&text)
+	return before != nil && *before == text && errors.Is(err, errUnreached)
 }
 
 // refusalsToGiveUp is how many donors in a row, or how often the only one, must
@@ -80,7 +87,11 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 			r.self.ID, incarnation, maxAwaited)
 	}
 	const remedy = "give it --advertise with an address that the other nodes can dial"
-	found, err := r.whoIs(ctx, joiner.GetPeerAddr())
+	at, err := r.locate(ctx, isis.MemberID{ID: joiner.GetId(), Incarnation: incarnation}, joiner.GetPeerAddr())
+	var found wire.Info
+	if err == nil {
+		found, err = r.whoIs(ctx, at)
+	}
 	switch {
 	case err != nil:
 		return refuse(wire.StatusBadRequest, "%s advertises %s, where it is not reached from %s (%v): %s",
@@ -125,11 +136,15 @@ func (r *replica) whoIs(ctx context.Context, addr string) (info wire.Info, err e
 	if err != nil {
 		return wire.Info{}, err
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	deadline, _ := ctx.Deadline() // without one, the zero time: no limit
-	if err := conn.SetDeadline(deadline); err != nil {
-		return wire.Info{}, err
-	}
+	// Not every connection has deadlines that work, but all can be closed.
+	stop := context.AfterFunc(ctx, func() { r.closeConn(conn) })
+	defer func() {
+		if !stop() {
+			err = errors.Join(ctx.Err(), err)
+			return
+		}
+		err = errors.Join(err, conn.Close())
+	}()
 	// A joiner refuses clients, and tells who it is.
 	hello := wire.Hello{Role: wire.RoleClient, MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion}
 	if err := wire.WriteHello(conn, hello); err != nil {

@@ -46,16 +46,16 @@ type replica struct {
 
 	foreignGate sparelog.Gate // of lines about directives that are not obeyed
 
-	state     atomic.Pointer[store.Store] // replaced while the node observes only
-	inView    atomic.Bool                 // and so, with a lease, reads and writes are taken
-	leaving   atomic.Bool                 // takes no new writes
-	damage    atomic.Pointer[damage]      // what is known of damage to the state, nil: nothing
-	reload    chan struct{}               // full when damage was found that reloads has not taken up
-	unreached atomic.Pointer[string]      // why a joiner does not reach its donor, for people; nil: it does
-	waitsFor  atomic.Pointer[string]      // why it is no member yet, for people; nil: nothing is known
-	joined    chan struct{}               // closed when it serves, in a view and with a lease, for the first time
-	ended     chan struct{}               // closed when the replica has ended
-	reason    error                       // why; set before ended is closed
+	state    atomic.Pointer[store.Store] // replaced while the node observes only
+	inView   atomic.Bool                 // and so, with a lease, reads and writes are taken
+	leaving  atomic.Bool                 // takes no new writes
+	damage   atomic.Pointer[damage]      // what is known of damage to the state, nil: nothing
+	reload   chan struct{}               // full when damage was found that reloads has not taken up
+	unloaded atomic.Pointer[string]      // why a joiner has not loaded its donor's state, for people; nil: it has, or has not tried
+	waitsFor atomic.Pointer[string]      // why it is no member yet, for people; nil: nothing is known
+	joined   chan struct{}               // closed when it serves, in a view and with a lease, for the first time
+	ended    chan struct{}               // closed when the replica has ended
+	reason   error                       // why; set before ended is closed
 
 	turnstile
 

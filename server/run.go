@@ -226,7 +226,9 @@ func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *registrypb
 	r.startLoops()
 	var err error
 	r.net, err = transport.New(transport.Config{
-		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log, Dial: n.cfg.Dial, Loop: r.linkLoop(),
+		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log, Loop: r.linkLoop(),
+		Dial:           n.cfg.Dial,
+		Locate:         func(ctx context.Context, p transport.Peer) (string, error) { return r.locate(ctx, p.MemberID, p.Addr) },
 		MaxRecordBytes: n.cfg.maxRecordBytes(), PingInterval: linkPings(r.detection()),
 		SilenceLimit: silentPings * linkPings(r.detection()),
 	})

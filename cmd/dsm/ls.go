@@ -147,7 +147,7 @@ func (f *lsFlags) begin(ctx context.Context, dsn client.DSN, token pageToken) (*
 	}
 	servers, err := dsn.Find(ctx, client.Options{})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w with a listing: check --dsn: %w", errUnreachable, err)
 	}
 	// A listing costs the server something, so the next one is asked only if this one
 	// does not answer.

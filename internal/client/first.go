@@ -16,8 +16,9 @@ const (
 
 // First asks the addresses of a list and returns the first answer; the other
 // questions are given up. It asks atOnce of them at first, and another each time
-// that one fails or stagger passes, so that those that hang hold up nobody. If
-// none answers, First returns why, in the order of the list. It returns once no
+// that one fails or stagger passes, so that those that hang hold up nobody. The
+// stagger halves each time that it passes, down to the constant Stagger: many that
+// hang cost little more than one. If none answers, First returns why, in the order of the list. It returns once no
 // question is under way any more: ask must end soon after its context. An answer that
 // comes too late is closed if it is an io.Closer.
 func First[T any](ctx context.Context, list []string, atOnce int, stagger time.Duration, ask func(ctx context.Context, addr string) (T, error)) (T, error) {
@@ -41,7 +42,7 @@ func First[T any](ctx context.Context, list []string, atOnce int, stagger time.D
 	for begun < min(len(list), atOnce) {
 		begin()
 	}
-	slow := time.NewTicker(stagger)
+	slow := time.NewTimer(stagger)
 	defer slow.Stop()
 	failures := make([]error, len(list))
 	var best T
@@ -64,6 +65,8 @@ func First[T any](ctx context.Context, list []string, atOnce int, stagger time.D
 		case <-slow.C:
 			if !won && begun < len(list) {
 				begin()
+				stagger = max(stagger/2, min(stagger, Stagger))
+				slow.Reset(stagger)
 			}
 		}
 	}

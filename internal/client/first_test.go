@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,25 @@ import (
 func hang(ctx context.Context) (string, error) {
 	<-ctx.Done()
 	return "", ctx.Err()
+}
+
+// Many that hang, asked one at a time, cost little more than one.
+func TestFirstAmongMany(t *testing.T) {
+	for hanging, within := range map[int]time.Duration{0: 0, 1: 250 * time.Millisecond, 2: 375 * time.Millisecond, 20: 1400 * time.Millisecond, 63: 3600 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			list := append(slices.Repeat([]string{"hangs"}, hanging), "quick")
+			began := time.Now()
+			got, err := First(t.Context(), list, 1, 250*time.Millisecond, func(ctx context.Context, addr string) (string, error) {
+				if addr == "hangs" {
+					return hang(ctx)
+				}
+				return addr, nil
+			})
+			if got != "quick" || err != nil || time.Since(began) > within {
+				t.Errorf("%d hang: %q, %v after %v, want at most %v", hanging, got, err, time.Since(began), within)
+			}
+		})
+	}
 }
 
 // The answer comes in the time of the best, however many of the others hang.

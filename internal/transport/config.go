@@ -48,6 +48,11 @@ type Config struct {
 	// Dial connects to a peer. Default: TCP.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 
+	// Locate returns the address to dial for a peer, within the context: of a peer
+	// whose Addr stands for several addresses, that at which it answers. Default:
+	// the Addr itself.
+	Locate func(ctx context.Context, peer Peer) (addr string, err error)
+
 	// Loop, if set, reads the connections. Those that it cannot adopt have a
 	// goroutine each, as all have by default.
 	Loop *evloop.Loop
@@ -72,7 +77,7 @@ type Config struct {
 	// is taken for broken. Default 10 times PingInterval.
 	SilenceLimit time.Duration
 
-	// HandshakeTimeout bounds dialling and the handshake. Default 2 s.
+	// HandshakeTimeout bounds locating, dialling and the handshake. Default 2 s.
 	HandshakeTimeout time.Duration
 
 	// RedialMin and RedialMax are the first and the longest pause before a
@@ -91,6 +96,9 @@ func (c Config) withDefaults() Config {
 		c.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
 			return d.DialContext(ctx, "tcp", addr)
 		}
+	}
+	if c.Locate == nil {
+		c.Locate = func(_ context.Context, peer Peer) (string, error) { return peer.Addr, nil }
 	}
 	c.MaxRecordBytes = orDefault(c.MaxRecordBytes, 64<<20)
 	c.MaxKeptBytes = orDefault(c.MaxKeptBytes, 2*c.MaxRecordBytes)

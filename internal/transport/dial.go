@@ -56,6 +56,10 @@ func (l *link) dialOnce() (attached bool, err error) {
 	l.mu.Lock()
 	addr := l.addr
 	l.mu.Unlock()
+	addr, err = l.n.cfg.Locate(ctx, Peer{MemberID: l.peer, Addr: addr})
+	if err != nil {
+		return false, fmt.Errorf("transport: locating %s: %w", name(l.peer), err)
+	}
 	conn, err := l.n.cfg.Dial(ctx, addr)
 	if err != nil {
 		return false, err
