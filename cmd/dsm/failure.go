@@ -8,13 +8,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-8247e700/dsm/driver"
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 // fail tells on stderr why a command failed, and returns its exit status.
 func (s *surroundings) fail(err error, cmd *cobra.Command) int {
 	status := exitStatus(err)
-	text := console.OneLine(plain(err))
+	text := console.OneLine(client.RedactArguments(plain(err), s.args, status == exitUsage))
 	if s.asJSON {
 		f := console.Failure{Code: codeOf(status), Message: text, ExitStatus: status}
 		var conflict *driver.ConflictError

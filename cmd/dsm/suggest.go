@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -86,6 +87,10 @@ func mistypedCommand(cmd *cobra.Command, args []string) string {
 	return ""
 }
 
+// secretFlag is what a flag is called of which the value may be a secret: there is
+// none in dsm, but people expect one.
+var secretFlag = regexp.MustCompile(`(?i)pass|pwd|token|secret|auth|cred|key|user`)
+
 // afterDashes shows how to give an argument that looks like a flag.
 func afterDashes(args []string, cmd *cobra.Command, given string) string {
 	args = slices.Clone(args)
@@ -95,6 +100,9 @@ func afterDashes(args []string, cmd *cobra.Command, given string) string {
 	for i, arg := range args {
 		if !strings.HasPrefix(arg, given) {
 			continue
+		}
+		if secretFlag.MatchString(given) {
+			break // its value is not to be shown
 		}
 		if slices.ContainsFunc(args[i+1:], func(arg string) bool { return strings.HasPrefix(arg, "-") }) {
 			break // which would be arguments then

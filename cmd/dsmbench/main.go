@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/console"
 	"github.com/seed-8247e700/dsm/internal/outlive"
 )
@@ -49,6 +50,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	} else {
 		err = cmd.ExecuteContext(ctx)
 	}
+	text := ""
+	if err != nil {
+		text = client.RedactArguments(withoutPrefix(err), args, errors.Is(err, errUsage))
+	}
 	asJSON := wantsJSON(doubleDashes(args, commandOf(cmd, args).Flags()))
 	switch {
 	case err == nil:
@@ -56,16 +61,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errFailed):
 		return exitFail
 	case asJSON && (errors.Is(err, errUsage) || errors.Is(err, bench.ErrConfig)):
-		console.Failure{Code: "usage", Message: console.OneLine(withoutPrefix(err)), ExitStatus: exitUsage}.Write(stderr)
+		console.Failure{Code: "usage", Message: console.OneLine(text), ExitStatus: exitUsage}.Write(stderr)
 		return exitUsage
 	case asJSON:
-		console.Failure{Code: "failed", Message: console.OneLine(withoutPrefix(err)), ExitStatus: exitFail}.Write(stderr)
+		console.Failure{Code: "failed", Message: console.OneLine(text), ExitStatus: exitFail}.Write(stderr)
 		return exitFail
 	case errors.Is(err, errUsage), errors.Is(err, bench.ErrConfig):
-		complain(stderr, "%s\nRun %s --help for all flags.", withoutPrefix(err), commandOf(cmd, args).CommandPath())
+		complain(stderr, "%s\nRun %s --help for all flags.", text, commandOf(cmd, args).CommandPath())
 		return exitUsage
 	default:
-		complain(stderr, "%s", withoutPrefix(err))
+		complain(stderr, "%s", text)
 		return exitFail
 	}
 }

@@ -95,3 +95,28 @@ func redactQuery(query string) string {
 	}
 	return strings.Join(pairs, "&")
 }
+
+// userPattern is what a bare user:password@ is like.
+var userPattern = regexp.MustCompile(`^[^\s:@/]*:[^\s@]*@`)
+
+// RedactArguments returns an error's text without the users and passwords that stand
+// in the arguments of a command: wherever it repeats one that looks like a URL, it
+// shows it as Redact does. With bare set so it is with user:password@, which may also
+// be a key that somebody has chosen.
+func RedactArguments(text string, args []string, bare bool) string {
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "-") {
+			if _, value, assigns := strings.Cut(arg, "="); assigns {
+				arg = value
+			}
+		}
+		if !strings.Contains(arg, "://") && !(bare && userPattern.MatchString(arg)) {
+			continue
+		}
+		shown := Redact(arg)
+		text = strings.ReplaceAll(text, arg, shown)
+		quoted := strconv.Quote(arg)
+		text = strings.ReplaceAll(text, quoted[1:len(quoted)-1], shown)
+	}
+	return text
+}

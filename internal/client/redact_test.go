@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -75,5 +76,25 @@ func TestRedact(t *testing.T) {
 		if got := Redact(text); got != want {
 			t.Errorf("%q is shown as %q, want %q", text, got, want)
 		}
+	}
+}
+
+func TestRedactArguments(t *testing.T) {
+	const secret = "hunter2"
+	for _, arg := range []string{
+		"dsm://user:hunter2@h:1", "--timeout=dsm://user:hunter2@h:1", "--dsn:dsm://user:hunter2@h:1",
+		"user:hunter2@h:1", ":hunter2@h:1", "--id=user:hunter2@h", "http://h:1?token=hunter2", "dsm://user:hunter2\x01\"@h:1",
+	} {
+		text := fmt.Sprintf("invalid argument %q for a flag: %s", arg, arg)
+		if _, value, ok := strings.Cut(arg, "="); ok && strings.HasPrefix(arg, "-") {
+			text += fmt.Sprintf(", %q", value)
+		}
+		if got := RedactArguments(text, []string{"get", "k", arg}, true); strings.Contains(got, secret) {
+			t.Errorf("%q: %s", arg, got)
+		}
+	}
+	const conflict = `"a:b@c" has another version`
+	if got := RedactArguments(conflict, []string{"cas", "a:b@c"}, false); got != conflict {
+		t.Errorf("%q became %q", conflict, got)
 	}
 }
