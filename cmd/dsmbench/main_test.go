@@ -248,6 +248,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	for _, args := range []string{
 		"-target dsm://user:hunter2@h:1", "-target dsm+registry://user:hunter2@h:1", "-target dsm://h:1?token=hunter2",
 		"-target user:hunter2@h:1", "dsm://user:hunter2@h:1",
+		"user:hunter2@h:1", "-seed dsm://user:hunter2@h:1", "-duration=user:hunter2@h:1", "-seed user:hunter2@h:1 -output json",
 	} {
 		var stdout, stderr strings.Builder
 		code := run(t.Context(), strings.Fields(args), &stdout, &stderr)

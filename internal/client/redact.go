@@ -96,13 +96,13 @@ func redactQuery(query string) string {
 	return strings.Join(pairs, "&")
 }
 
-// userPattern is what a bare user:password@ is like.
-var userPattern = regexp.MustCompile(`^[^\s:@/]*:[^\s@]*@`)
+// userPattern is what a bare user:password@host:port is like.
+var userPattern = regexp.MustCompile(`^[^\s:@/]*:[^\s]*@[^\s@,]*:[0-9]+`)
 
 // RedactArguments returns an error's text without the users and passwords that stand
 // in the arguments of a command: wherever it repeats one that looks like a URL, it
-// shows it as Redact does. With bare set so it is with user:password@, which may also
-// be a key that somebody has chosen.
+// shows it as Redact does. With bare set so it is with user:password@host:port, which may
+// also be a key that somebody has chosen.
 func RedactArguments(text string, args []string, bare bool) string {
 	for _, arg := range args {
 		if strings.HasPrefix(arg, "-") {

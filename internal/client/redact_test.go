@@ -83,7 +83,7 @@ func TestRedactArguments(t *testing.T) {
 	const secret = "hunter2"
 	for _, arg := range []string{
 		"dsm://user:hunter2@h:1", "--timeout=dsm://user:hunter2@h:1", "--dsn:dsm://user:hunter2@h:1",
-		"user:hunter2@h:1", ":hunter2@h:1", "--id=user:hunter2@h", "http://h:1?token=hunter2", "dsm://user:hunter2\x01\"@h:1",
+		"user:hunter2@h:1", ":hunter2@h:1", "--id=user:hunter2@h:1", "user:hunter2@a@h:1", "http://h:1?token=hunter2", "dsm://user:hunter2\x01\"@h:1",
 	} {
 		text := fmt.Sprintf("invalid argument %q for a flag: %s", arg, arg)
 		if _, value, ok := strings.Cut(arg, "="); ok && strings.HasPrefix(arg, "-") {
@@ -92,6 +92,10 @@ func TestRedactArguments(t *testing.T) {
 		if got := RedactArguments(text, []string{"get", "k", arg}, true); strings.Contains(got, secret) {
 			t.Errorf("%q: %s", arg, got)
 		}
+	}
+	const faults = "kill:n9@1s,kill:n8@2s"
+	if got := RedactArguments(faults, []string{"-faults", faults}, true); got != faults {
+		t.Errorf("%q became %q", faults, got)
 	}
 	const conflict = `"a:b@c" has another version`
 	if got := RedactArguments(conflict, []string{"cas", "a:b@c"}, false); got != conflict {
