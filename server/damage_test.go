@@ -83,6 +83,33 @@ func TestDamagedReplicaReloads(t *testing.T) {
 	})
 }
 
+// What is added to a damaged counter is found at once: of two members, of whom the senior
+// one is damaged, the right sum stays, and nobody is told the wrong one.
+func TestAddToDamagedCounter(t *testing.T) {
+	g := newGroup(t, registry.Settings{Audit: time.Hour})
+	var lines logLines
+	g.start("n1", logging(&lines))
+	g.start("n2", nil)
+	c := g.client("n2")
+	c.set("n", "50")
+	c.get(g.client("n1").conn, "n")
+	before := g.nodes["n1"].current.Load()
+	g.forget("n1")
+	damageValue(g, "n1", "n")
+	own := g.client("n1")
+	add := wire.Command{Op: wire.OpAdd, Key: "n", Delta: 1, Session: own.session, Seq: 1, Floor: 1}
+	if reply, err := own.conn.Write(t.Context(), own.seen, add); err != nil || reply.Status != wire.StatusInterrupted {
+		t.Errorf("the damaged node answers %+v, %v", reply, err)
+	}
+	g.returned("n1", before)
+	for _, id := range []string{"n1", "n2"} {
+		if got := c.get(g.client(id).conn, "n"); got != "51" {
+			t.Errorf("%s has %q", id, got)
+		}
+	}
+	logged(t, &lines, slog.LevelError, "the state is damaged: refusing clients, leaving the group", `variable \"n\"`)
+}
+
 // From the moment at which it knows of the damage, a replica serves nobody, and those
 // that wait are told to go elsewhere, whatever becomes of its leaving.
 func TestDamagedReplicaRefusesClients(t *testing.T) {

@@ -17,6 +17,9 @@ func (r *replica) apply(d *isis.Delivery) {
 		payload = nil // the positions pass, the writes are lost
 	}
 	s.ApplyMessage(d.First, int(d.Count), payload, &r.outcome)
+	if err := s.Met(); err != nil {
+		r.damagedBy(err) // those who wait for this message are told to ask another node
+	}
 	if d.Own {
 		for _, result := range r.outcome.Results {
 			p, ok := r.waiting.pop()

@@ -78,8 +78,8 @@ func (w *world) damageMemory() {
 }
 
 // damageValue changes a value that is no number, and does not become one: adding to it is
-// refused as before. Otherwise what was damaged would change what commands do, and so the
-// digest, and which of two members is right then, nobody could know.
+// refused as before. Otherwise what was damaged would change what commands do, until the
+// replica meets it in the first: server/damage_test.go has that.
 func (r *replica) damageValue(n int) (what string) {
 	key := variableName(n)
 	data, _, _ := r.state.Get(key)

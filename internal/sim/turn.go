@@ -142,6 +142,9 @@ func (r *replica) apply(d *isis.Delivery) {
 		r.w.fail("gap: %s is given position %d after %d", r, d.First, r.state.Applied())
 	}
 	r.state.ApplyMessage(d.First, int(d.Count), payload, &r.outcome)
+	if err := r.state.Met(); err != nil {
+		r.damagedBy(err)
+	}
 	if r.w.tracing() {
 		r.w.trace("  %s delivers %d/%d of %s#%d at %d (%d)", r, d.View, d.Seq, d.Sender.ID, d.Sender.Incarnation, d.First, d.Count)
 	}

@@ -97,6 +97,7 @@ func (s *Store) write(position uint64, c *wire.Command) wire.Result {
 		}
 		s.variables.remove(e, position)
 	case wire.OpAdd:
+		s.meets(e, old)
 		result.Number, result.Status = sum(old, c.Delta)
 		if result.Status == wire.StatusOK {
 			s.number = strconv.AppendInt(s.number[:0], result.Number, 10)

@@ -166,3 +166,40 @@ func TestVerifyBesideWrites(t *testing.T) {
 		t.Errorf("%d passes", f.s.CleanPasses())
 	}
 }
+
+// A command whose outcome depends on damaged bytes says so, at once: its result is not
+// that of the other replicas.
+func TestAddMeetsDamage(t *testing.T) {
+	f := newFeeder(t, Limits{})
+	session := f.open()
+	f.want(wire.StatusOK, set(session, 1, 1, "n", "50"))
+	f.want(wire.StatusOK, set(session, 2, 1, "text", "a"))
+	add := func(seq uint64, key string) wire.Command {
+		return wire.Command{Op: wire.OpAdd, Session: session, Seq: seq, Floor: 1, Key: key, Delta: 1}
+	}
+	f.want(wire.StatusOK, add(3, "n"))
+	f.want(wire.StatusOK, add(4, "new"))
+	if err := f.s.Met(); err != nil {
+		t.Fatalf("without damage: %v", err)
+	}
+	for _, key := range []string{"n", "text"} {
+		value, _, _ := f.s.Get(key)
+		value[0] ^= 1
+	}
+	for seq, key := range map[uint64]string{5: "text", 6: "n"} {
+		status := wire.StatusOK
+		if key == "text" {
+			status = wire.StatusNotInteger
+		}
+		f.want(status, add(seq, key))
+		if err := f.s.Met(); !errors.Is(err, ErrDigest) || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: %v, want ErrDigest", key, err)
+		}
+		if err := f.s.Met(); err != nil {
+			t.Errorf("it is told again: %v", err)
+		}
+	}
+	if n := f.s.CleanPasses(); n != 0 {
+		t.Errorf("%d clean passes", n)
+	}
+}
