@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -46,30 +49,71 @@ func TestAddrFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "addr")
 	f := addrFile(path)
-	for range 2 {
-		if err := f.write("127.0.0.1:7000"); err != nil {
+	write := func(addr string) *addrClaim {
+		t.Helper()
+		claim, err := f.write(addr)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if text, err := os.ReadFile(path); err != nil || string(text) != "127.0.0.1:7000\n" {
+		if text, err := os.ReadFile(path); err != nil || string(text) != addr+"\n" {
 			t.Errorf("the file has %q, %v", text, err)
 		}
+		return claim
+	}
+	end := func(claim *addrClaim) {
+		t.Helper()
+		if err := claim.end(); err != nil {
+			t.Error(err)
+		}
+	}
+	first := write("127.0.0.1:7000")
+	if runtime.GOOS != "windows" {
+		const want = "has the address of a process that runs, 127.0.0.1:7000: name another"
+		_, writeErr := f.write("127.0.0.1:7001")
+		for what, err := range map[string]error{"check": f.check(), "clear": f.clear(), "write": writeErr} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s of a file that another process has: %v", what, err)
+			}
+		}
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "127.0.0.1:7000\n" {
+		t.Errorf("the file has %q, %v", text, err)
+	}
+	end(first)
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+
+	// Somebody removes the file while its process runs, and another takes the name.
+	first = write("127.0.0.1:7000")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	second := write("127.0.0.1:7001")
+	end(first)
+	if text, err := os.ReadFile(path); err != nil || string(text) != "127.0.0.1:7001\n" {
+		t.Errorf("the file has %q, %v", text, err)
+	}
+	end(second)
+
+	// One of a process that has crashed is cleared away.
+	if err := os.WriteFile(path, []byte("127.0.0.1:7000\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	for range 2 {
-		if err := f.clear(); err != nil {
+		if err := errors.Join(f.check(), f.clear()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
 	}
-	if err := addrFile(filepath.Join(dir, "no", "addr")).write("x"); err == nil {
+	if _, err := addrFile(filepath.Join(dir, "no", "addr")).write("x"); err == nil {
 		t.Error("a directory that does not exist is no error")
 	}
 	none := addrFile("")
-	if err := none.write("x"); err != nil {
-		t.Error(err)
-	}
-	if err := none.clear(); err != nil {
+	claim, err := none.write("x")
+	if err = errors.Join(err, claim.end(), none.clear()); err != nil {
 		t.Error(err)
 	}
 }

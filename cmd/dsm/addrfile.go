@@ -25,7 +25,8 @@ type addrFile string
 const maxAddrBytes = 300
 
 // check finds out whether the file can be written, and changes nothing. What is
-// there must be the address of an earlier run: anything else is the user's.
+// there must be the address of an earlier run that has ended: anything else is the
+// user's, or that of a process that runs.
 func (f addrFile) check() error {
 	if f == "" {
 		return nil
@@ -42,36 +43,43 @@ func (f addrFile) check() error {
 	case !info.Mode().IsRegular():
 		return usagef("--addr-file %s is no regular file, and would be replaced: name another", f)
 	}
-	is, err := f.hasAddress()
-	if err == nil && !is {
-		return usagef("--addr-file %s has something else than an address, which would be lost: remove it, or name another", f)
-	}
-	return err
+	return f.checkContent()
 }
 
-// hasAddress reports whether the file has one address, or nothing.
-func (f addrFile) hasAddress() (bool, error) {
+// checkContent refuses a file that has anything but one address, or nothing, and one
+// of a process that runs. A file that is not there is fine.
+func (f addrFile) checkContent() error {
 	file, err := os.Open(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		return false, usagef("--addr-file: %w", err)
+		return usagef("--addr-file: %w", err)
 	}
 	defer func() { _ = file.Close() }() // it was only read
 	text, err := io.ReadAll(io.LimitReader(file, maxAddrBytes+1))
 	if err != nil {
-		return false, fmt.Errorf("--addr-file: %w", err)
+		return fmt.Errorf("--addr-file: %w", err)
 	}
 	line := bytes.TrimSuffix(text, []byte("\n"))
-	if len(text) > maxAddrBytes || bytes.ContainsAny(line, "\n \t") {
-		return false, nil
-	}
 	_, _, err = net.SplitHostPort(string(line))
-	return len(line) == 0 || err == nil, nil
+	if len(text) > maxAddrBytes || bytes.ContainsAny(line, "\n \t") || len(line) > 0 && err != nil {
+		return usagef("--addr-file %s has something else than an address, which would be lost: remove it, or name another", f)
+	}
+	if outfile.Claimed(file) {
+		return usagef("--addr-file %s has the address of a process that runs, %s: name another", f, line)
+	}
+	return nil
 }
 
-// clear removes what an earlier run has left.
+// clear removes what an earlier run has left, so that nobody takes it for the address
+// of this one.
 func (f addrFile) clear() error {
 	if f == "" {
 		return nil
+	}
+	if err := f.checkContent(); err != nil {
+		return err
 	}
 	if err := os.Remove(string(f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("--addr-file: %w", err)
@@ -79,21 +87,49 @@ func (f addrFile) clear() error {
 	return nil
 }
 
-// write makes the file appear with its whole content.
-func (f addrFile) write(addr string) error {
+// addrClaim is an address file of this process. nil: there is none.
+type addrClaim struct {
+	name string
+	file *os.File
+}
+
+// write makes the file appear with its whole content, and claims it until end.
+func (f addrFile) write(addr string) (*addrClaim, error) {
 	if f == "" {
-		return nil
+		return nil, nil
 	}
 	part, err := os.CreateTemp(filepath.Dir(string(f)), filepath.Base(string(f))+".*")
 	if err != nil {
-		return fmt.Errorf("--addr-file: %w", err)
+		return nil, fmt.Errorf("--addr-file: %w", err)
 	}
-	_, err = part.WriteString(addr + "\n")
-	if err = errors.Join(err, part.Close()); err == nil {
+	if _, err = part.WriteString(addr + "\n"); err == nil {
+		err = outfile.Claim(part)
+	}
+	if err == nil {
+		err = f.checkContent() // another may have started at the same time
+	}
+	if err == nil {
 		err = os.Rename(part.Name(), string(f))
 	}
 	if err != nil {
-		return fmt.Errorf("--addr-file: %w", errors.Join(err, os.Remove(part.Name())))
+		return nil, fmt.Errorf("--addr-file: %w", errors.Join(err, part.Close(), os.Remove(part.Name())))
+	}
+	return &addrClaim{string(f), part}, nil
+}
+
+// end removes the file, unless somebody else's has taken its place.
+func (c *addrClaim) end() error {
+	if c == nil {
+		return nil
+	}
+	var errs []error
+	now, err := os.Lstat(c.name)
+	own, ownErr := c.file.Stat()
+	if err == nil && ownErr == nil && os.SameFile(now, own) {
+		errs = append(errs, os.Remove(c.name))
+	}
+	if err := errors.Join(append(errs, c.file.Close())...); err != nil {
+		return fmt.Errorf("--addr-file: %w", err)
 	}
 	return nil
 }

@@ -129,9 +129,10 @@ func (f *registryFlags) run(cmd *cobra.Command, s *surroundings) error {
 		return err
 	}
 	addr := reachable(reg.Addr())
+	var claim *addrClaim
 	if err = s.announceRegistry(ctx, addr); err == nil {
 		s.warnUnread(logger)
-		err = file.write(addr)
+		claim, err = file.write(addr)
 	}
 	if err == nil {
 		select {
@@ -140,7 +141,7 @@ func (f *registryFlags) run(cmd *cobra.Command, s *surroundings) error {
 			err = fmt.Errorf("the registry at %s no longer serves: %w", addr, reg.Err())
 		}
 	}
-	return errors.Join(err, reg.Close(), file.clear())
+	return errors.Join(err, reg.Close(), claim.end())
 }
 
 // announceRegistry tells in a line that the registry serves, having asked it.

@@ -165,7 +165,8 @@ func (f *serverFlags) serve(ctx context.Context, s *surroundings, log *deliveryL
 		return errors.Join(err, node.Close())
 	}
 	s.warnUnread(f.cfg.Logger)
-	if err := file.write(node.Advertised()); err != nil {
+	claim, err := file.write(node.Advertised())
+	if err != nil {
 		return errors.Join(err, node.Close())
 	}
 	w := watch{node: node, around: s}
@@ -180,7 +181,7 @@ func (f *serverFlags) serve(ctx context.Context, s *surroundings, log *deliveryL
 		logger := f.cfg.Logger
 		logger.Info("node stopped", "node", node.ID())
 	}
-	return errors.Join(err, file.clear())
+	return errors.Join(err, claim.end())
 }
 
 // start starts the node. A signal ends the attempt.
