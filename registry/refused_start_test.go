@@ -101,3 +101,54 @@ func TestChangedSettingsAreLogged(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsLeft holds that a registry that does not start leaves nothing of a
+// directory that is new, and that another then begins in it.
+func TestNothingIsLeft(t *testing.T) {
+	other := start(t, t.TempDir(), Settings{}) // has the port
+	root := t.TempDir()
+	dir := filepath.Join(root, "new", "registry")
+	if _, err := Start(t.Context(), Config{DataDir: dir, Listen: other.Addr(), Logger: slog.New(slog.DiscardHandler)}); err == nil {
+		t.Fatal("it starts")
+	}
+	if left, err := os.ReadDir(root); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+	f := start(t, dir, Settings{})
+	f.stop(t)
+	if _, err := Start(t.Context(), Config{DataDir: dir, Listen: other.Addr(), Logger: slog.New(slog.DiscardHandler)}); err == nil {
+		t.Fatal("it starts")
+	}
+	saved(t, dir)
+}
+
+// A file that was removed while it was opened is not taken.
+func TestRemovedStore(t *testing.T) {
+	dir := t.TempDir()
+	first, err := openBolt(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan *boltStore, 1)
+	go func() {
+		second, err := openBolt(dir) // waits for the lock
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- second
+	}()
+	if err := first.close(); err != nil { // removes the file
+		t.Error(err)
+	}
+	second := <-opened
+	if second == nil {
+		t.FailNow()
+	}
+	if err := second.save(membership.NewState(1, 0, DefaultSettings())); err != nil {
+		t.Error(err)
+	}
+	if err := second.close(); err != nil {
+		t.Error(err)
+	}
+	saved(t, dir)
+}

@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
 
+	"github.com/seed-8247e700/dsm/internal/outfile"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
@@ -39,7 +40,8 @@ var (
 // boltStore keeps the state in a bbolt file, as one record that every save
 // replaces in a transaction of its own.
 type boltStore struct {
-	db *bbolt.DB
+	db   *bbolt.DB
+	undo func() // removes what was made for a state that was never saved; nil: nothing was, or it was saved
 }
 
 // hasStore reports whether the directory has a file that openBolt would open.
@@ -48,20 +50,58 @@ func hasStore(dir string) bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// openBolt opens or creates the file in dir and locks it.
-func openBolt(dir string) (*boltStore, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+// openBolt opens or creates the file in dir and locks it. What it makes is removed by
+// close unless a state was saved.
+func openBolt(dir string) (store *boltStore, err error) {
+	undoDir, err := outfile.MakeAll(dir, 0o700)
+	if err != nil {
 		return nil, fmt.Errorf("registry: create the data directory: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			undoDir() // what is in use by others is not empty
+		}
+	}()
 	path := filepath.Join(dir, storeFile)
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
-	if errors.Is(err, bbolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("registry: another registry uses %s: stop it, or choose another data directory", dir)
+	for {
+		fresh := !hasStore(dir)
+		var file *os.File
+		open := func(name string, flag int, perm os.FileMode) (f *os.File, err error) {
+			f, err = os.OpenFile(name, flag, perm)
+			file = f
+			return f, err
+		}
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, OpenFile: open})
+		if errors.Is(err, bbolterrors.ErrTimeout) {
+			return nil, fmt.Errorf("registry: another registry uses %s: stop it, or choose another data directory", dir)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("registry: open %s: %w; if the file is damaged, restore it from a copy, or remove it to begin a new group", path, err)
+		}
+		// A registry that does not start removes a file that is new: what was locked
+		// must be what is there.
+		if !sameFile(file, path) {
+			if err := db.Close(); err != nil {
+				return nil, fmt.Errorf("registry: %s: %w", path, err)
+			}
+			continue
+		}
+		store = &boltStore{db: db}
+		if fresh {
+			store.undo = func() {
+				_ = os.Remove(path) // best effort: it has no group
+				undoDir()
+			}
+		}
+		return store, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("registry: open %s: %w; if the file is damaged, restore it from a copy, or remove it to begin a new group", path, err)
-	}
-	return &boltStore{db: db}, nil
+}
+
+// sameFile reports whether an open file is the one that has a name.
+func sameFile(file *os.File, name string) bool {
+	a, errA := file.Stat()
+	b, errB := os.Stat(name)
+	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
 // load returns the state kept, and false if the file is new.
@@ -79,6 +119,9 @@ func (s *boltStore) load() (state membership.State, ok bool, err error) {
 		ok = err == nil
 		return err
 	})
+	if ok || err != nil {
+		s.undo = nil // another registry has been quicker to begin
+	}
 	if err != nil {
 		return membership.State{}, false, fmt.Errorf("registry: %s: %w", s.db.Path(), err)
 	}
@@ -90,13 +133,23 @@ func (s *boltStore) save(state membership.State) error {
 	if err != nil {
 		return err
 	}
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	err = s.db.Update(func(tx *bbolt.Tx) error {
 		bucket, err := tx.CreateBucketIfNotExists(storeBucket)
 		if err != nil {
 			return err
 		}
 		return bucket.Put(storeKey, record)
 	})
+	if err == nil {
+		s.undo = nil
+	}
+	return err
 }
 
-func (s *boltStore) close() error { return s.db.Close() }
+// close closes the file, having removed what was made for nothing.
+func (s *boltStore) close() error {
+	if s.undo != nil {
+		s.undo()
+	}
+	return s.db.Close()
+}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/seed-8247e700/dsm/internal/outfile"
 )
 
 // identity is what a node knows of its earlier run. The lock on its directory
@@ -14,6 +16,7 @@ import (
 type identity struct {
 	dir  string // "": nothing is kept
 	lock *os.File
+	undo func() // removes what was made for a record that was never written; nil: nothing was, or it was written
 	last identityRecord
 }
 
@@ -24,26 +27,68 @@ type identityRecord struct {
 	Incarnation uint64 `json:"incarnation,string"`
 }
 
-// openIdentity takes the lock of the directory and reads what it records.
-func openIdentity(dir, id string) (*identity, error) {
+// openIdentity takes the lock of the directory and reads what it records. What it makes
+// is removed by close unless a record was written.
+func openIdentity(dir, id string) (ident *identity, err error) {
+	ident = &identity{dir: dir, last: identityRecord{ID: id}}
 	if dir == "" {
-		return &identity{last: identityRecord{ID: id}}, nil
+		return ident, nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("%w: DataDir: %w", ErrConfig, err)
-	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	undoDir, err := outfile.MakeAll(dir, 0o700)
 	if err != nil {
 		return nil, fmt.Errorf("%w: DataDir: %w", ErrConfig, err)
 	}
-	if err := lockFile(lock); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %s is held by a process that runs: stop it, or give this node a directory and an id of its own (%w)", ErrIdentityInUse, dir, err), lock.Close())
+	defer func() {
+		if err != nil {
+			undoDir() // what is in use by others is not empty
+		}
+	}()
+	var fresh bool
+	if ident.lock, fresh, err = lockDir(dir); err != nil {
+		return nil, err
 	}
-	ident := &identity{dir: dir, lock: lock, last: identityRecord{ID: id}}
+	if fresh {
+		ident.undo = func() {
+			_ = os.Remove(ident.lock.Name()) // best effort: an empty file does no harm
+			undoDir()
+		}
+	}
 	if err := ident.load(id); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, ident.close())
 	}
 	return ident, nil
+}
+
+// lockDir takes the lock of a directory, and reports whether it has made the file for it.
+// The file of a node that did not start is removed by that, so the one that was locked
+// must be the one that is there.
+func lockDir(dir string) (lock *os.File, fresh bool, err error) {
+	name := filepath.Join(dir, "lock")
+	for {
+		lock, err = os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		if fresh = err == nil; errors.Is(err, os.ErrExist) {
+			lock, err = os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("%w: DataDir: %w", ErrConfig, err)
+		}
+		if err := lockFile(lock); err != nil {
+			return nil, false, errors.Join(fmt.Errorf("%w: %s is held by a process that runs: stop it, or give this node a directory and an id of its own (%w)", ErrIdentityInUse, dir, err), lock.Close())
+		}
+		if sameFile(lock, name) {
+			return lock, fresh, nil
+		}
+		if err := lock.Close(); err != nil {
+			return nil, false, fmt.Errorf("%w: DataDir: %w", ErrConfig, err)
+		}
+	}
+}
+
+// sameFile reports whether an open file is the one that has a name.
+func sameFile(file *os.File, name string) bool {
+	a, errA := file.Stat()
+	b, errB := os.Stat(name)
+	return errA == nil && errB == nil && os.SameFile(a, b)
 }
 
 func (i *identity) load(id string) error {
@@ -84,6 +129,7 @@ func (i *identity) record(group, incarnation uint64) error {
 	if err := os.Rename(path+".new", path); err != nil {
 		return fmt.Errorf("server: identity: %w", err)
 	}
+	i.undo = nil
 	return syncDir(i.dir)
 }
 
@@ -106,10 +152,13 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// close gives up the lock.
+// close gives up the lock, having removed what was made for nothing.
 func (i *identity) close() error {
 	if i.lock == nil {
 		return nil
+	}
+	if i.undo != nil {
+		i.undo()
 	}
 	return i.lock.Close()
 }

@@ -37,6 +37,63 @@ func TestIdentityInUse(t *testing.T) {
 	c.set("k", "v") // and the first is well
 }
 
+// A node that does not start leaves nothing of a directory that is new, and a record
+// that is there.
+func TestIdentityOfNobody(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.start("n1", nil)
+	root := t.TempDir()
+	dir := filepath.Join(root, "new", "n2")
+	taken := func(c *Config) { c.DataDir, c.Listen = dir, g.nodes["n1"].Addr() }
+	if _, err := g.tryStart("n2", taken); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Fatalf("a node at a port that is taken: %v", err)
+	}
+	if left, err := os.ReadDir(root); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+	g.start("n2", in(dir))
+	g.close("n2")
+	if _, err := g.tryStart("n2", taken); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Fatalf("a node at a port that is taken: %v", err)
+	}
+	if ident, err := openIdentity(dir, "n2"); err != nil || ident.last.Incarnation == 0 {
+		t.Errorf("its record: %+v, %v", ident, err)
+	} else if err := ident.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A lock on a file that its holder has removed is none.
+func TestIdentityLockRemoved(t *testing.T) {
+	dir := t.TempDir()
+	first, err := openIdentity(dir, "n1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.close(); err != nil {
+		t.Error(err)
+	}
+	if err := lockFile(stale); err != nil || sameFile(stale, filepath.Join(dir, "lock")) {
+		t.Errorf("a removed file that was opened before: %v", err)
+	}
+	second, err := openIdentity(dir, "n1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(second.record(1, 1), second.close(), stale.Close()); err != nil {
+		t.Error(err)
+	}
+	if third, err := openIdentity(dir, "n1"); err != nil || third.last.Incarnation != 1 {
+		t.Errorf("the record: %+v, %v", third, err)
+	} else if err := third.close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestIdentityOfAnother(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
 	dir := t.TempDir()

@@ -92,7 +92,7 @@ var policy = map[string]rule{
 	"registry": {
 		std: whole,
 		ours: []string{
-			"internal/client", "internal/connset", "internal/hostport", "internal/planted", "internal/rlimit", "registry/membership", "registry/registrypb",
+			"internal/client", "internal/connset", "internal/hostport", "internal/outfile", "internal/planted", "internal/rlimit", "registry/membership", "registry/registrypb",
 			"registry/registrypb/registrypbconnect",
 		},
 		outside: []string{
@@ -107,7 +107,7 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/client", "internal/connset", "internal/cycles", "internal/evloop", "internal/guard", "internal/hostport", "internal/lease", "internal/nbio", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
+			"internal/client", "internal/connset", "internal/cycles", "internal/evloop", "internal/guard", "internal/hostport", "internal/lease", "internal/nbio", "internal/outfile", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},

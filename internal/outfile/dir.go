@@ -9,6 +9,19 @@ import (
 // MakeDir makes a directory, with those above it, and makes sure that files can be
 // made in it. undo removes those that it has made, as far as they are empty.
 func MakeDir(name string, perm os.FileMode) (undo func(), err error) {
+	undo, err = MakeAll(name, perm)
+	if err != nil {
+		return nil, err
+	}
+	if err := Room(name); err != nil {
+		undo()
+		return nil, err
+	}
+	return undo, nil
+}
+
+// MakeAll is MakeDir for a directory that may be one in which no files can be made.
+func MakeAll(name string, perm os.FileMode) (undo func(), err error) {
 	if name == "" {
 		return nil, errors.New("the name of the directory is empty")
 	}
@@ -27,10 +40,6 @@ func MakeDir(name string, perm os.FileMode) (undo func(), err error) {
 		}
 	}
 	if err := os.MkdirAll(name, perm); err != nil {
-		undo()
-		return nil, err
-	}
-	if err := Room(name); err != nil {
 		undo()
 		return nil, err
 	}
