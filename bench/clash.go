@@ -3,7 +3,11 @@ package bench
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/outfile"
 )
 
@@ -24,6 +28,20 @@ func (c *Config) outputs() (names, flags []string) {
 		}
 	}
 	return names, flags
+}
+
+// Derives reports whether a run may write, beside the file that a flag names, another
+// with a dot and a suffix added to that name.
+func Derives(flag, suffix string) bool {
+	switch flag {
+	case "hist":
+		return slices.Contains(kinds, history.Kind(suffix))
+	case flagCPUProfile, flagMemProfile, flagTrace:
+		number, isNode := strings.CutPrefix(suffix, "n")
+		_, err := strconv.ParseUint(number, 10, 31)
+		return suffix == registryName || isNode && err == nil
+	}
+	return false
 }
 
 // checkClashes refuses files that would be mixed up with each other, or with

@@ -53,7 +53,7 @@ func openFiles(cfg *Config) (f *files, err error) {
 		return f, fmt.Errorf("--hist: %w", err)
 	}
 	if cfg.HistoryFile != "" {
-		if f.historyFile, err = outfile.Open(cfg.HistoryFile, 0o666); err != nil {
+		if f.historyFile, err = OpenOutput(cfg.HistoryFile); err != nil {
 			return f, fmt.Errorf("--history: %w", err)
 		}
 		f.history = history.NewWriter(f.historyFile)

@@ -11,6 +11,21 @@ import (
 	"github.com/seed-8247e700/dsm/internal/outfile"
 )
 
+// readerPatience bounds how long a run waits for whoever reads a named pipe that it was
+// given for a file.
+var readerPatience = 10 * time.Second
+
+// OpenOutput opens a file for results. If it is a named pipe whose reader takes nothing
+// for 10 seconds, writes to it return an error.
+func OpenOutput(name string) (*outfile.File, error) {
+	file, err := outfile.Open(name, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	file.SetPatience(readerPatience)
+	return file, nil
+}
+
 // WriteJSON writes the whole report, set-up and all, as one document.
 func (r *Report) WriteJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
@@ -38,7 +53,7 @@ func openPercentiles(name string) (percentileFiles, error) {
 		if kind != "" {
 			file += "." + string(kind)
 		}
-		f, err := outfile.Open(file, 0o666)
+		f, err := OpenOutput(file)
 		if err != nil {
 			return nil, errors.Join(err, p.close())
 		}

@@ -78,7 +78,7 @@ func (p Profiles) Start() (stop func() error, err error) {
 		if name == "" {
 			continue
 		}
-		file, err := outfile.Open(name, 0o666)
+		file, err := OpenOutput(name)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%w: profiles: %w", ErrConfig, err), stop())
 		}
@@ -92,7 +92,10 @@ func (p Profiles) Start() (stop func() error, err error) {
 		if err := start(files[name]); err != nil {
 			return err
 		}
-		ends = append(ends, func() error { end(); return nil })
+		ends = append(ends, func() error {
+			end()
+			return files[name].Err() // which the runtime's writers keep to themselves
+		})
 		return nil
 	}
 	err = begin(p.CPU, pprof.StartCPUProfile, pprof.StopCPUProfile)

@@ -76,7 +76,7 @@ func openJSON(name string) (*jsonReport, error) {
 	if name == "" {
 		return nil, nil
 	}
-	file, err := outfile.Open(name, 0o666)
+	file, err := bench.OpenOutput(name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: --json: %w", errUsage, err)
 	}

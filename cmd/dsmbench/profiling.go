@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -36,10 +38,29 @@ func checkFileFlags(f *pflag.FlagSet) error {
 			return fmt.Errorf("%w: --%s is empty: name what it stands for, or leave it out", errUsage, name)
 		}
 		for _, earlier := range fileFlags[:i] {
-			if other := f.Lookup(earlier); other != nil && other.Changed && outfile.Same(other.Value.String(), flag.Value.String()) {
-				return fmt.Errorf("%w: --%s and --%s both write %s: name two files", errUsage, earlier, name, flag.Value)
+			other := f.Lookup(earlier)
+			if other == nil || !other.Changed {
+				continue
+			}
+			if clash := bothWrite(other, flag); clash != "" {
+				return fmt.Errorf("%w: --%s and --%s both write %s: name two files", errUsage, earlier, name, clash)
 			}
 		}
 	}
 	return nil
+}
+
+// bothWrite returns the file that two flags have dsmbench write, or "".
+func bothWrite(a, b *pflag.Flag) string {
+	if outfile.Same(a.Value.String(), b.Value.String()) {
+		return b.Value.String()
+	}
+	for _, pair := range [][2]*pflag.Flag{{a, b}, {b, a}} {
+		name := pair[1].Value.String()
+		base, suffix := strings.TrimSuffix(name, filepath.Ext(name)), strings.TrimPrefix(filepath.Ext(name), ".")
+		if bench.Derives(pair[0].Name, suffix) && outfile.Same(base, pair[0].Value.String()) {
+			return name
+		}
+	}
+	return ""
 }

@@ -14,11 +14,13 @@ import (
 // Write, and a file that is new and never written is removed by Close. A File is for
 // one goroutine at a time.
 type File struct {
-	file    *os.File
-	regular bool
-	created bool
-	written bool
-	close   func() error
+	file     *os.File
+	regular  bool
+	created  bool
+	written  bool
+	err      error         // the first of a Write
+	patience time.Duration // see SetPatience
+	close    func() error
 }
 
 // Open opens or creates a file. A directory is an error, and so is a named pipe that
@@ -67,8 +69,36 @@ func (f *File) Write(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return f.file.Write(p)
+	written := 0
+	for {
+		if f.patience > 0 && f.err == nil {
+			f.SetWriteDeadline(time.Now().Add(f.patience))
+		}
+		n, err := f.file.Write(p[written:])
+		written += n
+		if err == nil {
+			return written, nil
+		}
+		if f.patience > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			if n > 0 && f.err == nil {
+				continue // it reads, if slowly
+			}
+			err = fmt.Errorf("the reader of %s has taken nothing for %v: %w", f.file.Name(), f.patience, err)
+		}
+		if f.err == nil {
+			f.err = err
+		}
+		return written, err
+	}
 }
+
+// Err returns the first error of a Write, for writers that do not tell.
+func (f *File) Err() error { return f.err }
+
+// SetPatience bounds how long a Write waits for the reader of a pipe to take anything.
+// After that it returns an error, and so does each that follows, at once. By default
+// it waits for ever.
+func (f *File) SetPatience(d time.Duration) { f.patience = d }
 
 // Restart has the file begin anew. If it is none that can, such as a pipe, and
 // something was written already, the error says so.

@@ -3,12 +3,14 @@
 package outfile_test
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/outfile"
 )
@@ -44,6 +46,36 @@ func TestNamedPipe(t *testing.T) {
 		t.Errorf("it reads %q (%v)", got, err)
 	}
 	if _, err := os.Stat(name); err != nil {
+		t.Error(err)
+	}
+}
+
+// A reader that stands still makes a write fail, and those after it.
+func TestPatience(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	f, err := outfile.Open(name, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.SetPatience(time.Millisecond)
+	const more = 1 << 21 // than a pipe has room for
+	for range 2 {
+		if _, err := f.Write(make([]byte, more)); !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), "has taken nothing for 1ms") {
+			t.Errorf("Write: %v", err)
+		}
+	}
+	if err := f.Err(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Err: %v", err)
+	}
+	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
 }
