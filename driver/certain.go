@@ -3,6 +3,7 @@ package driver
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"syscall"
 
@@ -22,16 +23,19 @@ func permanent(err error) bool {
 }
 
 // refused reports whether it is certain that there is no server now, which trying
-// again may change: nobody listens, no way leads there, there is no such name.
+// again may change: nobody listens, no way leads there, there is no such name, or
+// whoever accepts closes the connection without an answer, as proxies do that have
+// nobody behind them.
 func refused(err error) bool {
 	return every(err, func(err error) bool {
 		var unknown *net.DNSError
-		if errors.As(err, &unknown) && unknown.IsNotFound || errors.Is(err, client.ErrNoServers) || permanent(err) {
+		if errors.As(err, &unknown) && unknown.IsNotFound || errors.Is(err, client.ErrNoServers) || permanent(err) ||
+			errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return true
 		}
 		for _, reason := range []syscall.Errno{
 			syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EADDRNOTAVAIL,
-			syscall.EAFNOSUPPORT, syscall.EACCES, syscall.EPERM,
+			syscall.EAFNOSUPPORT, syscall.EACCES, syscall.EPERM, syscall.ECONNRESET, syscall.EPIPE,
 		} {
 			if errors.Is(err, reason) {
 				return true

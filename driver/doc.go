@@ -86,8 +86,8 @@
 //	                    pinged, and again until it is given up; default 1s
 //	fail_fast           true: an operation fails with ErrUnavailable as soon as it is
 //	                    certain that there is no server: every one refuses
-//	                    connections, or has no address. It is for commands that
-//	                    people wait for. Servers start again, so the default is
+//	                    connections, closes them without an answer, or has no
+//	                    address. It is for commands that people wait for. Servers start again, so the default is
 //	                    false: operations go on trying until their context ends
 //	max_in_flight       requests in flight on a connection; default, and 0, the
 //	                    server's limit

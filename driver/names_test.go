@@ -300,6 +300,35 @@ func TestFailFast(t *testing.T) {
 	}
 }
 
+// What accepts connections and closes them without an answer, as a proxy does that has
+// nobody behind it, is no server either, be it in the place of a node or a registry.
+func TestFailFastWhereConnectionsAreClosed(t *testing.T) {
+	for _, dsn := range []string{"dsm://10.0.0.1:1", "dsm+registry://10.0.0.1:1"} {
+		for _, fast := range []bool{true, false} {
+			synctest.Test(t, func(t *testing.T) {
+				db, _, _ := openNamed(t, 1, fmt.Sprintf("%s?fail_fast=%v", dsn, fast))
+				db.pool.source.(*servers).options.DialContext = func(context.Context, string, string) (net.Conn, error) {
+					here, there := net.Pipe()
+					go func() {
+						_, _ = there.Read(make([]byte, 4096))
+						_ = there.Close()
+					}()
+					return here, nil
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				defer cancel()
+				began := time.Now()
+				_, err := db.Set(ctx, "k", nil)
+				wantErr(t, err, ErrUnavailable)
+				wantNot(t, err, ErrOutcomeUnknown)
+				if took := time.Since(began); took < time.Second != fast {
+					t.Errorf("%s, fast %v: %v after %v", dsn, fast, err, took)
+				}
+			})
+		}
+	}
+}
+
 // Failing fast ends what is issued without being waited for too, and is no end: the
 // next operation tries again.
 func TestFailFastAsync(t *testing.T) {

@@ -192,6 +192,10 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: no answer from %s: %w; check that it runs and that the address is right", ErrUnreachable, c.addr, ctx.Err())
 	}
+	var failed *connect.Error
+	if errors.As(err, &failed) && failed.Unwrap() != nil {
+		err = failed.Unwrap() // its code says nothing of what has happened
+	}
 	return fmt.Errorf("%w: %s: %w; check that it runs and that the address is right", ErrUnreachable, c.addr, err)
 }
 

@@ -51,6 +51,8 @@ type registeredNode struct {
 	Position    uint64 `json:"position,string"`
 	Silent      string `json:"silent"`
 	WaitsFor    string `json:"waits_for,omitempty"` // why a joiner is no member yet
+
+	missed bool // it is a member, and silent for longer than the detection time
 }
 
 func newRegistryStatusCommand(s *surroundings) *cobra.Command {
@@ -62,7 +64,8 @@ func newRegistryStatusCommand(s *surroundings) *cobra.Command {
 		Long: `Status shows the committed view, the change under way, the settings, and every
 node that the registry knows, members and joiners, with what their heartbeats
 told. "dsm status" asks the nodes themselves. If the registry cannot make changes,
-it says why, and the exit status is 7.`,
+it says why, and the exit status is 7; so it is while a member has been silent for
+longer than the detection time.`,
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -80,8 +83,8 @@ it says why, and the exit status is 7.`,
 				} else {
 					err = s.showMembership(&m)
 				}
-				if err == nil && m.Problem != "" {
-					err = fmt.Errorf("%w: no change is possible: %s", errUnwell, m.Problem)
+				if err == nil {
+					err = m.unwell()
 				}
 				return err
 			})
@@ -90,6 +93,26 @@ it says why, and the exit status is 7.`,
 	t.addFlags(cmd)
 	f.addFlags(cmd)
 	return cmd
+}
+
+// unwell says what is wrong with the group, if anything.
+func (m *membership) unwell() error {
+	if m.Problem != "" {
+		return fmt.Errorf("%w: no change is possible: %s", errUnwell, m.Problem)
+	}
+	all, missed := 0, 0
+	for _, n := range m.Nodes {
+		if n.Rank >= 0 {
+			all++
+		}
+		if n.missed {
+			missed++
+		}
+	}
+	if missed > 0 {
+		return fmt.Errorf("%w: of %s %d have been silent for longer than the detection time", errUnwell, members(all), missed)
+	}
+	return nil
 }
 
 func newMembership(r *registrypb.StatusResponse) membership {
@@ -115,7 +138,7 @@ func newMembership(r *registrypb.StatusResponse) membership {
 			ID: n.GetMember().GetId(), Incarnation: n.GetMember().GetIncarnation(),
 			PeerAddr: n.GetMember().GetPeerAddr(), ClientAddr: n.GetMember().GetClientAddr(),
 			Rank: n.GetRank(), State: n.GetState(), Position: n.GetPosition(), Silent: milliseconds(n.GetSilentMs()).String(),
-			WaitsFor: n.GetWaitsFor(),
+			WaitsFor: n.GetWaitsFor(), missed: n.GetRank() >= 0 && n.GetSilentMs() > set.GetDetectionMs(),
 		})
 	}
 	return m

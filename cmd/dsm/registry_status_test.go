@@ -8,6 +8,24 @@ import (
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
 
+// A member that has been silent for longer than the detection time is not well; a
+// joiner is none.
+func TestSilentMember(t *testing.T) {
+	node := func(rank int32, silentMs int64) *registrypb.NodeStatus {
+		return &registrypb.NodeStatus{Member: &registrypb.Member{Id: "n"}, Rank: rank, SilentMs: silentMs}
+	}
+	for want, nodes := range map[string][]*registrypb.NodeStatus{
+		"": {node(0, 2000), node(1, 0), node(-1, 2001)},
+		"of 2 members 1 have been silent for longer than the detection time": {node(0, 0), node(1, 2001), node(-1, 0)},
+	} {
+		m := newMembership(&registrypb.StatusResponse{Settings: &registrypb.Settings{DetectionMs: 2000}, Nodes: nodes})
+		err := m.unwell()
+		if (err == nil) != (want == "") || err != nil && (exitStatus(err) != exitUnwell || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
 // What is wrong comes first, and what a joiner waits for is told.
 func TestMembershipTable(t *testing.T) {
 	m := newMembership(&registrypb.StatusResponse{

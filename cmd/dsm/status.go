@@ -41,6 +41,7 @@ type nodeAnswer struct {
 	Lag      uint64 `json:"lag,string"` // behind the furthest of those that answer, each a moment later than the other
 	Clients  int    `json:"clients"`
 	Queue    int    `json:"queue"`
+	Damage   string `json:"damage,omitempty"` // what is damaged in its state
 }
 
 func newStatusCommand(s *surroundings) *cobra.Command {
@@ -50,12 +51,12 @@ func newStatusCommand(s *surroundings) *cobra.Command {
 		Short: "Show the view of a group and how its members are",
 		Long: `Status asks the servers for the view that they are in, and then every member of
 the view how it is. A member that does not answer is shown as such, and one that is
-cut off with what it still knows; if a member does not answer, or does not serve, the
-exit status is 7. If nobody serves, all who answer are shown. The lag is how many
-positions a member is behind the furthest; since they are asked one a moment later
-than the other, a small one means nothing. Below the members stand the clients that
-have the most sessions, as they call themselves. The group's id is 16 hexadecimal
-digits.`,
+cut off with what it still knows; if a member does not answer, or does not serve, or
+has found its state to be damaged, the exit status is 7. If nobody serves, all who
+answer are shown. The lag is how many positions a member is behind the furthest;
+since they are asked one a moment later than the other, a small one means nothing.
+Below the members stand the clients that have the most sessions, as they call
+themselves. The group's id is 16 hexadecimal digits.`,
 		Example:           "  dsm status\n  dsm status --dsn dsm+registry://10.0.0.9:6001 -o json",
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,7 +149,7 @@ func (n *nodeStatus) ask(ctx context.Context) {
 func answerOf(status server.Status) *nodeAnswer {
 	return &nodeAnswer{
 		Phase: status.Phase, Serves: status.Serves, View: status.View, Position: status.Position,
-		Clients: status.Clients, Queue: status.Queue,
+		Clients: status.Clients, Queue: status.Queue, Damage: status.Damage,
 	}
 }
 
@@ -170,7 +171,7 @@ func (g *groupStatus) compare() {
 
 // problem says what is wrong with the group, if anything.
 func (g *groupStatus) problem() error {
-	silent, idle := 0, 0
+	silent, idle, damaged := 0, 0, 0
 	for _, m := range g.Members {
 		switch {
 		case m.nodeAnswer == nil:
@@ -178,16 +179,24 @@ func (g *groupStatus) problem() error {
 		case !m.Serves:
 			idle++
 		}
+		if m.nodeAnswer != nil && m.Damage != "" {
+			damaged++
+		}
 	}
-	switch {
-	case len(g.Members) == 0:
+	if len(g.Members) == 0 {
 		return fmt.Errorf("%w: whoever answers is in no view: see with dsm registry status for whom the group waits", errUnwell)
-	case silent > 0 && idle > 0:
-		return fmt.Errorf("%w: of %s %d cannot be reached and %d do not serve", errUnwell, members(len(g.Members)), silent, idle)
-	case silent > 0:
-		return fmt.Errorf("%w: of %s %d cannot be reached", errUnwell, members(len(g.Members)), silent)
-	case idle > 0:
-		return fmt.Errorf("%w: of %s %d do not serve", errUnwell, members(len(g.Members)), idle)
 	}
-	return nil
+	var wrong []string
+	for _, one := range []struct {
+		many  int
+		which string
+	}{{silent, "cannot be reached"}, {idle, "do not serve"}, {damaged, "have a damaged state"}} {
+		if one.many > 0 {
+			wrong = append(wrong, fmt.Sprintf("%d %s", one.many, one.which))
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: of %s %s", errUnwell, members(len(g.Members)), strings.Join(wrong, " and "))
 }

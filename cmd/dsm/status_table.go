@@ -10,7 +10,7 @@ import (
 )
 
 // showStatus prints a group's status as a table, and below it why members do
-// not answer.
+// not answer, and what is damaged.
 func (s *surroundings) showStatus(g *groupStatus) error {
 	err := s.say("group %s, generation %d, view %d with %s, %s delivery, as %s has it\n",
 		g.Group, g.Generation, g.View, members(len(g.Members)), g.Delivery, g.ToldBy)
@@ -37,8 +37,12 @@ func (s *surroundings) showStatus(g *groupStatus) error {
 		return err
 	}
 	for i := range nodes {
-		if n := &nodes[i]; n.Error != "" {
-			if err := s.say("%s: %s\n", n.ID, n.Error); err != nil {
+		why := nodes[i].Error
+		if n := nodes[i].nodeAnswer; n != nil && n.Damage != "" {
+			why = "its state is damaged: " + console.OneLine(n.Damage)
+		}
+		if why != "" {
+			if err := s.say("%s: %s\n", nodes[i].ID, why); err != nil {
 				return err
 			}
 		}
@@ -71,6 +75,9 @@ func (n *nodeStatus) row(view uint64) []string {
 	serves, phase := "no", n.Phase
 	if n.Serves {
 		serves = "yes"
+	}
+	if n.Damage != "" {
+		phase += ", damaged"
 	}
 	if n.View != view {
 		phase += fmt.Sprintf(" in view %d", n.View)

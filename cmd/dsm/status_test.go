@@ -63,6 +63,34 @@ incarnation  1
 	}
 }
 
+// A damaged replica is shown, also one that serves because nobody has a better copy.
+func TestStatusShowsDamage(t *testing.T) {
+	g := groupStatus{View: 7, Members: []nodeStatus{
+		{ID: "n1", nodeAnswer: &nodeAnswer{Phase: "normal", Serves: true, View: 7, Damage: "store: variable \"k\"\ndiffers"}},
+		{ID: "n2", nodeAnswer: &nodeAnswer{Phase: "normal", View: 7, Damage: "a hash"}},
+		{ID: "n3", nodeAnswer: &nodeAnswer{Phase: "normal", Serves: true, View: 7}},
+	}}
+	var out bytes.Buffer
+	s := &surroundings{stdout: &out}
+	if err := s.showStatus(&g); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"yes     normal, damaged\n", "no      normal, damaged\n", "yes     normal\n", "\nn1: its state is damaged: store: variable \"k\"", "\nn2: its state is damaged: a hash\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it shows\n%swant %q in it", out.String(), want)
+		}
+	}
+	if err := g.problem(); err == nil || exitStatus(err) != exitUnwell || !strings.Contains(err.Error(), "of 3 members 1 do not serve and 2 have a damaged state") {
+		t.Errorf("the problem is %v", err)
+	}
+	if b, err := json.Marshal(g.Members[1]); err != nil || !strings.Contains(string(b), `"damage":"a hash"`) {
+		t.Errorf("%s, %v", b, err)
+	}
+	if got := answerOf(server.Status{Damage: "a hash"}).Damage; got != "a hash" {
+		t.Errorf("a node's damage becomes %q", got)
+	}
+}
+
 // The clients that have the most sessions are named.
 func TestStatusShowsSessions(t *testing.T) {
 	var out bytes.Buffer

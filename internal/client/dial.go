@@ -140,7 +140,7 @@ func connectTo(ctx context.Context, addr string, o Options) (net.Conn, wire.Hell
 	switch {
 	case err == nil && reply.Status != wire.StatusOK:
 		err = &RefusedError{Addr: addr, Status: reply.Status, Message: reply.Message, Extra: reply.Extra}
-	case errors.Is(err, wire.ErrMagic):
+	case errors.Is(err, wire.ErrMagic), errors.Is(err, wire.ErrMalformed), err != nil && differs(heard.head):
 		err = notNode(ctx, addr, heard.head, o)
 	case err != nil:
 		err = fmt.Errorf("client: handshake with %s: %w", addr, err)

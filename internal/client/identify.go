@@ -20,6 +20,9 @@ const identifyTimeout = time.Second
 // headBytes is how much of an answer is looked at.
 const headBytes = 16
 
+// leastHead is how much of an answer tells what gives it.
+const leastHead = 4
+
 // ErrNotRegistry says that what listens at an address is no registry.
 var ErrNotRegistry = errors.New("client: not a registry")
 
@@ -44,7 +47,10 @@ func (e *WrongServerError) Unwrap() error { return e.kind }
 // head.
 func notNode(ctx context.Context, addr string, head []byte, o Options) error {
 	e := &WrongServerError{
-		Addr: addr, Found: speaker(head), Wanted: "a node", Advice: "check the address", kind: wire.ErrMagic,
+		Addr: addr, Found: speaker(head), Wanted: aNode, Advice: "check the address", kind: wire.ErrMagic,
+	}
+	if e.Found == aNode {
+		e.Found = "something that answers nearly as a node does"
 	}
 	if e.Found == httpServer {
 		ctx, cancel := context.WithTimeout(ctx, identifyTimeout)
@@ -67,13 +73,19 @@ func notRegistry(ctx context.Context, addr string, err error, o Options) error {
 	case errors.As(err, &answer):
 		e.Found, e.Advice = httpServer, answer.text+"; check the address"
 	case IsNode(ctx, addr, o):
-		e.Found, e.Advice = "a node", "use dsm://"+addr
+		e.Found, e.Advice = aNode, "use dsm://"+addr
 	default:
 		if e.Found = greeter(ctx, addr, o); e.Found == "" {
 			return nil
 		}
 	}
 	return e
+}
+
+// differs reports whether what was heard, however short, cannot be the beginning of a
+// node's answer.
+func differs(head []byte) bool {
+	return len(head) > 0 && !strings.HasPrefix(wire.Magic, string(head[:min(len(head), len(wire.Magic))]))
 }
 
 // IsNode reports whether a node listens at the address, whether it would serve a
@@ -107,20 +119,23 @@ func greeter(ctx context.Context, addr string, o Options) string {
 		return ""
 	}
 	head := make([]byte, headBytes)
-	n, _ := io.ReadFull(nc, head) // what there is
+	n, _ := io.ReadAtLeast(nc, head, leastHead) // what there is
 	if found := speaker(head[:n]); n > 0 && found != httpServer {
 		return found
 	}
 	return ""
 }
 
-const httpServer = "an HTTP server"
+const (
+	aNode      = "a node"
+	httpServer = "an HTTP server"
+)
 
 // speaker names what answers with these first bytes.
 func speaker(head []byte) string {
 	text := string(head)
 	for _, known := range []struct{ begins, name string }{
-		{wire.Magic, "a node"},
+		{wire.Magic, aNode},
 		{"HTTP/", httpServer},
 		{"HTTP", httpServer},
 		{"\x15\x03", "a server that wants TLS"},

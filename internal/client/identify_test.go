@@ -34,9 +34,11 @@ var listeners = map[string]func(net.Conn){
 	"busy":     overHTTP("503 Service Unavailable", "later"),
 	"tls":      afterALine("\x15\x03\x01\x00\x02\x02\x32"),
 	"ssh":      func(c net.Conn) { go drain(c); _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n"); drain(c) },
+	"banner":   func(c net.Conn) { go drain(c); _, _ = io.WriteString(c, "SSH-2.0-x\r\n"); drain(c) },
 	"redis":    afterALine("-ERR unknown command\r\n"),
 	"nats":     func(c net.Conn) { go drain(c); _, _ = io.WriteString(c, `INFO {"server_id":"x"}`+"\r\n"); drain(c) },
 	"echo":     func(c net.Conn) { _, _ = io.Copy(c, c) },
+	"cache":    func(c net.Conn) { go drain(c); _, _ = io.WriteString(c, "ERROR\r\n") },
 	"closes":   func(net.Conn) {},
 	"silent":   drain,
 }
@@ -92,6 +94,8 @@ func TestNotNode(t *testing.T) {
 		"ssh:1":      "an SSH server listens",
 		"redis:1":    "a Redis server listens",
 		"nats:1":     "a NATS server listens",
+		"echo:1":     "something that answers nearly as a node does listens",
+		"cache:1":    "a memcached server listens",
 	} {
 		t.Run(addr, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -118,6 +122,7 @@ func TestNotRegistry(t *testing.T) {
 		"ssh:1":          "an SSH server listens",
 		"redis:1":        "a Redis server listens",
 		"nats:1":         "a NATS server listens",
+		"banner:1":       "an SSH server listens",
 		"busy:1":         "",
 		"closes:1":       "",
 		"silent:1":       "",
