@@ -2,18 +2,24 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/registry"
 )
 
 // advertised returns the address that peers and clients are told to dial: the
 // listener's own, or, when that is on all interfaces, its port on the interface
-// that reaches the registry, since whoever finds this node found it there.
-func advertised(listener net.Addr, registry string) (string, error) {
+// that reaches the registry, since whoever finds this node found it there. A registry
+// whose name does not resolve is looked for as long as one that does not answer is.
+func advertised(ctx context.Context, listener net.Addr, registries string, lookup client.Lookup) (string, error) {
 	host, port, err := net.SplitHostPort(listener.String())
 	if err != nil {
 		return "", fmt.Errorf("%w: Listen: %w", ErrConfig, err)
@@ -21,25 +27,48 @@ func advertised(listener net.Addr, registry string) (string, error) {
 	if ip := net.ParseIP(host); ip == nil || !ip.IsUnspecified() {
 		return listener.String(), nil
 	}
-	// To connect a UDP socket sends nothing, and makes the kernel choose the
-	// address to send from.
-	var conn net.Conn
-	for addr := range strings.SplitSeq(registry, ",") {
-		if conn, err = net.Dial("udp", addr); err == nil {
+	ctx, cancel := context.WithTimeout(ctx, registryPatience)
+	defer cancel()
+	var local string
+	for {
+		if local, err = wayTo(ctx, registries, lookup); err == nil {
+			return net.JoinHostPort(local, port), nil
+		}
+		var unknown *net.DNSError
+		if !errors.As(err, &unknown) || !sleep(ctx, leastPause) {
 			break
 		}
 	}
-	if err != nil {
-		return "", fmt.Errorf("%w: Advertise: none is given, and which address others reach this node at cannot be told from the way to its registry: %w", ErrConfig, err)
+	kind := ErrConfig
+	if ctx.Err() != nil {
+		kind = registry.ErrUnreachable
 	}
-	local, _, err := net.SplitHostPort(conn.LocalAddr().String())
-	if closeErr := conn.Close(); err == nil {
-		err = closeErr
+	return "", fmt.Errorf("%w: Advertise: none is given, and which address others reach this node at cannot be told from the way to its registry: %w", kind, err)
+}
+
+// wayTo returns this host's address on the way to the first of the registry's addresses
+// to which there is one.
+func wayTo(ctx context.Context, registries string, lookup client.Lookup) (string, error) {
+	var errs []error
+	for addr := range strings.SplitSeq(registries, ",") {
+		addrs, err := client.Resolve(ctx, lookup, addr)
+		errs = append(errs, err)
+		for _, a := range addrs {
+			// To connect a UDP socket sends nothing, and makes the kernel choose the
+			// address to send from.
+			conn, err := new(net.Dialer).DialContext(ctx, "udp", a)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			local, _, err := net.SplitHostPort(conn.LocalAddr().String())
+			if err := errors.Join(err, conn.Close()); err != nil {
+				return "", err
+			}
+			return local, nil
+		}
 	}
-	if err != nil {
-		return "", fmt.Errorf("%w: Advertise: %w", ErrConfig, err)
-	}
-	return net.JoinHostPort(local, port), nil
+	return "", errors.Join(errs...)
 }
 
 // lookupTime bounds how long the advertised name is looked up.
@@ -61,12 +90,11 @@ func warnAdvertised(ctx context.Context, log *slog.Logger, cfg *Config, listener
 			"advertise", cfg.Advertise, "err", err)
 		return
 	}
-	if !allLoopback(found) {
+	if !allSelf(found) {
 		return
 	}
 	if listens, err := hostAddrs(ctx, listener.String(), lookup); err == nil && allLoopback(listens) {
-		registry, err := hostAddrs(ctx, cfg.Registry, lookup)
-		if err != nil || allLoopback(registry) {
+		if !remote(ctx, cfg.Registry, lookup) {
 			return // a group on one host
 		}
 	}
@@ -89,6 +117,25 @@ func hostAddrs(ctx context.Context, addr string, lookup func(context.Context, st
 // lookupIP is how names are looked up for warnings.
 func lookupIP(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+// remote reports whether one of the registry's addresses is on another host, as far as
+// is known.
+func remote(ctx context.Context, registries string, lookup func(context.Context, string) ([]netip.Addr, error)) bool {
+	for addr := range strings.SplitSeq(registries, ",") {
+		if at, err := hostAddrs(ctx, addr, lookup); err == nil && !allLoopback(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// allSelf reports whether a host that dials any of the addresses finds itself: it does
+// so too at that which stands for all interfaces.
+func allSelf(addrs []netip.Addr) bool {
+	return len(addrs) > 0 && !slices.ContainsFunc(addrs, func(a netip.Addr) bool {
+		return !a.Unmap().IsLoopback() && !a.Unmap().IsUnspecified()
+	})
 }
 
 func allLoopback(addrs []netip.Addr) bool {

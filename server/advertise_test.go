@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/seed-8247e700/dsm/registry"
 )
@@ -24,14 +26,57 @@ func TestAdvertised(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := advertised(addr, test.registry)
+		got, err := advertised(t.Context(), addr, test.registry, nil)
 		if err != nil || got != test.want {
 			t.Errorf("a listener on %s with its registry at %s advertises %q (%v), want %q", test.listener, test.registry, got, err, test.want)
 		}
 	}
 	addr := &net.TCPAddr{IP: net.IPv6unspecified, Port: 7000}
-	if _, err := advertised(addr, "127.0.0.1:nosuchport"); !errors.Is(err, ErrConfig) {
+	if _, err := advertised(t.Context(), addr, "127.0.0.1", nil); !errors.Is(err, ErrConfig) {
 		t.Errorf("an address that cannot be told gives %v, want %v", err, ErrConfig)
+	}
+}
+
+// A registry whose name does not resolve yet is waited for, within the start's context
+// and the time that a registry has to answer, also while the look-up hangs.
+func TestAdvertisedByName(t *testing.T) {
+	addr := &net.TCPAddr{IP: net.IPv4zero, Port: 7000}
+	notFound := &net.DNSError{Err: "no such host", Name: "registry", IsNotFound: true}
+	for name, test := range map[string]struct {
+		lookup  func(ctx context.Context, try int) ([]string, error)
+		within  time.Duration // of the start; 0: no limit
+		took    time.Duration
+		isError error
+	}{
+		"appears": {func(_ context.Context, try int) ([]string, error) {
+			if try < 3 {
+				return nil, notFound
+			}
+			return []string{"127.0.0.1"}, nil
+		}, 0, 2 * leastPause, nil},
+		"never appears": {func(context.Context, int) ([]string, error) { return nil, notFound }, 0, registryPatience, registry.ErrUnreachable},
+		"hangs": {func(ctx context.Context, _ int) ([]string, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}, time.Second, time.Second, context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				if test.within > 0 {
+					ctx, cancel = context.WithTimeout(ctx, test.within)
+				}
+				defer cancel()
+				tries, began := 0, time.Now()
+				got, err := advertised(ctx, addr, "registry:6001", func(ctx context.Context, _ string) ([]string, error) {
+					tries++
+					return test.lookup(ctx, tries)
+				})
+				if !errors.Is(err, test.isError) || err == nil && got != "127.0.0.1:7000" || time.Since(began) != test.took {
+					t.Errorf("%q, %v after %v, want %v after %v", got, err, time.Since(began), test.isError, test.took)
+				}
+			})
+		})
 	}
 }
 
@@ -55,7 +100,7 @@ func TestListenOnAllInterfaces(t *testing.T) {
 
 // A node warns of an address that others cannot dial, as far as it can know.
 func TestWarnAdvertised(t *testing.T) {
-	names := map[string]netip.Addr{"here": netip.MustParseAddr("127.0.1.1"), "there": netip.MustParseAddr("192.0.2.9")}
+	names := map[string]netip.Addr{"here": netip.MustParseAddr("127.0.1.1"), "there": netip.MustParseAddr("192.0.2.9"), "all": netip.IPv4Unspecified()}
 	lookup := func(_ context.Context, host string) ([]netip.Addr, error) {
 		if ip, ok := names[host]; ok {
 			return []netip.Addr{ip}, nil
@@ -75,6 +120,10 @@ func TestWarnAdvertised(t *testing.T) {
 		{"here:7000", "[::]:7000", "127.0.0.1:6001", selfish},
 		{"127.0.0.1:7000", "127.0.0.1:7000", "192.0.2.9:6001", selfish},
 		{"127.0.0.1:7000", "127.0.0.1:7000", "there:6001", selfish},
+		{"127.0.0.1:7000", "127.0.0.1:7000", "127.0.0.1:6001,there:6001", selfish},
+		{"127.0.0.1:7000", "127.0.0.1:7000", "nowhere:6001,192.0.2.9:6001", selfish},
+		{"127.0.0.1:7000", "127.0.0.1:7000", "127.0.0.1:6001,here:6001", ""},
+		{"all:7000", "[::]:7000", "127.0.0.1:6001", selfish},
 		{"nowhere:7000", "[::]:7000", "127.0.0.1:6001", unknown},
 	} {
 		var out bytes.Buffer

@@ -98,7 +98,7 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 		}
 	}
 	if cfg.Advertise == "" {
-		if cfg.Advertise, err = advertised(listener.Addr(), cfg.Registry); err != nil {
+		if cfg.Advertise, err = advertised(ctx, listener.Addr(), cfg.Registry, cfg.lookup); err != nil {
 			return nil, errors.Join(err, listener.Close(), ident.close())
 		}
 	}

@@ -31,6 +31,10 @@ func Dialled(addr string) error {
 	switch {
 	case isIP && ip.IsUnspecified():
 		return fmt.Errorf("%s stands for all interfaces of whoever listens, and is nowhere to dial: give the host's own address or name", host)
+	case isIP && ip.Is4() && ip.As4()[0] == 0:
+		return fmt.Errorf("%s is nobody's address, as all that begin with 0: give the host's own address or name", host)
+	case isIP && ip.IsLinkLocalUnicast() && ip.Is6() && !strings.Contains(host, "%"):
+		return fmt.Errorf("%s is an address of one link, of which a host has several: give one that is valid on all of them", host)
 	case isIP && (ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255})):
 		return fmt.Errorf("%s is the address of many hosts: give that of one", host)
 	}
