@@ -133,6 +133,9 @@ func plain(err error) string {
 	text := err.Error()
 	for _, prefix := range []string{"driver: ", "client: ", "registry: ", "server: ", "configuration: "} {
 		text = strings.TrimPrefix(text, prefix)
+		// Within a text they begin what another error wraps. Where they are words of
+		// a sentence no colon or parenthesis stands before them.
+		text = strings.NewReplacer(": "+prefix, ": ", "("+prefix, "(", "\n"+prefix, "\n").Replace(text)
 	}
 	return text
 }

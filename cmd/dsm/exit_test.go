@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -45,5 +47,25 @@ func TestPlain(t *testing.T) {
 	err := fmt.Errorf("server: %w", errors.New("configuration: no such thing"))
 	if got := plain(err); got != "no such thing" {
 		t.Errorf("it reads %q", got)
+	}
+	err = fmt.Errorf("driver: no server could do it (client: connecting to server: server: %w)", errors.New("client: refused\nregistry: away"))
+	if got, want := plain(err), "no server could do it (connecting to server: refused\naway)"; got != want {
+		t.Errorf("it reads %q, want %q", got, want)
+	}
+}
+
+// What cannot be written is told, whoever writes it, and nobody blames the command
+// line.
+func TestUnwritten(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"get", "--help"}, {"help", "get"}, {}, {"--version"}, {"version"}, {"version", "-o", "json"}, {"completion", "bash"}} {
+		full, writer := io.Pipe()
+		if err := full.CloseWithError(syscall.ENOSPC); err != nil {
+			t.Fatal(err)
+		}
+		var stderr strings.Builder
+		s := &surroundings{stdin: strings.NewReader(""), stdout: writer, stderr: &stderr}
+		if got := run(t.Context(), args, s); got != exitFailure || !strings.Contains(stderr.String(), "no space left on device") || strings.Contains(stderr.String(), "--help") {
+			t.Errorf("dsm %q: status %d, and on stderr %q", args, got, stderr.String())
+		}
 	}
 }

@@ -27,6 +27,9 @@ func (s *surroundings) fail(err error, cmd *cobra.Command) int {
 	}
 	s.complain("%s", text)
 	if status == exitUsage {
+		if cmd.Name() == "help" && cmd.HasParent() {
+			cmd = cmd.Parent()
+		}
 		s.complain("run '%s --help' to see what can be given", cmd.CommandPath())
 	}
 	return status

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,10 +92,12 @@ const lastWords = 100 * time.Millisecond
 type interruptibleWriter struct {
 	ctx context.Context //nolint:containedctx // the one of the command, which an io.Writer cannot be given
 	w   io.Writer
+	err error // the first that Write has returned
 }
 
 // Write writes all of text, or returns an error.
-func (w *interruptibleWriter) Write(text []byte) (int, error) {
+func (w *interruptibleWriter) Write(text []byte) (n int, err error) {
+	defer func() { w.err = cmp.Or(w.err, err) }()
 	late, cancel := context.WithCancelCause(context.WithoutCancel(w.ctx))
 	defer cancel(nil)
 	stop := context.AfterFunc(w.ctx, func() {

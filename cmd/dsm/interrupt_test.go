@@ -52,7 +52,7 @@ func TestInterruptedAtStdout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		reader, blocked := io.Pipe()
-		w := &interruptibleWriter{ctx, blocked}
+		w := &interruptibleWriter{ctx: ctx, w: blocked}
 		ended := make(chan error, 1)
 		go func() {
 			_, err := w.Write([]byte("long"))

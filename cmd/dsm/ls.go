@@ -46,8 +46,7 @@ each page of 10,000 keys.
 With --limit, --page-token goes on with a listing, as of its position: the token is
 told on stderr, or as "next" in JSON, and is good for 30 s. --after begins a listing
 after a key. The keys come from the server's own replica, as get has it; --strong
-and --stale are as there. --wait has no effect yet: ls fails at once where no server
-can be reached.`,
+and --stale are as there.`,
 		Example:           "  dsm ls --prefix limits/\n  dsm ls --keys-only | while read -r key; do dsm get \"$key\"; echo; done\n  dsm ls --limit 100 -o json",
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -108,7 +107,7 @@ func (f *lsFlags) run(cmd *cobra.Command, s *surroundings) error {
 		}
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
-	l, err := f.begin(ctx, dsn, token)
+	l, err := again(ctx, &f.target, func() (*lister, error) { return f.begin(ctx, dsn, token) })
 	cancel()
 	if err == nil {
 		err = errors.Join(f.show(cmd.Context(), s, l), l.conn.Close())
@@ -146,7 +145,11 @@ func (f *lsFlags) begin(ctx context.Context, dsn client.DSN, token pageToken) (*
 		return nil, fmt.Errorf("%w with the rest of the listing, which only the server at %s has: list again: %w", errUnreachable, token.addr, err)
 	}
 	servers, err := dsn.Find(ctx, client.Options{})
-	if err != nil {
+	var wrong *client.WrongServerError
+	switch {
+	case errors.As(err, &wrong):
+		return nil, fmt.Errorf("%w; nothing was done", err)
+	case err != nil:
 		return nil, fmt.Errorf("%w with a listing: check --dsn: %w", errUnreachable, err)
 	}
 	// A listing costs the server something, so the next one is asked only if this one
@@ -158,7 +161,10 @@ func (f *lsFlags) begin(ctx context.Context, dsn client.DSN, token pageToken) (*
 		}
 		return l, nil
 	})
-	if err != nil && !errors.Is(err, client.ErrNoList) {
+	switch {
+	case errors.As(err, &wrong):
+		err = fmt.Errorf("%w; nothing was done", err)
+	case err != nil && !errors.Is(err, client.ErrNoList):
 		err = fmt.Errorf("%w with a listing: %w", errUnreachable, err)
 	}
 	return l, err

@@ -19,10 +19,15 @@ func main() {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(context.Background(), os.Args[1:], &surroundings{
-		stdin:     os.Stdin,
-		stdout:    os.Stdout,
-		stderr:    os.Stderr,
-		signals:   signals,
+		stdin:   os.Stdin,
+		stdout:  os.Stdout,
+		stderr:  os.Stderr,
+		signals: signals,
+		endedByHangup: func() {
+			if !signal.Ignored(syscall.SIGHUP) {
+				signal.Notify(signals, syscall.SIGHUP)
+			}
+		},
 		hangups:   func(stray func()) (stop func()) { return outlive.Hangups(signals, stray) },
 		attended:  term.IsTerminal(int(os.Stdin.Fd())),
 		onDisplay: term.IsTerminal(int(os.Stdout.Fd())),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/registry"
 )
 
@@ -42,10 +43,16 @@ own clients: make sure that all of them are stopped before you force it.`,
 				if errors.Is(err, registry.ErrNeedsForce) {
 					return fmt.Errorf("%w: add --force", err)
 				}
+				if err != nil && ctx.Err() != nil {
+					return fmt.Errorf("%w: the registry may have begun a generation before its answer was given up; dsm registry status shows which one there is: %w", driver.ErrOutcomeUnknown, err)
+				}
 				if err != nil {
 					return err
 				}
-				return s.show(f, fmt.Sprintf("generation %d has begun, empty", generation), newGeneration{generation})
+				if err := s.show(f, fmt.Sprintf("generation %d has begun, empty", generation), newGeneration{generation}); err != nil {
+					return fmt.Errorf("generation %d has begun, but that cannot be shown: %w", generation, err)
+				}
+				return nil
 			})
 		},
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,10 @@ type surroundings struct {
 	asJSON         bool             // errors are to be JSON, as -o has it
 	args           []string         // the command line, without the program's name
 
+	// endedByHangup adds SIGHUP to signals, unless it is ignored as nohup has it.
+	// nil: it is left alone. Commands that do not run for long call it.
+	endedByHangup func()
+
 	// hangups adds SIGHUP to signals if the process has a terminal, and otherwise
 	// has stray called for it: see outlive.Hangups. nil: SIGHUP is left alone.
 	hangups func(stray func()) (stop func())
@@ -37,6 +42,7 @@ func run(ctx context.Context, args []string, s *surroundings) int {
 	defer s.flush()
 	root := newRoot(s)
 	parsed := false
+	unwritten := func() error { return nil }
 	root.PersistentPreRun = func(*cobra.Command, []string) { parsed = true }
 	s.args = args
 	s.asJSON = wantsJSON(root, args)
@@ -46,12 +52,21 @@ func run(ctx context.Context, args []string, s *surroundings) int {
 		interruptible, stop := s.interruptible(ctx)
 		defer stop()
 		ctx = interruptible
-		s.stdout = &interruptibleWriter{ctx, s.stdout}
+		out := &interruptibleWriter{ctx: ctx, w: s.stdout}
+		unwritten = func() error { return out.err }
+		s.stdout = out
 		root.SetOut(s.stdout)
+		if s.endedByHangup != nil {
+			s.endedByHangup()
+		}
 	}
 	cmd, err := root.ExecuteContextC(ctx)
-	if err == nil {
+	switch failed := unwritten(); {
+	case err == nil && failed == nil:
 		return exitOK
+	case err == nil, errors.Is(err, failed): // also of help and --version, which cobra writes
+		err = cmp.Or(err, failed)
+		parsed = true
 	}
 	if cause := context.Cause(ctx); errors.Is(cause, errInterrupted) && (errors.Is(err, context.Canceled) || exitStatus(err) == exitUnavailable) && !errors.Is(err, errInterrupted) {
 		err = fmt.Errorf("%w: %w", cause, err)

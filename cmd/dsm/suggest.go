@@ -27,10 +27,31 @@ func onlyCommands(cmd *cobra.Command, args []string) error {
 func noSuchCommand(cmd *cobra.Command, name string) error {
 	name = client.RedactArgument(name)
 	names := commandNames(cmd)
+	if same := synonyms[strings.ToLower(name)]; slices.Contains(names, same) {
+		return usagef("unknown command %q for %q: did you mean %q?", name, cmd.CommandPath(), same)
+	}
 	if near := console.Nearest(name, names); near != "" {
 		return usagef("unknown command %q for %q: did you mean %q?", name, cmd.CommandPath(), near)
 	}
 	return usagef("unknown command %q for %q: there are %s", name, cmd.CommandPath(), strings.Join(names, ", "))
+}
+
+// synonyms are what other programs call commands of this one, where their letters are
+// near to none, or to the wrong one.
+var synonyms = map[string]string{
+	"put": "set", "write": "set", "store": "set", "read": "get", "cat": "get", "show": "get",
+	"rm": "del", "remove": "del", "unset": "del", "erase": "del",
+	"keys": "ls", "scan": "ls", "dir": "ls", "all": "ls",
+	"incr": "add", "inc": "add", "increment": "add", "incrby": "add", "sum": "add",
+	"compare-and-set": "cas", "compare-and-swap": "cas", "txn": "cas",
+	"node": "server", "start": "server", "run": "server", "daemon": "server", "join": "server",
+	"members": "status", "health": "status", "info": "status", "nodes": "status",
+}
+
+// flagSynonyms are the same for flags, without the dashes.
+var flagSynonyms = map[string]string{
+	"json": "output json", "format": "output", "name": "id", "port": "listen", "addr": "listen", "address": "listen", "bind": "listen",
+	"endpoints": "dsn", "server": "dsn", "servers": "dsn", "consistent": "strong", "linearizable": "strong",
 }
 
 func commandNames(cmd *cobra.Command) []string {
@@ -47,7 +68,11 @@ func commandNames(cmd *cobra.Command) []string {
 // an argument that looks like a flag.
 func (s *surroundings) flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &invalid):
+		return usagef("%s", console.InvalidValue(invalid.GetFlag().Name, client.RedactArgument(invalid.GetValue()), invalid.GetFlag().Value.Type(), invalid.Unwrap()))
+	case !errors.As(err, &unknown):
 		return usagef("%w", err)
 	}
 	if name := mistypedCommand(cmd, s.args); name != "" {
@@ -120,6 +145,10 @@ func afterDashes(args []string, cmd *cobra.Command, given string) string {
 func nearestFlag(cmd *cobra.Command, word string) string {
 	if len(word) < 2 {
 		return ""
+	}
+	same := flagSynonyms[strings.ToLower(word)]
+	if name, _, _ := strings.Cut(same, " "); cmd.Flags().Lookup(name) != nil {
+		return same
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })

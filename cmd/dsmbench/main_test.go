@@ -20,7 +20,7 @@ import (
 func TestBadInput(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"-nodes 0", "--nodes 0: must be from 1 to 64"},
-		{"--nodes four", `invalid argument "four" for "--nodes"`},
+		{"--nodes four", `invalid argument "four" for "--nodes": must be a whole number`},
 		{"-nodez 3", "unknown flag: --nodez"},
 		{"-x", "unknown shorthand flag: 'x'"},
 		{"-writes 50", "write it like 50% or 0.5"},

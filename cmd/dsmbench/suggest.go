@@ -43,6 +43,11 @@ func commandNames(cmd *cobra.Command) []string {
 
 // flagError suggests the flag that was meant.
 func flagError(cmd *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		flag := invalid.GetFlag()
+		return fmt.Errorf("%w: %s", errUsage, console.InvalidValue(flag.Name, client.RedactArgument(invalid.GetValue()), flag.Value.Type(), invalid.Unwrap()))
+	}
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
 		if near := nearestFlag(cmd, unknown.GetSpecifiedName()); near != "" {

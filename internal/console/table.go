@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 	"github.com/olekukonko/tablewriter/tw"
 )
 
@@ -63,11 +63,16 @@ func (t *Table) boxWidth() int {
 	return sum
 }
 
+// displayed is how many characters wide a terminal shows a text: wide letters, such as
+// those of Chinese, Japanese and Korean, count twice, and marks that stand above
+// others not at all. It is what the boxes go by.
+func displayed(text string) int { return twwidth.Width(text) }
+
 // cellWidth is the width of the widest cell of a column.
 func (t *Table) cellWidth(column int) int {
-	most := utf8.RuneCountInString(t.Columns[column].Name)
+	most := displayed(t.Columns[column].Name)
 	for _, row := range t.Rows {
-		most = max(most, utf8.RuneCountInString(row[column]))
+		most = max(most, displayed(row[column]))
 	}
 	return most
 }
@@ -108,7 +113,7 @@ func (t *Table) writeBox(w io.Writer, width int) error {
 func (t *Table) writeList(w io.Writer) error {
 	names := 0
 	for _, c := range t.Columns {
-		names = max(names, utf8.RuneCountInString(c.Name))
+		names = max(names, displayed(c.Name))
 	}
 	var b strings.Builder
 	for i, row := range t.Rows {
@@ -116,7 +121,7 @@ func (t *Table) writeList(w io.Writer) error {
 			b.WriteByte('\n')
 		}
 		for j, cell := range row {
-			fmt.Fprintf(&b, "%-*s  %s\n", names, t.Columns[j].Name, cell)
+			fmt.Fprintf(&b, "%s%s  %s\n", t.Columns[j].Name, strings.Repeat(" ", names-displayed(t.Columns[j].Name)), cell)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -146,13 +151,13 @@ func (t *Table) writePlain(w io.Writer) error {
 				cell = "-"
 			}
 			plain[i] = append(plain[i], cell)
-			widths[k] = max(widths[k], utf8.RuneCountInString(cell))
+			widths[k] = max(widths[k], displayed(cell))
 		}
 	}
 	var b strings.Builder
 	for _, row := range plain {
 		for k, cell := range row {
-			pad := strings.Repeat(" ", widths[k]-utf8.RuneCountInString(cell))
+			pad := strings.Repeat(" ", widths[k]-displayed(cell))
 			switch {
 			case t.Columns[order[k]].Number:
 				b.WriteString(pad + cell)

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/olekukonko/tablewriter/pkg/twwidth"
 )
 
 func someTable() *Table {
@@ -70,5 +72,37 @@ func TestListOfTable(t *testing.T) {
 	}
 	if want := "id        n1\nposition  5\n\nid        n2\nposition  -\n"; out.String() != want {
 		t.Errorf("it is\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+// Columns are straight whatever letters a cell has: wide ones, and marks above others.
+func TestWideLetters(t *testing.T) {
+	for _, name := range []string{"plain", "日本語クライアント", "e\u0301e\u0301e\u0301", "한국어", "ｗｉｄｅ", "\u0301"} {
+		table := &Table{
+			Columns: []Column{{Name: "client"}, {Name: "at"}, {Name: "sessions", Number: true}},
+			Rows:    [][]string{{"another-client", "127.0.0.1", "7"}, {name, "127.0.0.2", "12"}},
+		}
+		box := table.boxWidth()
+		for _, width := range []int{0, box, 200} {
+			var out strings.Builder
+			if err := table.Write(&out, width); err != nil {
+				t.Fatal(err)
+			}
+			wide := -1
+			for line := range strings.Lines(out.String()) {
+				n := twwidth.Width(strings.TrimSuffix(line, "\n"))
+				if wide >= 0 && n != wide || width > 0 && n > width {
+					t.Errorf("with %q at %d a line is %d wide, those before it %d:\n%s", name, width, n, wide, out.String())
+				}
+				wide = n
+			}
+		}
+		var out strings.Builder
+		if err := table.Write(&out, box-1); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(out.String(), "client    another-client\n") {
+			t.Errorf("with %q it is no list where the box is too wide:\n%s", name, out.String())
+		}
 	}
 }
