@@ -153,6 +153,7 @@ func (r *replica) pulse(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		case <-r.leases.doubts:
 		}
 		r.post(func() {
 			now := time.Now()

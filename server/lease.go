@@ -33,8 +33,13 @@ type leases struct {
 	steady, wall lease.Lease
 	probes       uint64 // number of the last probe
 	probed       time.Duration
-	held         bool // there is a lease, and nobody was told that it ran out
-	barred       bool // nobody is to be served, whatever the lease
+	ahead        time.Duration // by how much the clock on the wall was ahead of the steady one, at most
+	held         bool          // there is a lease, and nobody was told that it ran out
+	doubted      time.Duration // since when it has run out by the clock on the wall alone, 0: it has not
+	barred       bool          // nobody is to be served, whatever the lease
+
+	doubts chan struct{} // has room for one; full when a reader has found the lease in doubt
+	asked  atomic.Bool   // doubts was filled since the lease was last in no doubt
 
 	mu     sync.Mutex    // guards leased
 	leased chan struct{} // closed while held
@@ -57,6 +62,12 @@ func (l *leases) last(count uint64) bool {
 	steady, wall := l.until.steady.Load()-int64(now.steady), l.until.wall.Load()-int64(now.wall)
 	if cycles.Steady() {
 		l.look.took(count, time.Duration(min(steady, wall)))
+	}
+	if steady > 0 && wall <= 0 && l.asked.CompareAndSwap(false, true) {
+		select {
+		case l.doubts <- struct{}{}:
+		default:
+		}
 	}
 	return steady > 0 && wall > 0
 }
@@ -103,10 +114,26 @@ func (r *replica) takeVouch(d *registrypb.Directive, b sentBeat) {
 	r.leases.wall.Vouched(b.at.wall, now.wall)
 }
 
+// leastStep is by how much a clock is set, at least. What is below it may be the time
+// between the looks at both.
+const leastStep = time.Millisecond
+
+// compare notes a step back of the clock on the wall. Otherwise the lease by it would
+// last longer by as much, and would not run out while the machine sleeps. Owner only.
+func (l *leases) compare(now moment) {
+	ahead := now.wall - now.steady
+	if back := l.ahead - ahead; back >= leastStep {
+		l.wall.SetBack(back)
+		l.ahead = ahead
+	}
+	l.ahead = max(l.ahead, ahead)
+}
+
 // renewLease takes what was vouched for in this turn. The first lease is what
 // makes the replica serve. Owner only.
 func (r *replica) renewLease() {
 	l, number, now := &r.leases, r.core.Vouched(), rightNow()
+	l.compare(now)
 	l.steady.Time, l.wall.Time = r.detection(), r.detection()
 	l.steady.Answered(number, now.steady)
 	l.wall.Answered(number, now.wall)
@@ -141,9 +168,34 @@ func setIfNew(until *atomic.Int64, end time.Duration) {
 	}
 }
 
+// inDoubt reports whether the lease has run out by the clock on the wall alone: the
+// clock was set forward, or the machine stood still. Which it was nobody here can tell,
+// so that clients are refused. But the members are asked at once, and those who wait are
+// not told before the answers can have come. Owner only.
+func (r *replica) inDoubt() bool {
+	l, now := &r.leases, rightNow()
+	steady, wall := l.until.steady.Load()-int64(now.steady), l.until.wall.Load()-int64(now.wall)
+	if l.barred || !r.inView.Load() || wall > 0 || steady < int64(leastStep) {
+		return false
+	}
+	if l.doubted == 0 {
+		l.doubted = now.steady
+		r.log.Warn("the clock on the wall was set forward, or the machine stood still: refusing clients until the registry or all members confirm the view",
+			"view", r.core.View().ID)
+		r.sendProbe()
+		r.sendBeat(time.Now())
+	}
+	return now.steady-l.doubted < time.Duration(r.timing.heartbeat.Load())
+}
+
 // lapseIfDue tells those who wait when the lease has run out. Owner only.
 func (r *replica) lapseIfDue() {
-	if !r.leases.held || r.serves() {
+	if r.serves() {
+		r.leases.doubted = 0
+		r.leases.asked.Store(false)
+		return
+	}
+	if !r.leases.held || r.inDoubt() {
 		return
 	}
 	r.log.Warn("lease expired, refusing clients: no confirmation from the registry or from all members; what this node has can be read, possibly stale ("+r.rescue()+")",

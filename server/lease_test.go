@@ -1,6 +1,9 @@
 package server
 
 import (
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -196,4 +199,63 @@ func TestAdmissionWithoutLease(t *testing.T) {
 		}
 	}
 	restart()
+}
+
+// A clock on the wall that is set forward, as at the end of a machine's sleep, has the
+// members asked at once: clients are refused for a round trip, and nobody who waits is
+// sent elsewhere.
+func TestClockSetForward(t *testing.T) {
+	for _, members := range []int{1, 3} {
+		t.Run(fmt.Sprintf("of %d", members), func(t *testing.T) {
+			g := newGroup(t, registry.Settings{Detection: time.Minute})
+			var lines logLines
+			g.start("n1", logging(&lines))
+			for id := range members - 1 {
+				g.start(fmt.Sprintf("n%d", id+2), nil)
+			}
+			g.client("n1").set("k", "v")
+			r := g.nodes["n1"].current.Load()
+			r.do(func() {
+				r.leases.wall.SetBack(2 * time.Hour) // as much as the clock goes forward
+				setIfNew(&r.leases.until.wall, r.leases.wall.Until())
+				if r.leases.look.forget(); r.serves() {
+					t.Error("it serves by a lease that may have run out")
+				}
+				r.lapseIfDue()
+				if !r.leases.held {
+					t.Error("it has told those who wait")
+				}
+			})
+			eventually(t, "it serves again", r.serves)
+			logged(t, &lines, slog.LevelWarn, "the clock on the wall was set forward")
+			for _, line := range lines.lines() {
+				if strings.Contains(line, "lease expired") {
+					t.Errorf("it logs %s", line)
+				}
+			}
+			g.client("n1").set("k", "w")
+		})
+	}
+}
+
+// A lease in doubt that nobody confirms has run out.
+func TestDoubtEnds(t *testing.T) {
+	g := newGroup(t, registry.Settings{Detection: time.Minute})
+	g.startAll(2)
+	r := g.nodes["n1"].current.Load()
+	r.do(func() {
+		r.leases.wall.SetBack(time.Hour)
+		setIfNew(&r.leases.until.wall, r.leases.wall.Until())
+		r.leases.look.forget()
+		r.lapseIfDue()
+		if !r.leases.held || r.leases.doubted == 0 {
+			t.Error("the lease is not in doubt")
+		}
+		r.leases.doubted -= time.Hour // an hour later
+		r.lapseIfDue()
+		if r.leases.held {
+			t.Error("nobody who waits was told")
+		}
+	})
+	eventually(t, "it serves again", r.serves)
 }

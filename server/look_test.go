@@ -62,3 +62,50 @@ func TestLookAtALease(t *testing.T) {
 		t.Error("by the steady clock the lease has run out")
 	}
 }
+
+// A step of the clock on the wall moves the lease by it; what lies between two looks is
+// none.
+func TestClockOnTheWallSetBack(t *testing.T) {
+	const s = time.Second
+	var l leases
+	l.wall.Time = 10 * s
+	l.compare(moment{steady: 100 * s, wall: 100 * s})
+	l.wall.Vouched(100*s, 100*s)
+	for _, step := range []struct {
+		now   moment
+		until time.Duration
+	}{
+		{moment{steady: 101 * s, wall: 101*s - time.Microsecond}, 110 * s},
+		{moment{steady: 102 * s, wall: 42 * s}, 50 * s}, // set back by a minute
+		{moment{steady: 103 * s, wall: 43*s + time.Millisecond}, 50 * s},
+		{moment{steady: 104 * s, wall: 104 * s}, 50 * s}, // and forward again
+	} {
+		l.compare(step.now)
+		if until := l.wall.Until().Round(100 * time.Millisecond); until != step.until {
+			t.Errorf("at %+v: until %v, want %v", step.now, until, step.until)
+		}
+	}
+}
+
+// A reader that finds the lease in doubt has the members asked, once.
+func TestReaderDoubtsTheLease(t *testing.T) {
+	l := leases{doubts: make(chan struct{}, 1)}
+	now := rightNow()
+	setIfNew(&l.until.wall, now.wall)
+	if l.last(cycles.Now()) || len(l.doubts) != 0 {
+		t.Error("a lease that has run out by both clocks is in doubt")
+	}
+	setIfNew(&l.until.steady, now.steady+time.Hour)
+	for range 3 {
+		if l.last(cycles.Now()) {
+			t.Error("the lease lasts")
+		}
+	}
+	if len(l.doubts) != 1 {
+		t.Errorf("%d times in doubt", len(l.doubts))
+	}
+	<-l.doubts
+	if l.last(cycles.Now()); len(l.doubts) != 0 {
+		t.Error("in doubt again")
+	}
+}

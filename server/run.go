@@ -218,7 +218,7 @@ func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *registrypb
 		},
 	}
 	r.init(n.cfg.MaxAdmittedBytes, r.serves)
-	r.leases.leased = make(chan struct{})
+	r.leases.leased, r.leases.doubts = make(chan struct{}), make(chan struct{}, 1)
 	r.timing.follow(settings)
 	r.ackTimer = time.AfterFunc(time.Hour, r.sendAcks)
 	r.ackTimer.Stop()

@@ -50,9 +50,9 @@ func wallClock(dir string, file *ast.File) []string {
 		if !ok || !slices.Contains(wallMethods, method.Sel.Name) {
 			return true
 		}
-		// time.Unix makes a time, and a method with arguments is another's.
-		strips := len(call.Args) == 0
-		if method.Sel.Name == "Round" && len(call.Args) == 1 {
+		// time.Unix makes a time, and a method with arguments is another's, but for these.
+		strips := len(call.Args) == 0 || method.Sel.Name == "AddDate"
+		if name := method.Sel.Name; (name == "Round" || name == "Truncate") && len(call.Args) == 1 {
 			zero, ok := call.Args[0].(*ast.BasicLit)
 			strips = ok && zero.Value == "0"
 		}

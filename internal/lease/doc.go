@@ -19,7 +19,8 @@
 //
 // The package is pure: its owner says what time it is, by a clock of its own. An
 // owner whose steady clock stands still while the machine sleeps keeps a second
-// lease, by the clock on the wall, and serves under both.
+// lease, by the clock on the wall, and serves under both. It says by SetBack when that
+// clock was set back.
 //
 //	l.Probed(number, now)    // with node.Probe(number), every heartbeat interval
 //	l.Answered(node.Vouched(), now)

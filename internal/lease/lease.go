@@ -55,6 +55,15 @@ func (l *Lease) Vouched(asked, now time.Duration) {
 	l.until = max(l.until, asked+l.Time)
 }
 
+// SetBack notes that the clock was set back by d: the lease and its questions are
+// older than it says.
+func (l *Lease) SetBack(d time.Duration) {
+	l.until -= d
+	for i := range l.probes {
+		l.probes[i].sent -= d
+	}
+}
+
 // Until is when the lease ends, 0 if there was none yet. At that moment and
 // later the member does not serve.
 func (l *Lease) Until() time.Duration {

@@ -81,3 +81,19 @@ func TestClockSetBack(t *testing.T) {
 		t.Errorf("a lease until %v from an answer at 5s", until)
 	}
 }
+
+// By a clock that is set back, a lease and its questions are older than they say.
+func TestSetBack(t *testing.T) {
+	const s = time.Second
+	l := lease.Lease{Time: 10 * s}
+	l.Vouched(100*s, 101*s)
+	l.Probed(1, 101*s)
+	l.SetBack(60 * s)
+	if until := l.Until(); until != 50*s {
+		t.Errorf("the lease ends at %v, want 50s", until)
+	}
+	l.Answered(1, 42*s)
+	if until := l.Until(); until != 51*s {
+		t.Errorf("after the answer it ends at %v, want 51s", until)
+	}
+}
