@@ -13,10 +13,10 @@ import (
 
 // durableRegistry replaces the registry by one that restart starts again, at the
 // same address and with the same state.
-func (g *group) durableRegistry() (restart func()) {
+func (g *group) durableRegistry(settings registry.Settings) (restart func()) {
 	g.t.Helper()
 	g.stopRegistry()
-	cfg := RegistryConfig{DataDir: g.t.TempDir(), Settings: fast()}
+	cfg := RegistryConfig{DataDir: g.t.TempDir(), Settings: settings}
 	g.startRegistry(cfg)
 	cfg.Listen = g.registry.Addr()
 	return func() { g.startRegistry(cfg) }
@@ -37,7 +37,7 @@ func (g *group) leaseEnd(id string) time.Duration {
 // While the registry is away, members vouch for one another.
 func TestLeaseWithoutRegistry(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
-	restart := g.durableRegistry()
+	restart := g.durableRegistry(fast())
 	g.startAll(3)
 	c := g.client("n1")
 	c.set("k", "v")
@@ -60,7 +60,7 @@ func TestLeaseWithoutRegistry(t *testing.T) {
 // the group goes on.
 func TestLeaseRunsOut(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
-	restart := g.durableRegistry()
+	restart := g.durableRegistry(fast())
 	g.startAll(3)
 	c := g.client("n1")
 	c.set("k", "v")
@@ -175,7 +175,7 @@ func lateForTheLapse(t *testing.T, r *replica) {
 // that were admitted are told.
 func TestAdmissionWithoutLease(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
-	restart := g.durableRegistry()
+	restart := g.durableRegistry(fast())
 	for _, id := range []string{"n1", "n2", "n3"} {
 		g.start(id, func(c *Config) { c.MaxAdmittedBytes = 1 << 10 })
 	}

@@ -131,7 +131,7 @@ func TestListingsAreBounded(t *testing.T) {
 // is stale.
 func TestListingWithoutLease(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
-	restart := g.durableRegistry()
+	restart := g.durableRegistry(fast())
 	g.startAll(2)
 	c := g.client("n1")
 	c.set("k", "v")

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	driverside "github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -78,7 +79,7 @@ func TestForeignDirectives(t *testing.T) {
 // found, the group goes on with it.
 func TestRegistryDirectoryLost(t *testing.T) {
 	g := newGroup(t, fast())
-	back := g.durableRegistry()
+	back := g.durableRegistry(fast())
 	g.startAll(3)
 	l := g.load(3)
 	l.goesOn()
@@ -105,13 +106,15 @@ func TestRegistryDirectoryLostAndOneNode(t *testing.T) {
 	g := newGroup(t, fast())
 	var out lockedBuffer
 	dir := t.TempDir()
-	back := g.durableRegistry()
+	// Long, so that on a machine that has much else to do none that lives is excluded.
+	back := g.durableRegistry(registry.Settings{Detection: 3 * time.Second})
 	g.start("n1", in(dir))
 	g.start("n2", func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(&out, nil)) })
 	g.start("n3", nil)
 	c := g.client("n2")
 	c.set("k", "v")
 	before := map[string]*replica{"n2": g.nodes["n2"].current.Load(), "n3": g.nodes["n3"].current.Load()}
+	plain := g.dial("n3") // while it has a lease for certain
 
 	found := g.loseRegistry(back)
 	addr := g.nodes["n1"].Addr()
@@ -121,7 +124,6 @@ func TestRegistryDirectoryLostAndOneNode(t *testing.T) {
 	if was, is := before["n2"].group, g.nodes["n1"].Status().Group; is == was {
 		t.Fatalf("n1 is in group %x again", is)
 	}
-	plain := g.dial("n3")
 	eventually(t, "n3 has no lease", func() bool { return !g.nodes["n3"].Status().Serves })
 	eventually(t, "n2 has no lease, and says how to read it", func() bool {
 		return !g.nodes["n2"].Status().Serves && strings.Contains(out.String(), "dsm get KEY --stale --dsn dsm://"+g.nodes["n2"].Addr())
