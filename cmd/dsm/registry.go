@@ -40,7 +40,8 @@ between nodes go on pinging as often as the detection time asked for when the
 nodes started: restart them, one by one, when it is to go below 500ms.
 
 Ctrl-C and SIGTERM end the registry, which a restart with the same --data-dir goes on
-from. SIGHUP, and output that nobody reads, are as with dsm server.
+from. SIGHUP, and output that nobody reads, are as with dsm server, and so are
+SIGQUIT, SIGUSR1, SIGUSR2 and SIGPIPE.
 
 With agreed delivery a write is acknowledged a round trip earlier, and something
 is given up for it: a member that is lost may have told its clients an order,

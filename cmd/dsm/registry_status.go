@@ -18,6 +18,7 @@ type membership struct {
 	Group      groupID          `json:"group"`
 	Generation uint64           `json:"generation,string"`
 	View       uint64           `json:"view,string"`
+	Above      uint64           `json:"positions_above,string"`
 	Durable    bool             `json:"durable"`
 	Problem    string           `json:"problem,omitempty"`
 	Attempt    *attempt         `json:"attempt,omitempty"`
@@ -61,11 +62,11 @@ func newRegistryStatusCommand(s *surroundings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what the registry knows of its group",
-		Long: `Status shows the committed view, the change under way, the settings, and every
-node that the registry knows, members and joiners, with what their heartbeats
-told. "dsm status" asks the nodes themselves. If the registry cannot make changes,
-it says why, and the exit status is 7; so it is while a member has been silent for
-longer than the detection time.`,
+		Long: `Status shows the committed view, the position that all of the generation lie
+above, the change under way, the settings, and every node that the registry knows,
+members and joiners, with what their heartbeats told. "dsm status" asks the nodes
+themselves. If the registry cannot make changes, it says why, and the exit status
+is 7; so it is while a member has been silent for longer than the detection time.`,
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -119,7 +120,7 @@ func newMembership(r *registrypb.StatusResponse) membership {
 	set := r.GetSettings()
 	m := membership{
 		Group: groupID(r.GetGroup()), Generation: r.GetGeneration(), View: r.GetView().GetId(),
-		Durable: r.GetDurable(), Problem: r.GetProblem(), Nodes: []registeredNode{},
+		Above: r.GetBase(), Durable: r.GetDurable(), Problem: r.GetProblem(), Nodes: []registeredNode{},
 		Settings: settings{
 			Delivery: string(deliveryOf(set)), MinMembers: set.GetMinMembers(),
 			Detection: milliseconds(set.GetDetectionMs()).String(), Heartbeat: milliseconds(set.GetHeartbeatMs()).String(),
@@ -150,6 +151,7 @@ func (s *surroundings) showMembership(m *membership) error {
 		fmt.Fprintf(&head, "NO CHANGE IS POSSIBLE: %s\n", m.Problem)
 	}
 	fmt.Fprintf(&head, "group %s, generation %d, view %d\n", m.Group, m.Generation, m.View)
+	fmt.Fprintf(&head, "positions of this generation lie above %d\n", m.Above)
 	if m.Attempt != nil {
 		fmt.Fprintf(&head, "a change is under way: attempt %d with %s\n", m.Attempt.ID, strings.Join(m.Attempt.Members, ", "))
 	}

@@ -29,7 +29,7 @@ func TestSilentMember(t *testing.T) {
 // What is wrong comes first, and what a joiner waits for is told.
 func TestMembershipTable(t *testing.T) {
 	m := newMembership(&registrypb.StatusResponse{
-		Group: 0xabc, Generation: 1, Problem: "registry cannot save its state: no space left",
+		Group: 0xabc, Generation: 1, Base: 1<<60 + 1, Problem: "registry cannot save its state: no space left",
 		Nodes: []*registrypb.NodeStatus{{
 			Member: &registrypb.Member{Id: "n4", Incarnation: 9, PeerAddr: "h:4", ClientAddr: "h:4"},
 			Rank:   -1, State: "joining", WaitsFor: "waits for a link to n8#3",
@@ -46,6 +46,9 @@ func TestMembershipTable(t *testing.T) {
 	}
 	if !strings.HasSuffix(got, "\nn4#9 waits for a link to n8#3\n") {
 		t.Errorf("what n4 waits for is not told:\n%s", got)
+	}
+	if !strings.Contains(got, "\npositions of this generation lie above 1152921504606846977\n") || m.Above != 1<<60+1 {
+		t.Errorf("where positions begin is not told:\n%s%+v", got, m)
 	}
 	if m.Nodes[0].WaitsFor != "waits for a link to n8#3" {
 		t.Errorf("what n4 waits for is not in the JSON: %+v", m.Nodes[0])

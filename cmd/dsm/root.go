@@ -87,8 +87,9 @@ group's variables by hand.
 
 Results go to stdout, errors to stderr; with -o json both are JSON. A command whose
 result nobody reads, as in dsm get k | true, ends without a word by SIGPIPE, which a
-shell shows as 141; server and registry go on. Of a flag that is given twice the last
-one counts. Otherwise the exit status is` + outcomesHelp(),
+shell shows as 141; server and registry go on. SIGHUP ends such a command too (129),
+and SIGQUIT prints the stacks of its goroutines first (2). Of a flag that is given
+twice the last one counts. Otherwise the exit status is` + outcomesHelp(),
 		Example: `  dsm registry --listen 127.0.0.1:6001 --data-dir /var/lib/dsm/registry
   dsm server --id n1 --registry 127.0.0.1:6001 --listen 127.0.0.1:7000
   dsm set greeting hello

@@ -45,6 +45,11 @@ says that the terminal has gone. Without one, as in a service, it has no effect 
 line in the log; under nohup it has none at all. To keep a node when you log out,
 start it with nohup or setsid, or as a service.
 
+SIGQUIT prints the stacks of all goroutines and ends the node at once, with status 2,
+as a crash would. SIGUSR1, SIGUSR2 and SIGPIPE have no effect. SIGTSTP (Ctrl-Z) and
+SIGSTOP stop the process: once that has lasted longer than the detection time the
+group goes on without it, and SIGCONT has it join again.
+
 If nobody reads stdout or stderr any more, or a disk that they go to is full, the
 node goes on and lines are lost; the log says how many once it is read again.`,
 		Example: `  dsm server --id n1 --registry 127.0.0.1:6001

@@ -161,9 +161,10 @@ Ctrl-C, SIGTERM, or SIGHUP when the terminal goes, ends a run early: what happen
 still checked and reported, and a PASS then says how many of the faults happened. A
 second Ctrl-C or SIGTERM ends dsmbench at once, and leaves the directory dsmbench-...
 of a run with --faults in the system's temporary directory. Without a terminal, and
-under nohup, SIGHUP has no effect. The nodes and the registry end with dsmbench,
-however it ends; on other systems than Linux one that a fault has stopped stays. If
-nobody reads stderr any more the run goes on.
+under nohup, SIGHUP has no effect. SIGQUIT prints the stacks of all goroutines and
+ends dsmbench at once. SIGUSR1, SIGUSR2 and SIGPIPE have no effect. The nodes and the
+registry end with dsmbench, however it ends; on other systems than Linux one that a
+fault has stopped stays. If nobody reads stderr any more the run goes on.
 
 The exit status is 0 for PASS, 1 for FAIL, for a run that could not be made and for a
 report that could not be written, and 2 for a command line that is wrong.`,
