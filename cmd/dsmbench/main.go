@@ -27,9 +27,10 @@ const (
 
 func main() {
 	outlive.IgnoreOutputSignals()
-	notices := newNotices(os.Stderr)
-	code := run(interruptible(notices), os.Args[1:], &results{notices: notices, stdout: os.Stdout}, notices)
-	notices.Flush(readerTime)
+	asJSON := asksForJSON(os.Args[1:])
+	said := newNotices(os.Stderr, asJSON)
+	code := run(interruptible(said, asJSON), os.Args[1:], &results{notices: said, stdout: os.Stdout}, said)
+	said.Flush(readerTime)
 	os.Exit(code)
 }
 
@@ -54,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		text = client.RedactArguments(withoutPrefix(err), args, errors.Is(err, errUsage))
 	}
-	asJSON := wantsJSON(doubleDashes(args, commandOf(cmd, args).Flags()))
+	asJSON := asksForJSON(args)
 	switch {
 	case err == nil:
 		return exitPass
@@ -73,6 +74,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		complain(stderr, "%s", text)
 		return exitFail
 	}
+}
+
+// asksForJSON is wantsJSON for arguments as they were given.
+func asksForJSON(args []string) bool {
+	return wantsJSON(doubleDashes(args, commandOf(newCommand(io.Discard, io.Discard), args).Flags()))
 }
 
 // wantsJSON reports whether arguments, right or wrong, ask for JSON.
@@ -209,8 +215,10 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error)
 			return fmt.Errorf("stdout, where the report is to go, takes nothing, so nothing was started: %w", err)
 		}
 	}
-	env := bench.Env{Notices: stderr, Profiles: o.Profiles}
-	if console.Width(stderr) > 0 {
+	said := &notices{w: stderr, asJSON: o.output == outputJSON}
+	defer said.flush()
+	env := bench.Env{Notices: said, Profiles: o.Profiles}
+	if console.Width(stderr) > 0 && !said.asJSON {
 		env.Progress = console.File(stderr)
 	}
 	report, err := bench.Run(ctx, o.cfg, env)

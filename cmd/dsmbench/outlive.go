@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -19,20 +20,22 @@ const readerTime = time.Second
 // newNotices returns what takes the place of stderr: it does not fail and does not
 // block, so that no run, and no process of one, ends or stands still because nobody
 // reads what it says.
-func newNotices(stderr io.Writer) *outlive.Writer {
+func newNotices(stderr io.Writer, asJSON bool) *outlive.Writer {
 	return outlive.NewWriter(stderr, func(lines uint64) []byte {
-		return fmt.Appendf(nil, "dsmbench: %d lines are lost: whatever reads stderr did not take them\n", lines)
+		var line bytes.Buffer
+		_, _ = fmt.Fprintf(&notices{w: &line, asJSON: asJSON}, "dsmbench: %d lines are lost: whatever reads stderr did not take them\n", lines)
+		return line.Bytes()
 	})
 }
 
 // interruptible returns a context that ends with the first SIGINT or SIGTERM, or
 // when the terminal goes. The second SIGINT or SIGTERM ends the process at once.
-func interruptible(notices io.Writer) context.Context {
+func interruptible(stderr io.Writer, asJSON bool) context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	_ = outlive.Hangups(signals, func() { // until the end
-		complain(notices, "SIGHUP has no effect: there is no terminal that could have gone")
+		_, _ = fmt.Fprintln(&notices{w: stderr, asJSON: asJSON}, "dsmbench: SIGHUP has no effect: there is no terminal that could have gone")
 	})
 	go func() {
 		<-signals
