@@ -110,7 +110,7 @@ func RedactArguments(text string, args []string, bare bool) string {
 				arg = value
 			}
 		}
-		if !strings.Contains(arg, "://") && !(bare && userPattern.MatchString(arg)) {
+		if !strings.Contains(arg, "://") && (!bare || !userPattern.MatchString(arg)) {
 			continue
 		}
 		shown := Redact(arg)
