@@ -38,7 +38,8 @@ Ctrl-C and SIGTERM take the node out of its group, after what its clients have
 asked for is done. It tries to leave for 5 seconds, also while the registry is away.
 The variables live in the memory of the nodes: the last one takes them with it, and
 asks for a second Ctrl-C on a terminal before it does. A second signal while the node
-leaves ends it at once, as a crash would: the group notices its silence.
+leaves ends it at once, as a crash would: the group notices its silence. One that
+repeats the one before within 250ms is the same: timeout(1) sends each twice.
 
 SIGHUP is as SIGTERM if the process had a controlling terminal when it started: it
 says that the terminal has gone. Without one, as in a service, it has no effect but a

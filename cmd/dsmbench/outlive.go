@@ -39,8 +39,9 @@ func interruptible(stderr io.Writer, asJSON bool) context.Context {
 	})
 	go func() {
 		<-signals
-		signal.Reset(os.Interrupt, syscall.SIGTERM)
 		cancel()
+		<-time.After(outlive.EchoTime) // the same one may come twice
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
 	}()
 	return ctx
 }
