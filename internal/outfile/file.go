@@ -25,7 +25,8 @@ type File struct {
 
 // Open opens or creates a file. A directory is an error, and so is a named pipe that
 // nobody reads: to wait for its reader could take for ever. perm is that of a file
-// that is new, before umask.
+// that is new, before umask. A regular file that another File writes, in this process
+// or another, is an error where the system can tell.
 func Open(name string, perm os.FileMode) (*File, error) {
 	if name == "" {
 		return nil, errors.New("the name of the file is empty")
@@ -45,9 +46,27 @@ func Open(name string, perm os.FileMode) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
+	if info.Mode().IsRegular() {
+		if err := claimNew(file, created); err != nil {
+			return nil, err
+		}
+	}
 	f := &File{file: file, regular: info.Mode().IsRegular(), created: created}
 	f.close = sync.OnceValue(f.end)
 	return f, nil
+}
+
+// claimNew claims a file that was opened, so that no two write it at once, or closes it.
+func claimNew(file *os.File, created bool) error {
+	err := Claim(file)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("open %s: another writes it: name another file (%w)", file.Name(), err)
+	if err = errors.Join(err, file.Close()); created {
+		err = errors.Join(err, os.Remove(file.Name()))
+	}
+	return err
 }
 
 // Check reports whether a file could be written, and leaves no trace.

@@ -79,3 +79,38 @@ func TestPatience(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A file has one writer at a time, and stays as it is if there is another.
+func TestOneWriter(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	first, err := outfile.Open(name, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(first, "text"); err != nil {
+		t.Error(err)
+	}
+	for what, err := range map[string]error{"Check": outfile.Check(name), "Open": second(name)} {
+		if err == nil || !strings.Contains(err.Error(), "another writes it: name another file") {
+			t.Errorf("%s of a file that is being written: %v", what, err)
+		}
+	}
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(name); err != nil || string(got) != "text" {
+		t.Errorf("it has %q, %v", got, err)
+	}
+	if err := second(name); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// second opens a file and closes it.
+func second(name string) error {
+	f, err := outfile.Open(name, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
