@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,31 +15,34 @@ import (
 // JSON with the exit status that a shell would show.
 func TestSignalsOfProcesses(t *testing.T) {
 	defaultHangup(t)
+	servers, registry := "--dsn=dsm://ADDR", "--dsn=dsm+registry://ADDR"
+	for _, args := range [][]string{
+		{"get", "k", servers}, {"set", "k", "v", registry}, {"get", "k", "--stale", servers},
+		{"ls", servers}, {"ls", "--wait", registry}, {"status", servers},
+		{"registry", "status", "--registry", "ADDR"},
+	} {
+		for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
+			endsBy(t, signal, 128+int(signal), "interrupted", args)
+		}
+	}
+	// What may have been done is not called undone.
+	endsBy(t, syscall.SIGTERM, exitUnknown, "outcome_unknown", []string{"registry", "new-generation", "--force", "--registry", "ADDR"})
+}
+
+// endsBy runs a command until it has connected to ADDR, sends it a signal, and compares
+// how it ends.
+func endsBy(t *testing.T, signal syscall.Signal, status int, code string, args []string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	servers, registry := "--dsn=dsm://"+l.Addr().String(), "--dsn=dsm+registry://"+l.Addr().String()
-	for _, args := range [][]string{
-		{"get", "k", servers}, {"set", "k", "v", registry}, {"get", "k", "--stale", servers},
-		{"ls", servers}, {"ls", "--wait", registry}, {"status", servers},
-		{"registry", "status", "--registry", l.Addr().String()},
-	} {
-		for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
-			endsBy(t, l, signal, 128+int(signal), "interrupted", args)
-		}
-	}
-	// What may have been done is not called undone.
-	endsBy(t, l, syscall.SIGTERM, exitUnknown, "outcome_unknown", []string{"registry", "new-generation", "--force", "--registry", l.Addr().String()})
-}
-
-// endsBy runs a command until it has connected to l, sends it a signal, and compares
-// how it ends.
-func endsBy(t *testing.T, l net.Listener, signal syscall.Signal, status int, code string, args []string) {
-	t.Helper()
+	defer func() { _ = l.Close() }()
 	var stdout, stderr strings.Builder
-	cmd := exec.Command("dsm", append(args, "-o", "json", "--timeout", "1h")...)
+	cmd := exec.Command("dsm", slices.Concat(args, []string{"-o", "json", "--timeout", "1h"})...)
+	for i, arg := range cmd.Args {
+		cmd.Args[i] = strings.ReplaceAll(arg, "ADDR", l.Addr().String())
+	}
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
