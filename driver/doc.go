@@ -87,8 +87,9 @@
 //	fail_fast           true: an operation fails with ErrUnavailable as soon as it is
 //	                    certain that there is no server: every one refuses
 //	                    connections, closes them without an answer, or has no
-//	                    address. It is for commands that people wait for. Servers start again, so the default is
-//	                    false: operations go on trying until their context ends
+//	                    address. It is for commands that people wait for. Servers
+//	                    start again, so the default is false: operations go on
+//	                    trying until their context ends
 //	max_in_flight       requests in flight on a connection; default, and 0, the
 //	                    server's limit
 //	max_async           as SetMaxAsync: asynchronous writes outstanding in a session;

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -123,10 +126,17 @@ func (f *registryFlags) run(cmd *cobra.Command, s *surroundings) error {
 	ctx, stop := s.interruptible(cmd.Context())
 	defer stop()
 	reg, err := server.StartRegistry(ctx, f.cfg)
-	if errors.Is(err, registry.ErrInvalid) {
+	var listening *net.OpError
+	var making *fs.PathError
+	switch {
+	case err == nil:
+	case errors.Is(err, registry.ErrInvalid):
 		return &usageError{err}
-	}
-	if err != nil {
+	case errors.As(err, &listening) && listening.Op == "listen" && !errors.Is(err, syscall.EADDRINUSE):
+		return usagef("--listen: %w", err) // no address of this host, or one that needs a privilege
+	case errors.As(err, &making) && making.Op == "mkdir":
+		return usagef("--data-dir: %w", err)
+	default:
 		return err
 	}
 	addr := reachable(reg.Addr())
