@@ -105,6 +105,9 @@ func (r *replica) waits(reason string) {
 	if before := r.waitsFor.Swap(&reason); reason != "" && (before == nil || *before != reason) {
 		r.log.Info("is no member yet", "reason", reason)
 	}
+	if reason != "" {
+		r.noteUnlinked()
+	}
 }
 
 func (r *replica) excluded(reason string) {

@@ -177,6 +177,9 @@ func (n *Node) waitsFor() string {
 	if why := r.unloaded.Load(); why != nil {
 		parts = append(parts, *why)
 	}
+	if why := r.unlinked.Load(); why != nil && *why != "" && r.unloaded.Load() == nil {
+		parts = append(parts, *why)
+	}
 	if len(parts) == 0 {
 		return ""
 	}

@@ -32,6 +32,8 @@ type observer struct {
 	ready bool     // the state is loaded and close to the head
 
 	transfers int // begun, of which all but the last broke off
+
+	unlinked, unlinkedTold string // members without a link: at the last directive, and as logged last
 }
 
 // observe loads and follows until the replica is in a view or has ended.

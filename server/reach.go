@@ -54,6 +54,26 @@ func (r *replica) noteUnloaded(donor isis.MemberID, err error) (again bool) {
 	return before != nil && *before == text && errors.Is(err, errUnreached)
 }
 
+// noteUnlinked keeps, for Start's error, to which members this joiner has no link and
+// why, and logs it once it has been so for two directives of the registry. Owner only.
+func (r *replica) noteUnlinked() {
+	var ids, whys []string
+	for _, p := range r.net.Peers() {
+		if !p.Connected && p.Broken != nil && hasMember(r.directive.committed.GetMembers(), p.Incarnation) {
+			ids = append(ids, memberName(p.MemberID))
+			whys = append(whys, fmt.Sprintf("no link to %s at %s, which it advertises: %s", memberName(p.MemberID), p.Addr, strings.TrimPrefix(p.Broken.Error(), "transport: ")))
+		}
+	}
+	text, now := strings.Join(whys, "; "), strings.Join(ids, " ")
+	r.unlinked.Store(&text)
+	o := &r.observer
+	if now != "" && now == o.unlinked && now != o.unlinkedTold && o.conn != nil {
+		o.unlinkedTold = now
+		r.log.Warn("members cannot be linked with, and this node cannot join: trying again", "members", now, "err", text)
+	}
+	o.unlinked = now
+}
+
 // refusalsToGiveUp is how many donors in a row, or how often the only one, must
 // not have reached a joiner before it gives up.
 const refusalsToGiveUp = 2

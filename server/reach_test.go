@@ -109,6 +109,40 @@ func TestDonorNotReached(t *testing.T) {
 	}
 }
 
+// A joiner that has loaded the state from one member and does not reach another says
+// whom, where, and why.
+func TestMemberNotReached(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.startAll(2)
+	member := g.nodes["n1"].Addr() // the junior member is the donor
+	unreachable := errors.New("no route to host")
+	var out lockedBuffer
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	failed := make(chan error, 1)
+	go func() {
+		_, err := Start(ctx, Config{
+			ID: "n3", Registry: g.registry.Addr(), Logger: slog.New(slog.NewTextHandler(&out, nil)),
+			Dial: func(ctx context.Context, addr string) (net.Conn, error) {
+				if addr == member {
+					return nil, unreachable
+				}
+				return new(net.Dialer).DialContext(ctx, "tcp", addr)
+			},
+		})
+		failed <- err
+	}()
+	eventually(t, "the joiner says so", func() bool {
+		return strings.Contains(out.String(), "members cannot be linked with") || len(failed) > 0
+	})
+	cancel()
+	err := <-failed
+	want := "no link to n1#1 at " + member + ", which it advertises: no route to host"
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), want) || !strings.Contains(out.String(), want) {
+		t.Errorf("Start: %v, want %q in it and in the log\n%s", err, want, out.String())
+	}
+}
+
 // answering listens until the test ends, answers each handshake with reply, or not at
 // all, and hangs up. It returns its address.
 func answering(t *testing.T, reply *wire.HelloReply) (addr string) {

@@ -52,6 +52,7 @@ type replica struct {
 	damage   atomic.Pointer[damage]      // what is known of damage to the state, nil: nothing
 	reload   chan struct{}               // full when damage was found that reloads has not taken up
 	unloaded atomic.Pointer[string]      // why a joiner has not loaded its donor's state, for people; nil: it has, or has not tried
+	unlinked atomic.Pointer[string]      // to which members a joiner has no link, and why, for people
 	waitsFor atomic.Pointer[string]      // why it is no member yet, for people; nil: nothing is known
 	joined   chan struct{}               // closed when it serves, in a view and with a lease, for the first time
 	ended    chan struct{}               // closed when the replica has ended

@@ -90,7 +90,7 @@ func (s Settings) Validate() error {
 		return refuse(ErrInvalid, "delivery is %q; it must be %q or %q", s.Delivery, Safe, Agreed)
 	}
 	if s.MinMembers < 1 || s.MinMembers > MaxNodes {
-		return refuse(ErrInvalid, "minimum size is %d; it must be 1 (no minimum) to %d", s.MinMembers, MaxNodes)
+		return refuse(ErrInvalid, "minimum size (--min-members) is %d; it must be 1 (no minimum) to %d", s.MinMembers, MaxNodes)
 	}
 	ranges := []struct {
 		name     string

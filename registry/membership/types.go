@@ -83,7 +83,7 @@ func (s State) Committed() (View, bool) {
 func (s State) WithSettings(settings Settings) (State, error) {
 	view, ok := s.Committed()
 	if ok && settings.Delivery != s.Settings.Delivery {
-		return s, refuse(ErrInvalid, "the group delivers %s and has a view (%s): its delivery level is fixed; use another data directory for a group that delivers %s",
+		return s, refuse(ErrInvalid, "the group delivers %s and has a view (%s): its delivery level (--delivery) is fixed; leave it out, or use another data directory for a group that delivers %s",
 			s.Settings.Delivery, names(view.Members), settings.Delivery)
 	}
 	if ok && settings.SessionTTL != s.Settings.SessionTTL {
