@@ -55,7 +55,7 @@ func (n *notices) flush() {
 func (n *notices) lineLocked(line string) {
 	line = strings.TrimSuffix(line, "\n")
 	if !n.asJSON {
-		_, _ = io.WriteString(n.w, console.EscapeLines(line)+"\n")
+		_, _ = n.w.Write([]byte(console.EscapeLines(line) + "\n"))
 		return
 	}
 	text, err := json.Marshal(map[string]string{"notice": strings.TrimPrefix(line, "dsmbench: ")})
