@@ -28,6 +28,7 @@ type clientConn struct {
 
 	streaming atomic.Bool // stream is set
 	asks      func()      // called at the first request, and nil from then on
+	parks     bool        // the reader's: it has handed on a read that may wait
 	limited   bool        // the reader's: the connection's read deadline is set
 	looped    bool        // the reader's: a loop reads the connection
 
@@ -35,7 +36,8 @@ type clientConn struct {
 	room     chan struct{} // full when underWay may have become less
 
 	// Requests of this burst that the protocol loop has to see.
-	writes []clientWrite
+	writes  []clientWrite
+	offered int // of them, to the turnstile, by trySubmit
 
 	mu     sync.Mutex // guards what follows
 	out    *nbio.Writer
@@ -71,6 +73,9 @@ func (c *clientConn) serve() {
 		c.r.log.Debug("client connection ends", "remote", c.conn.RemoteAddr(), "err", err)
 	}
 	c.close()
+	if c.parks {
+		c.r.post(func() { c.r.forget(c) })
+	}
 }
 
 func (c *clientConn) readRequests() error {
@@ -240,16 +245,8 @@ func (c *clientConn) takeRare(req *wire.Request) {
 
 // parked copies a read out of the reader's buffer.
 func (c *clientConn) parked(req *wire.Request) *parkedRead {
-	id := req.ID
-	p := &parkedRead{
-		position: req.Position,
-		key:      string([]byte(req.Key)),
-		conn:     c,
-		done: func(reply wire.Reply) {
-			reply.ID = id
-			c.reply(&reply)
-		},
-	}
+	c.parks = true
+	p := &parkedRead{ticket: ticket{c, req.ID}, position: req.Position, key: string([]byte(req.Key))}
 	timeout := req.Timeout
 	if timeout <= 0 {
 		timeout = defaultTimeout

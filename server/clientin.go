@@ -57,12 +57,12 @@ const (
 )
 
 // chargeOf is what a command costs while it is under way.
-func chargeOf(raw []byte) int64 { return int64(len(raw)) + commandCharge }
+func chargeOf(size int) int64 { return int64(size) + commandCharge }
 
 // hasRoom tells whether the client may have another write under way.
 func (c *clientConn) hasRoom(raw []byte) bool {
 	n := c.underWay.Load()
-	return n == 0 || n+chargeOf(raw) <= maxUnderWay
+	return n == 0 || n+chargeOf(len(raw)) <= maxUnderWay
 }
 
 // awaitRoom waits until there is room for a write, and tells whether there is: the
@@ -79,11 +79,8 @@ func (c *clientConn) awaitRoom(raw []byte) bool {
 }
 
 // answered takes note that a write is not under way any more.
-func (c *clientConn) answered(charge int64) {
-	if charge == 0 {
-		return
-	}
-	c.underWay.Add(-charge)
+func (c *clientConn) answered(size int) {
+	c.underWay.Add(-chargeOf(size))
 	select {
 	case c.room <- struct{}{}:
 	default: // it has not looked since the last time
@@ -94,7 +91,7 @@ func (c *clientConn) answered(charge int64) {
 // they go into one message. It waits for room.
 func (c *clientConn) submitWrites() {
 	for !c.trySubmit() {
-		if !c.awaitRoom(c.writes[0].raw) || !c.r.awaitAdmission() {
+		if !c.awaitRoom(c.writes[0].raw) || !c.r.awaitRoom(nil, nil) {
 			break
 		}
 	}
@@ -111,24 +108,26 @@ func (c *clientConn) trySubmit() bool {
 	if len(c.writes) == 0 {
 		return true
 	}
-	r := c.r
-	taken := 0
-	r.mu.Lock()
-	for taken < len(c.writes) && r.admitted <= r.limit && !r.stopped && c.hasRoom(c.writes[taken].raw) {
-		w := &c.writes[taken]
-		r.admitted += len(w.raw)
-		charge := chargeOf(w.raw)
-		c.underWay.Add(charge)
-		r.in.addCommand(w.raw, waiter{conn: c, id: w.id, charge: charge})
-		taken++
-	}
+	c.offered = 0
+	taken := c.r.submit((*clientBatch)(c))
 	left := copy(c.writes, c.writes[taken:])
 	clear(c.writes[left:])
 	c.writes = c.writes[:left]
-	if taken == 0 {
-		r.mu.Unlock()
-	} else if r.enterLocked() {
-		r.turns()
-	}
 	return left == 0
+}
+
+// clientBatch is a connection as the batch of its writes.
+type clientBatch clientConn
+
+// add is part of batch.
+func (b *clientBatch) add(in *inbox) (size int) {
+	c := (*clientConn)(b)
+	if c.offered == len(c.writes) || !c.hasRoom(c.writes[c.offered].raw) {
+		return 0
+	}
+	w := &c.writes[c.offered]
+	c.offered++
+	c.underWay.Add(chargeOf(len(w.raw)))
+	in.addCommand(w.raw, ticket{c, w.id})
+	return len(w.raw)
 }

@@ -73,6 +73,16 @@ func (r *replica) cutUnread() {
 	}
 }
 
+// answer is part of waiter. Once a client has the reply, the write is not under way.
+func (c *clientConn) answer(id uint64, size int, reply *wire.Reply) {
+	if size > 0 {
+		c.answered(size)
+	}
+	reply.ID = id
+	c.reply(reply)
+	c.r.touch(c)
+}
+
 // reply queues a reply for the next flush.
 func (c *clientConn) reply(reply *wire.Reply) {
 	c.inFlight.Add(-1)
@@ -145,13 +155,6 @@ func (c *clientConn) failLocked(err error) {
 	if err := c.conn.SetDeadline(time.Unix(1, 0)); err != nil {
 		c.r.log.Debug("client connection ends", "err", err)
 	}
-}
-
-// hasEnded tells whether the connection was given up or closed.
-func (c *clientConn) hasEnded() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err != nil
 }
 
 // streamGrace is how long a reader of the deliveries has to take the last ones.

@@ -123,13 +123,13 @@ func TestDamagedReplicaRefusesClients(t *testing.T) {
 	}
 	r := g.nodes["n3"].current.Load()
 	release := g.hold("n2")
-	results := make(chan wire.Result, 1)
+	answers := make(replies, 1)
 	r.do(func() {
-		r.orderOwn(&wire.Command{Op: wire.OpBarrier}, func(result wire.Result) { results <- result })
+		r.orderOwn(&wire.Command{Op: wire.OpBarrier}, ticket{waiter: answers})
 		r.damagedBy(errors.New("a test's damage"))
 	})
-	if result := <-results; result.Status != wire.StatusInterrupted {
-		t.Errorf("a command under way was answered %+v", result)
+	if reply := <-answers; reply.Status != wire.StatusInterrupted {
+		t.Errorf("a command under way was answered %+v", reply)
 	}
 	release()
 	for _, conn := range []wire.Conn{embedded, remote} {

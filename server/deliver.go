@@ -26,8 +26,8 @@ func (r *replica) apply(d *isis.Delivery) {
 			if !ok {
 				panic("server: an own message was delivered with more commands than were submitted")
 			}
-			r.released += p.bytes
-			r.answer(p.waiter, result)
+			r.released += p.size
+			r.tell(p.ticket, p.size, replyOf(&result))
 		}
 	}
 	if r.cfg.OnDeliver == nil && len(r.feeds) == 0 {
@@ -50,29 +50,11 @@ func (r *replica) apply(d *isis.Delivery) {
 // knows the outcome.
 func (r *replica) expireWrites(now time.Time) {
 	for {
-		w, late := r.waiting.expire(now.Add(-defaultTimeout))
+		t, size, late := r.waiting.expire(now.Add(-defaultTimeout))
 		if !late {
 			return
 		}
-		r.answer(w, wire.Result{Status: wire.StatusTimeout})
-	}
-}
-
-// answer tells a waiter the result of its command.
-func (r *replica) answer(w waiter, result wire.Result) {
-	switch {
-	case w.call != nil:
-		w.call(result)
-	case w.conn != nil:
-		// In this order: once a client has the reply, the write is not under way.
-		w.conn.answered(w.charge)
-		w.conn.reply(&wire.Reply{
-			ID: w.id, Status: result.Status, Position: result.Position,
-			Version: result.Version, Number: result.Number,
-		})
-		r.touch(w.conn)
-	case w.sink != nil:
-		w.sink.add(w.id, result)
+		r.tell(t, size, wire.Reply{Status: wire.StatusTimeout})
 	}
 }
 

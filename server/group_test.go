@@ -130,13 +130,10 @@ func (g *group) kill(id string) {
 // hold keeps the node's protocol loop from going on until it is released.
 func (g *group) hold(id string) (release func()) {
 	r := g.nodes[id].current.Load()
-	for owned := true; owned; { // by others, for a moment
-		r.mu.Lock()
-		owned, r.owned = r.owned, true
-		r.mu.Unlock()
+	for !r.tryHold() { // others own the turn, for a moment
 		runtime.Gosched()
 	}
-	release = sync.OnceFunc(r.turns)
+	release = sync.OnceFunc(r.takeTurns)
 	g.t.Cleanup(release)
 	return release
 }

@@ -144,11 +144,8 @@ func TestWritesUnderWayAreBounded(t *testing.T) {
 		return sum
 	}
 	eventually(t, "no other write has room", func() bool { return underWay() > maxUnderWay-value-2*commandCharge })
-	r.mu.Lock()
-	admitted := r.admitted
-	r.mu.Unlock()
-	if admitted > maxUnderWay || underWay() > maxUnderWay {
-		t.Errorf("%d bytes are admitted, %d under way", admitted, underWay())
+	if admitted := r.underWay(); admitted > maxUnderWay || underWay() > maxUnderWay {
+		t.Errorf("%d bytes are admitted, %d under way", r.underWay(), underWay())
 	}
 	release()
 	for range writes {

@@ -213,15 +213,13 @@ func (r *replica) lapse() {
 	// A write may still take effect: its session tries again elsewhere, and the
 	// group answers the second with the result of the first.
 	for {
-		w, waits := r.waiting.expireNext()
+		t, size, waits := r.waiting.expireNext()
 		if !waits {
 			break
 		}
-		r.answer(w, wire.Result{Status: wire.StatusInterrupted})
+		r.tell(t, size, wire.Reply{Status: wire.StatusInterrupted})
 	}
 	r.refuseReads()
 	r.refuseAudits()
-	r.mu.Lock()
-	r.room.Broadcast() // those that wait for admission give up
-	r.mu.Unlock()
+	r.wakeWaiting() // those that wait for admission give up
 }

@@ -150,14 +150,14 @@ func TestStuckLoopServesNobody(t *testing.T) {
 // while there was one. It is refused at once.
 func lateForTheLapse(t *testing.T, r *replica) {
 	t.Helper()
-	answers := make(chan wire.Reply, 4)
-	answer := func(reply wire.Reply) { answers <- reply }
+	answers := make(replies, 4)
+	waits := ticket{waiter: answers}
 	r.do(func() {
 		never := time.Now().Add(time.Hour)
-		r.park(&parkedRead{position: r.state.Load().Applied() + 1, key: "k", deadline: never, done: answer})
-		r.readStrong(&parkedRead{key: "k", deadline: never, done: answer})
-		r.awaitBarrier(func(result wire.Result) { answer(wire.Reply{Status: result.Status}) })
-		r.digest(&parkedRead{deadline: never, done: answer})
+		r.park(&parkedRead{position: r.state.Load().Applied() + 1, key: "k", deadline: never, ticket: waits})
+		r.readStrong(&parkedRead{key: "k", deadline: never, ticket: waits})
+		r.readStrong(&parkedRead{nothing: true, deadline: never, ticket: waits})
+		r.digest(&parkedRead{deadline: never, ticket: waits})
 	})
 	for range cap(answers) {
 		select {

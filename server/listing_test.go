@@ -162,9 +162,9 @@ func TestListingOfGarbage(t *testing.T) {
 	g.startAll(1)
 	r := g.nodes["n1"].current.Load()
 	for _, garbage := range []string{"", "\x00", "\x80\x00\x00", "\x00\x00\xff"} {
-		replies := make(chan wire.Reply, 1)
-		r.do(func() { r.list(&parkedRead{key: garbage, done: func(reply wire.Reply) { replies <- reply }}) })
-		if reply := <-replies; reply.Status != wire.StatusBadRequest {
+		answers := make(replies, 1)
+		r.do(func() { r.list(&parkedRead{key: garbage, ticket: ticket{waiter: answers}}) })
+		if reply := <-answers; reply.Status != wire.StatusBadRequest {
 			t.Errorf("%q: %+v", garbage, reply)
 		}
 	}

@@ -71,8 +71,8 @@ func (c localConn) GetLocal(key string, position uint64) (data []byte, version, 
 }
 
 func (c localConn) getLater(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
-	answer := make(chan wire.Reply, 1)
-	p := &parkedRead{position: position, key: key, done: func(reply wire.Reply) { answer <- reply }}
+	answer := make(replies, 1)
+	p := &parkedRead{ticket: ticket{waiter: answer}, position: position, key: key}
 	if deadline, ok := ctx.Deadline(); ok {
 		p.deadline = deadline
 	} else {
@@ -100,19 +100,31 @@ func (c localConn) getLater(ctx context.Context, key string, position uint64, st
 	}
 }
 
+// replies takes the answer to one request.
+type replies chan wire.Reply
+
+// answer is part of waiter.
+func (r replies) answer(_ uint64, _ int, reply *wire.Reply) { r <- *reply }
+
 // call is a write under way. Calls are reused, so that a write costs no
 // garbage of its own; one whose caller gave up is not.
 type call struct {
-	done   chan wire.Result
-	finish func(wire.Result)
-	raw    []byte
+	done  replies
+	raw   []byte
+	added bool // to an inbox
 }
 
-var calls = sync.Pool{New: func() any {
-	c := &call{done: make(chan wire.Result, 1)}
-	c.finish = func(result wire.Result) { c.done <- result }
-	return c
-}}
+// add is part of batch.
+func (w *call) add(in *inbox) (size int) {
+	if w.added {
+		return 0
+	}
+	w.added = true
+	in.addCommand(w.raw, ticket{waiter: w.done})
+	return len(w.raw)
+}
+
+var calls = sync.Pool{New: func() any { return &call{done: make(replies, 1)} }}
 
 // Write orders a command and waits for its delivery at this node.
 func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.Reply, error) {
@@ -129,8 +141,8 @@ func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.
 		cmd = *c.r.openSession(embeddedName(c.client, c.r.self.ID))
 	}
 	w := calls.Get().(*call)
-	w.raw = cmd.Append(w.raw[:0])
-	if !c.r.submit(ctx, c.within, w.raw, waiter{call: w.finish}) {
+	w.raw, w.added = cmd.Append(w.raw[:0]), false
+	if c.r.submitWithin(ctx, c.within, w) == 0 {
 		calls.Put(w)
 		if err := ctx.Err(); err != nil {
 			return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)
@@ -138,12 +150,9 @@ func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
 	select {
-	case result := <-w.done:
+	case reply := <-w.done:
 		calls.Put(w)
-		return wire.Reply{
-			Status: result.Status, Position: result.Position,
-			Version: result.Version, Number: result.Number,
-		}, nil
+		return reply, nil
 	case <-ctx.Done():
 		return wire.Reply{}, ctx.Err()
 	case <-c.ended():

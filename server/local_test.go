@@ -50,23 +50,3 @@ func TestLocalCallsEndWithin(t *testing.T) {
 		t.Errorf("another connection's: %v", err)
 	}
 }
-
-// So does one that waits for the node to have room.
-func TestAdmissionEndsWithin(t *testing.T) {
-	var gate turnstile
-	gate.init(10, func() bool { return true })
-	within, end := context.WithCancel(t.Context())
-	admitted := make(chan bool)
-	gate.mu.Lock()
-	gate.admitted = 11
-	gate.mu.Unlock()
-	go func() {
-		gate.mu.Lock()
-		defer gate.mu.Unlock()
-		admitted <- gate.admitWithinLocked(t.Context(), within)
-	}()
-	end()
-	if <-admitted {
-		t.Error("it was admitted")
-	}
-}

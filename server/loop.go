@@ -19,7 +19,7 @@ func (r *replica) startLoops() {
 		return
 	}
 	for range min(max(runtime.GOMAXPROCS(0)/2, 1), maxLoops) {
-		loop, err := evloop.New(r.gather, r.takeGathered)
+		loop, err := evloop.New(r.beginRound, r.endRound)
 		if errors.Is(err, evloop.ErrUnsupported) {
 			return
 		}
@@ -44,26 +44,6 @@ func (r *replica) linkLoop() *evloop.Loop {
 		return nil
 	}
 	return r.loops[0]
-}
-
-// gather begins a round of a loop: what its connections bring waits in the inbox for
-// the end of it, so that one turn works on all of it.
-func (r *replica) gather() {
-	r.mu.Lock()
-	r.gathering++
-	r.mu.Unlock()
-}
-
-// takeGathered ends a round.
-func (r *replica) takeGathered() {
-	r.mu.Lock()
-	r.gathering--
-	own := !r.owned && !r.stopped && !r.in.empty()
-	r.owned = r.owned || own
-	r.mu.Unlock()
-	if own {
-		r.turns()
-	}
 }
 
 // loopConn has the loop read a client's connection, if it can. It returns nil if the

@@ -39,11 +39,11 @@ func (r *replica) orderTime(now time.Time) {
 	}
 	if since := now.Sub(c.ticked); since >= c.tick && c.latest <= r.submitted-uint64(r.waiting.n) {
 		c.ticked, c.latest = now, r.submitted+1
-		r.orderOwn(&wire.Command{Op: wire.OpTick, Delta: min(since, c.tick).Milliseconds()}, nil)
+		r.orderOwn(&wire.Command{Op: wire.OpTick, Delta: min(since, c.tick).Milliseconds()}, ticket{})
 	}
 	if now.Sub(c.audited) >= c.audit {
 		c.audited = now
-		r.orderAudit(func(wire.Result) {})
+		r.orderAudit(ticket{})
 	}
 }
 
@@ -60,9 +60,9 @@ type audits struct {
 type auditDigest struct{ position, digest uint64 }
 
 // orderAudit has all members of the view compare their digests.
-func (r *replica) orderAudit(done func(wire.Result)) {
+func (r *replica) orderAudit(t ticket) {
 	voters := wire.AppendStrings(nil, memberNames(r.core.View().Members))
-	r.orderOwn(&wire.Command{Op: wire.OpAudit, Value: voters}, done)
+	r.orderOwn(&wire.Command{Op: wire.OpAudit, Value: voters}, t)
 }
 
 // onAudit notes this replica's digest at an audit, verifies a part of the state and
@@ -93,7 +93,7 @@ func (r *replica) onAudit(position, digest uint64, voters []string) {
 		r.verify()
 		// A digest that is kept beside a state that is damaged says nothing.
 		if votes && r.damage.Load() == nil {
-			r.orderOwn(&vote, nil)
+			r.orderOwn(&vote, ticket{})
 		}
 	})
 }
@@ -127,14 +127,7 @@ func (r *replica) digest(p *parkedRead) {
 		return
 	}
 	if p.position == 0 {
-		r.orderAudit(func(result wire.Result) {
-			if result.Status != wire.StatusOK {
-				r.finish(p, wire.Reply{Status: result.Status})
-				return
-			}
-			p.position = result.Position
-			r.digest(p)
-		})
+		r.orderAudit(ticket{waiter: &auditOf{r, p}})
 		return
 	}
 	for _, a := range r.audits.recent {
@@ -148,6 +141,22 @@ func (r *replica) digest(p *parkedRead) {
 		return
 	}
 	r.audits.waiting = append(r.audits.waiting, p)
+}
+
+// auditOf waits for the audit whose digest a read asks for.
+type auditOf struct {
+	r    *replica
+	read *parkedRead
+}
+
+// answer is part of waiter.
+func (a *auditOf) answer(_ uint64, _ int, reply *wire.Reply) {
+	if reply.Status != wire.StatusOK {
+		a.r.finish(a.read, wire.Reply{Status: reply.Status})
+		return
+	}
+	a.read.position = reply.Position
+	a.r.digest(a.read)
 }
 
 // noAudit is the answer to who asks for the digest at a position that has none.

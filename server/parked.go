@@ -11,13 +11,12 @@ import (
 // defaultTimeout bounds how long a request waits that names no time of its own.
 const defaultTimeout = 30 * time.Second
 
-// parkedRead waits until the replica has applied a position. done is called
-// from the protocol loop and must not block.
+// parkedRead waits until the replica has applied a position.
 type parkedRead struct {
+	ticket
 	position uint64
+	seen     uint64 // what position has to reach at least, of a strong read
 	deadline time.Time
-	done     func(wire.Reply)
-	conn     *clientConn // to be flushed afterwards; may be nil
 	key      string
 	status   wire.Status // of the barrier that a strong read waited for
 	nothing  bool        // a barrier is all that was asked for
@@ -49,18 +48,19 @@ func (r *replica) park(p *parkedRead) {
 // readStrong answers a read once a barrier ordered after its arrival is here.
 // Owner only.
 func (r *replica) readStrong(p *parkedRead) {
-	seen := p.position
-	p.position = afterBarrier
-	if !r.addParked(p) {
-		return
+	p.seen, p.position = p.position, afterBarrier
+	if r.addParked(p) {
+		r.awaitBarrier(p)
 	}
-	r.awaitBarrier(func(result wire.Result) {
-		p.position, p.status = max(seen, result.Position), result.Status
-		if result.Status != wire.StatusOK {
-			p.position = 0
-		}
-		r.parked.next = min(r.parked.next, p.position)
-	})
+}
+
+// placed says where the barrier of a strong read is.
+func (r *replica) placed(p *parkedRead, position uint64, status wire.Status) {
+	p.position, p.status = max(p.seen, position), status
+	if status != wire.StatusOK {
+		p.position = 0
+	}
+	r.parked.next = min(r.parked.next, p.position)
 }
 
 func (r *replica) addParked(p *parkedRead) bool {
@@ -97,10 +97,7 @@ func (r *replica) read(p *parkedRead) {
 }
 
 func (r *replica) finish(p *parkedRead, reply wire.Reply) {
-	p.done(reply)
-	if p.conn != nil {
-		r.touch(p.conn)
-	}
+	r.tell(p.ticket, 0, reply)
 }
 
 // wake answers the parked reads whose position has been reached.
@@ -121,21 +118,24 @@ func (r *replica) wake() {
 }
 
 // expireReads answers the parked reads, and those that wait for an audit, whose
-// client has given up, and forgets those of connections that have ended, whatever
-// time they named.
+// client has given up.
 func (r *replica) expireReads(now time.Time) {
-	over := func(p *parkedRead) bool {
-		if p.conn != nil && p.conn.hasEnded() {
-			return true
-		}
+	late := func(p *parkedRead) bool {
 		if now.Before(p.deadline) {
 			return false
 		}
 		r.finish(p, wire.Reply{Status: wire.StatusTimeout})
 		return true
 	}
-	r.parked.reads = slices.DeleteFunc(r.parked.reads, over)
-	r.audits.waiting = slices.DeleteFunc(r.audits.waiting, over)
+	r.parked.reads = slices.DeleteFunc(r.parked.reads, late)
+	r.audits.waiting = slices.DeleteFunc(r.audits.waiting, late)
+}
+
+// forget drops the reads of who has gone, whatever time they named. Owner only.
+func (r *replica) forget(w waiter) {
+	its := func(p *parkedRead) bool { return p.waiter == w }
+	r.parked.reads = slices.DeleteFunc(r.parked.reads, its)
+	r.audits.waiting = slices.DeleteFunc(r.audits.waiting, its)
 }
 
 // refuseReads answers the parked reads at the end of the replica.
@@ -153,32 +153,35 @@ func getReply(value []byte, version, position uint64) wire.Reply {
 	return wire.Reply{Position: position, Version: version, Data: value}
 }
 
-// barrier is an ordered no-op and those that wait for it: all that came before
-// the message that carries it went out.
+// barrier is an ordered no-op and the reads that wait for it: all that came before
+// the message that carries it went out. It is the waiter of its own no-op.
 type barrier struct {
-	number  uint64 // among the commands submitted
-	waiters []func(wire.Result)
+	r      *replica
+	number uint64 // among the commands submitted
+	reads  []*parkedRead
 }
 
-// awaitBarrier calls done when a no-op that is ordered after this moment has
+// awaitBarrier has a read placed when a no-op that is ordered after this moment has
 // been delivered here. Owner only.
-func (r *replica) awaitBarrier(done func(wire.Result)) {
+func (r *replica) awaitBarrier(p *parkedRead) {
 	if !r.serves() {
-		done(wire.Result{Status: wire.StatusUnavailable})
+		r.placed(p, 0, wire.StatusUnavailable)
 		return
 	}
 	if r.barrier != nil && r.barrier.number > r.submitted-uint64(r.core.Pending()) {
-		r.barrier.waiters = append(r.barrier.waiters, done)
+		r.barrier.reads = append(r.barrier.reads, p)
 		return
 	}
-	b := &barrier{number: r.submitted + 1, waiters: []func(wire.Result){done}}
-	r.barrier = b
-	r.orderOwn(&wire.Command{Op: wire.OpBarrier}, func(result wire.Result) {
-		if r.barrier == b {
-			r.barrier = nil // one that was refused waits for nothing
-		}
-		for _, done := range b.waiters {
-			done(result)
-		}
-	})
+	r.barrier = &barrier{r: r, number: r.submitted + 1, reads: []*parkedRead{p}}
+	r.orderOwn(&wire.Command{Op: wire.OpBarrier}, ticket{waiter: r.barrier})
+}
+
+// answer is part of waiter.
+func (b *barrier) answer(_ uint64, _ int, reply *wire.Reply) {
+	if b.r.barrier == b {
+		b.r.barrier = nil // one that was refused waits for nothing
+	}
+	for _, p := range b.reads {
+		b.r.placed(p, reply.Position, reply.Status)
+	}
 }

@@ -86,17 +86,17 @@ func TestDigestOfAPositionWithoutAudit(t *testing.T) {
 	g.start("n1", nil)
 	c := g.client("n1")
 	c.set("k", "v")
-	replies := make(chan wire.Reply, 1)
+	answers := make(replies, 1)
 	r := g.nodes["n1"].current.Load()
 	r.do(func() {
 		r.digest(&parkedRead{
 			position: r.state.Load().Applied() + 1, deadline: time.Now().Add(time.Hour),
-			done: func(reply wire.Reply) { replies <- reply },
+			ticket: ticket{waiter: answers},
 		})
 	})
 	c.set("k", "w")
-	r.do(func() { r.orderAudit(func(wire.Result) {}) })
-	if reply := <-replies; reply.Status != wire.StatusNotFound {
+	r.do(func() { r.orderAudit(ticket{}) })
+	if reply := <-answers; reply.Status != wire.StatusNotFound {
 		t.Errorf("%+v", reply)
 	}
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -62,7 +61,7 @@ type replica struct {
 
 	core      *isis.Node
 	waiting   waiters
-	released  int // bytes of commands delivered or refused since the last turn began
+	released  int // bytes of commands delivered or refused in this turn
 	dirty     []*clientConn
 	settling  []*localSink
 	parked    parking
@@ -70,6 +69,7 @@ type replica struct {
 	barrier   *barrier // the latest
 	submitted uint64   // commands given to the core
 	outcome   store.Outcome
+	reply     wire.Reply // that is being told
 	delivery  wire.Delivery
 	feeds     []*feed
 	audits    audits
@@ -111,34 +111,10 @@ func (r *replica) adopt(s *store.Store) {
 func (r *replica) detection() time.Duration { return time.Duration(r.timing.detection.Load()) }
 
 // Receive takes messages from a link. (transport.Handler)
-func (r *replica) Receive(from isis.MemberID, msgs []isis.Message) {
-	r.mu.Lock()
-	if r.stopped {
-		r.mu.Unlock()
-		return
-	}
-	for i := range msgs {
-		r.in.addPeer(from, &msgs[i])
-	}
-	if r.enterLocked() {
-		r.turns()
-	}
-}
+func (r *replica) Receive(from isis.MemberID, msgs []isis.Message) { r.deliver(from, msgs) }
 
-// post has fn called by the owner of the turn, soon. It tells whether it will:
-// not after the replica has ended.
-func (r *replica) post(fn func()) bool {
-	r.mu.Lock()
-	if r.stopped {
-		r.mu.Unlock()
-		return false
-	}
-	r.in.calls = append(r.in.calls, fn)
-	if r.enterLocked() {
-		r.turns()
-	}
-	return true
-}
+// goOn is part of owner.
+func (r *replica) goOn(work func()) { r.background.Go(work) }
 
 // do is post, and waits until fn has been called. It must not be called by the
 // owner of the turn. When it tells that fn was not called, the replica has ended.
@@ -160,22 +136,6 @@ func (r *replica) do(fn func()) bool {
 	}
 }
 
-// submit takes a command of the process itself. It may wait for admission, and
-// tells whether the command was taken; then the waiter is told its result.
-func (r *replica) submit(ctx, within context.Context, raw []byte, w waiter) bool {
-	r.mu.Lock()
-	if !r.admitWithinLocked(ctx, within) {
-		r.mu.Unlock()
-		return false
-	}
-	r.admitted += len(raw)
-	r.in.addCommand(raw, w)
-	if r.enterLocked() {
-		r.turns()
-	}
-	return true
-}
-
 // fail ends the replica at the end of this turn. Owner only.
 func (r *replica) fail(reason error) {
 	if r.failed == nil {
@@ -183,26 +143,20 @@ func (r *replica) fail(reason error) {
 	}
 }
 
-// end stops all that runs. The outcome of commands under way is unknown here:
-// the group may deliver them.
-func (r *replica) end() {
-	r.mu.Lock()
-	r.stopped = true
-	rest := r.in
-	r.in = new(inbox)
-	r.room.Broadcast()
-	r.mu.Unlock()
-
+// end stops all that runs. The outcome of commands under way is unknown here: the
+// group may deliver them. It is part of owner.
+func (r *replica) end(rest *inbox) {
 	r.inView.Store(false)
 	for {
 		p, ok := r.waiting.pop()
 		if !ok {
 			break
 		}
-		r.answer(p.waiter, wire.Result{Status: wire.StatusInterrupted})
+		r.tell(p.ticket, p.size, wire.Reply{Status: wire.StatusInterrupted})
 	}
 	for i := range rest.commands {
-		r.answer(rest.commands[i].waiter, wire.Result{Status: wire.StatusUnavailable})
+		c := &rest.commands[i]
+		r.tell(c.ticket, c.end-c.start, wire.Reply{Status: wire.StatusUnavailable})
 	}
 	r.refuseReads()
 	r.refuseAudits()

@@ -217,7 +217,7 @@ func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *registrypb
 			audit: time.Duration(settings.GetAuditMs()) * time.Millisecond,
 		},
 	}
-	r.init(n.cfg.MaxAdmittedBytes, r.serves)
+	r.init(n.cfg.MaxAdmittedBytes, r)
 	r.leases.leased, r.leases.doubts = make(chan struct{}), make(chan struct{}, 1)
 	r.timing.follow(settings)
 	r.ackTimer = time.AfterFunc(time.Hour, r.sendAcks)

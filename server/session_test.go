@@ -213,11 +213,7 @@ func TestAdmissionEndsWithTheContext(t *testing.T) {
 	c := g.client("n1")
 	release := g.hold("n2")
 	r := g.nodes["n1"].current.Load()
-	full := func() bool {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return r.admitted > r.limit
-	}
+	full := func() bool { return r.underWay() > r.limit }
 	set := wire.Command{Op: wire.OpSet, Session: c.session, Seq: 1, Floor: 1, Key: "k"}
 	first := make(chan wire.Reply, 1)
 	go func() {

@@ -19,21 +19,32 @@ func (c localConn) Submit(ctx context.Context, writes []wire.Submission, sink wi
 			return 0, fmt.Errorf("%w: operation %d is not for clients", wire.ErrNotSent, writes[i].Command.Op)
 		}
 	}
-	w := waiter{sink: &localSink{r: r, sink: sink}}
-	r.mu.Lock()
-	if !r.admitWithinLocked(ctx, c.within) {
-		r.mu.Unlock()
+	if len(writes) == 0 {
+		return 0, nil
+	}
+	s := &submission{localSink: localSink{r: r, sink: sink}, writes: writes}
+	taken = r.submitWithin(ctx, c.within, s)
+	s.writes = nil // they are the caller's
+	if taken == 0 {
 		return 0, fmt.Errorf("%w: %w", wire.ErrNotSent, errNotServing)
 	}
-	for taken < len(writes) && r.admitted <= r.limit {
-		w.id = writes[taken].Tag
-		r.admitted += r.in.encodeCommand(&writes[taken].Command, w)
-		taken++
-	}
-	if r.enterLocked() {
-		r.turns()
-	}
 	return taken, nil
+}
+
+// submission is writes that are handed over together, and who is told of them.
+type submission struct {
+	localSink
+	writes []wire.Submission // that are left
+}
+
+// add is part of batch.
+func (s *submission) add(in *inbox) (size int) {
+	if len(s.writes) == 0 {
+		return 0
+	}
+	w := &s.writes[0]
+	s.writes = s.writes[1:]
+	return in.encodeCommand(&w.Command, ticket{&s.localSink, w.Tag})
 }
 
 // localSink tells a caller within the process of the outcomes of what it has
@@ -44,13 +55,12 @@ type localSink struct {
 	outcomes []wire.Outcome
 }
 
-func (s *localSink) add(tag uint64, result wire.Result) {
+// answer is part of waiter.
+func (s *localSink) answer(tag uint64, _ int, reply *wire.Reply) {
 	if len(s.outcomes) == 0 {
 		s.r.settling = append(s.r.settling, s)
 	}
-	s.outcomes = append(s.outcomes, wire.Outcome{Tag: tag, Reply: wire.Reply{
-		Status: result.Status, Position: result.Position, Version: result.Version, Number: result.Number,
-	}})
+	s.outcomes = append(s.outcomes, wire.Outcome{Tag: tag, Reply: *reply})
 }
 
 // settle tells the outcomes of this turn. Owner only.

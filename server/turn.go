@@ -1,49 +1,15 @@
 package server
 
 import (
-	"math"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// guestTurns bounds the turns in a row of whoever has brought work. He has work
-// of his own: a link's reader that does not read takes its peer for silent, a
-// client connection's keeps its client waiting.
-const guestTurns = 8
-
-// turns works until nothing is left to do, or hands over to a goroutine that
-// does.
-func (r *replica) turns() {
-	if !r.workOff(guestTurns) {
-		r.background.Go(func() { r.workOff(math.MaxInt) })
-	}
-}
-
-// workOff takes up to limit turns. It tells whether it has given up the turn:
-// nothing was left, or the replica has ended.
-func (r *replica) workOff(limit int) bool {
-	var work *inbox
-	for range limit {
-		released := r.released
-		r.released = 0
-		if work = r.next(work, released); work == nil {
-			return true // and another may own the turn already
-		}
-		r.turn(work)
-		if r.failed != nil {
-			r.end()
-			return true
-		}
-	}
-	r.keep(work)
-	return false
-}
-
 // turn does one turn of the protocol: what came in, what it makes ready, one
-// write to each peer, the deliveries, one write to each client.
-func (r *replica) turn(work *inbox) {
+// write to each peer, the deliveries, one write to each client. It is part of owner.
+func (r *replica) turn(work *inbox) (released int, goesOn bool) {
 	for i := range work.peers {
 		p := &work.peers[i]
 		if err := r.core.Step(p.from, &p.msg); err != nil {
@@ -56,15 +22,18 @@ func (r *replica) turn(work *inbox) {
 	refuses := len(work.commands) > 0 && (r.leaving.Load() || !r.serves())
 	for i := range work.commands {
 		c := &work.commands[i]
+		size := c.end - c.start
 		if refuses {
-			r.released += c.end - c.start
-			r.answer(c.waiter, wire.Result{Status: wire.StatusUnavailable})
+			r.released += size
+			r.tell(c.ticket, size, wire.Reply{Status: wire.StatusUnavailable})
 			continue
 		}
-		r.order(work.bytes[c.start:c.end], c.waiter)
+		r.order(work.bytes[c.start:c.end], size, c.ticket)
 	}
 	r.advance()
 	r.flushClients()
+	released, r.released = r.released, 0
+	return released, r.failed == nil
 }
 
 // flushClients writes the replies of this turn, once to each client, and tells the
@@ -78,28 +47,25 @@ func (r *replica) flushClients() {
 	r.dirty = r.dirty[:0]
 }
 
-// order hands a command to the core, in whose order the waiter waits.
-func (r *replica) order(raw []byte, w waiter) {
+// order hands a command to the core, whose order it is answered in. size is how
+// many bytes of it were admitted.
+func (r *replica) order(raw []byte, size int, t ticket) {
 	if !r.core.Submit(raw) {
-		r.released += len(raw)
-		r.answer(w, wire.Result{Status: wire.StatusUnavailable})
+		r.released += size
+		r.tell(t, size, wire.Reply{Status: wire.StatusUnavailable})
 		return
 	}
 	r.submitted++
 	if planted.On(planted.EarlyReturn) {
-		r.answer(w, wire.Result{Position: r.core.Position() + 1})
-		w = waiter{}
+		r.tell(t, size, wire.Reply{Position: r.core.Position() + 1})
+		t = ticket{}
 	}
-	r.waiting.push(pendingCommand{waiter: w, bytes: len(raw), since: r.pulsed})
+	r.waiting.push(pendingCommand{ticket: t, size: size, since: r.pulsed})
 }
 
-// orderOwn orders a command of the node itself.
-func (r *replica) orderOwn(c *wire.Command, done func(wire.Result)) {
-	raw := c.Append(nil)
-	r.mu.Lock()
-	r.admitted += len(raw)
-	r.mu.Unlock()
-	r.order(raw, waiter{call: done})
+// orderOwn orders a command of the node itself, which needs no admission.
+func (r *replica) orderOwn(c *wire.Command, t ticket) {
+	r.order(c.Append(nil), 0, t)
 }
 
 // advance takes from the core what is ready until nothing more is.

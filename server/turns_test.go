@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 )
 
@@ -26,10 +25,7 @@ func TestGuestsAreLetGo(t *testing.T) {
 		}
 	}
 	eventually(t, "somebody takes the turn", func() bool {
-		r.mu.Lock()
-		owned := r.owned
-		r.mu.Unlock()
-		if owned {
+		if r.isOwned() {
 			return false // a pulse has it
 		}
 		r.post(again) // which returns, or this test never ends
@@ -72,23 +68,26 @@ func TestIdleNodesRest(t *testing.T) {
 func TestWaitersExpireInPlace(t *testing.T) {
 	var w waiters
 	start := time.Unix(1000, 0)
-	called := make([]wire.Status, 200)
 	push := func(i int) {
 		w.push(pendingCommand{
-			waiter: waiter{call: func(r wire.Result) { called[i] = r.Status }},
-			bytes:  i, since: start.Add(time.Duration(i) * time.Second),
+			ticket: ticket{waiter: make(replies, 1), tag: uint64(i)},
+			size:   i, since: start.Add(time.Duration(i) * time.Second),
 		})
 	}
+	told := 0
 	for i := range 100 {
 		push(i)
 	}
 	expire := func(before time.Duration) (n int) {
 		for {
-			late, ok := w.expire(start.Add(before))
+			late, size, ok := w.expire(start.Add(before))
 			if !ok {
 				return n
 			}
-			late.call(wire.Result{Status: wire.StatusTimeout})
+			if late.tag != uint64(told) || size != told {
+				t.Fatalf("%d of %d bytes is late, not %d", late.tag, size, told)
+			}
+			told++
 			n++
 		}
 	}
@@ -99,7 +98,7 @@ func TestWaitersExpireInPlace(t *testing.T) {
 		t.Errorf("%d are late again", n)
 	}
 	for i := range 5 { // the places of some that were told
-		if p, ok := w.pop(); !ok || p.bytes != i || p.call != nil {
+		if p, ok := w.pop(); !ok || p.size != i || p.waiter != nil {
 			t.Fatalf("popped %+v", p)
 		}
 	}
@@ -111,7 +110,7 @@ func TestWaitersExpireInPlace(t *testing.T) {
 	}
 	for i := 5; i < 200; i++ {
 		p, ok := w.pop()
-		if !ok || p.bytes != i || (p.call == nil) != (i < 12) {
+		if !ok || p.size != i || (p.waiter == nil) != (i < 12) {
 			t.Fatalf("popped %+v, wanted %d", p, i)
 		}
 	}
