@@ -79,6 +79,12 @@ bench: ## micro-benchmarks, for benchstat (make bench > new.txt; make benchstat)
 benchstat: ## compare old.txt with new.txt
 	$(TOOL) benchstat old.txt new.txt
 
+.PHONY: against
+against: ## compare dsmbench with that of the commit BASE, in alternation, on a machine of its own (flags: AGAINST="-rounds 5 -only writes")
+	dir=$$(mktemp -d) && trap 'git worktree remove --force $$dir/base; rm -rf $$dir' EXIT && \
+		git worktree add -q --detach $$dir/base $(BASE) && (cd $$dir/base && $(GO) build -o $$dir/old ./cmd/dsmbench) && \
+		$(GO) build -o $$dir/new ./cmd/dsmbench && $(GO) run ./bench/against -old $$dir/old -new $$dir/new $(AGAINST)
+
 # A module of its own, for which go downloads what dsm does not need: it is not
 # part of check. PEERS has its flags: make peers PEERS="-rounds 5 -only '^(w1|w256)/'"
 .PHONY: peers

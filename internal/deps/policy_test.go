@@ -129,8 +129,9 @@ var policy = map[string]rule{
 		ours:    []string{"internal/history", "internal/planted", "internal/wire"},
 		outside: []string{"github.com/zeebo/xxh3"},
 	},
-	"bench/attack": {std: whole, ours: []string{"internal/wire"}},
-	"bench/fault":  {std: whole},
+	"bench/attack":  {std: whole, ours: []string{"internal/wire"}},
+	"bench/against": {std: whole},
+	"bench/fault":   {std: whole},
 	"bench": {
 		std: whole,
 		ours: []string{
