@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -91,7 +92,7 @@ func (c *clientConn) answered(size int) {
 // they go into one message. It waits for room.
 func (c *clientConn) submitWrites() {
 	for !c.trySubmit() {
-		if !c.awaitRoom(c.writes[0].raw) || !c.r.awaitRoom(nil, nil) {
+		if !c.awaitRoom(c.writes[0].raw) || !c.r.awaitRoom(context.Background(), nil) {
 			break
 		}
 	}

@@ -111,7 +111,7 @@ func (t *turnstile) submitWithin(ctx, within context.Context, b batch) (taken in
 }
 
 // awaitRoom waits until there is room for commands, and reports whether there is. It
-// gives up at the end of either context, of which each may be nil, at the end of the
+// gives up at the end of either context, of which within may be nil, at the end of the
 // turns, and while the owner does not serve.
 func (t *turnstile) awaitRoom(ctx, within context.Context) bool {
 	t.mu.Lock()

@@ -343,13 +343,13 @@ func TestAwaitRoom(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var d doorman
 					d.init(10, &d)
-					if !d.awaitRoom(nil, nil) {
+					if !d.awaitRoom(t.Context(), nil) {
 						t.Fatal("there is room from the beginning")
 					}
 					d.submit(&command11{})
 					ctx, end := context.WithCancel(t.Context())
 					defer end()
-					contexts := []context.Context{ctx, nil}
+					contexts := []context.Context{ctx, t.Context()}
 					if which == "the second" {
 						slices.Reverse(contexts)
 					}

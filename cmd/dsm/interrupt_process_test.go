@@ -17,8 +17,12 @@ func TestSignalsOfProcesses(t *testing.T) {
 	defaultHangup(t)
 	servers, registry := "--dsn=dsm://ADDR", "--dsn=dsm+registry://ADDR"
 	for _, args := range [][]string{
-		{"get", "k", servers}, {"set", "k", "v", registry}, {"get", "k", "--stale", servers},
-		{"ls", servers}, {"ls", "--wait", registry}, {"status", servers},
+		{"get", "k", servers},
+		{"set", "k", "v", registry},
+		{"get", "k", "--stale", servers},
+		{"ls", servers},
+		{"ls", "--wait", registry},
+		{"status", servers},
 		{"registry", "status", "--registry", "ADDR"},
 	} {
 		for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
