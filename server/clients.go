@@ -69,9 +69,10 @@ func (r *replica) sessions() SessionsStatus {
 	return s
 }
 
-// onCrowded logs that a client opens a session where four fifths or more of what is
-// allowed are taken. It is called while a message is applied.
-func (r *replica) onCrowded(c store.ClientSessions, b store.Bound) {
+// tellCrowd logs that a client opens a session where four fifths or more of what is
+// allowed are taken. Owner only.
+func (r *replica) tellCrowd(crowd *store.Crowd) {
+	c, b := &crowd.Client, &crowd.Bound
 	left, ok := r.crowded.Open(time.Now())
 	if !ok {
 		return

@@ -124,7 +124,10 @@ func TestCrowdedIsLogged(t *testing.T) {
 	r.do(func() {
 		r.log = slog.New(slog.NewJSONHandler(&lines, nil))
 		for range 100 {
-			r.onCrowded(store.ClientSessions{Name: "leaks", Address: "10.0.0.1", Sessions: 8000}, store.Bound{Of: wire.BoundOfClient, Sessions: 8000, Most: 10_000})
+			r.tellCrowd(&store.Crowd{
+				Client: store.ClientSessions{Name: "leaks", Address: "10.0.0.1", Sessions: 8000},
+				Bound:  store.Bound{Of: wire.BoundOfClient, Sessions: 8000, Most: 10_000},
+			})
 		}
 		r.log = before
 	})

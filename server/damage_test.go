@@ -159,7 +159,9 @@ func TestDifferingReplicaReloads(t *testing.T) {
 	c.set("k", "right")
 	r := g.nodes["n2"].current.Load()
 	g.forget("n2")
-	r.do(func() { r.onVerdict(r.state.Load().Applied(), []string{memberName(r.self)}) })
+	r.do(func() {
+		r.decided(&store.Verdict{Position: r.state.Load().Applied(), Differing: []string{memberName(r.self)}})
+	})
 	g.returned("n2", r)
 	if !errors.Is(r.reason, errDamaged) || !strings.Contains(r.reason.Error(), "differs from that of most members") {
 		t.Errorf("it ended with %v", r.reason)

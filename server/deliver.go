@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -17,9 +18,7 @@ func (r *replica) apply(d *isis.Delivery) {
 		payload = nil // the positions pass, the writes are lost
 	}
 	s.ApplyMessage(d.First, int(d.Count), payload, &r.outcome)
-	if err := s.Met(); err != nil {
-		r.damagedBy(err) // those who wait for this message are told to ask another node
-	}
+	r.noted(&r.outcome.Notes)
 	if d.Own {
 		for _, result := range r.outcome.Results {
 			p, ok := r.waiting.pop()
@@ -43,6 +42,22 @@ func (r *replica) apply(d *isis.Delivery) {
 	if r.cfg.OnDeliver != nil {
 		r.onDeliver()
 		r.outcome.Effects = nil
+	}
+}
+
+// noted takes what a message did beside its results. Owner only.
+func (r *replica) noted(n *store.Notes) {
+	for i := range n.Audits {
+		r.audited(&n.Audits[i])
+	}
+	for i := range n.Verdicts {
+		r.decided(&n.Verdicts[i])
+	}
+	for i := range n.Crowds {
+		r.tellCrowd(&n.Crowds[i])
+	}
+	if n.Damage != nil {
+		r.damagedBy(n.Damage) // those who wait for this message are told to ask another node
 	}
 }
 

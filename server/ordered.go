@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -65,10 +66,10 @@ func (r *replica) orderAudit(t ticket) {
 	r.orderOwn(&wire.Command{Op: wire.OpAudit, Value: voters}, t)
 }
 
-// onAudit notes this replica's digest at an audit, verifies a part of the state and
-// votes with the digest. It is called while a message is applied, so all but the note
-// waits for the next turn.
-func (r *replica) onAudit(position, digest uint64, voters []string) {
+// audited notes this replica's digest at an audit, and in the next turn verifies a part
+// of the state and votes with the digest. Owner only.
+func (r *replica) audited(n *store.AuditNote) {
+	position, digest := n.Position, n.Digest
 	a := &r.audits
 	a.recent = append(a.recent, auditDigest{position, digest})
 	if len(a.recent) > maxAudits {
@@ -88,7 +89,7 @@ func (r *replica) onAudit(position, digest uint64, voters []string) {
 		Op: wire.OpAuditVote, Key: name, Expect: position,
 		Value: binary.LittleEndian.AppendUint64(nil, digest),
 	}
-	votes := slices.Contains(voters, name)
+	votes := slices.Contains(n.Voters, name)
 	r.post(func() {
 		r.verify()
 		// A digest that is kept beside a state that is damaged says nothing.
@@ -106,14 +107,15 @@ func (r *replica) refuseAudits() {
 	r.audits.waiting = nil
 }
 
-// onVerdict is called on every member at the same place of the order.
-func (r *replica) onVerdict(position uint64, differing []string) {
-	if len(differing) == 0 {
+// decided takes the verdict of an audit, which all members come to at the same place of
+// the order. Owner only.
+func (r *replica) decided(v *store.Verdict) {
+	if len(v.Differing) == 0 {
 		return
 	}
-	r.log.Error("an audit found replicas that differ", "position", position, "members", differing)
-	if slices.Contains(differing, memberName(r.self)) {
-		err := fmt.Errorf("server: the digest at position %d differs from that of most members", position)
+	r.log.Error("an audit found replicas that differ", "position", v.Position, "members", v.Differing)
+	if slices.Contains(v.Differing, memberName(r.self)) {
+		err := fmt.Errorf("server: the digest at position %d differs from that of most members", v.Position)
 		r.post(func() { r.damagedBy(err) })
 	}
 }

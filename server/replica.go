@@ -101,9 +101,6 @@ func (r *replica) limits() store.Limits {
 
 // adopt makes s the replica's state. Owner only, or before the first turn.
 func (r *replica) adopt(s *store.Store) {
-	s.OnAudit = r.onAudit
-	s.OnVerdict = r.onVerdict
-	s.OnCrowded = r.onCrowded
 	r.state.Store(s)
 }
 

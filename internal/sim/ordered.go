@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -43,13 +44,13 @@ func (r *replica) orderTime(now time.Duration) {
 	}
 }
 
-func (r *replica) onAudit(position, digest uint64, voters []string) {
+func (r *replica) takeAudit(n *store.AuditNote) {
 	r.audited()
 	name := memberName(r.self)
-	votes := slices.Contains(voters, name)
+	votes := slices.Contains(n.Voters, name)
 	vote := wire.Command{
-		Op: wire.OpAuditVote, Key: name, Expect: position,
-		Value: binary.LittleEndian.AppendUint64(nil, digest),
+		Op: wire.OpAuditVote, Key: name, Expect: n.Position,
+		Value: binary.LittleEndian.AppendUint64(nil, n.Digest),
 	}
 	r.post(func() {
 		r.verify()
@@ -59,9 +60,9 @@ func (r *replica) onAudit(position, digest uint64, voters []string) {
 	})
 }
 
-func (r *replica) onVerdict(position uint64, differing []string) {
+func (r *replica) decided(v *store.Verdict) {
 	r.w.counts.Audits++
-	if len(differing) > 0 {
-		r.differ(position, differing)
+	if len(v.Differing) > 0 {
+		r.differ(v.Position, v.Differing)
 	}
 }

@@ -125,7 +125,6 @@ func (r *replica) limits() store.Limits {
 }
 
 func (r *replica) adopt(s *store.Store) {
-	s.OnAudit, s.OnVerdict = r.onAudit, r.onVerdict
 	r.state = s
 }
 

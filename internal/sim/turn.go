@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -131,6 +132,19 @@ func (r *replica) advance() {
 	r.publish()
 }
 
+// noted takes what a message did beside its results.
+func (r *replica) noted(n *store.Notes) {
+	for i := range n.Audits {
+		r.takeAudit(&n.Audits[i])
+	}
+	for i := range n.Verdicts {
+		r.decided(&n.Verdicts[i])
+	}
+	if n.Damage != nil {
+		r.damagedBy(n.Damage)
+	}
+}
+
 // apply applies a message at its place in the order and tells everyone who waits
 // for it.
 func (r *replica) apply(d *isis.Delivery) {
@@ -142,9 +156,7 @@ func (r *replica) apply(d *isis.Delivery) {
 		r.w.fail("gap: %s is given position %d after %d", r, d.First, r.state.Applied())
 	}
 	r.state.ApplyMessage(d.First, int(d.Count), payload, &r.outcome)
-	if err := r.state.Met(); err != nil {
-		r.damagedBy(err)
-	}
+	r.noted(&r.outcome.Notes)
 	if r.w.tracing() {
 		r.w.trace("  %s delivers %d/%d of %s#%d at %d (%d)", r, d.View, d.Seq, d.Sender.ID, d.Sender.Incarnation, d.First, d.Count)
 	}

@@ -203,9 +203,7 @@ func (s *Store) beginAudit(position uint64, list []byte) wire.Status {
 	digest := s.Digest() // before the audit itself
 	s.audit.begin(position, voters)
 	s.beginShare()
-	if s.OnAudit != nil {
-		s.OnAudit(position, digest, voters)
-	}
+	s.notes.Audits = append(s.notes.Audits, AuditNote{Position: position, Digest: digest, Voters: voters})
 	return wire.StatusOK
 }
 
@@ -216,9 +214,7 @@ func (s *Store) castVote(c *wire.Command) wire.Status {
 	if s.audit.missing == 0 {
 		decided := s.audit
 		s.audit = audit{}
-		if s.OnVerdict != nil {
-			s.OnVerdict(decided.position, decided.verdict())
-		}
+		s.notes.Verdicts = append(s.notes.Verdicts, Verdict{Position: decided.position, Differing: decided.verdict()})
 	}
 	return wire.StatusOK
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -23,12 +24,9 @@ func TestAuditTellsTheDigestBeforeIt(t *testing.T) {
 	session := f.open()
 	f.want(wire.StatusOK, set(session, 1, 1, "k", "v"))
 	before := f.s.Digest()
-	var told []string
-	f.s.OnAudit = func(position, digest uint64, voters []string) {
-		told = append(told, fmt.Sprint(position, digest == before, voters))
-	}
 	f.want(wire.StatusOK, auditOf("b", "a"))
-	if diff := cmp.Diff([]string{"3 true [b a]"}, told); diff != "" {
+	want := Notes{Audits: []AuditNote{{Position: 3, Digest: before, Voters: []string{"b", "a"}}}}
+	if diff := cmp.Diff(want, f.out.Notes, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if f.s.Digest() == before {
@@ -51,26 +49,23 @@ func TestVerdicts(t *testing.T) {
 		{[]uint64{3, 2, 2, 1, 1, 1}, []string{"a", "b", "c"}}, // later, but more
 	} {
 		f := newFeeder(t, Limits{})
-		called := 0
-		var differing []string
-		var at uint64
-		f.s.OnVerdict = func(position uint64, list []string) {
-			called++
-			at, differing = position, list
-		}
 		voters := []string{"a", "b", "c", "d", "e", "f"}[:len(tc.digests)]
 		before := f.s.Digest()
 		audit := f.want(wire.StatusOK, auditOf(voters...)).Position
 		for i := len(voters) - 1; i >= 0; i-- {
-			if called != 0 {
+			if len(f.out.Notes.Verdicts) != 0 {
 				t.Errorf("%v: a verdict before the last vote", tc.digests)
 			}
 			f.want(wire.StatusOK, voteOf(audit, voters[i], tc.digests[i]))
 		}
-		if diff := cmp.Diff(tc.differing, differing); diff != "" || called != 1 || at != audit {
-			t.Errorf("%v: %d verdicts, the last on %d (-want +got):\n%s", tc.digests, called, at, diff)
+		want := []Verdict{{Position: audit, Differing: tc.differing}}
+		if diff := cmp.Diff(want, f.out.Notes.Verdicts); diff != "" {
+			t.Errorf("%v: verdicts (-want +got):\n%s", tc.digests, diff)
 		}
 		f.want(wire.StatusBadRequest, voteOf(audit, "a", 1))
+		if len(f.out.Notes.Verdicts) != 0 {
+			t.Errorf("%v: a second verdict", tc.digests)
+		}
 		if f.s.Digest() != before {
 			t.Errorf("%v: a decided audit left something behind", tc.digests)
 		}
@@ -79,11 +74,6 @@ func TestVerdicts(t *testing.T) {
 
 func TestVotesThatDoNotCount(t *testing.T) {
 	f := newFeeder(t, Limits{})
-	f.s.OnVerdict = func(position uint64, _ []string) {
-		if position != 2 {
-			t.Errorf("a verdict on %d", position)
-		}
-	}
 	f.want(wire.StatusBadRequest, voteOf(0, "", 0))
 	f.want(wire.StatusOK, auditOf("a", "b")) // at 2
 	f.want(wire.StatusOK, voteOf(2, "a", 1))
@@ -102,24 +92,28 @@ func TestVotesThatDoNotCount(t *testing.T) {
 	}
 	f.want(wire.StatusBadRequest, auditOf(long...))
 	f.want(wire.StatusBadRequest, auditOf(string(make([]byte, maxVotersBytes))))
+	if len(f.out.Notes.Verdicts) != 0 {
+		t.Errorf("verdicts: %+v", f.out.Notes.Verdicts)
+	}
 	f.want(wire.StatusOK, voteOf(2, "b", 1))
+	if diff := cmp.Diff([]Verdict{{Position: 2}}, f.out.Notes.Verdicts); diff != "" {
+		t.Errorf("verdicts (-want +got):\n%s", diff)
+	}
 }
 
 func TestNewerAuditReplacesOneUnderWay(t *testing.T) {
 	f := newFeeder(t, Limits{})
-	verdicts := 0
-	f.s.OnVerdict = func(uint64, []string) { verdicts++ }
 	f.want(wire.StatusOK, auditOf("a", "b"))
 	f.want(wire.StatusOK, voteOf(1, "a", 1))
 	f.want(wire.StatusOK, auditOf("a", "b"))
 	f.want(wire.StatusBadRequest, voteOf(1, "b", 1))
 	f.want(wire.StatusOK, voteOf(3, "b", 1))
-	if verdicts != 0 {
+	if len(f.out.Notes.Verdicts) != 0 {
 		t.Error("the vote in the older audit counted")
 	}
 	f.want(wire.StatusOK, voteOf(3, "a", 1))
-	if verdicts != 1 {
-		t.Errorf("%d verdicts", verdicts)
+	if len(f.out.Notes.Verdicts) != 1 {
+		t.Errorf("verdicts: %+v", f.out.Notes.Verdicts)
 	}
 }
 
@@ -136,13 +130,11 @@ func TestAuditOfASnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var differing []string
-	restored.OnVerdict = func(_ uint64, list []string) { differing = list }
 	f.s = restored
 	f.want(wire.StatusOK, voteOf(1, "a", 4))
 	f.want(wire.StatusBadRequest, voteOf(1, "b", 4))
 	f.want(wire.StatusOK, voteOf(1, "c", 5))
-	if diff := cmp.Diff([]string{"a"}, differing); diff != "" {
+	if diff := cmp.Diff([]Verdict{{Position: 1, Differing: []string{"a"}}}, f.out.Notes.Verdicts); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }

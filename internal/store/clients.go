@@ -136,14 +136,14 @@ func (t *clients) remove(c *client) {
 
 // crowded tells of a bound of which four fifths are taken.
 func (s *Store) crowded(id clientID, b Bound) {
-	if s.OnCrowded == nil || !b.near() {
+	if !b.near() {
 		return
 	}
 	of := ClientSessions{Name: id.name, Address: id.address}
 	if c := s.sessions.clients.byID[id]; c != nil {
 		of.Sessions = c.sessions
 	}
-	s.OnCrowded(of, b)
+	s.notes.Crowds = append(s.notes.Crowds, Crowd{Client: of, Bound: b})
 }
 
 // ClientSessions is how many sessions a client has.

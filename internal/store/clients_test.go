@@ -76,20 +76,24 @@ func TestSessionsOfAClientAreBounded(t *testing.T) {
 func TestCrowdedIsTold(t *testing.T) {
 	f := newFeeder(t, Limits{MaxSessions: 100, MaxClientSessions: 10, MaxAddressSessions: 15})
 	var told []string
-	f.s.OnCrowded = func(c ClientSessions, b Bound) {
-		told = append(told, fmt.Sprintf("%s@%s has %d; %d of %d of %d", c.Name, c.Address, c.Sessions, b.Sessions, b.Most, b.Of))
+	open := func(name, address string) {
+		f.apply(openOf(name, address))
+		for _, crowd := range f.out.Notes.Crowds {
+			c, b := crowd.Client, crowd.Bound
+			told = append(told, fmt.Sprintf("%s@%s has %d; %d of %d of %d", c.Name, c.Address, c.Sessions, b.Sessions, b.Most, b.Of))
+		}
 	}
 	for range 7 {
-		f.apply(openOf("a", "1"))
+		open("a", "1")
 	}
 	if len(told) > 0 {
 		t.Errorf("below four fifths: %q", told)
 	}
 	for range 4 {
-		f.apply(openOf("a", "1"))
+		open("a", "1")
 	}
 	for range 3 {
-		f.apply(openOf("b", "1"))
+		open("b", "1")
 	}
 	want := []string{
 		"a@1 has 8; 8 of 10 of 1", "a@1 has 9; 9 of 10 of 1", "a@1 has 10; 10 of 10 of 1", "a@1 has 10; 10 of 10 of 1",

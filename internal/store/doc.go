@@ -74,9 +74,9 @@
 // # Audits
 //
 // An OpAudit at position p makes every replica report its digest of the state
-// before p, through OnAudit; each member then has an OpAuditVote with it
-// ordered, and when all voters have voted, every replica reports the same
-// verdict through OnVerdict. A member that finds itself among the differing has
+// before p, in its [Notes]; each member then has an OpAuditVote with it
+// ordered, and when all voters have voted, every replica notes the same
+// verdict. A member that finds itself among the differing has
 // to leave. These digests are kept, command by command. [Store.Verify] compares what is
 // in memory with them, a slice at a time of the share that each audit begins. A newer audit replaces one that has not come to its verdict. A vote
 // for another audit, of no voter, or a second one, is StatusBadRequest.

@@ -140,18 +140,17 @@ func writeHistory(t *testing.T, s *Store, out *Outcome) [readKeys]history {
 // TestReadMidMessage shows the one case in which a read is ahead of Applied.
 func TestReadMidMessage(t *testing.T) {
 	s := New(Limits{})
-	var value []byte
-	var version, position uint64
-	s.OnAudit = func(uint64, uint64, []string) { // stands in for a reader at that moment
-		value, version, position = s.Get("k")
-	}
 	payload := (&wire.Command{Op: wire.OpOpenSession}).Append(nil)
 	payload = (&wire.Command{Op: wire.OpSet, Session: 1, Seq: 1, Key: "k", Value: []byte("v")}).Append(payload)
-	payload = (&wire.Command{Op: wire.OpAudit, Value: wire.AppendStrings(nil, []string{"a"})}).Append(payload)
-	s.ApplyMessage(1, 3, payload, new(Outcome))
+	var out Outcome
+	out.reset(2)
+	s.applyAll(1, 2, payload, &out) // and no further
+	value, version, position := s.Get("k")
 	if string(value) != "v" || version != 2 || position != 2 {
 		t.Errorf("read %q of version %d at %d, want v of 2 at 2", value, version, position)
 	}
+	s.applied.Store(2)
+	s.ApplyMessage(3, 1, (&wire.Command{Op: wire.OpBarrier}).Append(nil), new(Outcome))
 	if _, _, position = s.Get("k"); position != 3 {
 		t.Errorf("after the message, the read reflects %d, want 3", position)
 	}

@@ -10,19 +10,6 @@ import (
 // Store is the state of one replica. Get and Applied are for everyone, at any
 // time; all else is for the one owner, one call at a time.
 type Store struct {
-	// OnAudit, if set, is called by ApplyMessage for every audit in the order,
-	// with the digest of the state before it. OnVerdict, if set, is called
-	// once all voters of the audit at position have voted, with those whose
-	// digest differs from the majority's, if any. Both are set before the first
-	// ApplyMessage; they must not block, nor call what is for the owner.
-	OnAudit   func(position, digest uint64, voters []string)
-	OnVerdict func(position uint64, differing []string)
-
-	// OnCrowded, if set, is called by ApplyMessage when a client opens a session, or
-	// is refused one, and four fifths or more of a bound are taken. What is said of
-	// OnAudit holds, but it may call Sessions.
-	OnCrowded func(client ClientSessions, bound Bound)
-
 	limits    Limits
 	variables *variables
 	sessions  *sessions
@@ -30,6 +17,7 @@ type Store struct {
 	verifier  verifier
 	opened    *openSnapshots
 	number    []byte // scratch for the text of a sum
+	notes     *Notes // of the message that is being applied
 
 	applied atomic.Uint64
 }
@@ -61,12 +49,14 @@ func NewAt(position uint64, limits Limits) *Store {
 type Outcome struct {
 	Results []wire.Result // one per command
 	Effects []byte        // bitmap, least significant bit first: command i took effect
+	Notes   Notes
 }
 
 // reset makes room for count commands without effect.
 func (o *Outcome) reset(count int) {
 	o.Results = o.Results[:0]
 	o.Effects = o.Effects[:0]
+	o.Notes.reset()
 	for range (count + 7) / 8 {
 		o.Effects = append(o.Effects, 0)
 	}
@@ -93,6 +83,7 @@ func (s *Store) ApplyMessage(first uint64, count int, payload []byte, out *Outco
 		panic(fmt.Sprintf("store: message of %d commands at %d, want one at %d", count, first, next))
 	}
 	out.reset(count)
+	s.notes = &out.Notes
 	s.retireSnapshots()
 	s.applyAll(first, count, payload, out)
 	s.applied.Store(first + uint64(count) - 1)

@@ -60,11 +60,11 @@ func storeAgainstOracle(t *rapid.T) {
 	s, o, script := New(smallLimits), newOracle(smallLimits), newScript()
 	var out Outcome
 	var verdicts []oracleVerdict
-	s.OnVerdict = func(position uint64, differing []string) {
-		verdicts = append(verdicts, oracleVerdict{position, differing})
-	}
 	for range rapid.IntRange(1, 40).Draw(t, "messages") {
 		step(t, s, o, script.message(t), &out)
+		for _, v := range out.Notes.Verdicts {
+			verdicts = append(verdicts, oracleVerdict{v.Position, v.Differing})
+		}
 		compare(t, s, o)
 	}
 	if diff := cmp.Diff(o.verdicts, verdicts); diff != "" {

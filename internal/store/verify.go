@@ -46,8 +46,6 @@ type verifier struct {
 	kept, computed uint64
 
 	items, bytes int // left of the share
-
-	met error // damage that a command has met, which nobody has taken
 }
 
 // beginShare lets Verify go on for another share. What is left of the one before is
@@ -96,19 +94,8 @@ func (s *Store) meets(e *entry, old *version) {
 	if old == nil || old.hash == hashVariable(e.keyHash, old.value(), old.position) || planted.On(planted.AuditByKeptDigest) {
 		return
 	}
-	s.verifier.met = damaged("variable %.80q, version %d, to which a command has added,", e.key, old.position)
-}
-
-// Met returns, once, the damage that commands have met since the last call, or nil. The
-// results of the message that was applied last are then not those of the other replicas.
-// It is for the owner, who calls it after each message.
-func (s *Store) Met() error {
-	err := s.verifier.met
-	if err != nil {
-		s.verifier.met = nil
-		s.Suspect()
-	}
-	return err
+	s.notes.Damage = damaged("variable %.80q, version %d, to which a command has added,", e.key, old.position)
+	s.Suspect()
 }
 
 // VerifyAll compares all of the state with the hashes kept for it, at once. It is for
@@ -138,7 +125,7 @@ func (s *Store) verifyNext() (size int, err error) {
 	v := &s.verifier
 	switch {
 	case !v.under:
-		*v = verifier{under: true, next: 1, clean: v.clean, items: v.items, bytes: v.bytes, kept: s.sessions.sum, met: v.met}
+		*v = verifier{under: true, next: 1, clean: v.clean, items: v.items, bytes: v.bytes, kept: s.sessions.sum}
 		return 0, s.verifyRest()
 	case !v.inVariables && v.next <= s.sessions.slots.used:
 		v.next++

@@ -179,7 +179,7 @@ func TestAddMeetsDamage(t *testing.T) {
 	}
 	f.want(wire.StatusOK, add(3, "n"))
 	f.want(wire.StatusOK, add(4, "new"))
-	if err := f.s.Met(); err != nil {
+	if err := f.out.Notes.Damage; err != nil {
 		t.Fatalf("without damage: %v", err)
 	}
 	for _, key := range []string{"n", "text"} {
@@ -192,10 +192,11 @@ func TestAddMeetsDamage(t *testing.T) {
 			status = wire.StatusNotInteger
 		}
 		f.want(status, add(seq, key))
-		if err := f.s.Met(); !errors.Is(err, ErrDigest) || !strings.Contains(err.Error(), key) {
+		if err := f.out.Notes.Damage; !errors.Is(err, ErrDigest) || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: %v, want ErrDigest", key, err)
 		}
-		if err := f.s.Met(); err != nil {
+		f.want(wire.StatusOK, wire.Command{Op: wire.OpBarrier})
+		if err := f.out.Notes.Damage; err != nil {
 			t.Errorf("it is told again: %v", err)
 		}
 	}
