@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/hostport"
+	"github.com/seed-8247e700/dsm/registry/membership"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 	"github.com/seed-8247e700/dsm/registry/registrypb/registrypbconnect"
 )
@@ -84,39 +84,49 @@ const maxReplyBytes = 32 << 20
 // Close releases idle connections. Calls under way are not affected.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Register announces a node and returns its incarnation. While the registry
-// cannot be reached it tries again, until the context ends or it is certain that
-// something else listens at its address; a repeated request
-// carries the same nonce, so that one node never gets two incarnations.
-func (c *Client) Register(ctx context.Context, req *registrypb.RegisterRequest) (*registrypb.RegisterResponse, error) {
-	req = proto.CloneOf(req)
-	for req.GetNonce() == 0 {
-		req.Nonce = rand.Uint64()
+// Register announces a node, and returns its incarnation and what it must know first.
+// While the registry cannot be reached it tries again, until the context ends or it is
+// certain that something else listens at its address; a repeated request carries the
+// same nonce, so that one node never gets two incarnations.
+func (c *Client) Register(ctx context.Context, r membership.Registration) (incarnation uint64, d *membership.Directive, err error) {
+	for r.Nonce == 0 {
+		r.Nonce = rand.Uint64()
 	}
 	pause := newPause()
 	for {
-		reply, err := call(ctx, c, c.api.Register, req)
+		reply, err := call(ctx, c, c.api.Register, registrationProto(&r))
+		if err == nil {
+			return reply.GetIncarnation(), directiveOf(reply.GetDirective()), nil
+		}
 		if !errors.Is(err, ErrUnreachable) {
-			return reply, err
+			return 0, nil, err
 		}
 		if err = c.notRegistry(ctx, err); errors.Is(err, ErrNotRegistry) {
-			return nil, err
+			return 0, nil, err
 		}
 		if pause.wait(ctx) != nil {
-			return nil, err
+			return 0, nil, err
 		}
 	}
 }
 
 // Heartbeat tells how the node is and returns what it must know.
-func (c *Client) Heartbeat(ctx context.Context, req *registrypb.HeartbeatRequest) (*registrypb.Directive, error) {
-	return call(ctx, c, c.api.Heartbeat, req)
+func (c *Client) Heartbeat(ctx context.Context, from membership.From, report *membership.Report) (*membership.Directive, error) {
+	reply, err := call(ctx, c, c.api.Heartbeat, heartbeatProto(from, report))
+	if err != nil {
+		return nil, err
+	}
+	return directiveOf(reply), nil
 }
 
-// Leave asks for a view without the node. A directive tells when it is done;
-// until then the node may ask again, and after a restart of the registry must.
-func (c *Client) Leave(ctx context.Context, req *registrypb.LeaveRequest) error {
-	_, err := call(ctx, c, c.api.Leave, req)
+// Leave asks for a view without the node: by force, also if it is the last member and
+// the group's state goes with it. A group or generation of 0 is any. A directive tells
+// when it is done; until then the node may ask again, and after a restart of the
+// registry must.
+func (c *Client) Leave(ctx context.Context, from membership.From, force bool, reason string) error {
+	_, err := call(ctx, c, c.api.Leave, &registrypb.LeaveRequest{
+		Id: from.ID, Incarnation: from.Incarnation, Group: from.Group, Generation: from.Generation, Force: force, Reason: reason,
+	})
 	return err
 }
 

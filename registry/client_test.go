@@ -10,28 +10,29 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // watching collects what a watch delivers.
-func (n *node) watching(t *testing.T) (<-chan *registrypb.Directive, <-chan error) {
+func (n *node) watching(t *testing.T) (<-chan *membership.Directive, <-chan error) {
 	t.Helper()
-	out := make(chan *registrypb.Directive, 64)
+	out := make(chan *membership.Directive, 64)
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan struct{})
 	client := dial(t, n.f.Addr())
 	t.Cleanup(func() { cancel(); <-stopped; client.Close() })
-	req := &registrypb.WatchRequest{Id: n.beat.GetId(), Incarnation: n.beat.GetIncarnation(), Group: n.beat.GetGroup(), Generation: n.beat.GetGeneration()}
 	go func() {
 		defer close(stopped)
-		ended <- client.Watch(ctx, req, func(d *registrypb.Directive) { out <- d })
+		ended <- client.Watch(ctx, n.from, func(d *membership.Directive) { out <- d })
 	}()
 	return out, ended
 }
 
+func excluded(d *membership.Directive) bool { return d.Excluded }
+
 // until receives directives up to the first that fits.
-func until(t *testing.T, in <-chan *registrypb.Directive, fits func(*registrypb.Directive) bool) *registrypb.Directive {
+func until(t *testing.T, in <-chan *membership.Directive, fits func(*membership.Directive) bool) *membership.Directive {
 	t.Helper()
 	for {
 		select {
@@ -49,39 +50,40 @@ func TestWatch(t *testing.T) {
 	f := start(t, "", Settings{})
 	a := f.node(t, "a")
 	directives, _ := a.watching(t)
-	until(t, directives, func(d *registrypb.Directive) bool { return len(d.GetViews()) == 1 })
+	until(t, directives, func(d *membership.Directive) bool { return len(d.Views) == 1 })
 	b := f.node(t, "b")
-	until(t, directives, func(d *registrypb.Directive) bool { return len(d.GetJoining()) == 1 })
+	until(t, directives, func(d *membership.Directive) bool { return len(d.Joining) == 1 })
 	b.heartbeat(t)
-	d := until(t, directives, func(d *registrypb.Directive) bool { return d.GetAttempt() != nil })
-	if d.GetAttempt().GetLeader() != a.beat.GetIncarnation() {
+	d := until(t, directives, func(d *membership.Directive) bool { return d.Attempt != nil })
+	if d.Attempt.Leader != a.from.Incarnation {
 		t.Errorf("attempt: %v", d)
 	}
 	fromB, ended := b.watching(t)
 	a.heartbeat(t)
 	a.heartbeat(t)
-	until(t, fromB, func(d *registrypb.Directive) bool {
-		return len(d.GetViews()) == 1 && len(d.GetViews()[0].GetMembers()) == 2
+	until(t, fromB, func(d *membership.Directive) bool {
+		return len(d.Views) == 1 && len(d.Views[0].Members) == 2
 	})
 	b.heartbeat(t)
 
 	// A leaver is told when it is done, and its watch ends.
-	leave := &registrypb.LeaveRequest{Id: "b", Incarnation: b.beat.GetIncarnation(), Group: b.beat.GetGroup()}
-	if err := f.client.Leave(t.Context(), leave); err != nil {
+	leaver := b.from
+	leaver.Generation = 0 // any
+	if err := f.client.Leave(t.Context(), leaver, false, "left"); err != nil {
 		t.Fatal(err)
 	}
 	a.heartbeat(t)
 	a.heartbeat(t)
-	if d := until(t, fromB, (*registrypb.Directive).GetExcluded); d.GetReason() != "left" {
-		t.Errorf("the leaver was told %q", d.GetReason())
+	if d := until(t, fromB, excluded); d.Reason != "left" {
+		t.Errorf("the leaver was told %q", d.Reason)
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("the leaver's watch ended with %v", err)
 	}
-	if err := f.client.Leave(t.Context(), leave); err != nil {
+	if err := f.client.Leave(t.Context(), leaver, false, "left"); err != nil {
 		t.Errorf("leave, repeated: %v", err)
 	}
-	err := f.client.Leave(t.Context(), &registrypb.LeaveRequest{Id: "a", Incarnation: a.beat.GetIncarnation()})
+	err := f.client.Leave(t.Context(), membership.From{ID: "a", Incarnation: a.from.Incarnation}, false, "")
 	if !errors.Is(err, ErrLastMember) || !strings.Contains(err.Error(), "by force") {
 		t.Errorf("the last member leaves: %v", err)
 	}
@@ -93,7 +95,7 @@ func TestWatchOverRestart(t *testing.T) {
 	f := start(t, dir, Settings{})
 	a := f.node(t, "a")
 	directives, _ := a.watching(t)
-	first := until(t, directives, func(*registrypb.Directive) bool { return true })
+	first := until(t, directives, func(*membership.Directive) bool { return true })
 	addr := f.Addr()
 	f.stop(t)
 	second, err := Start(t.Context(), Config{DataDir: dir, Listen: addr})
@@ -105,8 +107,8 @@ func TestWatchOverRestart(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	d := until(t, directives, func(*registrypb.Directive) bool { return true })
-	if d.GetRevision() <= first.GetRevision() || d.GetExcluded() {
+	d := until(t, directives, func(*membership.Directive) bool { return true })
+	if d.Revision <= first.Revision || d.Excluded {
 		t.Errorf("after the restart: %v, before: %v", d, first)
 	}
 }
@@ -117,15 +119,15 @@ func TestExclusionByTime(t *testing.T) {
 	b := f.join(t, a, "b")
 	directives, ended := b.watching(t)
 	for range 30 {
-		a.beat.Peers[0].SilentMs += 100
+		a.report.Peers[0].Silent += 100 * time.Millisecond
 		a.heartbeat(t)
 		f.clock.advance(t, 100*time.Millisecond)
-		if len(a.beat.GetPeers()) == 0 {
+		if len(a.report.Peers) == 0 {
 			break
 		}
 	}
-	if d := until(t, directives, (*registrypb.Directive).GetExcluded); !strings.Contains(d.GetReason(), "heard it for 2s") {
-		t.Errorf("the silent node was told %q", d.GetReason())
+	if d := until(t, directives, excluded); !strings.Contains(d.Reason, "heard it for 2s") {
+		t.Errorf("the silent node was told %q", d.Reason)
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("its watch ended with %v", err)
@@ -135,19 +137,18 @@ func TestExclusionByTime(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	f := start(t, "", Settings{})
 	a := f.node(t, "a")
-	_, err := f.client.Register(t.Context(), &registrypb.RegisterRequest{Id: "a", PeerAddr: "a:1", ClientAddr: "a:1"})
+	_, _, err := f.client.Register(t.Context(), membership.Registration{ID: "a", PeerAddr: "a:1", ClientAddr: "a:1"})
 	if !errors.Is(err, ErrIDInUse) || !strings.Contains(err.Error(), "a#1 at a:1 was last heard") {
 		t.Errorf("id in use: %v", err)
 	}
-	beat := &registrypb.HeartbeatRequest{Id: "a", Incarnation: a.beat.GetIncarnation(), Group: 7, Generation: 1}
-	if _, err := f.client.Heartbeat(t.Context(), beat); !errors.Is(err, ErrOtherGroup) {
+	other := membership.From{ID: "a", Incarnation: a.from.Incarnation, Group: 7, Generation: 1}
+	if _, err := f.client.Heartbeat(t.Context(), other, new(membership.Report)); !errors.Is(err, ErrOtherGroup) {
 		t.Errorf("other group: %v", err)
 	}
-	watch := &registrypb.WatchRequest{Id: "a", Incarnation: a.beat.GetIncarnation(), Group: 7, Generation: 1}
-	if err := f.client.Watch(t.Context(), watch, nil); !errors.Is(err, ErrOtherGroup) {
+	if err := f.client.Watch(t.Context(), other, nil); !errors.Is(err, ErrOtherGroup) {
 		t.Errorf("watch of another group: %v", err)
 	}
-	if err := f.client.Leave(t.Context(), &registrypb.LeaveRequest{Id: "z", Incarnation: 99}); !errors.Is(err, ErrUnknownNode) {
+	if err := f.client.Leave(t.Context(), membership.From{ID: "z", Incarnation: 99}, false, ""); !errors.Is(err, ErrUnknownNode) {
 		t.Errorf("unknown node leaves: %v", err)
 	}
 	if _, err := f.client.NewGeneration(t.Context(), false); !errors.Is(err, ErrNeedsForce) {
@@ -156,11 +157,11 @@ func TestRefusals(t *testing.T) {
 	if generation, err := f.client.NewGeneration(t.Context(), true); err != nil || generation != 2 {
 		t.Errorf("new generation: %d %v", generation, err)
 	}
-	if _, err := f.client.Heartbeat(t.Context(), a.beat); !errors.Is(err, ErrOtherGeneration) {
+	if _, err := f.client.Heartbeat(t.Context(), a.from, &a.report); !errors.Is(err, ErrOtherGeneration) {
 		t.Errorf("heartbeat of the old generation: %v", err)
 	}
-	watch = &registrypb.WatchRequest{Id: "z", Incarnation: 99, Group: a.beat.GetGroup(), Generation: 1}
-	if err := f.client.Watch(t.Context(), watch, nil); !errors.Is(err, ErrOtherGeneration) {
+	unknown := membership.From{ID: "z", Incarnation: 99, Group: a.from.Group, Generation: 1}
+	if err := f.client.Watch(t.Context(), unknown, nil); !errors.Is(err, ErrOtherGeneration) {
 		t.Errorf("watch of the old generation: %v", err)
 	}
 }
@@ -170,18 +171,21 @@ func TestRefusals(t *testing.T) {
 func TestOldCopyRefuses(t *testing.T) {
 	f := start(t, "", Settings{})
 	a := f.node(t, "a")
-	group := a.beat.GetGroup()
-	for name, beat := range map[string]*registrypb.HeartbeatRequest{
-		"a later generation": {Id: "a", Incarnation: 99, Group: group, Generation: 9},
-		"a later view":       {Id: "a", Incarnation: a.beat.GetIncarnation(), Group: group, Generation: 1, View: 8},
-		"a later member":     {Id: "z", Incarnation: 99, Group: group, Generation: 1, View: 8},
+	group := a.from.Group
+	for name, beat := range map[string]struct {
+		from membership.From
+		view uint64
+	}{
+		"a later generation": {membership.From{ID: "a", Incarnation: 99, Group: group, Generation: 9}, 0},
+		"a later view":       {membership.From{ID: "a", Incarnation: a.from.Incarnation, Group: group, Generation: 1}, 8},
+		"a later member":     {membership.From{ID: "z", Incarnation: 99, Group: group, Generation: 1}, 8},
 	} {
-		if _, err := f.client.Heartbeat(t.Context(), beat); !errors.Is(err, ErrOtherGroup) || !strings.Contains(err.Error(), "old copy") {
+		if _, err := f.client.Heartbeat(t.Context(), beat.from, &membership.Report{View: beat.view}); !errors.Is(err, ErrOtherGroup) || !strings.Contains(err.Error(), "old copy") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	watch := &registrypb.WatchRequest{Id: "a", Incarnation: 99, Group: group, Generation: 9}
-	if err := f.client.Watch(t.Context(), watch, nil); !errors.Is(err, ErrOtherGroup) {
+	later := membership.From{ID: "a", Incarnation: 99, Group: group, Generation: 9}
+	if err := f.client.Watch(t.Context(), later, nil); !errors.Is(err, ErrOtherGroup) {
 		t.Errorf("watch of a later generation: %v", err)
 	}
 }
@@ -205,9 +209,9 @@ func TestUnreachable(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	req := &registrypb.RegisterRequest{Id: "a", PeerAddr: "a:1", ClientAddr: "a:1"}
-	if _, err := dial(t, addr).Register(ctx, req); !errors.Is(err, ErrUnreachable) || req.GetNonce() != 0 {
-		t.Errorf("register where nobody listens: %v, nonce %d", err, req.GetNonce())
+	newcomer := membership.Registration{ID: "a", PeerAddr: "a:1", ClientAddr: "a:1"}
+	if _, _, err := dial(t, addr).Register(ctx, newcomer); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("register where nobody listens: %v", err)
 	}
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()

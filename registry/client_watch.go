@@ -6,6 +6,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/seed-8247e700/dsm/registry/membership"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
 
@@ -18,7 +19,8 @@ import (
 // It returns nil after it has delivered a directive that says excluded, the
 // context's error when that ends, and a refusal (another group or generation)
 // at once.
-func (c *Client) Watch(ctx context.Context, req *registrypb.WatchRequest, deliver func(*registrypb.Directive)) error {
+func (c *Client) Watch(ctx context.Context, from membership.From, deliver func(*membership.Directive)) error {
+	req := &registrypb.WatchRequest{Id: from.ID, Incarnation: from.Incarnation, Group: from.Group, Generation: from.Generation}
 	w := &watch{client: c, req: req, deliver: deliver}
 	pause := newPause()
 	for {
@@ -43,7 +45,7 @@ func (c *Client) Watch(ctx context.Context, req *registrypb.WatchRequest, delive
 type watch struct {
 	client   *Client
 	req      *registrypb.WatchRequest
-	deliver  func(*registrypb.Directive)
+	deliver  func(*membership.Directive)
 	revision uint64 // of the newest directive delivered
 }
 
@@ -62,7 +64,7 @@ func (w *watch) stream(ctx context.Context) error {
 		d := stream.Msg()
 		if d.GetRevision() > w.revision || d.GetExcluded() {
 			w.revision = d.GetRevision()
-			w.deliver(d)
+			w.deliver(directiveOf(d))
 		}
 		if d.GetExcluded() {
 			return nil

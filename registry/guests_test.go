@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed-8247e700/dsm/internal/connset"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // Connections that nothing is asked on keep no node out, and no watch that is open
@@ -27,19 +27,19 @@ func TestGuestsThatAskNothing(t *testing.T) {
 	go func() { served <- server.Serve(guests) }()
 	f.client = dial(t, l.Addr().String())
 	n := f.node(t, "n1")
-	directives := make(chan *registrypb.Directive, 16)
+	directives := make(chan *membership.Directive, 16)
 	watching := make(chan error, 1)
 	ctx, unwatch := context.WithCancel(t.Context())
 	defer unwatch()
 	go func() {
-		watching <- f.client.Watch(ctx, &registrypb.WatchRequest{Id: "n1", Incarnation: n.beat.Incarnation, Group: n.beat.Group, Generation: n.beat.Generation},
-			func(d *registrypb.Directive) { directives <- d })
+		watching <- f.client.Watch(ctx, n.from,
+			func(d *membership.Directive) { directives <- d })
 	}()
 	<-directives
 	watch := func() *watcher {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		return f.watchers[n.beat.Incarnation]
+		return f.watchers[n.from.Incarnation]
 	}
 	first := watch()
 	var idle []net.Conn
@@ -51,7 +51,7 @@ func TestGuestsThatAskNothing(t *testing.T) {
 		idle = append(idle, conn)
 		defer conn.Close()
 	}
-	if _, err := f.client.Heartbeat(t.Context(), n.beat); err != nil {
+	if _, err := f.client.Heartbeat(t.Context(), n.from, &n.report); err != nil {
 		t.Errorf("a heartbeat: %v", err)
 	}
 	// Another client gets in as well, and the first of those that are idle had to go.

@@ -70,8 +70,8 @@ func TestRecordOfManyViews(t *testing.T) {
 	if err != nil || status.GetView().GetId() != newest.ID || len(status.GetView().GetMembers()) != 2 {
 		t.Errorf("view %v (%v), want %d", status.GetView(), err, newest.ID)
 	}
-	a.f, a.beat.View = f, newest.ID-1
-	if d := a.heartbeat(t); d.GetExcluded() || a.beat.GetView() != newest.ID {
+	a.f, a.report.View = f, newest.ID-1
+	if d := a.heartbeat(t); d.Excluded || a.report.View != newest.ID {
 		t.Errorf("a member of the view before is told %v", d)
 	}
 	f.stop(t)

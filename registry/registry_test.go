@@ -66,55 +66,57 @@ func dial(t *testing.T, addr string) *Client {
 	return c
 }
 
-func (f *fixture) register(t *testing.T, id string) *registrypb.RegisterResponse {
+func (f *fixture) register(t *testing.T, id string) (incarnation uint64, d *membership.Directive) {
 	t.Helper()
-	reply, err := f.client.Register(t.Context(), &registrypb.RegisterRequest{Id: id, PeerAddr: id + ":1", ClientAddr: id + ":1"})
+	incarnation, d, err := f.client.Register(t.Context(), membership.Registration{ID: id, PeerAddr: id + ":1", ClientAddr: id + ":1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reply
+	return incarnation, d
 }
 
 // node is the least that makes a node: it obeys the directives it gets.
 type node struct {
-	f    *fixture
-	beat *registrypb.HeartbeatRequest
-	d    *registrypb.Directive
+	f      *fixture
+	from   membership.From
+	report membership.Report
+	d      *membership.Directive
 }
 
 func (f *fixture) node(t *testing.T, id string) *node {
 	t.Helper()
-	r := f.register(t, id)
-	n := &node{f: f, d: r.GetDirective(), beat: &registrypb.HeartbeatRequest{
-		Id: id, Incarnation: r.GetIncarnation(), Group: r.GetDirective().GetGroup(), Generation: r.GetDirective().GetGeneration(), Ready: true,
-	}}
+	incarnation, d := f.register(t, id)
+	n := &node{
+		f: f, d: d, report: membership.Report{Ready: true},
+		from: membership.From{ID: id, Incarnation: incarnation, Group: d.Group, Generation: d.Generation},
+	}
 	n.obey()
 	return n
 }
 
 func (n *node) obey() {
-	n.beat.Generation = n.d.GetGeneration()
-	for _, v := range n.d.GetViews() {
-		n.beat.Peers = nil
-		for _, m := range v.GetMembers() {
-			if m.GetIncarnation() == n.beat.GetIncarnation() {
-				n.beat.View = v.GetId()
+	n.from.Generation = n.d.Generation
+	for _, v := range n.d.Views {
+		n.report.Peers = nil
+		for _, m := range v.Members {
+			if m.Incarnation == n.from.Incarnation {
+				n.report.View = v.ID
 			} else {
-				n.beat.Peers = append(n.beat.Peers, &registrypb.Peer{Incarnation: m.GetIncarnation()})
+				n.report.Peers = append(n.report.Peers, membership.Peer{Incarnation: m.Incarnation})
 			}
 		}
 	}
-	if a := n.d.GetAttempt(); a != nil {
-		n.beat.Wedged = a.GetView().GetId()
-		if a.GetLeader() == n.beat.GetIncarnation() {
-			n.beat.Installed = a.GetView().GetId()
+	if a := n.d.Attempt; a != nil {
+		n.report.Wedged = a.View.ID
+		if a.Leader == n.from.Incarnation {
+			n.report.Installed = a.View.ID
 		}
 	}
 }
 
-func (n *node) heartbeat(t *testing.T) *registrypb.Directive {
+func (n *node) heartbeat(t *testing.T) *membership.Directive {
 	t.Helper()
-	d, err := n.f.client.Heartbeat(t.Context(), n.beat)
+	d, err := n.f.client.Heartbeat(t.Context(), n.from, &n.report)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +133,7 @@ func (f *fixture) join(t *testing.T, first *node, id string) *node {
 	first.heartbeat(t) // learns of it
 	first.heartbeat(t) // installed
 	n.heartbeat(t)
-	if n.beat.GetView() == 0 {
+	if n.report.View == 0 {
 		t.Fatalf("%s has not joined: %v", id, n.d)
 	}
 	return n
@@ -169,9 +171,9 @@ func TestRestartFromFile(t *testing.T) {
 	if s.GetDetectionMs() != 1000 || s.GetHeartbeatMs() != 125 || s.GetMinMembers() != 2 || s.GetTickMs() != 2000 {
 		t.Errorf("settings after a restart: %v", s)
 	}
-	revision := b.d.GetRevision()
+	revision := b.d.Revision
 	b.f = f
-	if d := b.heartbeat(t); d.GetExcluded() || d.GetRevision() <= revision {
+	if d := b.heartbeat(t); d.Excluded || d.Revision <= revision {
 		t.Errorf("heartbeat after a restart: %v, revision before %d", d, revision)
 	}
 	if _, err := Start(t.Context(), Config{DataDir: t.TempDir(), Listen: f.Addr()}); err == nil || !strings.Contains(err.Error(), "choose another address") {
@@ -372,11 +374,11 @@ func TestDegraded(t *testing.T) {
 	f.store = disk
 	f.mu.Unlock()
 	a.heartbeat(t) // changes nothing
-	_, err := f.client.Register(t.Context(), &registrypb.RegisterRequest{Id: "b", PeerAddr: "b:1", ClientAddr: "b:1"})
+	_, _, err := f.client.Register(t.Context(), membership.Registration{ID: "b", PeerAddr: "b:1", ClientAddr: "b:1"})
 	if !errors.Is(err, ErrDegraded) || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("register: %v", err)
 	}
-	if _, err := f.client.Heartbeat(t.Context(), a.beat); !errors.Is(err, ErrDegraded) {
+	if _, err := f.client.Heartbeat(t.Context(), a.from, &a.report); !errors.Is(err, ErrDegraded) {
 		t.Errorf("heartbeat: %v", err)
 	}
 	status, err := f.client.Status(t.Context())
@@ -391,11 +393,11 @@ func TestDegraded(t *testing.T) {
 	f.mu.Lock()
 	disk.fail = nil
 	f.mu.Unlock()
-	if _, err := f.client.Heartbeat(t.Context(), a.beat); !errors.Is(err, ErrDegraded) {
+	if _, err := f.client.Heartbeat(t.Context(), a.from, &a.report); !errors.Is(err, ErrDegraded) {
 		t.Errorf("heartbeat before another try: %v", err)
 	}
 	f.clock.advance(t, 2*saveInterval)
-	if d := a.heartbeat(t); d.GetExcluded() {
+	if d := a.heartbeat(t); d.Excluded {
 		t.Errorf("a member after the disk was repaired: %v", d)
 	}
 	status, err = f.client.Status(t.Context())

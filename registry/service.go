@@ -17,15 +17,7 @@ func (s service) Register(_ context.Context, req *connect.Request[registrypb.Reg
 	m := req.Msg
 	out := new(registrypb.RegisterResponse)
 	err := s.change(func(now time.Duration) error {
-		incarnation, err := s.r.group.Register(now, membership.Registration{
-			ID:           m.GetId(),
-			PeerAddr:     m.GetPeerAddr(),
-			ClientAddr:   m.GetClientAddr(),
-			Group:        m.GetGroup(),
-			ProvedDead:   m.GetProvedDead(),
-			FeatureLevel: m.GetFeatureLevel(),
-			Nonce:        m.GetNonce(),
-		})
+		incarnation, err := s.r.group.Register(now, registrationOf(m))
 		out.Incarnation = incarnation
 		return err
 	}, func() error {
@@ -41,7 +33,7 @@ func (s service) Register(_ context.Context, req *connect.Request[registrypb.Reg
 
 func (s service) Heartbeat(_ context.Context, req *connect.Request[registrypb.HeartbeatRequest]) (*connect.Response[registrypb.Directive], error) {
 	m := req.Msg
-	from := membership.From{ID: m.GetId(), Incarnation: m.GetIncarnation(), Group: m.GetGroup(), Generation: m.GetGeneration()}
+	from := fromOf(m)
 	var out *registrypb.Directive
 	err := s.change(func(now time.Duration) error {
 		return s.r.group.Heartbeat(now, from, reportOf(m))
@@ -55,7 +47,7 @@ func (s service) Heartbeat(_ context.Context, req *connect.Request[registrypb.He
 
 func (s service) Watch(ctx context.Context, req *connect.Request[registrypb.WatchRequest], stream *connect.ServerStream[registrypb.Directive]) error {
 	m := req.Msg
-	from := membership.From{ID: m.GetId(), Incarnation: m.GetIncarnation(), Group: m.GetGroup(), Generation: m.GetGeneration()}
+	from := fromOf(m)
 	err := s.r.watch(ctx, from, stream.Send)
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
@@ -66,9 +58,7 @@ func (s service) Watch(ctx context.Context, req *connect.Request[registrypb.Watc
 func (s service) Leave(_ context.Context, req *connect.Request[registrypb.LeaveRequest]) (*connect.Response[registrypb.LeaveResponse], error) {
 	m := req.Msg
 	err := s.change(func(now time.Duration) error {
-		return s.r.group.Leave(now, membership.From{
-			ID: m.GetId(), Incarnation: m.GetIncarnation(), Group: m.GetGroup(), Generation: m.GetGeneration(),
-		}, m.GetForce(), m.GetReason())
+		return s.r.group.Leave(now, fromOf(m), m.GetForce(), m.GetReason())
 	}, nil)
 	return respond(new(registrypb.LeaveResponse), err)
 }

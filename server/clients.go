@@ -6,7 +6,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // clientName is what is known of a client: what it calls itself, and where it is.
@@ -41,12 +41,11 @@ func (r *replica) openSession(c clientName) *wire.Command {
 // levelOf is the feature level of a view that this node knows from the registry.
 // Owner only.
 func (r *replica) levelOf(view uint64) uint32 {
-	known := append([]*registrypb.View{
-		r.directive.committed, r.directive.latest.GetAttempt().GetView(),
-	}, r.directive.latest.GetViews()...)
-	for _, v := range known {
-		if v.GetId() == view {
-			return v.GetFeatureLevel()
+	d := &r.directive
+	known := append([]membership.View{d.committed, d.attempt()}, d.latest.Views...)
+	for i := range known {
+		if known[i].ID == view {
+			return known[i].FeatureLevel
 		}
 	}
 	return lowestLevelEver

@@ -8,7 +8,6 @@ import (
 
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
 
 // errDamaged is why a replica ends whose state is damaged. The node comes back as a new
@@ -105,10 +104,7 @@ func (r *replica) leaveDamaged(ctx context.Context, client registryClient) {
 			return
 		}
 		callCtx, cancel := context.WithTimeout(ctx, r.detection())
-		err := client.Leave(callCtx, &registrypb.LeaveRequest{
-			Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
-			Reason: d.err.Error(),
-		})
+		err := client.Leave(callCtx, r.from(), false, d.err.Error())
 		cancel()
 		if ctx.Err() != nil {
 			return

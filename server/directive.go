@@ -8,47 +8,57 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/transport"
 	"github.com/seed-8247e700/dsm/isis"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // directiveState is what the registry has told. It belongs to the owner of the
 // turn.
 type directiveState struct {
-	latest    *registrypb.Directive
-	committed *registrypb.View              // the newest committed view
-	members   map[uint64]*registrypb.Member // by incarnation: all that were named
-	successor *registrypb.Directive         // the first of a generation that this incarnation may go on in
+	known     bool // latest is
+	latest    membership.Directive
+	committed membership.View              // the newest committed view, the zero view at first
+	members   map[uint64]membership.Member // by incarnation: all that were named
+	successor *membership.Directive        // the first of a generation that this incarnation may go on in
+}
+
+// attempt is the view of the attempt under way, the zero view if there is none.
+func (s *directiveState) attempt() membership.View {
+	if s.latest.Attempt == nil {
+		return membership.View{}
+	}
+	return s.latest.Attempt.View
 }
 
 // directed takes what the registry tells: every committed view in order, then
 // the attempt under way. Owner only.
-func (r *replica) directed(d *registrypb.Directive) {
+func (r *replica) directed(d *membership.Directive) {
 	if r.failed != nil || r.foreign(d) {
 		return
 	}
-	if d.GetGeneration() != r.generation {
-		r.log.Warn("the group has begun a new generation: the variables are gone", "generation", d.GetGeneration())
-		if !d.GetExcluded() {
+	if d.Generation != r.generation {
+		r.log.Warn("the group has begun a new generation: the variables are gone", "generation", d.Generation)
+		if !d.Excluded {
 			r.directive.successor = d
 		}
 		r.fail(errGeneration)
 		return
 	}
 	state := &r.directive
-	if state.latest != nil && d.GetRevision() < state.latest.GetRevision() {
+	if state.known && d.Revision < state.latest.Revision {
 		return
 	}
-	state.latest = d
-	if d.GetExcluded() {
-		r.excluded(d.GetReason())
+	state.latest, state.known = *d, true
+	if d.Excluded {
+		r.excluded(d.Reason)
 		return
 	}
-	r.timing.follow(d.GetSettings())
-	r.waits(d.GetReason())
-	for _, v := range d.GetViews() {
-		r.remember(v.GetMembers())
-		if state.committed == nil || v.GetId() > state.committed.GetId() {
-			state.committed = v
+	r.timing.follow(&d.Settings)
+	r.waits(d.Reason)
+	for i := range d.Views {
+		v := &d.Views[i]
+		r.remember(v.Members)
+		if v.ID > state.committed.ID {
+			state.committed = *v
 		}
 		view := toView(v)
 		if r.cfg.OnBegin != nil && r.core.Begins(&view) {
@@ -59,10 +69,10 @@ func (r *replica) directed(d *registrypb.Directive) {
 			return
 		}
 	}
-	r.remember(d.GetJoining())
-	if a := d.GetAttempt(); a != nil {
-		r.remember(a.GetView().GetMembers())
-		r.core.Wedge(isis.Attempt{View: toView(a.GetView()), Leader: r.member(a.GetLeader())})
+	r.remember(d.Joining)
+	if a := d.Attempt; a != nil {
+		r.remember(a.View.Members)
+		r.core.Wedge(isis.Attempt{View: toView(&a.View), Leader: r.member(a.Leader)})
 	}
 	r.checkDonor()
 	r.linkPeers()
@@ -73,14 +83,14 @@ func (r *replica) directed(d *registrypb.Directive) {
 // knows: it has not reached the node's generation, or excludes the node without a
 // view after the node's. Such a registry knows nothing of this group's present,
 // and obeying it would give up variables that nobody else may have. Owner only.
-func (r *replica) foreign(d *registrypb.Directive) bool {
+func (r *replica) foreign(d *membership.Directive) bool {
 	var why string
 	switch {
-	case d.GetGroup() != r.group:
+	case d.Group != r.group:
 		why = "it keeps another group"
-	case d.GetGeneration() < r.generation:
+	case d.Generation < r.generation:
 		why = "its record is of an earlier generation"
-	case d.GetGeneration() == r.generation && d.GetExcluded() && !r.excludedLater(d):
+	case d.Generation == r.generation && d.Excluded && !r.excludedLater(d):
 		why = "it excludes this node, and its record is older than this node's view"
 	default:
 		return false
@@ -88,16 +98,16 @@ func (r *replica) foreign(d *registrypb.Directive) bool {
 	if left, ok := r.foreignGate.Open(time.Now()); ok {
 		r.log.Error("ignored a directive of a registry that does not have this group's record: this node keeps its variables and its view; "+
 			"start the registry with the newest data directory of this group",
-			"reason", why, "group", d.GetGroup(), "generation", d.GetGeneration(), "left_out", left)
+			"reason", why, "group", d.Group, "generation", d.Generation, "left_out", left)
 	}
 	return true
 }
 
 // excludedLater reports whether a directive that excludes this node may be right:
 // a member is excluded by a view after its own, and the registry names that view.
-func (r *replica) excludedLater(d *registrypb.Directive) bool {
+func (r *replica) excludedLater(d *membership.Directive) bool {
 	view := r.core.View().ID
-	return view == 0 || slices.ContainsFunc(d.GetViews(), func(v *registrypb.View) bool { return v.GetId() > view })
+	return view == 0 || slices.ContainsFunc(d.Views, func(v membership.View) bool { return v.ID > view })
 }
 
 // waits notes what the registry says that this joiner waits for; "" for a member.
@@ -124,14 +134,14 @@ func (r *replica) excluded(reason string) {
 	r.fail(errExcluded)
 }
 
-func (r *replica) remember(members []*registrypb.Member) {
+func (r *replica) remember(members []membership.Member) {
 	for _, m := range members {
-		r.directive.members[m.GetIncarnation()] = m
+		r.directive.members[m.Incarnation] = m
 	}
 }
 
 func (r *replica) member(incarnation uint64) isis.MemberID {
-	return isis.MemberID{ID: r.directive.members[incarnation].GetId(), Incarnation: incarnation}
+	return isis.MemberID{ID: r.directive.members[incarnation].ID, Incarnation: incarnation}
 }
 
 // linkPeers keeps links with the members of the view this node is in, of the
@@ -141,30 +151,26 @@ func (r *replica) linkPeers() {
 	for _, m := range r.core.View().Members {
 		wanted[m.Incarnation] = true
 	}
-	for _, list := range [][]*registrypb.Member{
-		r.directive.committed.GetMembers(),
-		r.directive.latest.GetAttempt().GetView().GetMembers(),
-		r.directive.latest.GetJoining(),
-	} {
+	d := &r.directive
+	for _, list := range [][]membership.Member{d.committed.Members, d.attempt().Members, d.latest.Joining} {
 		for _, m := range list {
-			wanted[m.GetIncarnation()] = true
+			wanted[m.Incarnation] = true
 		}
 	}
 	delete(wanted, r.self.Incarnation)
 	peers := make([]transport.Peer, 0, len(wanted))
 	for incarnation := range wanted {
-		m := r.directive.members[incarnation]
-		peers = append(peers, transport.Peer{MemberID: r.member(incarnation), Addr: m.GetPeerAddr()})
+		peers = append(peers, transport.Peer{MemberID: r.member(incarnation), Addr: d.members[incarnation].PeerAddr})
 	}
 	slices.SortFunc(peers, func(a, b transport.Peer) int { return cmp.Compare(a.Incarnation, b.Incarnation) })
-	for incarnation := range r.directive.members {
+	for incarnation := range d.members {
 		if !wanted[incarnation] && incarnation != r.self.Incarnation {
-			delete(r.directive.members, incarnation)
+			delete(d.members, incarnation)
 		}
 	}
 	// A dead link begins anew for an attempt: the flush needs it. A joiner counts
 	// the views that were committed without it, since it forgets the attempts before.
-	r.net.SetPeers(max(r.core.View().ID, r.core.Attempt(), r.directive.committed.GetId()), peers)
+	r.net.SetPeers(max(r.core.View().ID, r.core.Attempt(), d.committed.ID), peers)
 }
 
 // entered notes that the node is in a new view. Owner only.
@@ -191,10 +197,10 @@ func memberNames(members []isis.MemberID) []string {
 	return names
 }
 
-func toView(v *registrypb.View) isis.View {
-	members := make([]isis.MemberID, len(v.GetMembers()))
-	for i, m := range v.GetMembers() {
-		members[i] = isis.MemberID{ID: m.GetId(), Incarnation: m.GetIncarnation()}
+func toView(v *membership.View) isis.View {
+	members := make([]isis.MemberID, len(v.Members))
+	for i, m := range v.Members {
+		members[i] = isis.MemberID{ID: m.ID, Incarnation: m.Incarnation}
 	}
-	return isis.View{ID: v.GetId(), Prev: v.GetPrev(), Members: members}
+	return isis.View{ID: v.ID, Prev: v.Prev, Members: members}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // heartbeat is what the protocol loop tells the registry. The loop makes each
@@ -29,16 +29,16 @@ type heartbeat struct {
 
 // sentBeat is a heartbeat, and when the loop sent it.
 type sentBeat struct {
-	req *registrypb.HeartbeatRequest
-	at  moment
+	report membership.Report
+	at     moment
 }
 
 // timing is what a registry that is started again may change for nodes that run.
 type timing struct{ detection, heartbeat atomic.Int64 } // time.Duration
 
-func (t *timing) follow(s *registrypb.Settings) {
-	t.detection.Store(s.GetDetectionMs() * int64(time.Millisecond))
-	t.heartbeat.Store(s.GetHeartbeatMs() * int64(time.Millisecond))
+func (t *timing) follow(s *membership.Settings) {
+	t.detection.Store(int64(s.Detection))
+	t.heartbeat.Store(int64(s.Heartbeat))
 }
 
 // linkPings is how often links ping, which is most of what an idle node does. Links
@@ -94,8 +94,7 @@ func (r *replica) sendBeat(now time.Time) {
 	b := &r.beat
 	at := rightNow()
 	b.last, b.told = now, r.beatNews()
-	req := &registrypb.HeartbeatRequest{
-		Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
+	report := membership.Report{
 		View: b.told.view, Wedged: b.told.wedged, Installed: b.told.installed,
 		Ready: b.told.ready, Observed: r.observer.donor.Incarnation,
 		Peers: r.peersHeard(now), Position: r.core.Position(),
@@ -105,13 +104,13 @@ func (r *replica) sendBeat(now time.Time) {
 	case <-b.outgoing:
 	default:
 	}
-	b.outgoing <- sentBeat{req: req, at: at}
+	b.outgoing <- sentBeat{report: report, at: at}
 }
 
 // peersHeard tells since when each peer is silent: nothing came from it, or it
 // owes an answer to a PROPOSE. A node that observes lists proved links only, a
 // member all other members, whose silence counts from the view's beginning.
-func (r *replica) peersHeard(now time.Time) []*registrypb.Peer {
+func (r *replica) peersHeard(now time.Time) []membership.Peer {
 	b := &r.beat
 	var oldest uint64
 	oldest, b.awaiting = r.core.Unanswered(b.awaiting[:0])
@@ -119,7 +118,7 @@ func (r *replica) peersHeard(now time.Time) []*registrypb.Peer {
 		b.oldest, b.since = oldest, now
 	}
 	statuses := r.net.Peers()
-	peers := make([]*registrypb.Peer, 0, len(statuses))
+	peers := make([]membership.Peer, 0, len(statuses))
 	view := r.core.View()
 	for _, p := range statuses {
 		if r.core.Phase() == isis.Observing && !p.Connected || view.ID != 0 && view.Rank(p.MemberID) < 0 {
@@ -138,7 +137,7 @@ func (r *replica) peersHeard(now time.Time) []*registrypb.Peer {
 		if b.accused[p.Incarnation] {
 			silent = max(silent, r.detection())
 		}
-		peers = append(peers, &registrypb.Peer{Incarnation: p.Incarnation, SilentMs: max(silent, 0).Milliseconds()})
+		peers = append(peers, membership.Peer{Incarnation: p.Incarnation, Silent: max(silent, 0)})
 	}
 	return peers
 }
@@ -190,7 +189,7 @@ func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
 		case beat = <-r.beat.outgoing:
 		}
 		callCtx, cancel := context.WithTimeout(ctx, r.detection())
-		d, err := client.Heartbeat(callCtx, beat.req)
+		d, err := client.Heartbeat(callCtx, r.from(), &beat.report)
 		cancel()
 		switch {
 		case err == nil:
@@ -209,6 +208,11 @@ func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
 	}
 }
 
+// from is who this incarnation is to the registry.
+func (r *replica) from() membership.From {
+	return membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation}
+}
+
 // accuse reports a member that breaks the protocol as one that is not heard, so
 // that the group goes on without one of the two. Owner only.
 func (r *replica) accuse(peer isis.MemberID, err error) {
@@ -224,10 +228,10 @@ func (r *replica) accuse(peer isis.MemberID, err error) {
 
 // registryClient is what a node needs of the registry.
 type registryClient interface {
-	Register(context.Context, *registrypb.RegisterRequest) (*registrypb.RegisterResponse, error)
-	Heartbeat(context.Context, *registrypb.HeartbeatRequest) (*registrypb.Directive, error)
-	Watch(context.Context, *registrypb.WatchRequest, func(*registrypb.Directive)) error
-	Leave(context.Context, *registrypb.LeaveRequest) error
+	Register(context.Context, membership.Registration) (incarnation uint64, d *membership.Directive, err error)
+	Heartbeat(context.Context, membership.From, *membership.Report) (*membership.Directive, error)
+	Watch(context.Context, membership.From, func(*membership.Directive)) error
+	Leave(ctx context.Context, from membership.From, force bool, reason string) error
 	Close()
 }
 
@@ -235,12 +239,9 @@ type registryClient interface {
 // push any, such as one of another group, is asked again: it may be replaced by
 // the right one.
 func (r *replica) watch(ctx context.Context, client registryClient) {
-	req := &registrypb.WatchRequest{
-		Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
-	}
 	warned := false
 	for pause := leastPause; ; pause = min(2*pause, mostPause) {
-		err := client.Watch(ctx, req, func(d *registrypb.Directive) {
+		err := client.Watch(ctx, r.from(), func(d *membership.Directive) {
 			warned, pause = false, leastPause
 			r.post(func() { r.directed(d) })
 		})

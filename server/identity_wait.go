@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // awaitIdentity opens a node's identity with open. While the disk is full it waits, and
@@ -32,10 +32,10 @@ func awaitIdentity(ctx context.Context, log *slog.Logger, open func() (*identity
 // recordIdentity notes the incarnation that d begins on disk, before the node acts under
 // it. While that fails, as on a full disk, it waits, as a registry does that cannot save
 // its state, and says so. ErrClosed is returned if ctx ends first.
-func (n *Node) recordIdentity(ctx context.Context, incarnation uint64, d *registrypb.Directive) error {
+func (n *Node) recordIdentity(ctx context.Context, incarnation uint64, d *membership.Directive) error {
 	var told time.Time
 	for wait := leastPause; ; wait = min(2*wait, mostPause) {
-		err := n.identity.record(d.GetGroup(), incarnation)
+		err := n.identity.record(d.Group, incarnation)
 		if err == nil {
 			if n.hindrance.Swap(nil) != nil {
 				n.log.Info("the identity is recorded: going on", "incarnation", incarnation)
@@ -58,17 +58,15 @@ func (n *Node) recordIdentity(ctx context.Context, incarnation uint64, d *regist
 
 // retract frees the id of an incarnation that was registered and never began. If it is
 // alone in the first view of a generation that view goes with it: it holds nothing.
-func (n *Node) retract(incarnation uint64, d *registrypb.Directive) {
+func (n *Node) retract(incarnation uint64, d *membership.Directive) {
 	ctx, cancel := context.WithTimeout(context.Background(), giveUpTime)
 	defer cancel()
 	alone := false
-	if views := d.GetViews(); len(views) == 1 && views[0].GetPrev() == 0 && len(views[0].GetMembers()) == 1 {
-		alone = views[0].GetMembers()[0].GetIncarnation() == incarnation
+	if len(d.Views) == 1 && d.Views[0].Prev == 0 && len(d.Views[0].Members) == 1 {
+		alone = d.Views[0].Members[0].Incarnation == incarnation
 	}
-	err := n.client.Leave(ctx, &registrypb.LeaveRequest{
-		Id: n.cfg.ID, Incarnation: incarnation, Group: d.GetGroup(), Generation: d.GetGeneration(), Force: alone,
-		Reason: "its identity could not be recorded",
-	})
+	from := membership.From{ID: n.cfg.ID, Incarnation: incarnation, Group: d.Group, Generation: d.Generation}
+	err := n.client.Leave(ctx, from, alone, "its identity could not be recorded")
 	if err != nil {
 		n.log.Warn("the registry does not know that this node gives up, and will notice its silence", "err", err)
 	}

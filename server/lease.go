@@ -8,7 +8,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/cycles"
 	"github.com/seed-8247e700/dsm/internal/lease"
 	"github.com/seed-8247e700/dsm/internal/wire"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // moment is a time by two clocks, since the process began. The steady one never
@@ -99,13 +99,13 @@ func (r *replica) probeIfDue() {
 // takeVouch takes the registry's answer to a heartbeat: if it knows of no view
 // after the one that the heartbeat named, this member was in the newest one when
 // it was sent. Owner only.
-func (r *replica) takeVouch(d *registrypb.Directive, b sentBeat) {
-	view := b.req.GetView()
-	if view == 0 || d.GetExcluded() || d.GetGroup() != r.group || d.GetGeneration() != r.generation {
+func (r *replica) takeVouch(d *membership.Directive, b sentBeat) {
+	view := b.report.View
+	if view == 0 || d.Excluded || d.Group != r.group || d.Generation != r.generation {
 		return
 	}
-	for _, v := range d.GetViews() {
-		if v.GetId() > view {
+	for i := range d.Views {
+		if d.Views[i].ID > view {
 			return
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/registry"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // Leave takes the node out of its group and stops it: it finishes what its
@@ -72,10 +72,11 @@ func (r *replica) leave(ctx context.Context, client registryClient, force bool) 
 	if err := r.finishWrites(ctx); err != nil {
 		return fmt.Errorf("server: leaving: what was submitted to this node is not done: %w", err)
 	}
-	req := &registrypb.LeaveRequest{Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Force: force, Reason: "left"}
+	from := r.from()
+	from.Generation = 0 // any
 	last, warned := errNotLetGo, false
 	for {
-		err := r.askToLeave(ctx, client, req)
+		err := r.askToLeave(ctx, client, from, force, "left")
 		switch {
 		case r.over():
 			return nil
@@ -111,10 +112,10 @@ var errNotLetGo = errors.New("the registry has made no view without this node ye
 const askTime = time.Second
 
 // askToLeave asks the registry once.
-func (r *replica) askToLeave(ctx context.Context, client registryClient, req *registrypb.LeaveRequest) error {
+func (r *replica) askToLeave(ctx context.Context, client registryClient, from membership.From, force bool, reason string) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	return client.Leave(ctx, req)
+	return client.Leave(ctx, from, force, reason)
 }
 
 // standsForever reports whether a refusal to let a node go is not going to change by

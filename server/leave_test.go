@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/registry"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // leaveScript is a registry client whose first answers to Leave are a test's.
@@ -19,10 +19,10 @@ type leaveScript struct {
 	asked   int
 }
 
-func (s *leaveScript) Leave(ctx context.Context, req *registrypb.LeaveRequest) error {
+func (s *leaveScript) Leave(ctx context.Context, from membership.From, force bool, reason string) error {
 	s.asked++
 	if len(s.answers) == 0 {
-		return s.registryClient.Leave(ctx, req)
+		return s.registryClient.Leave(ctx, from, force, reason)
 	}
 	err := s.answers[0]
 	s.answers = s.answers[1:]

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // maxObserveFrame bounds a frame from a donor: the longest message, with its
@@ -109,22 +109,13 @@ func (r *replica) hasFollowed(donor isis.MemberID) bool {
 
 // donors are the members whose state and deliveries lead into the next view: those
 // of the committed view that are in the attempt under way, too. Owner only.
-func (r *replica) donors() []*registrypb.Member {
-	attempt := r.directive.latest.GetAttempt().GetView()
-	if attempt == nil {
-		return r.directive.committed.GetMembers()
+func (r *replica) donors() []membership.Member {
+	members := r.directive.committed.Members
+	if r.directive.latest.Attempt == nil {
+		return members
 	}
-	var donors []*registrypb.Member
-	for _, m := range r.directive.committed.GetMembers() {
-		if hasMember(attempt.GetMembers(), m.GetIncarnation()) {
-			donors = append(donors, m)
-		}
-	}
-	return donors
-}
-
-func hasMember(members []*registrypb.Member, incarnation uint64) bool {
-	return slices.ContainsFunc(members, func(m *registrypb.Member) bool { return m.GetIncarnation() == incarnation })
+	attempt := r.directive.attempt()
+	return slices.DeleteFunc(slices.Clone(members), func(m membership.Member) bool { return !attempt.Has(m.Incarnation) })
 }
 
 // pickDonor chooses a donor, another at each try.
@@ -136,7 +127,7 @@ func (r *replica) pickDonor(try int) (donor isis.MemberID, addr string, ok bool)
 		}
 		// The junior members first: the senior ones lead and tick.
 		m := members[len(members)-1-try%len(members)]
-		donor, addr, ok = isis.MemberID{ID: m.GetId(), Incarnation: m.GetIncarnation()}, m.GetPeerAddr(), true
+		donor, addr, ok = isis.MemberID{ID: m.ID, Incarnation: m.Incarnation}, m.PeerAddr, true
 	})
 	return donor, addr, ok
 }
@@ -231,7 +222,8 @@ func (r *replica) startFollowing(s *store.Store, donor isis.MemberID, conn net.C
 // to the cut, and if its host is gone not even its connections end. Owner only.
 func (r *replica) checkDonor() {
 	o := &r.observer
-	if o.conn == nil || r.core.Phase() != isis.Observing || r.core.CutAcknowledged() || hasMember(r.donors(), o.donor.Incarnation) {
+	if o.conn == nil || r.core.Phase() != isis.Observing || r.core.CutAcknowledged() ||
+		slices.ContainsFunc(r.donors(), func(m membership.Member) bool { return m.Incarnation == o.donor.Incarnation }) {
 		return
 	}
 	r.closeConn(o.conn)

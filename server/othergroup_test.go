@@ -10,7 +10,7 @@ import (
 	driverside "github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // loseRegistry replaces the registry by one of another group, at the same address,
@@ -36,34 +36,34 @@ func TestForeignDirectives(t *testing.T) {
 	c.set("k", "v")
 	r := g.nodes["n2"].current.Load()
 	var view uint64
-	var members []*registrypb.Member
+	var members []membership.Member
 	r.do(func() {
 		view = r.core.View().ID
 		for _, m := range r.core.View().Members {
-			members = append(members, &registrypb.Member{Id: m.ID, Incarnation: m.Incarnation})
+			members = append(members, membership.Member{ID: m.ID, Incarnation: m.Incarnation})
 		}
 	})
-	alone := []*registrypb.Member{{Id: "n1", Incarnation: 1}}
+	alone := []membership.Member{{ID: "n1", Incarnation: 1}}
 	latest := uint64(1) << 60 // after all that the registry has told
-	for name, d := range map[string]*registrypb.Directive{
+	for name, d := range map[string]*membership.Directive{
 		"exclusion by another group":            {Group: r.group + 1, Generation: 1, Excluded: true},
 		"new generation of another group":       {Group: r.group + 1, Generation: 2},
-		"commit of another group":               {Group: r.group + 1, Generation: 1, Views: []*registrypb.View{{Id: view + 1, Prev: view, Members: alone}}},
-		"attempt of another group":              {Group: r.group + 1, Generation: 1, Attempt: &registrypb.Attempt{View: &registrypb.View{Id: view + 1, Prev: view, Members: members}, Leader: 1}},
-		"earlier generation":                    {Group: r.group, Generation: 0, Views: []*registrypb.View{{Id: 1, Members: alone}}},
+		"commit of another group":               {Group: r.group + 1, Generation: 1, Views: []membership.View{{ID: view + 1, Prev: view, Members: alone}}},
+		"attempt of another group":              {Group: r.group + 1, Generation: 1, Attempt: &membership.Attempt{View: membership.View{ID: view + 1, Prev: view, Members: members}, Leader: 1}},
+		"earlier generation":                    {Group: r.group, Generation: 0, Views: []membership.View{{ID: 1, Members: alone}}},
 		"exclusion by an earlier generation":    {Group: r.group, Generation: 0, Excluded: true},
-		"exclusion by a record before the view": {Group: r.group, Generation: 1, Excluded: true, Views: []*registrypb.View{{Id: 1, Members: alone}}},
+		"exclusion by a record before the view": {Group: r.group, Generation: 1, Excluded: true, Views: []membership.View{{ID: 1, Members: alone}}},
 		"exclusion by a record without a view":  {Group: r.group, Generation: 1, Excluded: true},
 	} {
-		d.Revision, d.Settings = latest, &registrypb.Settings{DetectionMs: 1, HeartbeatMs: 1}
+		d.Revision, d.Settings = latest, membership.Settings{Detection: time.Millisecond, Heartbeat: time.Millisecond}
 		r.do(func() {
 			r.directed(d)
-			if r.failed != nil || r.core.View().ID != view || r.core.Attempt() != 0 || r.directive.latest.GetRevision() == latest {
+			if r.failed != nil || r.core.View().ID != view || r.core.Attempt() != 0 || r.directive.latest.Revision == latest {
 				t.Errorf("%s is obeyed: %v, view %d, attempt %d", name, r.failed, r.core.View().ID, r.core.Attempt())
 			}
 			r.failed = nil
 			before := r.leases.steady.Until()
-			r.takeVouch(d, sentBeat{req: &registrypb.HeartbeatRequest{View: view}, at: rightNow()})
+			r.takeVouch(d, sentBeat{report: membership.Report{View: view}, at: rightNow()})
 			if r.leases.steady.Until() != before {
 				t.Errorf("%s is a lease", name)
 			}

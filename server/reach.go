@@ -11,7 +11,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // errAdvertised says that others do not reach this node where it says it is.
@@ -59,7 +59,7 @@ func (r *replica) noteUnloaded(donor isis.MemberID, err error) (again bool) {
 func (r *replica) noteUnlinked() {
 	var ids, whys []string
 	for _, p := range r.net.Peers() {
-		if !p.Connected && p.Broken != nil && hasMember(r.directive.committed.GetMembers(), p.Incarnation) {
+		if !p.Connected && p.Broken != nil && r.directive.committed.Has(p.Incarnation) {
 			ids = append(ids, memberName(p.MemberID))
 			whys = append(whys, fmt.Sprintf("no link to %s at %s, which it advertises: %s", memberName(p.MemberID), p.Addr, strings.TrimPrefix(p.Broken.Error(), "transport: ")))
 		}
@@ -101,13 +101,13 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), proofTime(r.detection()))
 	defer cancel()
-	joiner := r.awaitJoiner(ctx, incarnation)
-	if joiner == nil {
+	joiner, ok := r.awaitJoiner(ctx, incarnation)
+	if !ok {
 		return refuse(wire.StatusUnavailable, "node %s has not heard of a joiner with incarnation %d yet, or waits for %d others: try again",
 			r.self.ID, incarnation, maxAwaited)
 	}
 	const remedy = "give it --advertise with an address that the other nodes can dial"
-	at, err := r.locate(ctx, isis.MemberID{ID: joiner.GetId(), Incarnation: incarnation}, joiner.GetPeerAddr())
+	at, err := r.locate(ctx, isis.MemberID{ID: joiner.ID, Incarnation: incarnation}, joiner.PeerAddr)
 	var found wire.Info
 	if err == nil {
 		found, err = r.whoIs(ctx, at)
@@ -115,39 +115,39 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 	switch {
 	case err != nil:
 		return refuse(wire.StatusBadRequest, "%s advertises %s, where it is not reached from %s (%v): %s",
-			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, err, remedy)
+			joiner.ID, joiner.PeerAddr, r.self.ID, err, remedy)
 	case found.Group == r.group && found.NodeID == r.self.ID && found.Incarnation == r.self.Incarnation:
 		return refuse(wire.StatusBadRequest, "%s advertises %s, which leads %s to itself, %s finds %s#%d there: %s",
-			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, r.self.ID, found.NodeID, found.Incarnation, remedy)
+			joiner.ID, joiner.PeerAddr, r.self.ID, r.self.ID, found.NodeID, found.Incarnation, remedy)
 	case found.Group != r.group || found.Generation != r.generation:
 		return refuse(wire.StatusBadRequest, "%s advertises %s, where %s finds %s of group %x, generation %d, instead of %s of group %x, generation %d: %s",
-			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, found.NodeID, found.Group, found.Generation, joiner.GetId(), r.group, r.generation, remedy)
-	case found.NodeID != joiner.GetId() || found.Incarnation != incarnation:
+			joiner.ID, joiner.PeerAddr, r.self.ID, found.NodeID, found.Group, found.Generation, joiner.ID, r.group, r.generation, remedy)
+	case found.NodeID != joiner.ID || found.Incarnation != incarnation:
 		return refuse(wire.StatusBadRequest, "%s advertises %s, where %s finds %s#%d instead of %s#%d: %s",
-			joiner.GetId(), joiner.GetPeerAddr(), r.self.ID, found.NodeID, found.Incarnation, joiner.GetId(), incarnation, remedy)
+			joiner.ID, joiner.PeerAddr, r.self.ID, found.NodeID, found.Incarnation, joiner.ID, incarnation, remedy)
 	}
 	return nil
 }
 
 // awaitJoiner returns what the registry tells of a joiner. The joiner may have
 // heard of this node before this node hears of it.
-func (r *replica) awaitJoiner(ctx context.Context, incarnation uint64) (joiner *registrypb.Member) {
+func (r *replica) awaitJoiner(ctx context.Context, incarnation uint64) (joiner membership.Member, ok bool) {
 	known := func() bool {
-		return !r.do(func() { joiner = r.directive.members[incarnation] }) || joiner != nil
+		return !r.do(func() { joiner, ok = r.directive.members[incarnation] }) || ok
 	}
 	if known() {
-		return joiner
+		return joiner, ok
 	}
 	defer r.awaited.Add(-1)
 	if r.awaited.Add(1) > maxAwaited {
-		return nil
+		return membership.Member{}, false
 	}
 	for wait := 10 * time.Millisecond; !known(); wait = min(2*wait, 100*time.Millisecond) {
 		if !sleep(ctx, wait) {
-			return nil
+			return membership.Member{}, false
 		}
 	}
-	return joiner
+	return joiner, ok
 }
 
 // whoIs asks the node at an address who it is.

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/transport"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // Reasons why a replica ends. Another one wraps ErrConfig: it is the node's last.
@@ -32,7 +32,7 @@ type replica struct {
 	self       isis.MemberID
 	group      uint64
 	generation uint64
-	settings   *registrypb.Settings // of the start; the timing goes on following the group's
+	settings   membership.Settings // of the start; the timing goes on following the group's
 	timing     timing
 	net        *transport.Network
 	loops      []*evloop.Loop // read the connections; none where goroutines do
@@ -95,7 +95,7 @@ func (r *replica) limits() store.Limits {
 	return store.Limits{
 		MaxKeyBytes:   maxKeyBytes,
 		MaxValueBytes: r.cfg.MaxValueBytes,
-		SessionTTL:    time.Duration(r.settings.GetSessionTtlMs()) * time.Millisecond,
+		SessionTTL:    r.settings.SessionTTL,
 	}
 }
 

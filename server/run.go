@@ -12,7 +12,6 @@ import (
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
-	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
 
 // run keeps the node in its group until it is to stop, and stops it.
@@ -90,13 +89,9 @@ func (n *Node) live(ctx context.Context, r *replica) error {
 func (n *Node) withdraw(ctx context.Context, r *replica) {
 	ctx, cancel := context.WithTimeout(ctx, r.detection())
 	defer cancel()
-	req := &registrypb.LeaveRequest{
-		Id: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
-		Reason: r.reason.Error(),
-	}
-	err := r.askToLeave(ctx, n.client, req)
+	err := r.askToLeave(ctx, n.client, r.from(), false, r.reason.Error())
 	for err != nil && !standsForever(err) && !errors.Is(err, registry.ErrUnknownNode) && sleep(ctx, leaveAgain) {
-		err = r.askToLeave(ctx, n.client, req)
+		err = r.askToLeave(ctx, n.client, r.from(), false, r.reason.Error())
 	}
 	if err != nil {
 		r.log.Warn("the registry does not know that this node gives up, and will notice its silence", "err", err)
@@ -140,23 +135,23 @@ const registryPatience = 5 * time.Second
 // not served yet does not wait for its id if that belongs to one that lives.
 func (n *Node) register(ctx context.Context, first, served bool) (*replica, error) {
 	var holder predecessor
-	req := &registrypb.RegisterRequest{
-		Id: n.cfg.ID, PeerAddr: n.cfg.Advertise, ClientAddr: n.cfg.Advertise,
+	req := membership.Registration{
+		ID: n.cfg.ID, PeerAddr: n.cfg.Advertise, ClientAddr: n.cfg.Advertise,
 		Group: n.identity.last.Group, ProvedDead: n.identity.last.Incarnation,
 		FeatureLevel: featureLevel,
 	}
 	for wait := leastPause; ; wait = min(2*wait, mostPause) {
 		callCtx, cancel := context.WithTimeout(ctx, registryPatience)
-		resp, err := n.client.Register(callCtx, req)
+		incarnation, d, err := n.client.Register(callCtx, req)
 		cancel()
 		switch {
-		case err == nil && req.Group != 0 && resp.GetDirective().GetGroup() != req.Group:
-			err = fmt.Errorf("%w: asked to join group %x, it answers for group %x", registry.ErrOtherGroup, req.Group, resp.GetDirective().GetGroup())
+		case err == nil && req.Group != 0 && d.Group != req.Group:
+			err = fmt.Errorf("%w: asked to join group %x, it answers for group %x", registry.ErrOtherGroup, req.Group, d.Group)
 			if first {
 				return nil, err
 			}
 		case err == nil:
-			return n.newReplica(ctx, resp.GetIncarnation(), resp.GetDirective())
+			return n.newReplica(ctx, incarnation, d)
 		case ctx.Err() != nil:
 			return nil, ErrClosed
 		case errors.Is(err, registry.ErrOtherGroup) && first && req.Group != 0:
@@ -192,37 +187,36 @@ const (
 )
 
 // newReplica prepares an incarnation in the generation that d tells of.
-func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *registrypb.Directive) (*replica, error) {
+func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *membership.Directive) (*replica, error) {
 	if err := n.recordIdentity(ctx, incarnation, d); err != nil {
 		return nil, err
 	}
 	self := isis.MemberID{ID: n.cfg.ID, Incarnation: incarnation}
-	settings := d.GetSettings()
 	r := &replica{
 		cfg: &n.cfg, log: n.log.With("incarnation", incarnation), self: self,
-		group: d.GetGroup(), generation: d.GetGeneration(), settings: settings,
+		group: d.Group, generation: d.Generation, settings: d.Settings,
 		ended: make(chan struct{}), joined: make(chan struct{}), reload: make(chan struct{}, 1), pulsed: time.Now(),
 		clients: clientSet{conns: map[*clientConn]struct{}{}},
 		core: isis.New(isis.Config{
-			Self: self, Base: d.GetBase(), Agreed: settings.GetAgreedDelivery(), Window: n.cfg.Window,
+			Self: self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: n.cfg.Window,
 			MaxUndelivered: undelivered * n.cfg.Window, MaxUndeliveredBytes: undeliveredBytes,
 			MaxBatchBytes: n.cfg.MaxBatchBytes, MaxPendingBytes: 2 * n.cfg.MaxAdmittedBytes,
 		}),
-		directive: directiveState{members: map[uint64]*registrypb.Member{}, successor: d},
+		directive: directiveState{members: map[uint64]membership.Member{}, successor: d},
 		beat: heartbeat{
 			outgoing: make(chan sentBeat, 1),
 		},
 		clock: ordinalClock{
-			tick:  time.Duration(settings.GetTickMs()) * time.Millisecond,
-			audit: time.Duration(settings.GetAuditMs()) * time.Millisecond,
+			tick:  d.Settings.Tick,
+			audit: d.Settings.Audit,
 		},
 	}
 	r.init(n.cfg.MaxAdmittedBytes, r)
 	r.leases.leased, r.leases.doubts = make(chan struct{}), make(chan struct{}, 1)
-	r.timing.follow(settings)
+	r.timing.follow(&d.Settings)
 	r.ackTimer = time.AfterFunc(time.Hour, r.sendAcks)
 	r.ackTimer.Stop()
-	r.adopt(store.NewAt(d.GetBase(), r.limits()))
+	r.adopt(store.NewAt(d.Base, r.limits()))
 	r.startLoops()
 	var err error
 	r.net, err = transport.New(transport.Config{

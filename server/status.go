@@ -2,10 +2,10 @@ package server
 
 import (
 	"encoding/json"
-	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // Status is what a node knows of itself and its view.
@@ -74,7 +74,7 @@ func (r *replica) status() Status {
 		Sessions:    r.sessions(),
 		Transfers:   r.observer.transfers, LiveHeap: liveHeap(),
 	}
-	if r.settings.GetAgreedDelivery() {
+	if r.settings.Delivery == membership.Agreed {
 		s.Delivery = "agreed"
 	}
 	if d := r.damage.Load(); d != nil {
@@ -87,7 +87,7 @@ func (r *replica) status() Status {
 	for _, m := range r.core.View().Members {
 		named := r.directive.members[m.Incarnation]
 		s.Members = append(s.Members, MemberStatus{
-			ID: m.ID, Incarnation: m.Incarnation, PeerAddr: named.GetPeerAddr(), ClientAddr: named.GetClientAddr(),
+			ID: m.ID, Incarnation: m.Incarnation, PeerAddr: named.PeerAddr, ClientAddr: named.ClientAddr,
 			Connected: connected[m.Incarnation],
 		})
 	}
@@ -107,7 +107,7 @@ func (r *replica) info() wire.Info {
 	return wire.Info{
 		Group: r.group, Generation: r.generation, NodeID: r.self.ID, Incarnation: r.self.Incarnation,
 		MaxKeyBytes: maxKeyBytes, MaxValueBytes: uint32(r.cfg.MaxValueBytes), MaxInFlight: uint32(r.cfg.MaxInFlight),
-		SessionTTL: time.Duration(r.settings.GetSessionTtlMs()) * time.Millisecond,
+		SessionTTL: r.settings.SessionTTL,
 	}
 }
 
