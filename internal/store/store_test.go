@@ -63,7 +63,7 @@ func storeAgainstOracle(t *rapid.T) {
 	for range rapid.IntRange(1, 40).Draw(t, "messages") {
 		step(t, s, o, script.message(t), &out)
 		for _, v := range out.Notes.Verdicts {
-			verdicts = append(verdicts, oracleVerdict{v.Position, v.Differing})
+			verdicts = append(verdicts, oracleVerdict(v))
 		}
 		compare(t, s, o)
 	}
