@@ -78,6 +78,9 @@ func (op *operation) start() {
 		switch op.number() {
 		case session.Ready:
 			op.numbered = true
+			if op.generation == 0 {
+				op.generation = op.c.bound // that of the session, also if it is given up before it is sent
+			}
 			if op.piped {
 				op.c.issue(op)
 				return

@@ -60,9 +60,6 @@ func (op *operation) waitsForStream() bool {
 
 // issue takes a write that is numbered.
 func (c *client) issue(op *operation) {
-	if op.generation == 0 {
-		op.generation = c.bound
-	}
 	c.stream.pipeline.Issue(&op.Operation, op)
 	if n := c.stream.pipeline.Open(); n > c.w.traits.outstanding+c.w.traits.depth {
 		c.w.fail("model: %s has %d writes outstanding, and may have %d", c, n, c.w.traits.outstanding+c.w.traits.depth)
