@@ -99,11 +99,15 @@ func (g *Group) parts(a *Attempt) (survivors, joiners []Member) {
 }
 
 // blame marks who let an attempt run out of time: those that did not answer,
-// or the joiners, if every member answered and it was still not installed.
+// or the joiners, if every member answered and it was still not installed. A member
+// that is dead by now has not answered, whatever it had said before. A joiner is
+// blamed for an attempt once: if the minimum size leaves nothing else to try, the
+// attempt stands until the joiner may be in another.
 func (g *Group) blame(a *Attempt, survivors, joiners []Member) {
+	dead := g.suspects(survivors)
 	silent := func(m Member) bool {
 		n := g.nodes[m.Incarnation]
-		return n == nil || !n.wedgedFor(a.View.ID)
+		return n == nil || !n.wedgedFor(a.View.ID) || dead[m.Incarnation] != ""
 	}
 	allAnswered := !slices.ContainsFunc(a.View.Members, silent)
 	for _, m := range survivors {
@@ -114,10 +118,11 @@ func (g *Group) blame(a *Attempt, survivors, joiners []Member) {
 	for _, m := range joiners {
 		// One that is gone is not to blame any more. Its id may have come back and
 		// be what the group waits for, if the minimum size leaves only this attempt.
-		if g.nodes[m.Incarnation] != nil && (allAnswered || silent(m)) {
+		if g.nodes[m.Incarnation] != nil && (allAnswered || silent(m)) && g.blamed != a.View.ID {
 			g.penalise(m.ID)
 		}
 	}
+	g.blamed = a.View.ID
 	g.event(Event{Kind: EventAttemptFailed, View: a.View, Reason: "its time was up"})
 }
 

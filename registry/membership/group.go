@@ -20,6 +20,7 @@ type Group struct {
 	since       time.Duration // nothing before this counts as silence
 	heardAny    time.Duration // when a member was last heard
 	deadline    time.Duration // of the attempt
+	blamed      uint64        // the attempt whose time was up last
 	gathering   bool          // a joiner is ready and waits for company
 	gatherUntil time.Duration
 
