@@ -112,6 +112,9 @@ func (c *client) open() {
 			c.w.once("session", op.reply.Position, c.bound)
 			c.session.Opened(op.reply.Position)
 		}
+		if op.reply.Status == wire.StatusTooManySessions && len(c.unopened) > 0 {
+			c.unopened[0].finish() // its caller is told; the others try for themselves
+		}
 		c.begun()
 	}
 	c.active = append(c.active, op)
