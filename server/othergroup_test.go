@@ -114,7 +114,7 @@ func TestRegistryDirectoryLostAndOneNode(t *testing.T) {
 	c := g.client("n2")
 	c.set("k", "v")
 	before := map[string]*replica{"n2": g.nodes["n2"].current.Load(), "n3": g.nodes["n3"].current.Load()}
-	plain := g.dial("n3") // while it has a lease for certain
+	plain := g.dial("n3")                     // while it has a lease for certain
 	if got := c.get(plain, "k"); got != "v" { // it has delivered the write, for which n1 may be needed
 		t.Fatalf("n3 has %q", got)
 	}
