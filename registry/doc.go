@@ -21,10 +21,11 @@
 // directives that answer them, of which a watch delivers each new one at once:
 //
 //	client, err := registry.Dial("127.0.0.1:6001")
-//	reply, err := client.Register(ctx, &registrypb.RegisterRequest{Id: "n1", ...})
-//	go client.Watch(ctx, &registrypb.WatchRequest{...}, func(d *registrypb.Directive) { ... })
-//	directive, err := client.Heartbeat(ctx, &registrypb.HeartbeatRequest{...})
-//	err = client.Leave(ctx, &registrypb.LeaveRequest{...}) // repeat until a directive says excluded
+//	incarnation, directive, err := client.Register(ctx, membership.Registration{ID: "n1", ...})
+//	from := membership.From{ID: "n1", Incarnation: incarnation, Group: directive.Group, ...}
+//	go client.Watch(ctx, from, func(d *membership.Directive) { ... })
+//	directive, err = client.Heartbeat(ctx, from, &membership.Report{...})
+//	err = client.Leave(ctx, from, false, "left") // repeat until a directive says excluded
 //
 // A directive is complete: a node compares revisions, drops an older one, and
 // needs nothing but the newest.
