@@ -29,6 +29,10 @@ func TestAuditTellsTheDigestBeforeIt(t *testing.T) {
 	if diff := cmp.Diff(want, f.out.Notes, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	f.want(wire.StatusOK, wire.Command{Op: wire.OpBarrier})
+	if diff := cmp.Diff(Notes{}, f.out.Notes, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("notes of the message before (-want +got):\n%s", diff)
+	}
 	if f.s.Digest() == before {
 		t.Error("the audit under way is no part of the digest")
 	}

@@ -182,6 +182,9 @@ func TestAddMeetsDamage(t *testing.T) {
 	if err := f.out.Notes.Damage; err != nil {
 		t.Fatalf("without damage: %v", err)
 	}
+	if _, err := f.audited(); err != nil || f.s.CleanPasses() != 1 {
+		t.Fatalf("%v, %d clean passes", err, f.s.CleanPasses())
+	}
 	for _, key := range []string{"n", "text"} {
 		value, _, _ := f.s.Get(key)
 		value[0] ^= 1
