@@ -89,9 +89,13 @@ func (p *process) wait() int {
 	return status.ExitStatus()
 }
 
+// failer is a test or a script.
+type failer interface {
+	Fatalf(format string, args ...any)
+}
+
 // eventually waits until done is true.
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
+func eventually(t failer, what string, done func() bool) {
 	deadline := time.After(patience)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

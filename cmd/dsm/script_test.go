@@ -56,20 +56,6 @@ func TestScripts(t *testing.T) {
 // patience bounds every wait of a script. It is not what anything should take.
 const patience = time.Minute
 
-// poll calls done until it is true.
-func poll(ts *testscript.TestScript, what string, done func() bool) {
-	deadline := time.After(patience)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			ts.Fatalf("%s does not come within %v", what, patience)
-		}
-	}
-}
-
 func demand(ts *testscript.TestScript, neg bool, args []string, least int, usage string) {
 	if neg || len(args) < least {
 		ts.Fatalf("usage: %s", usage)
@@ -78,7 +64,7 @@ func demand(ts *testscript.TestScript, neg bool, args []string, least int, usage
 
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	demand(ts, neg, args, 2, "await FILE NAME")
-	poll(ts, args[0], func() bool {
+	eventually(ts, args[0], func() bool {
 		text, err := os.ReadFile(ts.MkAbs(args[0]))
 		ts.Setenv(args[1], strings.TrimSpace(string(text)))
 		return err == nil
@@ -104,7 +90,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	demand(ts, neg, args, 2, "until REGEXP COMMAND ...")
 	want, err := regexp.Compile(args[0])
 	ts.Check(err)
-	poll(ts, "output that matches "+args[0], func() bool {
+	eventually(ts, "output that matches "+args[0], func() bool {
 		var exit *exec.ExitError
 		if err := ts.Exec(args[1], args[2:]...); err != nil && !errors.As(err, &exit) {
 			ts.Fatalf("%v", err)
@@ -129,7 +115,7 @@ func follow(ts *testscript.TestScript, neg bool, args []string) {
 	demand(ts, neg, args, 3, "follow FILE WORDS KEY")
 	advice := regexp.MustCompile(regexp.QuoteMeta(args[1]) + ` \((dsm [^)]*)\)`)
 	var commands []string
-	poll(ts, "advice behind "+args[1], func() bool {
+	eventually(ts, "advice behind "+args[1], func() bool {
 		log, err := os.ReadFile(ts.MkAbs(args[0]))
 		if found := advice.FindSubmatch(log); err == nil && found != nil {
 			commands = strings.Split(string(found[1]), ", ")
