@@ -59,6 +59,11 @@ fresh: ## simulate groups for FRESHTIME from a seed that the commit names
 	@echo "from seed $(FRESHFROM), which the commit names"
 	$(GO) test ./internal/sim -run TestSeeds -v -timeout 0 -time $(FRESHTIME) -from $(FRESHFROM)
 
+# internal/mutants/targets.txt says what is changed, and by which tests it is tried.
+.PHONY: mutants
+mutants: ## change conditions, assignments and calls one by one, and list what no test notices (MUTANTS="-sample 50 internal/lease")
+	$(GO) run ./internal/mutants $(MUTANTS)
+
 # Fuzzing takes one target at a time, so list them first. The listing is a
 # command of its own: a package that does not compile must fail the target.
 .PHONY: fuzz

@@ -162,7 +162,9 @@ var policy = map[string]rule{
 	},
 	// A second opinion on the files of a run: it shares no code with the checks.
 	"internal/history/check": {std: whole},
-	"examples/web":           {std: whole, ours: []string{"driver", "server"}},
+	// It changes the code of the others, and runs their tests.
+	"internal/mutants": {std: whole},
+	"examples/web":     {std: whole, ours: []string{"driver", "server"}},
 
 	// Tests only.
 	"internal/deps": {std: pure},

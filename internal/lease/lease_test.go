@@ -38,6 +38,9 @@ func TestLease(t *testing.T) {
 	l.Time = 10 * s
 	l.Vouched(4*s, 9*s)
 	expect("with a longer lease time", 14*s)
+	l.Time = 20 * s
+	l.Answered(3, 9*s)
+	expect("the third probe was answered before", 14*s)
 	l.Answered(4, 9*s)
 	expect("a probe that was never asked", 14*s)
 }
