@@ -52,4 +52,13 @@ const (
 	DonorIgnoresDamage
 	ExpiryKeepsCount
 	ClientsNotInSnapshot
+	ParkedUnindexed
+	ExpiredForgotten
+	BarrierShared
+	WokenWithoutLease
+	HeadForChunk
+	LeaseFromAnswer
+	StallCountsInFull
+	AdmissionKept
+	LeavesUnsafely
 )

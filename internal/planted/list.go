@@ -59,6 +59,15 @@ var Bugs = []Info{
 	{DonorIgnoresDamage, "DonorIgnoresDamage", "a donor sends its state although that does not have its digest"},
 	{ExpiryKeepsCount, "ExpiryKeepsCount", "a session that expires still counts for its client"},
 	{ClientsNotInSnapshot, "ClientsNotInSnapshot", "a snapshot leaves out whose sessions they are"},
+	{ParkedUnindexed, "ParkedUnindexed", "the index of parked reads does not count a strong read whose barrier is placed"},
+	{ExpiredForgotten, "ExpiredForgotten", "a delivered write stays among those that count as expired"},
+	{BarrierShared, "BarrierShared", "a strong read shares a barrier that was sent before it came"},
+	{WokenWithoutLease, "WokenWithoutLease", "a parked read that is woken is answered without a look at the lease"},
+	{HeadForChunk, "HeadForChunk", "a joiner takes the head that its donor says for a part of the snapshot"},
+	{LeaseFromAnswer, "LeaseFromAnswer", "the lease of a heartbeat counts from its answer"},
+	{StallCountsInFull, "StallCountsInFull", "a tick after a stall counts all of it"},
+	{AdmissionKept, "AdmissionKept", "a command that is refused stays admitted"},
+	{LeavesUnsafely, "LeavesUnsafely", "a member of a group with agreed delivery leaves without delivering safely first"},
 }
 
 // String returns the bug's name.

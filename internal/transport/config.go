@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/evloop"
+	peer "github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/transport/stream"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -18,10 +19,7 @@ import (
 const maxIDBytes = 1024
 
 // Peer is a node to be linked with, and where it listens.
-type Peer struct {
-	isis.MemberID
-	Addr string // host:port
-}
+type Peer = peer.Peer
 
 // Handler takes what the links bring.
 type Handler interface {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/clock"
 	"github.com/seed-8247e700/dsm/internal/evloop"
 	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/isis"
@@ -17,7 +18,6 @@ import (
 // Network is all links of one node. New makes one.
 type Network struct {
 	cfg      Config
-	start    time.Time // what the links' times count from
 	ctx      context.Context
 	cancel   context.CancelFunc
 	epochs   atomic.Uint64 // the last epoch that a stream began with
@@ -41,7 +41,7 @@ func New(cfg Config) (*Network, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	n := &Network{cfg: cfg, start: time.Now()}
+	n := &Network{cfg: cfg}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.links.Store(&map[isis.MemberID]*link{})
 	n.running.Go(n.ping)
@@ -160,7 +160,5 @@ func (n *Network) adopt(conn net.Conn) net.Conn {
 	return adopted
 }
 
-// clock is the time since the Network began, and never 0.
-func (n *Network) clock() time.Duration {
-	return max(time.Since(n.start), 1)
-}
+// clock is the time by the steady clock, and never 0.
+func (n *Network) clock() time.Duration { return clock.Clock{}.Steady() }

@@ -1,7 +1,7 @@
 #include "textflag.h"
 
-// func Now() uint64
-TEXT ·Now(SB), NOSPLIT, $0-8
+// func count() uint64
+TEXT ·count(SB), NOSPLIT, $0-8
 	RDTSC
 	SHLQ $32, DX
 	ORQ  DX, AX

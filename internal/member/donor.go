@@ -1,0 +1,186 @@
+package member
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/clock"
+	"github.com/seed-8247e700/dsm/internal/store"
+)
+
+// Feed is a joiner's queue of encoded deliveries, which the host adds to in each turn
+// from Donate on.
+type Feed interface {
+	// Take returns a part of what was added, which belongs to the caller until it is
+	// handed back as spare. If nothing is left, it returns nil, or waits if wait is set
+	// and it can. Its error is why the feed has ended.
+	Take(spare []byte, wait bool) ([]byte, error)
+
+	// Waiting returns how many bytes are left.
+	Waiting() int
+}
+
+// Donor says what goes to a joiner next: the state in chunks, with the deliveries between
+// them, and with a rest after each chunk while the group has other work; then deliveries
+// as they happen. Those that come while the state is on its way go between its chunks so
+// that the joiner keeps them, not the donor, which clients wait for. It belongs to
+// whoever writes the connection.
+type Donor struct {
+	reader *Reader
+	clock  clock.Clock
+	snap   *store.Snapshot // nil: all of it is sent
+
+	step      donorStep
+	buf       []byte // of chunks and heads
+	spare     []byte // of the feed
+	began     time.Duration
+	took      time.Duration // by the last chunk
+	timed     bool          // took is
+	sent      int           // bytes of chunks
+	delivered int           // bytes between them
+	more      bool          // chunks
+	before    uint64        // position after the last chunk
+
+	chunkBytes int
+}
+
+// donorStep is what a Donor sends next.
+type donorStep uint8
+
+const (
+	sendChunk donorStep = iota
+	sendChanges
+	sendLoaded
+	sendHead
+	sendDeliveries
+)
+
+// snapshotChunkBytes is the size of a snapshot's frames, unless one value is larger.
+// The buffer of a frame reader keeps room for as much.
+const snapshotChunkBytes = 256<<10 - frameHeadlen
+
+// closeBytes is how much may wait for a joiner that is close to the head.
+const closeBytes = 256 << 10
+
+// Donate begins to give a joiner the state, and what is delivered from now on. It returns
+// nil if the member cannot: it is in no view, or its state is damaged.
+func (m *Member) Donate() *Donor {
+	r := m.reader
+	if !r.inView.Load() || r.damage.Load() != nil {
+		return nil
+	}
+	s := r.state.Load()
+	return &Donor{reader: r, clock: m.clock, snap: s.Snapshot(), before: s.Applied(), chunkBytes: m.chunkBytes}
+}
+
+// Next returns what to write next, all of it before the next call. If it returns nothing
+// but a pause, the caller rests so long, and calls again; if it returns neither, there is
+// nothing to write until the feed has more. The error is why the joiner gets nothing more.
+func (d *Donor) Next(f Feed) (b []byte, pause time.Duration, err error) {
+	for {
+		switch d.step {
+		case sendChunk:
+			b, err = d.chunk()
+			return b, 0, err
+		case sendChanges:
+			if d.timed {
+				d.took, d.timed = d.clock.Steady()-d.began, false
+			}
+			if b, err = d.take(f, false); b != nil || err != nil {
+				d.delivered += len(b)
+				return b, 0, err
+			}
+			if pause = d.rest(); pause > 0 {
+				return nil, pause, nil
+			}
+		case sendLoaded:
+			d.step = sendHead
+			d.buf = endFrame(beginFrame(d.buf[:0], frameLoaded), 0)
+			return d.buf, 0, nil
+		case sendHead:
+			d.step = sendDeliveries
+			if f.Waiting() <= closeBytes {
+				d.buf = binary.AppendUvarint(beginFrame(d.buf[:0], frameHead), d.reader.state.Load().Applied())
+				return endFrame(d.buf, 0), 0, nil
+			}
+		default:
+			if b, err = d.take(f, true); b != nil {
+				// Whenever little more waits, where the head is: only a joiner that has come
+				// that far is close enough to become a member, since writes wait for a member
+				// that has to catch up.
+				d.step = sendHead
+			}
+			return b, 0, err
+		}
+	}
+}
+
+// take takes a part of what was delivered.
+func (d *Donor) take(f Feed, wait bool) ([]byte, error) {
+	spare := d.spare
+	d.spare = nil
+	b, err := f.Take(spare, wait)
+	d.spare = b
+	return b, err
+}
+
+// chunk returns the next part of the snapshot.
+func (d *Donor) chunk() (b []byte, err error) {
+	d.began, d.timed = d.clock.Steady(), true
+	if d.buf, d.more, err = d.snap.Next(beginFrame(d.buf[:0], frameChunk), d.chunkBytes); err != nil {
+		return nil, fmt.Errorf("server: snapshot: %w", err)
+	}
+	d.sent += len(d.buf)
+	d.step = sendChanges
+	return endFrame(d.buf, 0), nil
+}
+
+// rest goes on to the next chunk, or to the end of them. It returns how long to rest
+// before it: if others work beside.
+func (d *Donor) rest() (pause time.Duration) {
+	if !d.more {
+		d.step = sendLoaded
+		d.Close()
+		return 0
+	}
+	d.step = sendChunk
+	applied := d.reader.state.Load().Applied()
+	if applied != d.before {
+		pause = donorPause(d.took, d.sent, d.delivered)
+	}
+	d.before = applied // what comes in the pause counts for the next chunk
+	return pause
+}
+
+// Loading reports whether the snapshot is on its way: each part of it may take
+// JoinPatience.
+func (d *Donor) Loading() bool { return d.snap != nil }
+
+// Close lets go of the snapshot.
+func (d *Donor) Close() {
+	if d.snap != nil {
+		d.snap.Close()
+		d.snap = nil
+	}
+}
+
+// donorPause is how long a donor that others work beside rests after a chunk that
+// took it some time, when it has sent so many bytes of the state and so many that
+// were delivered since. The state is in no hurry, and the members' clients are:
+// encoding it here and decoding it there take the processors that they need. But
+// the joiner keeps the changes, so that the state must come faster than it changes:
+// the rest becomes shorter when half as much has changed as has come, and there is
+// none when as much has.
+func donorPause(took time.Duration, sent, delivered int) time.Duration {
+	rest := min(donorRest*took, mostDonorPause)
+	lead := min(max(sent-delivered, 0), sent/2)
+	return time.Duration(float64(rest) * float64(lead) / float64(max(sent/2, 1)))
+}
+
+// A donor rests donorRest times as long as it works, but for no longer than
+// mostDonorPause, so that it sends 64 MiB/s if it can.
+const (
+	donorRest      = 3
+	mostDonorPause = (256 << 10) * time.Second / (64 << 20)
+)

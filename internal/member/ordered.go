@@ -1,0 +1,187 @@
+package member
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// ordinalClock times what the view's first member puts into the order: ticks,
+// by which sessions expire, and audits.
+type ordinalClock struct {
+	first   bool // this member is the view's first
+	ticked  time.Duration
+	audited time.Duration
+	tick    time.Duration
+	audit   time.Duration
+	latest  uint64 // number of the latest tick among the commands submitted: the next waits for it
+}
+
+func (c *ordinalClock) enter(first bool, now time.Duration) {
+	if first && !c.first {
+		c.ticked, c.audited = now, now
+	}
+	c.first = first
+}
+
+// orderTime puts into the order what is due. A tick counts for one interval at
+// most, however late it comes, and none is ordered without a lease, so that a
+// stall of the group expires nobody.
+func (m *Member) orderTime(now time.Duration) {
+	c := &m.ordinal
+	if !c.first || m.core.Phase() != isis.Normal || !m.reader.Serves() {
+		return
+	}
+	if since := now - c.ticked; since >= c.tick && c.latest <= m.submitted-uint64(m.waiting.n) {
+		c.ticked, c.latest = now, m.submitted+1
+		counts := min(since, c.tick)
+		if planted.On(planted.StallCountsInFull) {
+			counts = since
+		}
+		m.orderOwn(&wire.Command{Op: wire.OpTick, Delta: counts.Milliseconds()}, Ticket{})
+	}
+	if now-c.audited >= c.audit {
+		c.audited = now
+		m.orderAudit(Ticket{})
+	}
+}
+
+// maxAudits is how many audits' digests a member remembers.
+const maxAudits = 64
+
+// audits remembers this member's digests at the latest audits.
+type audits struct {
+	recent  []auditDigest
+	waiting []*Read // for the audit at a position that is yet to come
+}
+
+type auditDigest struct{ position, digest uint64 }
+
+// vote is this member's part in an audit, once it has verified its share.
+type vote struct {
+	store.AuditNote
+	counts bool // this member is one of the voters
+}
+
+// orderAudit has all members of the view compare their digests.
+func (m *Member) orderAudit(t Ticket) {
+	voters := wire.AppendStrings(nil, Names(m.core.View().Members))
+	m.orderOwn(&wire.Command{Op: wire.OpAudit, Value: voters}, t)
+}
+
+// audited notes this member's digest at an audit, and has it vote with the digest
+// later in the turn.
+func (m *Member) audited(n *store.AuditNote) {
+	position, digest := n.Position, n.Digest
+	a := &m.audits
+	a.recent = append(a.recent, auditDigest{position, digest})
+	if len(a.recent) > maxAudits {
+		a.recent = slices.Delete(a.recent, 0, len(a.recent)-maxAudits)
+	}
+	a.waiting = slices.DeleteFunc(a.waiting, func(p *Read) bool {
+		switch {
+		case p.Position == position:
+			m.finish(p, wire.Reply{Position: position, Version: digest})
+		case p.Position < position:
+			m.finish(p, noAudit(p.Position))
+		}
+		return p.Position <= position
+	})
+	m.due.votes = append(m.due.votes, vote{*n, slices.Contains(n.Voters, Name(m.self))})
+	m.host.Event(Audited{Position: position})
+}
+
+// vote verifies a part of the state and tells the others the digest. One that is kept
+// beside a state that is damaged says nothing.
+func (m *Member) vote(v *vote) {
+	m.verify()
+	if !v.counts || m.reader.damage.Load() != nil {
+		return
+	}
+	m.orderOwn(&wire.Command{
+		Op: wire.OpAuditVote, Key: Name(m.self), Expect: v.Position,
+		Value: binary.LittleEndian.AppendUint64(nil, v.Digest),
+	}, Ticket{})
+}
+
+// refuseAudits answers those that wait for an audit.
+func (m *Member) refuseAudits() {
+	for _, p := range m.audits.waiting {
+		m.finish(p, wire.Reply{Status: wire.StatusUnavailable})
+	}
+	m.audits.waiting = nil
+}
+
+// decided takes the verdict of an audit, which all members come to at the same place of
+// the order.
+func (m *Member) decided(v *store.Verdict) {
+	m.host.Event(Verdict{Position: v.Position, Differing: v.Differing})
+	if slices.Contains(v.Differing, Name(m.self)) {
+		m.due.damage = fmt.Errorf("server: the digest at position %d differs from that of most members", v.Position)
+	}
+}
+
+// Digest answers with this member's digest at the audit ordered at p's position,
+// or, when that is 0, at a new one. It waits for a position that is yet to come.
+func (m *Member) Digest(p *Read) {
+	if !m.reader.Serves() {
+		m.finish(p, wire.Reply{Status: wire.StatusUnavailable})
+		return
+	}
+	if p.Position == 0 {
+		m.orderAudit(Ticket{Waiter: &auditOf{m, p}})
+		return
+	}
+	for _, a := range m.audits.recent {
+		if a.position == p.Position {
+			m.finish(p, wire.Reply{Position: p.Position, Version: a.digest})
+			return
+		}
+	}
+	if p.Position <= m.reader.state.Load().Applied() || len(m.audits.waiting) >= maxAudits {
+		m.finish(p, noAudit(p.Position))
+		return
+	}
+	m.audits.waiting = append(m.audits.waiting, p)
+}
+
+// auditOf waits for the audit whose digest a read asks for.
+type auditOf struct {
+	m    *Member
+	read *Read
+}
+
+// Answer is part of Waiter.
+func (a *auditOf) Answer(_ uint64, _ int, reply *wire.Reply) {
+	if reply.Status != wire.StatusOK {
+		a.m.finish(a.read, wire.Reply{Status: reply.Status})
+		return
+	}
+	a.read.Position = reply.Position
+	a.m.Digest(a.read)
+}
+
+// noAudit is the answer to who asks for the digest at a position that has none.
+func noAudit(position uint64) wire.Reply {
+	return wire.Reply{Status: wire.StatusNotFound, Position: position, Data: fmt.Appendf(nil, "no audit at position %d is remembered here", position)}
+}
+
+// Name returns a member's id and incarnation, as in "n1#3".
+func Name(m isis.MemberID) string {
+	return fmt.Sprintf("%s#%d", m.ID, m.Incarnation)
+}
+
+// Names returns the name of each member.
+func Names(members []isis.MemberID) []string {
+	names := make([]string, len(members))
+	for i, m := range members {
+		names[i] = Name(m)
+	}
+	return names
+}

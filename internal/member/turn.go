@@ -1,0 +1,189 @@
+package member
+
+import (
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// Turn does one turn of the protocol: what came in, what it makes ready, one write to
+// each peer, the deliveries. It returns how many bytes of clients' commands are not under
+// way any more. The error is why the member has ended: then End is the only call left.
+func (m *Member) Turn(in *Inbox) (released int, err error) {
+	for i := range in.peers {
+		p := &in.peers[i]
+		if err := m.core.Step(p.from, &p.msg); err != nil {
+			m.accuse(p.from, err)
+		}
+	}
+	for _, call := range in.calls {
+		call(m)
+	}
+	refuses := len(in.commands) > 0 && (m.reader.leaving.Load() || !m.reader.Serves())
+	for i := range in.commands {
+		c := &in.commands[i]
+		size := c.end - c.start
+		if refuses {
+			m.released += size
+			m.answer(c.Ticket, size, wire.Reply{Status: wire.StatusUnavailable})
+			continue
+		}
+		m.order(in.bytes[c.start:c.end], size, c.Ticket)
+	}
+	m.advance()
+	for m.workDue() {
+		m.advance()
+	}
+	released, m.released = m.released, 0
+	return released, m.failed
+}
+
+// due is what a turn has found that is still to be done in it.
+type due struct {
+	probe  bool
+	votes  []vote
+	damage error
+}
+
+// workDue does what is due, and reports whether anything was.
+func (m *Member) workDue() bool {
+	d := m.due
+	if !d.probe && d.votes == nil && d.damage == nil || m.failed != nil {
+		return false
+	}
+	m.due = due{}
+	if d.probe {
+		m.sendProbe()
+	}
+	for i := range d.votes {
+		m.vote(&d.votes[i])
+	}
+	if d.damage != nil {
+		m.Damaged(d.damage)
+	}
+	return true
+}
+
+// order hands a command to the core, whose order it is answered in. size is how
+// many bytes of it were admitted.
+func (m *Member) order(raw []byte, size int, t Ticket) {
+	if !m.core.Submit(raw) {
+		if !planted.On(planted.AdmissionKept) {
+			m.released += size
+		}
+		m.answer(t, size, wire.Reply{Status: wire.StatusUnavailable})
+		return
+	}
+	m.submitted++
+	if planted.On(planted.EarlyReturn) {
+		m.answer(t, size, wire.Reply{Position: m.core.Position() + 1})
+		t = Ticket{}
+	}
+	m.waiting.push(pendingCommand{Ticket: t, size: size, since: m.pulsed})
+}
+
+// orderOwn orders a command of the node itself, which needs no admission.
+func (m *Member) orderOwn(c *wire.Command, t Ticket) {
+	m.order(c.Append(nil), 0, t)
+}
+
+// advance takes from the core what is ready.
+func (m *Member) advance() {
+	ready := m.core.Ready()
+	for i := range ready.Messages {
+		m.links.Send(ready.Messages[i].To, &ready.Messages[i].Message)
+	}
+	m.links.Flush()
+	for _, err := range ready.Rejected {
+		m.host.Event(Rejected{Err: err})
+	}
+	for i := range ready.Deliveries {
+		m.apply(&ready.Deliveries[i])
+	}
+	for i := range ready.Entered {
+		m.entered(ready.Entered[i])
+	}
+	m.renewLease()
+	m.wake()
+	m.armAckTimer()
+	m.beatIfNews()
+	m.askToLeave()
+}
+
+// armAckTimer sees to it that acknowledgements which wait for company go out
+// alone after a while.
+func (m *Member) armAckTimer() {
+	if m.ackArmed || !m.core.AcksWait() {
+		return
+	}
+	m.ackArmed = true
+	m.host.Timer(TimerAcks, ackDelay)
+}
+
+// ackDelay is how long an acknowledgement that nobody waits for may wait for a
+// message to ride on.
+const ackDelay = time.Millisecond
+
+// apply applies a message at its place in the order, and answers everyone who
+// waits for it.
+func (m *Member) apply(d *isis.Delivery) {
+	s := m.reader.state.Load()
+	payload := d.Payload
+	if planted.On(planted.JoinerMisses) && !m.reader.inView.Load() && d.View != 0 && m.core.View().ID != d.View {
+		payload = nil // the positions pass, the writes are lost
+	}
+	s.ApplyMessage(d.First, int(d.Count), payload, &m.outcome)
+	m.noted(&m.outcome.Notes)
+	if d.Own {
+		for _, result := range m.outcome.Results {
+			p, ok := m.waiting.pop()
+			if !ok {
+				panic("member: an own message was delivered with more commands than were submitted")
+			}
+			m.released += p.size
+			m.answer(p.Ticket, p.size, replyOf(&result))
+		}
+	}
+	if !m.delivers {
+		return
+	}
+	m.delivery = wire.Delivery{
+		View: d.View, Sender: d.Sender.ID, Incarnation: d.Sender.Incarnation, Seq: d.Seq,
+		First: d.First, Count: int(d.Count), Payload: d.Payload, Effects: m.outcome.Effects,
+	}
+	m.host.Delivered(&m.delivery)
+}
+
+// Deliveries switches calls of Host.Delivered on or off.
+func (m *Member) Deliveries(on bool) { m.delivers = on }
+
+// noted takes what a message did beside its results.
+func (m *Member) noted(n *store.Notes) {
+	for i := range n.Audits {
+		m.audited(&n.Audits[i])
+	}
+	for i := range n.Verdicts {
+		m.decided(&n.Verdicts[i])
+	}
+	for i := range n.Crowds {
+		m.host.Event(Crowd{&n.Crowds[i]})
+	}
+	if n.Damage != nil {
+		m.Damaged(n.Damage) // those who wait for this message are to ask another node
+	}
+}
+
+// expireWrites answers those that have waited too long for a delivery: nobody
+// knows the outcome.
+func (m *Member) expireWrites(now time.Duration) {
+	for {
+		t, size, late := m.waiting.expire(now - DefaultTimeout)
+		if !late {
+			return
+		}
+		m.answer(t, size, wire.Reply{Status: wire.StatusTimeout})
+	}
+}
