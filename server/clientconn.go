@@ -7,9 +7,9 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/seed-8247e700/dsm/internal/evloop"
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -74,7 +74,7 @@ func (c *clientConn) serve() {
 	}
 	c.close()
 	if c.parks {
-		c.r.post(func() { c.r.forget(c) })
+		c.r.post(func(m *member.Member) { m.Forget(c) })
 	}
 }
 
@@ -175,20 +175,20 @@ func (c *clientConn) take(req *wire.Request) {
 	}
 	switch req.Kind {
 	case wire.RequestGet:
-		if s := c.r.state.Load(); s.Applied() >= req.Position {
-			reply := getReply(s.Get(req.Key))
+		if s := c.r.reader.State(); s.Applied() >= req.Position {
+			reply := member.GetReply(s.Get(req.Key))
 			reply.ID = req.ID
 			c.reply(&reply)
 			return
 		}
 		p := c.parked(req)
-		c.post(req.ID, func() { c.r.park(p) })
+		c.post(req.ID, func(m *member.Member) { m.Park(p) })
 	case wire.RequestWrite:
 		if !mayWrite(req.Command.Op) {
 			c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusBadRequest})
 			return
 		}
-		if c.r.leaving.Load() {
+		if c.r.reader.Leaving() {
 			c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
 			return
 		}
@@ -199,7 +199,7 @@ func (c *clientConn) take(req *wire.Request) {
 		c.writes = append(c.writes, clientWrite{id: req.ID, raw: raw})
 		return
 	case wire.RequestPing:
-		c.reply(&wire.Reply{ID: req.ID, Position: c.r.state.Load().Applied()})
+		c.reply(&wire.Reply{ID: req.ID, Position: c.r.reader.State().Applied()})
 	default:
 		c.takeRare(req)
 	}
@@ -209,7 +209,7 @@ func (c *clientConn) take(req *wire.Request) {
 // member that has no lease: a question for its status is, and so is a plain read
 // if the client accepts that it may be stale.
 func (c *clientConn) answersWithoutLease(kind wire.RequestKind) bool {
-	return c.r.inView.Load() && (kind == wire.RequestStatus || c.stale && (kind == wire.RequestGet || kind == wire.RequestList))
+	return c.r.reader.InView() && (kind == wire.RequestStatus || c.stale && (kind == wire.RequestGet || kind == wire.RequestList))
 }
 
 // mayWrite tells whether a client may have a command ordered. Ticks, audits and
@@ -222,40 +222,42 @@ func (c *clientConn) takeRare(req *wire.Request) {
 	switch req.Kind {
 	case wire.RequestGetStrong, wire.RequestBarrier:
 		p := c.parked(req)
-		p.nothing = req.Kind == wire.RequestBarrier
-		c.post(id, func() { c.r.readStrong(p) })
+		p.Nothing = req.Kind == wire.RequestBarrier
+		c.post(id, func(m *member.Member) { m.ReadStrong(p) })
 	case wire.RequestList:
 		p := c.parked(req)
-		p.list, p.stale = true, c.stale
-		c.post(id, func() { c.r.park(p) })
+		p.Reached, p.Stale = c.r.list, c.stale
+		c.post(id, func(m *member.Member) { m.Park(p) })
 	case wire.RequestStatus:
-		c.post(id, func() {
-			c.reply(&wire.Reply{ID: id, Position: c.r.core.Position(), Data: c.r.statusJSON()})
+		c.post(id, func(m *member.Member) {
+			status := c.r.status(m)
+			c.reply(&wire.Reply{ID: id, Position: status.Position, Data: status.encode()})
 			c.r.touch(c)
 		})
 	case wire.RequestDigest:
 		p := c.parked(req)
-		c.post(id, func() { c.r.digest(p) })
+		c.post(id, func(m *member.Member) { m.Digest(p) })
 	case wire.RequestSubscribe:
-		c.post(id, func() { c.subscribe(id) })
+		c.post(id, func(m *member.Member) { c.subscribe(m, id) })
 	default:
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest})
 	}
 }
 
 // parked copies a read out of the reader's buffer.
-func (c *clientConn) parked(req *wire.Request) *parkedRead {
+func (c *clientConn) parked(req *wire.Request) *member.Read {
 	c.parks = true
-	p := &parkedRead{ticket: ticket{c, req.ID}, position: req.Position, key: string([]byte(req.Key))}
 	timeout := req.Timeout
 	if timeout <= 0 {
-		timeout = defaultTimeout
+		timeout = member.DefaultTimeout
 	}
-	p.deadline = time.Now().Add(timeout)
-	return p
+	return &member.Read{
+		Ticket: member.Ticket{Waiter: c, Tag: req.ID}, Position: req.Position, Key: string([]byte(req.Key)),
+		Deadline: c.r.reader.Clock().Steady() + timeout,
+	}
 }
 
-func (c *clientConn) post(id uint64, fn func()) {
+func (c *clientConn) post(id uint64, fn func(*member.Member)) {
 	if !c.r.post(fn) {
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable})
 	}

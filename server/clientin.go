@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/evloop"
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -121,7 +122,7 @@ func (c *clientConn) trySubmit() bool {
 type clientBatch clientConn
 
 // add is part of batch.
-func (b *clientBatch) add(in *inbox) (size int) {
+func (b *clientBatch) add(in *member.Inbox) (size int) {
 	c := (*clientConn)(b)
 	if c.offered == len(c.writes) || !c.hasRoom(c.writes[c.offered].raw) {
 		return 0
@@ -129,6 +130,6 @@ func (b *clientBatch) add(in *inbox) (size int) {
 	w := &c.writes[c.offered]
 	c.offered++
 	c.underWay.Add(chargeOf(len(w.raw)))
-	in.addCommand(w.raw, ticket{c, w.id})
+	in.Command(w.raw, member.Ticket{Waiter: c, Tag: w.id})
 	return len(w.raw)
 }

@@ -73,8 +73,8 @@ func (r *replica) cutUnread() {
 	}
 }
 
-// answer is part of waiter. Once a client has the reply, the write is not under way.
-func (c *clientConn) answer(id uint64, size int, reply *wire.Reply) {
+// Answer is part of member.Waiter. Once a client has the reply, the write is not under way.
+func (c *clientConn) Answer(id uint64, size int, reply *wire.Reply) {
 	if size > 0 {
 		c.answered(size)
 	}

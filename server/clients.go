@@ -6,7 +6,6 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
-	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // clientName is what is known of a client: what it calls itself, and where it is.
@@ -32,32 +31,19 @@ func embeddedName(called, node string) clientName {
 // has a member that does not know of clients, it names none.
 func (r *replica) openSession(c clientName) *wire.Command {
 	cmd := &wire.Command{Op: wire.OpOpenSession}
-	if r.level.Load() >= levelClients {
+	if r.reader.FeatureLevel() >= levelClients {
 		cmd.Key, cmd.Value = c.name, []byte(c.address)
 	}
 	return cmd
 }
 
-// levelOf is the feature level of a view that this node knows from the registry.
-// Owner only.
-func (r *replica) levelOf(view uint64) uint32 {
-	d := &r.directive
-	known := append([]membership.View{d.committed, d.attempt()}, d.latest.Views...)
-	for i := range known {
-		if known[i].ID == view {
-			return known[i].FeatureLevel
-		}
-	}
-	return lowestLevelEver
-}
-
 // mostShown is how many clients the status names.
 const mostShown = 5
 
-// sessions tells who has the group's sessions. Owner only.
+// sessions tells who has the group's sessions.
 func (r *replica) sessions() SessionsStatus {
 	limits := r.limits().WithDefaults()
-	alive, clients, most := r.state.Load().Sessions(mostShown)
+	alive, clients, most := r.reader.State().Sessions(mostShown)
 	s := SessionsStatus{
 		Alive: alive, Limit: limits.MaxSessions, ClientLimit: limits.MaxClientSessions, Clients: clients,
 		Most: make([]ClientStatus, len(most)),
@@ -69,7 +55,7 @@ func (r *replica) sessions() SessionsStatus {
 }
 
 // tellCrowd logs that a client opens a session where four fifths or more of what is
-// allowed are taken. Owner only.
+// allowed are taken.
 func (r *replica) tellCrowd(crowd *store.Crowd) {
 	c, b := &crowd.Client, &crowd.Bound
 	left, ok := r.crowded.Open(time.Now())
@@ -82,7 +68,7 @@ func (r *replica) tellCrowd(crowd *store.Crowd) {
 	}
 	of := map[int64]string{wire.BoundOfGroup: "group", wire.BoundOfClient: "client", wire.BoundOfAddress: "address"}[b.Of]
 	attrs := []any{"of", of, "sessions", b.Sessions, "limit", b.Most, "client", c.Name, "address", c.Address, "client_sessions", c.Sessions}
-	if _, _, most := r.state.Load().Sessions(1); len(most) > 0 {
+	if _, _, most := r.reader.State().Sessions(1); len(most) > 0 {
 		attrs = append(attrs, "most_client", most[0].Name, "most_address", most[0].Address, "most_sessions", most[0].Sessions)
 	}
 	r.log.Warn(what, append(attrs, "left_out", left)...)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/seed-8247e700/dsm/internal/member"
+
 	driverside "github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -101,15 +103,15 @@ func TestClientsAreNotNamedBelowTheirLevel(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
 	g.start("n1", nil)
 	r := g.nodes["n1"].current.Load()
-	if level := r.level.Load(); level != featureLevel {
+	if level := r.reader.FeatureLevel(); level != featureLevel {
 		t.Errorf("a view of this release has level %d", level)
 	}
-	r.level.Store(levelClients - 1)
-	if reply := g.openSessions("n1", "c", 1)[0]; reply.Status != wire.StatusOK {
-		t.Errorf("%+v", reply)
+	if cmd := r.openSession(clientName{"c", "10.0.0.1"}); cmd.Key != "c" || string(cmd.Value) != "10.0.0.1" {
+		t.Errorf("it opens a session by %+v", cmd)
 	}
-	if s := g.nodes["n1"].Status().Sessions; s.Alive != 1 || s.Clients != 0 {
-		t.Errorf("%+v", s)
+	unknown := &replica{reader: member.New(member.Config{}).Reader()} // in a view of which nothing is known
+	if cmd := unknown.openSession(clientName{"c", "10.0.0.1"}); cmd.Key != "" || cmd.Value != nil {
+		t.Errorf("below the level it opens a session by %+v", cmd)
 	}
 }
 
@@ -121,7 +123,7 @@ func TestCrowdedIsLogged(t *testing.T) {
 	g.openSessions("n1", "most", 3)
 	r := g.nodes["n1"].current.Load()
 	before := r.log
-	r.do(func() {
+	r.do(func(m *member.Member) {
 		r.log = slog.New(slog.NewJSONHandler(&lines, nil))
 		for range 100 {
 			r.tellCrowd(&store.Crowd{

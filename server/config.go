@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/clock"
 	"github.com/seed-8247e700/dsm/internal/hostport"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
@@ -139,6 +140,10 @@ type Config struct {
 
 	framePatience time.Duration // see there; tests have less
 	lookup        client.Lookup // resolves names; nil: Dial gets names
+
+	// For tests: another clock, and what stands before the registry.
+	clock  clock.Clock
+	before func(registryClient) registryClient
 }
 
 // GarbageRoom is how much garbage, in bytes, a process that is nothing but a node
@@ -189,11 +194,18 @@ func (c Config) withDefaults() Config {
 }
 
 // dialRegistry returns a client of the registry.
-func (c *Config) dialRegistry() (*registry.Client, error) {
+func (c *Config) dialRegistry() (registryClient, error) {
+	var dialled *registry.Client
+	var err error
 	if c.lookup != nil {
-		return registry.Dial(c.Registry)
+		dialled, err = registry.Dial(c.Registry)
+	} else {
+		dialled, err = registry.DialThrough(c.Registry, c.Dial)
 	}
-	return registry.DialThrough(c.Registry, c.Dial)
+	if err != nil || c.before == nil {
+		return dialled, err
+	}
+	return c.before(dialled), nil
 }
 
 func setDefault[T comparable](v *T, d T) {

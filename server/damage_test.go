@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
+
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
@@ -75,7 +77,7 @@ func TestDamagedReplicaReloads(t *testing.T) {
 		if got := c.get(g.client("n3").conn, "k"); got != "right" {
 			t.Errorf("after it came back it has %q", got)
 		}
-		if !errors.Is(before.reason, errDamaged) || !errors.Is(before.reason, store.ErrDigest) {
+		if !errors.Is(before.reason, member.ErrDamaged) || !errors.Is(before.reason, store.ErrDigest) {
 			t.Errorf("it ended with %v", before.reason)
 		}
 		logged(t, &lines, slog.LevelError, "the state is damaged: refusing clients, leaving the group", `variable \"k\"`)
@@ -117,17 +119,28 @@ func TestDamagedReplicaRefusesClients(t *testing.T) {
 	g.startAll(3)
 	c := g.client("n1")
 	c.set("k", "v")
-	embedded, remote := g.client("n3").conn, g.dial("n3")
+	own, remote := g.client("n3"), g.dial("n3")
+	embedded := own.conn
 	if err := g.registry.Close(); err != nil { // so that it cannot leave
 		t.Fatal(err)
 	}
 	r := g.nodes["n3"].current.Load()
 	release := g.hold("n2")
-	answers := make(replies, 1)
-	r.do(func() {
-		r.orderOwn(&wire.Command{Op: wire.OpBarrier}, ticket{waiter: answers})
-		r.damagedBy(errors.New("a test's damage"))
+	answers := make(chan wire.Reply, 1)
+	go func() {
+		write := wire.Command{Op: wire.OpSet, Session: own.session, Seq: own.seq + 1, Floor: own.seq + 1, Key: "other"}
+		reply, err := embedded.Write(t.Context(), 0, write)
+		if err != nil {
+			t.Error(err)
+		}
+		answers <- reply
+	}()
+	eventually(t, "a command is under way", func() bool {
+		underWay := 0
+		r.do(func(m *member.Member) { underWay = m.Status().UnderWay })
+		return underWay > 0
 	})
+	r.do(func(m *member.Member) { m.Damaged(errors.New("a test's damage")) })
 	if reply := <-answers; reply.Status != wire.StatusInterrupted {
 		t.Errorf("a command under way was answered %+v", reply)
 	}
@@ -157,13 +170,15 @@ func TestDifferingReplicaReloads(t *testing.T) {
 	g.startAll(3)
 	c := g.client("n1")
 	c.set("k", "right")
+	c.get(g.client("n2").conn, "k")
 	r := g.nodes["n2"].current.Load()
 	g.forget("n2")
-	r.do(func() {
-		r.decided(&store.Verdict{Position: r.state.Load().Applied(), Differing: []string{memberName(r.self)}})
-	})
+	r.do(func(m *member.Member) { r.corrupt() })
+	if position, digest, err := g.dial("n1").Audit(t.Context()); err != nil || position == 0 || digest == 0 {
+		t.Fatal(position, digest, err)
+	}
 	g.returned("n2", r)
-	if !errors.Is(r.reason, errDamaged) || !strings.Contains(r.reason.Error(), "differs from that of most members") {
+	if !errors.Is(r.reason, member.ErrDamaged) || !strings.Contains(r.reason.Error(), "differs from that of most members") {
 		t.Errorf("it ended with %v", r.reason)
 	}
 	if got := c.get(g.client("n2").conn, "k"); got != "right" {
@@ -294,7 +309,7 @@ func TestAllDamaged(t *testing.T) {
 
 // damageReplica changes a value of a replica whose node may refuse to be read.
 func damageReplica(r *replica, key string) {
-	data, _, _ := r.state.Load().Get(key)
+	data, _, _ := r.reader.State().Get(key)
 	data[0] ^= 1
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -15,9 +16,8 @@ import (
 // goroutine writes. When all readers of the node together are too far behind,
 // the one that is furthest is cut off: see replica.publishFeeds.
 type feed struct {
-	conn    net.Conn
-	joiner  uint64 // incarnation of the joiner it is for, 0: a client's
-	written int    // bytes; the writer's own
+	conn   net.Conn
+	joiner uint64 // incarnation of the joiner it is for, 0: a client's
 
 	mu     sync.Mutex // guards what follows
 	more   sync.Cond  // something was published, or the feed closed
@@ -31,12 +31,8 @@ type feed struct {
 }
 
 // lagGrace is how long a reader that was cut off has to take what was on its
-// way, and the notice that it lags. donorPatience is how long a joiner may take
-// for a part of the snapshot, whose old versions the store keeps meanwhile.
-const (
-	lagGrace      = 10 * time.Second
-	donorPatience = 10 * time.Second
-)
+// way, and the notice that it lags.
+const lagGrace = 10 * time.Second
 
 func newFeed(conn net.Conn) *feed {
 	f := &feed{conn: conn}
@@ -101,14 +97,14 @@ func (f *feed) awaitBelow(bytes int) error {
 		f.less.Wait()
 	}
 	if f.lagged {
-		return errLagged
+		return member.ErrLagged
 	}
 	return f.err
 }
 
-// take returns a part of what was added, nil when nothing is left and wait is not
+// Take is part of member.Feed: it returns a part of what was added, nil when nothing is left and wait is not
 // set. spare is reused.
-func (f *feed) take(spare []byte, wait bool) ([]byte, error) {
+func (f *feed) Take(spare []byte, wait bool) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.inHand = 0
@@ -118,7 +114,7 @@ func (f *feed) take(spare []byte, wait bool) ([]byte, error) {
 		f.more.Wait()
 	}
 	if f.lagged {
-		return nil, errors.Join(errLagged, f.deadlineErr)
+		return nil, errors.Join(member.ErrLagged, f.deadlineErr)
 	}
 	b := f.queue.Pop()
 	if b == nil {
@@ -128,29 +124,24 @@ func (f *feed) take(spare []byte, wait bool) ([]byte, error) {
 	return b, nil
 }
 
-// waiting returns how many bytes the writer has yet to take.
-func (f *feed) waiting() int {
+// Waiting is part of member.Feed: it returns how many bytes the writer has yet to take.
+func (f *feed) Waiting() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.queue.Len()
 }
 
 // pump writes the feed to its connection until it ends, and returns why it did.
-func (f *feed) pump() error { return f.write(true) }
-
-// write writes what was added, and with wait set also what will be, until the
-// feed ends.
-func (f *feed) write(wait bool) error {
+func (f *feed) pump() error {
 	var b []byte
 	for {
 		var err error
-		if b, err = f.take(b, wait); err != nil || b == nil {
+		if b, err = f.Take(b, true); err != nil {
 			return err
 		}
 		if _, err := f.conn.Write(b); err != nil {
 			f.close(err)
 			return err
 		}
-		f.written += len(b)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
+
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 )
@@ -101,7 +103,7 @@ func TestStreamThatDoesNotRead(t *testing.T) {
 	r := g.nodes["n1"].current.Load()
 	behind := 0
 	eventually(t, "replies pile up", func() bool {
-		r.do(func() {
+		r.do(func(m *member.Member) {
 			for _, f := range r.feeds {
 				_, behind = f.standing()
 			}
@@ -110,7 +112,7 @@ func TestStreamThatDoesNotRead(t *testing.T) {
 	})
 	for range 20 {
 		c.set("other", "v")
-		r.do(func() { _, behind = r.feeds[0].standing() })
+		r.do(func(m *member.Member) { _, behind = r.feeds[0].standing() })
 		if behind > 2*slowReader+value {
 			t.Fatalf("%d bytes wait", behind)
 		}
@@ -244,7 +246,7 @@ func TestReadsOfTheGone(t *testing.T) {
 	g.start("n1", nil)
 	r := g.nodes["n1"].current.Load()
 	parked := func() (n int) {
-		r.do(func() { n = len(r.parked.reads) })
+		r.do(func(m *member.Member) { n = m.Status().Parked })
 		return n
 	}
 	conn, _ := g.raw("n1")

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
+
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 )
@@ -210,7 +212,7 @@ func TestIdentityThatCannotBeRecorded(t *testing.T) {
 	}
 	free = obstruct(t, dir)
 	before := g.nodes["n2"].current.Load()
-	before.do(func() { before.excluded("the test wants it") })
+	before.do(func(m *member.Member) { m.Fail(member.ErrExcluded) })
 	eventually(t, "it says so again", says(2))
 	free()
 	g.returned("n2", before)

@@ -2,10 +2,12 @@ package server
 
 import (
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/clock"
+	"github.com/seed-8247e700/dsm/internal/member"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
@@ -31,7 +33,7 @@ func (g *group) stopRegistry() {
 
 // leaseEnd is when a node's lease ends, by the steady clock.
 func (g *group) leaseEnd(id string) time.Duration {
-	return time.Duration(g.nodes[id].current.Load().leases.until.steady.Load())
+	return g.nodes[id].current.Load().reader.LeaseEnd()
 }
 
 // While the registry is away, members vouch for one another.
@@ -42,7 +44,7 @@ func TestLeaseWithoutRegistry(t *testing.T) {
 	c := g.client("n1")
 	c.set("k", "v")
 	g.stopRegistry()
-	stopped := rightNow().steady
+	stopped := clock.Clock{}.Steady()
 	for id := range g.nodes {
 		eventually(t, id+" has a lease that the registry cannot have given", func() bool {
 			return g.leaseEnd(id) > stopped+2*fast().Detection
@@ -87,7 +89,7 @@ func TestLeaseRunsOut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if reply.Status == wire.StatusOK && rightNow().steady > g.leaseEnd("n2") {
+			if reply.Status == wire.StatusOK && (clock.Clock{}).Steady() > g.leaseEnd("n2") {
 				t.Errorf("%s: a read was answered after the lease had run out", name)
 			}
 			return reply.Status == wire.StatusUnavailable
@@ -101,9 +103,12 @@ func TestLeaseRunsOut(t *testing.T) {
 	}
 	lapsed := g.nodes["n2"].current.Load()
 	eventually(t, "the lapse is noticed", func() bool {
-		held := true
-		lapsed.do(func() { held = lapsed.leases.held })
-		return !held
+		select {
+		case <-lapsed.leased.when():
+			return false
+		default:
+			return true
+		}
 	})
 	connected := make(chan error, 1)
 	go func() {
@@ -151,13 +156,13 @@ func TestStuckLoopServesNobody(t *testing.T) {
 func lateForTheLapse(t *testing.T, r *replica) {
 	t.Helper()
 	answers := make(replies, 4)
-	waits := ticket{waiter: answers}
-	r.do(func() {
-		never := time.Now().Add(time.Hour)
-		r.park(&parkedRead{position: r.state.Load().Applied() + 1, key: "k", deadline: never, ticket: waits})
-		r.readStrong(&parkedRead{key: "k", deadline: never, ticket: waits})
-		r.readStrong(&parkedRead{nothing: true, deadline: never, ticket: waits})
-		r.digest(&parkedRead{deadline: never, ticket: waits})
+	waits := member.Ticket{Waiter: answers}
+	r.do(func(m *member.Member) {
+		never := r.reader.Clock().Steady() + time.Hour
+		m.Park(&member.Read{Position: r.reader.State().Applied() + 1, Key: "k", Deadline: never, Ticket: waits})
+		m.ReadStrong(&member.Read{Key: "k", Deadline: never, Ticket: waits})
+		m.ReadStrong(&member.Read{Nothing: true, Deadline: never, Ticket: waits})
+		m.Digest(&member.Read{Deadline: never, Ticket: waits})
 	})
 	for range cap(answers) {
 		select {
@@ -209,53 +214,40 @@ func TestClockSetForward(t *testing.T) {
 		t.Run(fmt.Sprintf("of %d", members), func(t *testing.T) {
 			g := newGroup(t, registry.Settings{Detection: time.Minute})
 			var lines logLines
-			g.start("n1", logging(&lines))
+			var moved movedClock
+			g.start("n1", func(c *Config) {
+				logging(&lines)(c)
+				moved.set(c)
+			})
 			for id := range members - 1 {
 				g.start(fmt.Sprintf("n%d", id+2), nil)
 			}
 			g.client("n1").set("k", "v")
 			r := g.nodes["n1"].current.Load()
-			r.do(func() {
-				r.leases.wall.SetBack(2 * time.Hour) // as much as the clock goes forward
-				setIfNew(&r.leases.until.wall, r.leases.wall.Until())
-				if r.leases.look.forget(); r.serves() {
-					t.Error("it serves by a lease that may have run out")
-				}
-				r.lapseIfDue()
-				if !r.leases.held {
-					t.Error("it has told those who wait")
-				}
+			answers := make(replies, 1)
+			r.do(func(m *member.Member) {
+				m.Park(&member.Read{
+					Position: r.reader.State().Applied() + 1000, Key: "k", Deadline: r.reader.Clock().Steady() + time.Hour,
+					Ticket: member.Ticket{Waiter: answers},
+				})
+				moved.wall.Add(int64(2 * time.Hour))
+			})
+			eventually(t, "a reader finds that the lease may have run out", func() bool {
+				r.serves()
+				return strings.Contains(strings.Join(lines.lines(), ""), "the clock on the wall was set forward")
 			})
 			eventually(t, "it serves again", r.serves)
-			logged(t, &lines, slog.LevelWarn, "the clock on the wall was set forward")
 			for _, line := range lines.lines() {
 				if strings.Contains(line, "lease expired") {
 					t.Errorf("it logs %s", line)
 				}
 			}
+			select {
+			case reply := <-answers:
+				t.Errorf("a read that waits was answered %+v", reply)
+			default:
+			}
 			g.client("n1").set("k", "w")
 		})
 	}
-}
-
-// A lease in doubt that nobody confirms has run out.
-func TestDoubtEnds(t *testing.T) {
-	g := newGroup(t, registry.Settings{Detection: time.Minute})
-	g.startAll(2)
-	r := g.nodes["n1"].current.Load()
-	r.do(func() {
-		r.leases.wall.SetBack(time.Hour)
-		setIfNew(&r.leases.until.wall, r.leases.wall.Until())
-		r.leases.look.forget()
-		r.lapseIfDue()
-		if !r.leases.held || r.leases.doubted == 0 {
-			t.Error("the lease is not in doubt")
-		}
-		r.leases.doubted -= time.Hour // an hour later
-		r.lapseIfDue()
-		if r.leases.held {
-			t.Error("nobody who waits was told")
-		}
-	})
-	eventually(t, "it serves again", r.serves)
 }

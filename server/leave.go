@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -31,10 +32,7 @@ func (n *Node) Leave(ctx context.Context, force bool) error {
 			<-n.done
 			return nil
 		}
-		r.leaving.Store(true)
-		if err := r.leave(ctx, n.client, force); err != nil {
-			r.leaving.Store(false)
-			r.do(func() { r.core.DeliverSafely(false) })
+		if err := r.leave(ctx, force); err != nil {
 			return err
 		}
 		select {
@@ -45,61 +43,65 @@ func (n *Node) Leave(ctx context.Context, force bool) error {
 	}
 }
 
-// over tells whether the replica has ended.
-func (r *replica) over() bool {
-	select {
-	case <-r.ended:
-		return true
-	default:
-		return false
-	}
+// leaves is how a replica asks the registry to let it go.
+type leaves struct {
+	asked   chan leaveRequest     // one at a time
+	refused chan error            // why the registry does not let the node go; has room for one
+	last    atomic.Pointer[error] // the last answer, nil: none
 }
 
-// leaveAgain is how often the registry is asked to let a node go until it has.
-// It forgets that when it is restarted, and when others have gone meanwhile.
-const leaveAgain = 200 * time.Millisecond
+// leaveRequest is a question to the registry.
+type leaveRequest struct {
+	from   membership.From
+	force  bool
+	reason string
+}
 
-// leaves is what clients of a node that leaves are told.
-func (r *replica) leaves() string { return "node " + r.self.ID + " is leaving" }
+// refuse tells whoever has the node leave that the registry refuses.
+func (l *leaves) refuse(err error) {
+	select {
+	case <-l.refused:
+	default:
+	}
+	l.refused <- err
+}
+
+// leaving is what clients of a node that leaves are told.
+func (r *replica) leaving() string { return "node " + r.self.ID + " is leaving" }
 
 // leave returns once the replica has ended, or with the reason why it goes on: a
-// refusal that stands, or the end of ctx. Until then it asks again, since whatever
-// else keeps the registry from letting the node go may pass.
-func (r *replica) leave(ctx context.Context, client registryClient, force bool) error {
-	for _, c := range r.clients.all(false) {
-		c.goAway(r.leaves())
-	}
-	if err := r.finishWrites(ctx); err != nil {
-		return fmt.Errorf("server: leaving: what was submitted to this node is not done: %w", err)
-	}
-	from := r.from()
-	from.Generation = 0 // any
-	last, warned := errNotLetGo, false
-	for {
-		err := r.askToLeave(ctx, client, from, force, "left")
-		switch {
-		case r.over():
-			return nil
-		case err == nil:
-			last = errNotLetGo
-		case errors.Is(err, registry.ErrLastMember):
-			return fmt.Errorf("%w: %w", ErrLastMember, err)
-		case standsForever(err) || planted.On(planted.LeaveGivesUp):
-			return fmt.Errorf("server: leaving: %w", err)
-		case ctx.Err() == nil:
-			last = err
-			if !warned {
-				warned = true
-				r.log.Warn("leaving: the registry does not let this node go yet, trying again", "err", err)
-			}
-		}
+// refusal that stands, or the end of ctx. Until then the registry is asked again, since
+// whatever else keeps it from letting the node go may pass.
+func (r *replica) leave(ctx context.Context, force bool) error {
+	l := &r.leaves
+	r.do(func(m *member.Member) {
 		select {
-		case <-r.ended:
-			return nil
-		case <-ctx.Done():
-			return fmt.Errorf("server: leaving: %w: %w", ctx.Err(), last)
-		case <-time.After(leaveAgain):
+		case <-l.refused: // from before
+		default:
 		}
+		l.last.Store(nil)
+		m.Leave(force)
+	})
+	for _, c := range r.clients.all(false) {
+		c.goAway(r.leaving())
+	}
+	select {
+	case <-r.ended:
+		return nil
+	case err := <-l.refused:
+		if errors.Is(err, registry.ErrLastMember) {
+			return fmt.Errorf("%w: %w", ErrLastMember, err)
+		}
+		return fmt.Errorf("server: leaving: %w", err)
+	case <-ctx.Done():
+		if !r.do(func(m *member.Member) { m.Stay() }) {
+			return nil
+		}
+		last := l.last.Load()
+		if last == nil {
+			return fmt.Errorf("server: leaving: what was submitted to this node is not done: %w", ctx.Err())
+		}
+		return fmt.Errorf("server: leaving: %w: %w", ctx.Err(), *last)
 	}
 }
 
@@ -111,35 +113,79 @@ var errNotLetGo = errors.New("the registry has made no view without this node ye
 // connection, and the next one gets a fresh one.
 const askTime = time.Second
 
-// askToLeave asks the registry once.
-func (r *replica) askToLeave(ctx context.Context, client registryClient, from membership.From, force bool, reason string) error {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	return client.Leave(ctx, from, force, reason)
-}
-
-// standsForever reports whether a refusal to let a node go is not going to change by
-// itself.
-func standsForever(err error) bool {
-	return errors.Is(err, registry.ErrMinMembers) || errors.Is(err, registry.ErrOtherGroup) || errors.Is(err, registry.ErrInvalid)
-}
-
-// finishWrites waits until nothing submitted here is under way. From then on
-// nothing is: a leaving node takes no more.
-func (r *replica) finishWrites(ctx context.Context) error {
+// asks asks the registry what the member wants asked, and takes the answers to it.
+func (r *replica) asks(ctx context.Context, client registryClient) {
+	var trouble leaveTrouble
 	for {
-		idle := false
-		if !r.do(func() {
-			r.core.DeliverSafely(true)
-			idle = r.core.Idle()
-		}) || idle {
-			return nil
-		}
+		var req leaveRequest
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(2 * time.Millisecond):
+			return
+		case req = <-r.leaves.asked:
 		}
+		err := askToLeave(ctx, client, req)
+		if ctx.Err() != nil {
+			return
+		}
+		last := err
+		if last == nil {
+			last = errNotLetGo
+		}
+		r.leaves.last.Store(&last)
+		trouble.tell(r, err)
+		r.post(func(m *member.Member) { m.LeaveAnswered(err) })
+	}
+}
+
+// askToLeave asks the registry once.
+func askToLeave(ctx context.Context, client registryClient, req leaveRequest) error {
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	return client.Leave(ctx, req.from, req.force, req.reason)
+}
+
+// leaveTrouble is what the log has been told of why the registry does not let a node go.
+type leaveTrouble struct {
+	leaving bool // of a node that is to leave
+	last    error
+	told    time.Time // of a node whose state is damaged
+}
+
+// tell logs the answer to a question, if it is due.
+func (t *leaveTrouble) tell(r *replica, err error) {
+	d := r.reader.Damage()
+	switch {
+	case r.reader.Leaving():
+		if err != nil && !t.leaving && !errors.Is(err, registry.ErrLastMember) && !member.Stands(err) {
+			t.leaving = true
+			r.log.Warn("leaving: the registry does not let this node go yet, trying again", "err", err)
+		}
+		return
+	case d != nil && err != nil && (!sameKind(err, t.last) || time.Since(t.told) >= troubleInterval):
+		t.told = time.Now()
+		r.log.Error(staysDamaged(err), "damage", d.Err, "err", err)
+	}
+	t.leaving, t.last = false, err
+}
+
+// sameKind reports whether both are the same trouble with leaving.
+func sameKind(a, b error) bool {
+	return errors.Is(a, registry.ErrLastMember) == errors.Is(b, registry.ErrLastMember) &&
+		errors.Is(a, registry.ErrMinMembers) == errors.Is(b, registry.ErrMinMembers) && (a == nil) == (b == nil)
+}
+
+// staysDamaged is what the log says when a damaged replica cannot leave.
+func staysDamaged(err error) string {
+	switch {
+	case errors.Is(err, registry.ErrLastMember):
+		return "the state is damaged and no other member has it: this node goes on serving its copy, and nobody can join; " +
+			"set or delete the damaged variable, and the state is whole once an audit has been over all of it; " +
+			"or save what is needed and begin a new generation"
+	case errors.Is(err, registry.ErrMinMembers):
+		return "the state is damaged and the group's minimum size keeps this node in it: it refuses clients; " +
+			"start another node, and this one leaves and loads the state again"
+	default:
+		return "the state is damaged and the registry does not let this node go yet: it refuses clients and asks again"
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,39 +14,63 @@ import (
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
-// leaveScript is a registry client whose first answers to Leave are a test's.
+// leaveScript is a registry client whose next answers to Leave are a test's.
 type leaveScript struct {
 	registryClient
+
+	mu      sync.Mutex // guards what follows
 	answers []error
 	asked   int
 }
 
+// before has the script stand before a node's registry.
+func (s *leaveScript) before(c *Config) {
+	c.before = func(client registryClient) registryClient {
+		s.registryClient = client
+		return s
+	}
+}
+
 func (s *leaveScript) Leave(ctx context.Context, from membership.From, force bool, reason string) error {
+	s.mu.Lock()
 	s.asked++
 	if len(s.answers) == 0 {
+		s.mu.Unlock()
 		return s.registryClient.Leave(ctx, from, force, reason)
 	}
+	defer s.mu.Unlock()
 	err := s.answers[0]
 	s.answers = s.answers[1:]
 	return err
+}
+
+// script sets the next answers, and begins to count questions.
+func (s *leaveScript) script(answers ...error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers, s.asked = answers, 0
+}
+
+func (s *leaveScript) state() (left []error, asked int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answers, s.asked
 }
 
 // A leave that meets what may pass is tried again, until the registry lets the node
 // go.
 func TestLeaveTriesAgain(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
-	g.startAll(2)
+	var s leaveScript
+	g.start("n1", nil)
+	g.start("n2", s.before)
 	n := g.remove("n2")
-	r := n.current.Load()
-	r.leaving.Store(true)
-	script := &leaveScript{registryClient: n.client, answers: []error{
-		registry.ErrUnreachable, context.DeadlineExceeded, registry.ErrDegraded, registry.ErrUnknownNode, nil, errors.New("reset"),
-	}}
-	if err := r.leave(t.Context(), script, false); err != nil {
+	s.script(registry.ErrUnreachable, context.DeadlineExceeded, registry.ErrDegraded, registry.ErrUnknownNode, nil, errors.New("reset"))
+	if err := n.Leave(context.WithoutCancel(t.Context()), false); err != nil {
 		t.Fatal(err)
 	}
-	if len(script.answers) > 0 {
-		t.Errorf("it has left before %v", script.answers)
+	if left, _ := s.state(); len(left) > 0 {
+		t.Errorf("it has left before %v", left)
 	}
 	<-n.Done()
 }
@@ -53,22 +79,33 @@ func TestLeaveTriesAgain(t *testing.T) {
 // what kept it until then.
 func TestLeaveEnds(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
-	g.startAll(2)
+	var s leaveScript
+	g.start("n1", nil)
+	g.start("n2", s.before)
 	n := g.nodes["n2"]
-	r := n.current.Load()
 	for _, final := range []error{registry.ErrLastMember, registry.ErrMinMembers, registry.ErrOtherGroup, registry.ErrInvalid} {
-		script := &leaveScript{registryClient: n.client, answers: []error{registry.ErrUnreachable, final}}
-		if err := r.leave(t.Context(), script, false); !errors.Is(err, final) || script.asked != 2 {
-			t.Errorf("%v ends a leave with %v, after %d questions", final, err, script.asked)
+		s.script(registry.ErrUnreachable, final)
+		err := n.Leave(context.WithoutCancel(t.Context()), false)
+		if _, asked := s.state(); !errors.Is(err, final) || asked != 2 {
+			t.Errorf("%v ends a leave with %v, after %d questions", final, err, asked)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	script := &leaveScript{registryClient: n.client, answers: []error{registry.ErrDegraded}}
-	if err := r.leave(ctx, script, false); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, registry.ErrDegraded) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s.script(slices.Repeat([]error{registry.ErrDegraded}, 1000)...)
+	left := make(chan error, 1)
+	go func() { left <- n.Leave(ctx, false) }()
+	eventually(t, "it was refused", func() bool {
+		_, asked := s.state()
+		return asked > 1 // so that the first answer was taken
+	})
+	cancel()
+	if err := <-left; !errors.Is(err, context.Canceled) || !errors.Is(err, registry.ErrDegraded) {
 		t.Errorf("the end of its time: %v", err)
 	}
-	r.do(func() { r.core.DeliverSafely(false) })
+	if n.current.Load().reader.Leaving() {
+		t.Error("it is still leaving")
+	}
+	s.script()
 }
 
 // The registry is away when a node is told to leave, and comes back: the node leaves,

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -97,7 +98,7 @@ func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello) {
 	joiner, _ := binary.Uvarint(hello.Extra)
 	err := r.donate(conn, joiner)
 	level := slog.LevelInfo
-	if errors.Is(err, errAnotherView) {
+	if errors.Is(err, member.ErrMemberNow) {
 		level = slog.LevelDebug // as it should
 	}
 	n.log.Log(context.Background(), level, "a joiner's stream ends", "joiner", joiner, "err", err)
@@ -133,16 +134,16 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 		return refuse(wire.StatusVersion, "%v", err)
 	case hello.Role != wire.RoleClient && hello.Role != wire.RoleObserve && hello.Role != wire.RolePeer:
 		return refuse(wire.StatusBadRequest, "role %d is unknown to node %s", hello.Role, n.cfg.ID)
-	case r == nil || !r.inView.Load() || hello.Role == wire.RolePeer:
+	case r == nil || !r.reader.InView() || hello.Role == wire.RolePeer:
 		return n.tellingStatus(hello, refuse(wire.StatusUnavailable, "node %s is not a member of its group yet: try another node, or again", n.cfg.ID))
-	case hello.Role == wire.RoleClient && !r.serves() && r.damage.Load() != nil && !hello.AcceptsStale():
+	case hello.Role == wire.RoleClient && !r.serves() && r.reader.Damage() != nil && !hello.AcceptsStale():
 		return refuse(wire.StatusUnavailable, "%s: try another node, or again", r.isDamaged())
 	case hello.Role == wire.RoleClient && !r.serves() && !hello.AcceptsStale():
 		return refuse(wire.StatusUnavailable, "node %s has no lease, because it is cut off from its group or waits for a new view: try another node, or again; "+
 			"dsm get --stale reads what it has", n.cfg.ID)
-	case hello.Role == wire.RoleObserve && r.damage.Load() != nil:
+	case hello.Role == wire.RoleObserve && r.reader.Damage() != nil:
 		return refuse(wire.StatusUnavailable, "%s: load the state of another node", r.isDamaged())
-	case r.leaving.Load():
+	case r.reader.Leaving():
 		return n.tellingStatus(hello, refuse(wire.StatusUnavailable, "node %s is leaving its group: try another node", n.cfg.ID))
 	case hello.Role == wire.RoleObserve && hello.Group == 0:
 		return refuse(wire.StatusBadRequest, "a joiner names its group")
@@ -188,8 +189,8 @@ func (n *Node) serveClient(r *replica, conn net.Conn, hello *wire.Hello) {
 	c.client = nameOf(hello.ClientName(), conn.RemoteAddr())
 	c.stale = hello.AcceptsStale()
 	added := r.clients.add(c)
-	if !added || r.leaving.Load() {
-		c.goAway(r.leaves()) // it was greeted too late to be told with the others
+	if !added || r.reader.Leaving() {
+		c.goAway(r.leaving()) // it was greeted too late to be told with the others
 	}
 	if !added {
 		c.close()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -56,35 +57,35 @@ type listing struct {
 }
 
 // list answers with a page of a listing. p has reached its position. Owner only.
-func (r *replica) list(p *parkedRead) {
-	q, err := wire.DecodeListQuery([]byte(p.key))
+func (r *replica) list(m *member.Member, p *member.Read) {
+	q, err := wire.DecodeListQuery([]byte(p.Key))
 	if err != nil {
-		r.finish(p, wire.Reply{Status: wire.StatusBadRequest, Data: []byte(err.Error())})
+		m.Answer(p.Ticket, wire.Reply{Status: wire.StatusBadRequest, Data: []byte(err.Error())})
 		return
 	}
 	l, refusal := r.listingOf(&q, time.Now())
 	if l == nil {
-		r.finish(p, refusal)
+		m.Answer(p.Ticket, refusal)
 		return
 	}
 	l.busy = true
 	r.background.Go(func() {
 		page := l.page(&q)
 		reply := wire.Reply{Position: l.position, Version: l.number, Data: page.Append(nil)}
-		r.post(func() { r.listed(p, l, page.More, reply) })
+		r.post(func(m *member.Member) { r.listed(m, p, l, page.More, reply) })
 	})
 }
 
 // listed hands out a page. Owner only.
-func (r *replica) listed(p *parkedRead, l *listing, more bool, reply wire.Reply) {
+func (r *replica) listed(m *member.Member, p *member.Read, l *listing, more bool, reply wire.Reply) {
 	l.busy = false
 	if !more {
 		r.closeListing(l)
 	}
-	if !r.serves() && !p.stale {
+	if !r.serves() && !p.Stale {
 		reply = wire.Reply{Status: wire.StatusUnavailable}
 	}
-	r.finish(p, reply)
+	m.Answer(p.Ticket, reply)
 }
 
 // listingOf finds the listing that a query goes on with, or begins one. Owner only.
@@ -105,7 +106,7 @@ func (r *replica) listingOf(q *wire.ListQuery, now time.Time) (l *listing, refus
 		return nil, wire.Reply{Status: wire.StatusUnavailable, Data: fmt.Appendf(nil, "%d listings are under way here, try again later", maxListings)}
 	}
 	r.listings.taken++
-	s := r.state.Load().Snapshot()
+	s := r.reader.State().Snapshot()
 	l = &listing{
 		number: r.listings.taken, prefix: q.Prefix, position: s.Position(), snapshot: s, ahead: listAhead, after: q.After,
 		begun: now, used: now,

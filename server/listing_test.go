@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
+
 	"pgregory.net/rapid"
 
 	driverside "github.com/seed-8247e700/dsm/internal/client"
@@ -84,9 +86,8 @@ func listingShowsOnePosition(t *rapid.T) {
 // What is open is bounded, and closed when nobody asks for it.
 func TestListingsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := store.New(store.Limits{})
-		r := &replica{}
-		r.state.Store(s)
+		m := member.New(member.Config{})
+		r := &replica{reader: m.Reader()}
 		begin := func() (*listing, wire.Reply) { return r.listingOf(&wire.ListQuery{}, time.Now()) }
 		var all []*listing
 		for range maxListings {
@@ -163,7 +164,7 @@ func TestListingOfGarbage(t *testing.T) {
 	r := g.nodes["n1"].current.Load()
 	for _, garbage := range []string{"", "\x00", "\x80\x00\x00", "\x00\x00\xff"} {
 		answers := make(replies, 1)
-		r.do(func() { r.list(&parkedRead{key: garbage, ticket: ticket{waiter: answers}}) })
+		r.do(func(m *member.Member) { r.list(m, &member.Read{Key: garbage, Ticket: member.Ticket{Waiter: answers}}) })
 		if reply := <-answers; reply.Status != wire.StatusBadRequest {
 			t.Errorf("%q: %+v", garbage, reply)
 		}
@@ -218,7 +219,7 @@ func TestListingOverTheNetwork(t *testing.T) {
 	r := g.nodes["n2"].current.Load()
 	eventually(t, "no listing is open", func() bool {
 		n := 1
-		r.do(func() { n = len(r.listings.open) })
+		r.do(func(m *member.Member) { n = len(r.listings.open) })
 		return n == 0
 	})
 }

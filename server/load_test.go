@@ -78,7 +78,7 @@ func (w *writer) run(ctx context.Context, start int) {
 // send tries a node.
 func (w *writer) send(ctx context.Context, node int, cmd wire.Command) (wire.Reply, error) {
 	n := w.g.pick(node)
-	if r := n.current.Load(); r == nil || !r.inView.Load() {
+	if r := n.current.Load(); r == nil || !r.reader.InView() {
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
 	conn, err := n.Connect(ctx)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -50,8 +51,8 @@ func (c localConn) Get(ctx context.Context, key string, position uint64, strong 
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
 	if !strong {
-		if s := c.r.state.Load(); s.Applied() >= position {
-			return getReply(s.Get(key)), nil
+		if s := c.r.reader.State(); s.Applied() >= position {
+			return member.GetReply(s.Get(key)), nil
 		}
 	}
 	return c.getLater(ctx, key, position, strong)
@@ -59,30 +60,21 @@ func (c localConn) Get(ctx context.Context, key string, position uint64, strong 
 
 // GetLocal reads at once, as wire.LocalReader says.
 func (c localConn) GetLocal(key string, position uint64) (data []byte, version, reflects uint64, ok bool) {
-	if !c.r.serves() {
-		return nil, 0, 0, false
-	}
-	s := c.r.state.Load()
-	if s.Applied() < position {
-		return nil, 0, 0, false
-	}
-	data, version, reflects = s.Get(key)
-	return data, version, reflects, true
+	return c.r.reader.Get(key, position)
 }
 
 func (c localConn) getLater(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
 	answer := make(replies, 1)
-	p := &parkedRead{ticket: ticket{waiter: answer}, position: position, key: key}
+	timeout := time.Duration(member.DefaultTimeout)
 	if deadline, ok := ctx.Deadline(); ok {
-		p.deadline = deadline
-	} else {
-		p.deadline = time.Now().Add(defaultTimeout)
+		timeout = time.Until(deadline)
 	}
-	posted := c.r.post(func() {
+	p := &member.Read{Ticket: member.Ticket{Waiter: answer}, Position: position, Key: key, Deadline: c.r.reader.Clock().Steady() + timeout}
+	posted := c.r.post(func(m *member.Member) {
 		if strong {
-			c.r.readStrong(p)
+			m.ReadStrong(p)
 		} else {
-			c.r.park(p)
+			m.Park(p)
 		}
 	})
 	if !posted {
@@ -103,8 +95,8 @@ func (c localConn) getLater(ctx context.Context, key string, position uint64, st
 // replies takes the answer to one request.
 type replies chan wire.Reply
 
-// answer is part of waiter.
-func (r replies) answer(_ uint64, _ int, reply *wire.Reply) { r <- *reply }
+// Answer is part of member.Waiter.
+func (r replies) Answer(_ uint64, _ int, reply *wire.Reply) { r <- *reply }
 
 // call is a write under way. Calls are reused, so that a write costs no
 // garbage of its own; one whose caller gave up is not.
@@ -115,12 +107,12 @@ type call struct {
 }
 
 // add is part of batch.
-func (w *call) add(in *inbox) (size int) {
+func (w *call) add(in *member.Inbox) (size int) {
 	if w.added {
 		return 0
 	}
 	w.added = true
-	in.addCommand(w.raw, ticket{waiter: w.done})
+	in.Command(w.raw, member.Ticket{Waiter: w.done})
 	return len(w.raw)
 }
 
@@ -128,7 +120,7 @@ var calls = sync.Pool{New: func() any { return &call{done: make(replies, 1)} }}
 
 // Write orders a command and waits for its delivery at this node.
 func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.Reply, error) {
-	if c.r.leaving.Load() || !c.r.serves() {
+	if c.r.reader.Leaving() || !c.r.serves() {
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
 	if !mayWrite(cmd.Op) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -19,7 +20,7 @@ const addressHeadStart = 250 * time.Millisecond
 // unless that is a name with several addresses. Then it returns the first address at
 // which the member itself answers, so that addresses which hang, lead to another node
 // or to nobody are passed over.
-func (r *replica) locate(ctx context.Context, member isis.MemberID, addr string) (string, error) {
+func (r *replica) locate(ctx context.Context, who isis.MemberID, addr string) (string, error) {
 	addrs, err := client.Resolve(ctx, r.cfg.lookup, addr)
 	if err != nil {
 		return "", err
@@ -30,7 +31,7 @@ func (r *replica) locate(ctx context.Context, member isis.MemberID, addr string)
 	at, err := client.First(ctx, addrs, 1, addressHeadStart, func(ctx context.Context, at string) (string, error) {
 		found, err := r.whoIs(ctx, at)
 		if err == nil {
-			err = r.isMember(found, member)
+			err = r.isMember(found, who)
 		}
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", at, err)
@@ -38,21 +39,21 @@ func (r *replica) locate(ctx context.Context, member isis.MemberID, addr string)
 		return at, nil
 	})
 	if err != nil {
-		return "", fmt.Errorf("the name %s has %d addresses, and %s is found at none of them: %w", addr, len(addrs), memberName(member), err)
+		return "", fmt.Errorf("the name %s has %d addresses, and %s is found at none of them: %w", addr, len(addrs), member.Name(who), err)
 	}
 	return at, nil
 }
 
 // isMember returns nil if it is the member that has answered, and else who it is.
-func (r *replica) isMember(found wire.Info, member isis.MemberID) error {
+func (r *replica) isMember(found wire.Info, who isis.MemberID) error {
 	switch {
 	case found.Incarnation == 0: // it has not registered yet
 		return nil
-	case found.Group == r.group && found.Incarnation == r.self.Incarnation && found.NodeID == r.self.ID && r.self != member:
+	case found.Group == r.group && found.Incarnation == r.self.Incarnation && found.NodeID == r.self.ID && r.self != who:
 		return errors.New("it is this node itself that answers")
 	case found.Group != r.group:
 		return fmt.Errorf("%s of another group (%x) answers", found.NodeID, found.Group)
-	case found.Incarnation != member.Incarnation || found.NodeID != member.ID:
+	case found.Incarnation != who.Incarnation || found.NodeID != who.ID:
 		return fmt.Errorf("%s#%d answers", found.NodeID, found.Incarnation)
 	}
 	return nil

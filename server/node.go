@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/connset"
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/rlimit"
 	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -171,13 +172,13 @@ func (n *Node) waitsFor() string {
 		return " (it has not registered)"
 	}
 	var parts []string
-	if why := r.waitsFor.Load(); why != nil && *why != "" {
-		parts = append(parts, memberName(r.self)+" "+*why)
+	if why := r.why.waitsFor.Load(); why != nil && *why != "" {
+		parts = append(parts, member.Name(r.self)+" "+*why)
 	}
-	if why := r.unloaded.Load(); why != nil {
+	if why := r.why.unloaded.Load(); why != nil {
 		parts = append(parts, *why)
 	}
-	if why := r.unlinked.Load(); why != nil && *why != "" && r.unloaded.Load() == nil {
+	if why := r.why.unlinked.Load(); why != nil && *why != "" && r.why.unloaded.Load() == nil {
 		parts = append(parts, *why)
 	}
 	if len(parts) == 0 {
@@ -230,8 +231,8 @@ func (n *Node) awaitServing(ctx context.Context) (*replica, error) {
 		r, newer := n.incarnation()
 		if r != nil {
 			select {
-			case <-r.leases.whenLeased():
-				if r.inView.Load() {
+			case <-r.leased.when():
+				if r.reader.InView() {
 					return r, nil
 				}
 			case <-r.ended:

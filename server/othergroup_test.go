@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/clock"
+
 	driverside "github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
-	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // loseRegistry replaces the registry by one of another group, at the same address,
@@ -27,53 +28,6 @@ func (g *group) loseRegistry(restart func()) (found func()) {
 	}
 }
 
-// A node obeys no directive of another group, of an earlier generation, or of a
-// record that is older than its own view.
-func TestForeignDirectives(t *testing.T) {
-	g := newGroup(t, registry.Settings{})
-	g.startAll(2)
-	c := g.client("n2")
-	c.set("k", "v")
-	r := g.nodes["n2"].current.Load()
-	var view uint64
-	var members []membership.Member
-	r.do(func() {
-		view = r.core.View().ID
-		for _, m := range r.core.View().Members {
-			members = append(members, membership.Member{ID: m.ID, Incarnation: m.Incarnation})
-		}
-	})
-	alone := []membership.Member{{ID: "n1", Incarnation: 1}}
-	latest := uint64(1) << 60 // after all that the registry has told
-	for name, d := range map[string]*membership.Directive{
-		"exclusion by another group":            {Group: r.group + 1, Generation: 1, Excluded: true},
-		"new generation of another group":       {Group: r.group + 1, Generation: 2},
-		"commit of another group":               {Group: r.group + 1, Generation: 1, Views: []membership.View{{ID: view + 1, Prev: view, Members: alone}}},
-		"attempt of another group":              {Group: r.group + 1, Generation: 1, Attempt: &membership.Attempt{View: membership.View{ID: view + 1, Prev: view, Members: members}, Leader: 1}},
-		"earlier generation":                    {Group: r.group, Generation: 0, Views: []membership.View{{ID: 1, Members: alone}}},
-		"exclusion by an earlier generation":    {Group: r.group, Generation: 0, Excluded: true},
-		"exclusion by a record before the view": {Group: r.group, Generation: 1, Excluded: true, Views: []membership.View{{ID: 1, Members: alone}}},
-		"exclusion by a record without a view":  {Group: r.group, Generation: 1, Excluded: true},
-	} {
-		d.Revision, d.Settings = latest, membership.Settings{Detection: time.Millisecond, Heartbeat: time.Millisecond}
-		r.do(func() {
-			r.directed(d)
-			if r.failed != nil || r.core.View().ID != view || r.core.Attempt() != 0 || r.directive.latest.Revision == latest {
-				t.Errorf("%s is obeyed: %v, view %d, attempt %d", name, r.failed, r.core.View().ID, r.core.Attempt())
-			}
-			r.failed = nil
-			before := r.leases.steady.Until()
-			r.takeVouch(d, sentBeat{report: membership.Report{View: view}, at: rightNow()})
-			if r.leases.steady.Until() != before {
-				t.Errorf("%s is a lease", name)
-			}
-		})
-	}
-	if got := c.get(c.conn, "k"); got != "v" {
-		t.Errorf("it has %q", got)
-	}
-}
-
 // When the registry's directory is lost and only the registry starts again, the
 // members go on under the leases that they give one another. When the directory is
 // found, the group goes on with it.
@@ -84,7 +38,7 @@ func TestRegistryDirectoryLost(t *testing.T) {
 	l := g.load(3)
 	l.goesOn()
 	found := g.loseRegistry(back)
-	lost := rightNow().steady
+	lost := clock.Clock{}.Steady()
 	for id := range g.nodes {
 		eventually(t, id+" has a lease that the registry of its group cannot have given", func() bool {
 			return g.leaseEnd(id) > lost+2*fast().Detection
@@ -190,7 +144,7 @@ func TestRegistryOldCopy(t *testing.T) {
 	before := map[string]*replica{"n1": g.nodes["n1"].current.Load(), "n2": g.nodes["n2"].current.Load()}
 	g.stopRegistry()
 	g.startRegistry(old)
-	lost := rightNow().steady
+	lost := clock.Clock{}.Steady()
 	for id := range g.nodes {
 		eventually(t, id+" has a lease from the other member", func() bool { return g.leaseEnd(id) > lost+2*fast().Detection })
 	}

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
+
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 )
@@ -36,7 +38,7 @@ func (g *group) park(id string, timeout time.Duration) (frames *wire.FrameReader
 // parked is how many requests wait at a node.
 func (g *group) parked(id string) (n int) {
 	r := g.nodes[id].current.Load()
-	r.do(func() { n = len(r.parked.reads) + len(r.audits.waiting) })
+	r.do(func(m *member.Member) { n = m.Status().Parked })
 	return n
 }
 
@@ -44,16 +46,18 @@ func (g *group) parked(id string) (n int) {
 // kind.
 func TestParkedRequestsEndWithTheirTimeout(t *testing.T) {
 	g := newGroup(t, registry.Settings{Detection: time.Hour})
-	g.startAll(2)
+	var moved movedClock
+	g.start("n1", moved.set)
+	g.start("n2", nil)
 	release := g.hold("n2") // no barrier ends
 	defer release()
-	frames, _ := g.park("n1", time.Hour)
-	r := g.nodes["n1"].current.Load()
-	r.do(func() { r.expireReads(time.Now().Add(time.Hour - time.Minute)) })
+	frames, _ := g.park("n1", 20*time.Second)
+	moved.goOn(19 * time.Second)
+	g.nodes["n1"].current.Load().do(func(m *member.Member) { m.Fire(member.TimerPulse) })
 	if n := g.parked("n1"); n != len(waits) {
 		t.Errorf("before their time %d of %d wait", n, len(waits))
 	}
-	r.do(func() { r.expireReads(time.Now().Add(time.Hour)) })
+	moved.goOn(time.Second)
 	for range waits {
 		_, body, err := frames.Next()
 		if err != nil {
@@ -78,25 +82,4 @@ func TestParkedRequestsEndWithTheirConnection(t *testing.T) {
 	_, hangUp := g.park("n1", time.Hour)
 	hangUp()
 	eventually(t, "nothing waits", func() bool { return g.parked("n1") == 0 })
-}
-
-// A digest is asked for at a position to come that turns out to be no audit's.
-func TestDigestOfAPositionWithoutAudit(t *testing.T) {
-	g := newGroup(t, registry.Settings{Detection: time.Hour})
-	g.start("n1", nil)
-	c := g.client("n1")
-	c.set("k", "v")
-	answers := make(replies, 1)
-	r := g.nodes["n1"].current.Load()
-	r.do(func() {
-		r.digest(&parkedRead{
-			position: r.state.Load().Applied() + 1, deadline: time.Now().Add(time.Hour),
-			ticket: ticket{waiter: answers},
-		})
-	})
-	c.set("k", "w")
-	r.do(func() { r.orderAudit(ticket{}) })
-	if reply := <-answers; reply.Status != wire.StatusNotFound {
-		t.Errorf("%+v", reply)
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/clock"
+
 	"github.com/seed-8247e700/dsm/internal/netfault"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
@@ -110,9 +112,9 @@ func (w *watcher) every(ask func() string) {
 }
 
 func (w *watcher) read() (fault string) {
-	asked := rightNow().steady
+	asked := clock.Clock{}.Steady()
 	reply, err := w.conn.Get(w.t.Context(), "counter0", 0, false)
-	until := time.Duration(w.conn.r.leases.until.steady.Load()) // it never falls
+	until := w.conn.r.reader.LeaseEnd() // it never falls
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -159,13 +161,13 @@ func TestPartition(t *testing.T) {
 			g, proxy, l := partitioned(t)
 			before := g.nodes["n3"].current.Load()
 			heal := cut(proxy, ways)
-			isolated := rightNow().steady
+			isolated := clock.Clock{}.Steady()
 			w, end := g.watch("n3")
 			g.members("n1", "n1", "n2")
 			l.goesOn()
 			eventually(t, "the minority refuses", w.refuses)
 			l.goesOn()
-			if until := time.Duration(before.leases.until.steady.Load()); until > isolated+before.detection() {
+			if until := before.reader.LeaseEnd(); until > isolated+before.detection() {
 				t.Errorf("cut off at %v, it had a lease until %v", isolated, until)
 			}
 			end()
@@ -203,7 +205,7 @@ func TestCutFromRegistry(t *testing.T) {
 	g, proxy, l := partitioned(t)
 	before := g.nodes["n3"].current.Load()
 	heal := cut(proxy, bothWays("n3", "registry"))
-	isolated := rightNow().steady
+	isolated := clock.Clock{}.Steady()
 	eventually(t, "its lease is longer than the registry can have given", func() bool {
 		return g.leaseEnd("n3") > isolated+2*before.detection()
 	})

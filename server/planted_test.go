@@ -67,13 +67,12 @@ func TestPlantedJoinerMisses(t *testing.T) {
 func TestPlantedLeaveGivesUp(t *testing.T) {
 	planted.With(t, planted.LeaveGivesUp)
 	g := newGroup(t, registry.Settings{})
-	g.startAll(2)
-	n := g.nodes["n2"]
-	r := n.current.Load()
-	script := &leaveScript{registryClient: n.client, answers: []error{registry.ErrUnreachable}}
-	err := r.leave(context.WithoutCancel(t.Context()), script, false)
-	if errors.Is(err, registry.ErrUnreachable) && script.asked == 1 {
+	var s leaveScript
+	g.start("n1", nil)
+	g.start("n2", s.before)
+	s.script(registry.ErrUnreachable)
+	err := g.nodes["n2"].Leave(context.WithoutCancel(t.Context()), false)
+	if _, asked := s.state(); errors.Is(err, registry.ErrUnreachable) && asked == 1 {
 		planted.Caught(t, planted.LeaveGivesUp, fmt.Sprintf("a leave with time for more: after one question it ends with %v", err))
 	}
-	r.do(func() { r.core.DeliverSafely(false) })
 }

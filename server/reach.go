@@ -5,78 +5,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
-
-// errAdvertised says that others do not reach this node where it says it is.
-var errAdvertised = fmt.Errorf("%w: Advertise", ErrConfig)
-
-// errUnreached says that a member was not found where it says it is.
-var errUnreached = errors.New("server: a member is not reached")
-
-// expectDonor checks that it is the donor that has answered at its address.
-func (r *replica) expectDonor(found wire.Info, donor isis.MemberID, addr string) error {
-	switch {
-	case found.Incarnation == 0: // it has not registered yet, and refuses for that
-		return nil
-	case found.Group == r.group && found.Incarnation == r.self.Incarnation && found.NodeID == r.self.ID:
-		return fmt.Errorf("%w: %s, which %s advertises, leads to this node itself: give %s --advertise with an address that other hosts can dial",
-			errUnreached, addr, memberName(donor), donor.ID)
-	case found.Group != r.group:
-		return fmt.Errorf("%w: at %s, which %s advertises, %s of another group (%x) answers", errUnreached, addr, memberName(donor), found.NodeID, found.Group)
-	case found.Incarnation != donor.Incarnation || found.NodeID != donor.ID:
-		return fmt.Errorf("%w: at %s, which %s advertises, %s#%d answers", errUnreached, addr, memberName(donor), found.NodeID, found.Incarnation)
-	}
-	return nil
-}
-
-// noteUnloaded keeps, for Start's error, why the state of the donor tried last was not
-// loaded. It reports whether that was so the time before.
-func (r *replica) noteUnloaded(donor isis.MemberID, err error) (again bool) {
-	var text string
-	switch {
-	case errors.Is(err, errUnreached):
-		text = strings.TrimPrefix(err.Error(), errUnreached.Error()+": ")
-	case errors.Is(err, errDonorDamaged):
-		text = fmt.Sprintf("the state of %s, which it is to load, is damaged: %v", memberName(donor), err)
-	case errors.Is(err, store.ErrDigest):
-		text = fmt.Sprintf("what %s sent of its state is damaged: %v", memberName(donor), err)
-	case err != nil:
-		text = fmt.Sprintf("loading the state of %s: %s", memberName(donor), strings.TrimPrefix(err.Error(), "server: "))
-	}
-	before := r.unloaded.Swap(&text)
-	return before != nil && *before == text && errors.Is(err, errUnreached)
-}
-
-// noteUnlinked keeps, for Start's error, to which members this joiner has no link and
-// why, and logs it once it has been so for two directives of the registry. Owner only.
-func (r *replica) noteUnlinked() {
-	var ids, whys []string
-	for _, p := range r.net.Peers() {
-		if !p.Connected && p.Broken != nil && r.directive.committed.Has(p.Incarnation) {
-			ids = append(ids, memberName(p.MemberID))
-			whys = append(whys, fmt.Sprintf("no link to %s at %s, which it advertises: %s", memberName(p.MemberID), p.Addr, strings.TrimPrefix(p.Broken.Error(), "transport: ")))
-		}
-	}
-	text, now := strings.Join(whys, "; "), strings.Join(ids, " ")
-	r.unlinked.Store(&text)
-	o := &r.observer
-	if now != "" && now == o.unlinked && now != o.unlinkedTold && o.conn != nil {
-		o.unlinkedTold = now
-		r.log.Warn("members cannot be linked with, and this node cannot join: trying again", "members", now, "err", text)
-	}
-	o.unlinked = now
-}
-
-// refusalsToGiveUp is how many donors in a row, or how often the only one, must
-// not have reached a joiner before it gives up.
-const refusalsToGiveUp = 2
 
 // proofTime bounds how long a donor looks for a joiner at its address.
 func proofTime(detection time.Duration) time.Duration {
@@ -133,7 +68,7 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 // heard of this node before this node hears of it.
 func (r *replica) awaitJoiner(ctx context.Context, incarnation uint64) (joiner membership.Member, ok bool) {
 	known := func() bool {
-		return !r.do(func() { joiner, ok = r.directive.members[incarnation] }) || ok
+		return !r.do(func(m *member.Member) { joiner, ok = m.Named(incarnation) }) || ok
 	}
 	if known() {
 		return joiner, ok

@@ -67,12 +67,12 @@ func reportWriter(log *slog.Logger) func(stack []byte) {
 }
 
 // onDeliver calls Config.OnDeliver.
-func (r *replica) onDeliver() {
+func (r *replica) onDeliver(delivered *wire.Delivery) {
 	if !r.cfg.ReadOnly {
-		r.cfg.OnDeliver(&r.delivery)
+		r.cfg.OnDeliver(delivered)
 		return
 	}
-	d := r.delivery
+	d := *delivered
 	d.Payload, d.Effects = r.guarded(d.Payload), r.guarded(d.Effects)
 	r.cfg.OnDeliver(&d)
 }

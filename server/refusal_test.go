@@ -3,9 +3,11 @@ package server
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 
 	driverside "github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 )
@@ -14,10 +16,12 @@ import (
 // is stale.
 func TestRefusalTellsStatus(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
-	g.startAll(1)
+	var s leaveScript
+	g.start("n1", s.before)
 	n := g.nodes["n1"]
 	r := n.current.Load()
-	r.leaving.Store(true)
+	s.script(slices.Repeat([]error{registry.ErrDegraded}, 1000)...)
+	r.do(func(m *member.Member) { m.Leave(false) })
 	dial := func(stale bool) *driverside.RefusedError {
 		_, err := driverside.Dial(t.Context(), n.Addr(), driverside.Options{Stale: stale})
 		var refused *driverside.RefusedError
@@ -26,12 +30,13 @@ func TestRefusalTellsStatus(t *testing.T) {
 		}
 		return refused
 	}
-	var s Status
-	if err := json.Unmarshal(dial(true).Extra, &s); err != nil || s.ID != "n1" || s.Phase != "normal" || s.View == 0 || len(s.Members) != 0 {
-		t.Errorf("it tells %+v, %v", s, err)
+	var status Status
+	if err := json.Unmarshal(dial(true).Extra, &status); err != nil || status.ID != "n1" || status.Phase != "normal" || status.View == 0 || len(status.Members) != 0 {
+		t.Errorf("it tells %+v, %v", status, err)
 	}
 	if extra := dial(false).Extra; extra != nil {
 		t.Errorf("it tells others %s", extra)
 	}
-	r.leaving.Store(false)
+	r.do(func(m *member.Member) { m.Stay() })
+	s.script()
 }

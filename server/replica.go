@@ -1,39 +1,32 @@
 package server
 
 import (
-	"errors"
+	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/evloop"
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/transport"
-	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
-// Reasons why a replica ends. Another one wraps ErrConfig: it is the node's last.
-var (
-	errExcluded   = errors.New("server: excluded from the group")
-	errGeneration = errors.New("server: the group has begun a new generation")
-	errLeft       = errors.New("server: left the group")
-)
-
-// replica is one incarnation of the node in one generation of its group: the
-// protocol core, the store and the links. The fields below the turnstile belong
-// to whoever owns the turn.
+// replica is one incarnation of the node in one generation of its group: the host of a
+// [member.Member], which decides, with the links, the clients' connections and all that
+// waits for something. The fields below the turnstile belong to whoever owns the turn.
 type replica struct {
 	cfg        *Config
 	log        *slog.Logger
 	self       isis.MemberID
 	group      uint64
 	generation uint64
-	settings   membership.Settings // of the start; the timing goes on following the group's
-	timing     timing
+	settings   membership.Settings // of the start
+	reader     *member.Reader
 	net        *transport.Network
 	loops      []*evloop.Loop // read the connections; none where goroutines do
 	nextLoop   atomic.Uint32  // of a client
@@ -42,51 +35,33 @@ type replica struct {
 	cutting    sync.Mutex   // held while clients are cut off for that
 	awaited    atomic.Int32 // joiners that the registry has yet to tell of
 	refusals   sparelog.Gate
+	transfers  atomic.Int32 // of a member's state, begun
 
 	foreignGate sparelog.Gate // of lines about directives that are not obeyed
+	crowded     sparelog.Gate // of lines about sessions
 
-	state    atomic.Pointer[store.Store] // replaced while the node observes only
-	inView   atomic.Bool                 // and so, with a lease, reads and writes are taken
-	leaving  atomic.Bool                 // takes no new writes
-	damage   atomic.Pointer[damage]      // what is known of damage to the state, nil: nothing
-	reload   chan struct{}               // full when damage was found that reloads has not taken up
-	unloaded atomic.Pointer[string]      // why a joiner has not loaded its donor's state, for people; nil: it has, or has not tried
-	unlinked atomic.Pointer[string]      // to which members a joiner has no link, and why, for people
-	waitsFor atomic.Pointer[string]      // why it is no member yet, for people; nil: nothing is known
-	joined   chan struct{}               // closed when it serves, in a view and with a lease, for the first time
-	ended    chan struct{}               // closed when the replica has ended
-	reason   error                       // why; set before ended is closed
+	why    whyNot
+	leased leased
+	joined chan struct{} // closed when it serves, in a view and with a lease, for the first time
+	ended  chan struct{} // closed when the replica has ended
+	reason error         // why; set before ended is closed
+	next   *membership.Directive
+	timers [member.Timers]*time.Timer
+	beats  chan *member.Beat // the newest only
+	leaves leaves
+
+	ctx        context.Context // of all that runs in the background
+	background sync.WaitGroup
 
 	turnstile
 
-	core      *isis.Node
-	waiting   waiters
-	released  int // bytes of commands delivered or refused in this turn
-	dirty     []*clientConn
-	settling  []*localSink
-	parked    parking
-	listings  listings
-	barrier   *barrier // the latest
-	submitted uint64   // commands given to the core
-	outcome   store.Outcome
-	reply     wire.Reply // that is being told
-	delivery  wire.Delivery
-	feeds     []*feed
-	audits    audits
-	failed    error // the turn ends with the replica
-
-	level   atomic.Uint32 // the feature level of the view
-	crowded sparelog.Gate // lines about sessions
-
-	leases     leases
-	directive  directiveState
-	beat       heartbeat
-	observer   observer
-	clock      ordinalClock
-	ackTimer   *time.Timer
-	ackArmed   bool
-	background sync.WaitGroup
-	pulsed     time.Time // the last pulse
+	member      *member.Member
+	dirty       []*clientConn
+	settling    []*localSink
+	listings    listings
+	feeds       []*feed
+	endTransfer context.CancelFunc // of the transfer under way; nil: there was none
+	following   bool               // the state is loaded, and the donor's deliveries come
 }
 
 // limits are the bounds that count in the ordered state. They must be equal on
@@ -99,25 +74,53 @@ func (r *replica) limits() store.Limits {
 	}
 }
 
-// adopt makes s the replica's state. Owner only, or before the first turn.
-func (r *replica) adopt(s *store.Store) {
-	r.state.Store(s)
-}
-
 // detection is the group's failure detection time.
-func (r *replica) detection() time.Duration { return time.Duration(r.timing.detection.Load()) }
+func (r *replica) detection() time.Duration { return r.reader.Detection() }
 
 // Receive takes messages from a link. (transport.Handler)
 func (r *replica) Receive(from isis.MemberID, msgs []isis.Message) { r.deliver(from, msgs) }
+
+// turn does a turn of the member, and writes once to each client. It is part of owner.
+func (r *replica) turn(work *member.Inbox) (released int, goesOn bool) {
+	released, err := r.member.Turn(work)
+	r.publishFeeds(r.member)
+	r.flushClients()
+	if err != nil {
+		r.reason = err
+	}
+	return released, err == nil
+}
+
+// flushClients writes the replies of this turn, once to each client, and tells the
+// process itself the outcomes of what it has submitted.
+func (r *replica) flushClients() {
+	r.settle()
+	for _, c := range r.dirty {
+		c.flush()
+	}
+	clear(r.dirty)
+	r.dirty = r.dirty[:0]
+}
+
+// touch has the connection flushed at the end of the turn.
+func (r *replica) touch(c *clientConn) {
+	if !c.touched {
+		c.touched = true
+		r.dirty = append(r.dirty, c)
+	}
+}
+
+// serves is part of owner.
+func (r *replica) serves() bool { return r.reader.Serves() }
 
 // goOn is part of owner.
 func (r *replica) goOn(work func()) { r.background.Go(work) }
 
 // do is post, and waits until fn has been called. It must not be called by the
 // owner of the turn. When it tells that fn was not called, the replica has ended.
-func (r *replica) do(fn func()) bool {
+func (r *replica) do(fn func(*member.Member)) bool {
 	called := make(chan struct{})
-	if r.post(func() { fn(); close(called) }) {
+	if r.post(func(m *member.Member) { fn(m); close(called) }) {
 		select {
 		case <-called:
 			return true
@@ -133,43 +136,34 @@ func (r *replica) do(fn func()) bool {
 	}
 }
 
-// fail ends the replica at the end of this turn. Owner only.
-func (r *replica) fail(reason error) {
-	if r.failed == nil {
-		r.failed = reason
-	}
-}
-
-// end stops all that runs. The outcome of commands under way is unknown here: the
-// group may deliver them. It is part of owner.
-func (r *replica) end(rest *inbox) {
-	r.inView.Store(false)
-	for {
-		p, ok := r.waiting.pop()
-		if !ok {
-			break
-		}
-		r.tell(p.ticket, p.size, wire.Reply{Status: wire.StatusInterrupted})
-	}
-	for i := range rest.commands {
-		c := &rest.commands[i]
-		r.tell(c.ticket, c.end-c.start, wire.Reply{Status: wire.StatusUnavailable})
-	}
-	r.refuseReads()
-	r.refuseAudits()
+// end stops all that runs. It is part of owner.
+func (r *replica) end(rest *member.Inbox) {
+	r.member.End(rest)
 	r.flushClients()
 	for _, f := range r.feeds {
-		f.close(r.failed)
+		f.close(r.reason)
 	}
 	r.feeds = nil
-	r.ackTimer.Stop()
-	r.reason = r.failed
+	for _, t := range r.timers {
+		t.Stop()
+	}
+	r.next = r.member.Successor()
 	close(r.ended)
+}
+
+// over tells whether the replica has ended.
+func (r *replica) over() bool {
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // stop ends the replica from outside, and waits until nothing of it runs.
 func (r *replica) stop(reason error) {
-	r.post(func() { r.fail(reason) })
+	r.post(func(m *member.Member) { m.Fail(reason) })
 	<-r.ended
 	for _, c := range r.clients.all(true) {
 		c.end()
@@ -177,4 +171,49 @@ func (r *replica) stop(reason error) {
 	r.net.Close()
 	r.background.Wait() // streams write their last deliveries to connections of the loops
 	r.closeLoops()
+}
+
+// whyNot is what keeps the node from being a member, for people.
+type whyNot struct {
+	waitsFor atomic.Pointer[string] // by the registry's word; nil: nothing is known
+	unloaded atomic.Pointer[string] // why it has not loaded its donor's state; nil: it has, or has not tried
+	unlinked atomic.Pointer[string] // to which members it has no link, and why
+
+	// The owner of the turn's: members without a link, at the last directive, and as
+	// logged last.
+	missing, missingTold string
+}
+
+// waitFor keeps what the node waits for, and logs it when that is new; "" is nothing.
+func (w *whyNot) waitFor(log *slog.Logger, reason string) {
+	if before := w.waitsFor.Swap(&reason); reason != "" && (before == nil || *before != reason) {
+		log.Info("is no member yet", "reason", reason)
+	}
+}
+
+// leased tells who waits for a lease that there is one.
+type leased struct {
+	mu   sync.Mutex    // guards held
+	held chan struct{} // closed while there is a lease
+}
+
+// when returns what is closed while there is a lease.
+func (l *leased) when() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held
+}
+
+// begin says that there is a lease.
+func (l *leased) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.held)
+}
+
+// end says that there is none any more.
+func (l *leased) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = make(chan struct{})
 }

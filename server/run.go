@@ -7,7 +7,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/transport"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry"
@@ -34,14 +34,14 @@ func (n *Node) incarnations(ctx context.Context) error {
 			return err
 		}
 		reason := n.live(ctx, r)
-		if ctx.Err() != nil || r.leaving.Load() {
+		if ctx.Err() != nil || r.reader.Leaving() {
 			return ErrClosed
 		}
-		if errors.Is(reason, ErrConfig) && (!served || !errors.Is(reason, errAdvertised)) {
+		if errors.Is(reason, ErrConfig) && (!served || !errors.Is(reason, member.ErrAdvertised)) {
 			n.withdraw(ctx, r)
 			return reason // no later incarnation would do better, unless it is the network that has changed
 		}
-		if d := r.directive.successor; d != nil && errors.Is(reason, errGeneration) {
+		if d := r.next; d != nil && errors.Is(reason, member.ErrGeneration) {
 			// The same incarnation goes on, in a generation that has just begun.
 			r, err = n.newReplica(ctx, r.self.Incarnation, d)
 			continue
@@ -63,25 +63,20 @@ func (n *Node) incarnations(ctx context.Context) error {
 func (n *Node) live(ctx context.Context, r *replica) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	r.ctx = ctx
 	n.setIncarnation(r)
-	first := r.directive.successor
-	r.directive.successor = nil
-	r.post(func() {
-		r.beat.told = r.beatNews()
-		r.directed(first)
-	})
-	r.background.Go(func() { r.pulse(ctx) })
+	first := r.next
+	r.post(func(m *member.Member) { m.Start(first) })
 	r.background.Go(func() { r.sendHeartbeats(ctx, n.client) })
 	r.background.Go(func() { r.watch(ctx, n.client) })
-	r.background.Go(func() { r.observe(ctx) })
-	r.background.Go(func() { r.reloads(ctx, n.client) })
+	r.background.Go(func() { r.asks(ctx, n.client) })
 	select {
 	case <-r.ended:
 	case <-ctx.Done():
 	}
 	cancel()
 	r.stop(ErrClosed)
-	return r.reason
+	return configError(r.reason)
 }
 
 // withdraw frees the id at once, for a node that is started again with what was
@@ -89,9 +84,10 @@ func (n *Node) live(ctx context.Context, r *replica) error {
 func (n *Node) withdraw(ctx context.Context, r *replica) {
 	ctx, cancel := context.WithTimeout(ctx, r.detection())
 	defer cancel()
-	err := r.askToLeave(ctx, n.client, r.from(), false, r.reason.Error())
-	for err != nil && !standsForever(err) && !errors.Is(err, registry.ErrUnknownNode) && sleep(ctx, leaveAgain) {
-		err = r.askToLeave(ctx, n.client, r.from(), false, r.reason.Error())
+	req := leaveRequest{r.from(), false, configError(r.reason).Error()}
+	err := askToLeave(ctx, n.client, req)
+	for err != nil && !member.Stands(err) && !errors.Is(err, registry.ErrUnknownNode) && sleep(ctx, askAgain) {
+		err = askToLeave(ctx, n.client, req)
 	}
 	if err != nil {
 		r.log.Warn("the registry does not know that this node gives up, and will notice its silence", "err", err)
@@ -114,6 +110,9 @@ func (n *Node) finish(reason error) {
 	n.err = reason
 	close(n.done)
 }
+
+// askAgain is how long a node that gives up waits before it tells the registry again.
+const askAgain = 200 * time.Millisecond
 
 // sleep pauses, and tells whether it did so to the end.
 func sleep(ctx context.Context, pause time.Duration) bool {
@@ -181,9 +180,8 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 // featureLevel is what this release can do in a view: at each level a member
 // understands what the one below does not. See also [membership.BaseLevel].
 const (
-	featureLevel    = levelClients
-	levelClients    = membership.BaseLevel + 1 // commands that open a session name the client, and so do snapshots
-	lowestLevelEver = 1
+	featureLevel = levelClients
+	levelClients = membership.BaseLevel + 1 // commands that open a session name the client, and so do snapshots
 )
 
 // newReplica prepares an incarnation in the generation that d tells of.
@@ -194,41 +192,37 @@ func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *membership
 	self := isis.MemberID{ID: n.cfg.ID, Incarnation: incarnation}
 	r := &replica{
 		cfg: &n.cfg, log: n.log.With("incarnation", incarnation), self: self,
-		group: d.Group, generation: d.Generation, settings: d.Settings,
-		ended: make(chan struct{}), joined: make(chan struct{}), reload: make(chan struct{}, 1), pulsed: time.Now(),
+		group: d.Group, generation: d.Generation, settings: d.Settings, next: d,
+		ended: make(chan struct{}), joined: make(chan struct{}), leased: leased{held: make(chan struct{})},
+		beats:   make(chan *member.Beat, 1),
+		leaves:  leaves{asked: make(chan leaveRequest, 1), refused: make(chan error, 1)},
 		clients: clientSet{conns: map[*clientConn]struct{}{}},
-		core: isis.New(isis.Config{
-			Self: self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: n.cfg.Window,
-			MaxUndelivered: undelivered * n.cfg.Window, MaxUndeliveredBytes: undeliveredBytes,
-			MaxBatchBytes: n.cfg.MaxBatchBytes, MaxPendingBytes: 2 * n.cfg.MaxAdmittedBytes,
-		}),
-		directive: directiveState{members: map[uint64]membership.Member{}, successor: d},
-		beat: heartbeat{
-			outgoing: make(chan sentBeat, 1),
-		},
-		clock: ordinalClock{
-			tick:  d.Settings.Tick,
-			audit: d.Settings.Audit,
-		},
 	}
 	r.init(n.cfg.MaxAdmittedBytes, r)
-	r.leases.leased, r.leases.doubts = make(chan struct{}), make(chan struct{}, 1)
-	r.timing.follow(&d.Settings)
-	r.ackTimer = time.AfterFunc(time.Hour, r.sendAcks)
-	r.ackTimer.Stop()
-	r.adopt(store.NewAt(d.Base, r.limits()))
+	r.newTimers()
 	r.startLoops()
 	var err error
 	r.net, err = transport.New(transport.Config{
 		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log, Loop: r.linkLoop(),
 		Dial:           n.cfg.Dial,
 		Locate:         func(ctx context.Context, p transport.Peer) (string, error) { return r.locate(ctx, p.MemberID, p.Addr) },
-		MaxRecordBytes: n.cfg.maxRecordBytes(), PingInterval: linkPings(r.detection()),
-		SilenceLimit: silentPings * linkPings(r.detection()),
+		MaxRecordBytes: n.cfg.maxRecordBytes(), PingInterval: linkPings(d.Settings.Detection),
+		SilenceLimit: silentPings * linkPings(d.Settings.Detection),
 	})
 	if err != nil {
 		r.closeLoops()
 		return nil, err
 	}
+	r.member = member.New(member.Config{
+		Core: isis.Config{
+			Self: self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: n.cfg.Window,
+			MaxUndelivered: undelivered * n.cfg.Window, MaxUndeliveredBytes: undeliveredBytes,
+			MaxBatchBytes: n.cfg.MaxBatchBytes, MaxPendingBytes: 2 * n.cfg.MaxAdmittedBytes,
+		},
+		Group: r.group, Generation: r.generation, Settings: r.settings, Limits: r.limits(), MaxLagBytes: n.cfg.MaxLagBytes,
+		Clock: n.cfg.clock, Links: r.net, Host: host{r}, Doubt: r.doubt,
+	})
+	r.member.Deliveries(n.cfg.OnDeliver != nil)
+	r.reader = r.member.Reader()
 	return r, nil
 }

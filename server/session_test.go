@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
+
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 )
@@ -141,7 +143,7 @@ func TestParkedReads(t *testing.T) {
 		r := g.nodes["n2"].current.Load()
 		eventually(t, "the read waits", func() bool {
 			waits := len(answer) > 0 // a tick came first
-			r.do(func() { waits = waits || len(r.parked.reads) > 0 })
+			r.do(func(m *member.Member) { waits = waits || m.Status().Parked > 0 })
 			return waits
 		})
 		c.set("k", "w")
@@ -157,7 +159,7 @@ func TestParkedReads(t *testing.T) {
 		}
 		eventually(t, "the node forgets the read", func() bool {
 			waits := true
-			r.do(func() { waits = len(r.parked.reads) > 0 })
+			r.do(func(m *member.Member) { waits = m.Status().Parked > 0 })
 			return !waits
 		})
 	}
@@ -166,7 +168,9 @@ func TestParkedReads(t *testing.T) {
 // Strong reads and writes that cannot be ordered end with their time, too.
 func TestNothingWaitsForever(t *testing.T) {
 	g := newGroup(t, registry.Settings{Detection: time.Hour})
-	g.startAll(2)
+	var moved movedClock
+	g.start("n1", moved.set)
+	g.start("n2", nil)
 	c := g.client("n1")
 	release := g.hold("n2")
 	r := g.nodes["n1"].current.Load()
@@ -185,14 +189,10 @@ func TestNothingWaitsForever(t *testing.T) {
 	go func() { answer(conn.Get(ctx, "k", 0, true)) }()
 	eventually(t, "they wait", func() bool {
 		waiting := 0
-		r.do(func() { waiting = r.waiting.n + len(r.parked.reads) })
+		r.do(func(m *member.Member) { waiting = m.Status().UnderWay + m.Status().Parked })
 		return waiting >= 4 // the strong reads share a barrier
 	})
-	r.do(func() {
-		late := time.Now().Add(2 * defaultTimeout)
-		r.expireReads(late)
-		r.expireWrites(late)
-	})
+	moved.goOn(2 * member.DefaultTimeout)
 	for range 3 {
 		if reply := <-replies; reply.Status != wire.StatusTimeout {
 			t.Errorf("%+v", reply)

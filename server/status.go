@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
@@ -63,39 +64,35 @@ type MemberStatus struct {
 	Connected   bool   `json:"connected"` // this node's link to it
 }
 
-// status tells how the replica stands. Owner only.
-func (r *replica) status() Status {
+// status tells how the replica stands.
+func (r *replica) status(m *member.Member) Status {
+	of := m.Status()
 	s := Status{
 		ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
-		Phase: r.core.Phase().String(), Delivery: "safe", View: r.core.View().ID, Rank: r.core.Rank(),
-		Members: []MemberStatus{}, Position: r.core.Position(), Clients: r.clients.len(),
-		Queue: r.core.Pending() + r.core.HeldBack(), Serves: r.serves(),
+		Phase: of.Phase.String(), Delivery: "safe", View: of.View, Rank: of.Rank,
+		Members: make([]MemberStatus, len(of.Members)), Position: of.Position, Clients: r.clients.len(),
+		Queue: of.Queue, Serves: r.serves(),
 		DetectionMs: r.detection().Milliseconds(),
 		Sessions:    r.sessions(),
-		Transfers:   r.observer.transfers, LiveHeap: liveHeap(),
+		Transfers:   int(r.transfers.Load()), LiveHeap: liveHeap(),
 	}
 	if r.settings.Delivery == membership.Agreed {
 		s.Delivery = "agreed"
 	}
-	if d := r.damage.Load(); d != nil {
-		s.Damage = d.err.Error()
+	if d := r.reader.Damage(); d != nil {
+		s.Damage = d.Err.Error()
 	}
-	connected := map[uint64]bool{r.self.Incarnation: true}
-	for _, p := range r.net.Peers() {
-		connected[p.Incarnation] = p.Connected
-	}
-	for _, m := range r.core.View().Members {
-		named := r.directive.members[m.Incarnation]
-		s.Members = append(s.Members, MemberStatus{
-			ID: m.ID, Incarnation: m.Incarnation, PeerAddr: named.PeerAddr, ClientAddr: named.ClientAddr,
-			Connected: connected[m.Incarnation],
-		})
+	for i, m := range of.Members {
+		s.Members[i] = MemberStatus{
+			ID: m.ID, Incarnation: m.Incarnation, PeerAddr: m.PeerAddr, ClientAddr: m.ClientAddr, Connected: m.Connected,
+		}
 	}
 	return s
 }
 
-func (r *replica) statusJSON() []byte {
-	b, err := json.Marshal(r.status())
+// encode returns the status as JSON.
+func (s *Status) encode() []byte {
+	b, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // a struct of strings and numbers
 	}
@@ -120,7 +117,7 @@ func (n *Node) Status() Status {
 		return stopped
 	}
 	s := stopped
-	if !r.do(func() { s = r.status() }) {
+	if !r.do(func(m *member.Member) { s = r.status(m) }) {
 		return stopped
 	}
 	return s

@@ -7,6 +7,8 @@ import (
 	"io"
 	"testing"
 
+	"github.com/seed-8247e700/dsm/internal/member"
+
 	driverside "github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
@@ -113,7 +115,7 @@ func TestStreamLags(t *testing.T) {
 	eventually(t, "the slow one lags", func() bool {
 		c.set("k", value)
 		feeds := 0
-		r.do(func() { feeds = len(r.feeds) })
+		r.do(func(m *member.Member) { feeds = len(r.feeds) })
 		return feeds == 1
 	})
 	c.set("k", "small")
@@ -153,7 +155,7 @@ func TestStreamsShareTheirBound(t *testing.T) {
 	feeds, most := 6, 0
 	for feeds > 0 {
 		c.set("k", string(make([]byte, value)))
-		r.do(func() {
+		r.do(func(m *member.Member) {
 			total := 0
 			for _, f := range r.feeds {
 				_, behind := f.standing()

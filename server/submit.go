@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -11,7 +12,7 @@ import (
 // as wire.Conn says. What is not taken for want of room waits for it here.
 func (c localConn) Submit(ctx context.Context, writes []wire.Submission, sink wire.Sink) (taken int, err error) {
 	r := c.r
-	if r.leaving.Load() || !r.serves() {
+	if r.reader.Leaving() || !r.serves() {
 		return 0, fmt.Errorf("%w: %w", wire.ErrNotSent, errNotServing)
 	}
 	for i := range writes {
@@ -38,13 +39,13 @@ type submission struct {
 }
 
 // add is part of batch.
-func (s *submission) add(in *inbox) (size int) {
+func (s *submission) add(in *member.Inbox) (size int) {
 	if len(s.writes) == 0 {
 		return 0
 	}
 	w := &s.writes[0]
 	s.writes = s.writes[1:]
-	return in.encodeCommand(&w.Command, ticket{&s.localSink, w.Tag})
+	return in.Encode(&w.Command, member.Ticket{Waiter: &s.localSink, Tag: w.Tag})
 }
 
 // localSink tells a caller within the process of the outcomes of what it has
@@ -55,8 +56,8 @@ type localSink struct {
 	outcomes []wire.Outcome
 }
 
-// answer is part of waiter.
-func (s *localSink) answer(tag uint64, _ int, reply *wire.Reply) {
+// Answer is part of member.Waiter.
+func (s *localSink) Answer(tag uint64, _ int, reply *wire.Reply) {
 	if len(s.outcomes) == 0 {
 		s.r.settling = append(s.r.settling, s)
 	}

@@ -5,14 +5,13 @@ import (
 	"net"
 	"slices"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-var errLagged = errors.New("server: the reader of the deliveries fell too far behind")
-
 // subscribe turns the connection into a stream of the node's deliveries. From
 // now on all that goes out on it goes through the feed, in order.
-func (c *clientConn) subscribe(id uint64) {
+func (c *clientConn) subscribe(m *member.Member, id uint64) {
 	if len(c.r.feeds) >= maxFeeds {
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable, Data: []byte("the node's deliveries have as many readers as it can serve")})
 		c.r.touch(c)
@@ -24,8 +23,8 @@ func (c *clientConn) subscribe(id uint64) {
 		c.r.touch(c)
 		return
 	}
-	c.r.addFeed(f)
-	c.reply(&wire.Reply{ID: id, Position: c.r.state.Load().Applied()})
+	c.r.addFeed(m, f)
+	c.reply(&wire.Reply{ID: id, Position: c.r.reader.State().Applied()})
 	c.r.background.Go(func() {
 		if err := c.pump(f); err != nil {
 			c.r.log.Debug("delivery stream ends", "remote", c.conn.RemoteAddr().String(), "err", err)
@@ -55,7 +54,7 @@ func (c *clientConn) pump(f *feed) error {
 	if err == nil {
 		err = f.pump()
 	}
-	if errors.Is(err, errLagged) {
+	if errors.Is(err, member.ErrLagged) {
 		last := wire.AppendReply(nil, &wire.Reply{Status: wire.StatusLagged, Data: []byte(err.Error())})
 		_, werr := c.conn.Write(last)
 		err = errors.Join(err, werr)
@@ -63,8 +62,11 @@ func (c *clientConn) pump(f *feed) error {
 	return errors.Join(err, c.conn.Close())
 }
 
-// addFeed has the deliveries from now on added to f. Owner only.
-func (r *replica) addFeed(f *feed) { r.feeds = append(r.feeds, f) }
+// addFeed has the deliveries from now on added to f.
+func (r *replica) addFeed(m *member.Member, f *feed) {
+	r.feeds = append(r.feeds, f)
+	m.Deliveries(true)
+}
 
 // maxFeeds bounds the clients that read a node's deliveries at a time.
 const maxFeeds = 256
@@ -72,7 +74,7 @@ const maxFeeds = 256
 // publishFeeds ends a turn: it wakes the feeds' writers, forgets feeds that have
 // ended, and cuts off those furthest behind until all clients' together hold no
 // more than MaxLagBytes, and the joiners' neither.
-func (r *replica) publishFeeds() {
+func (r *replica) publishFeeds(m *member.Member) {
 	if len(r.feeds) == 0 {
 		return
 	}
@@ -89,6 +91,7 @@ func (r *replica) publishFeeds() {
 	})
 	r.cutFeeds(clients, false)
 	r.cutFeeds(joiners, true)
+	m.Deliveries(r.cfg.OnDeliver != nil || len(r.feeds) > 0)
 }
 
 // cutFeeds cuts off feeds of one kind, which hold total bytes. Clients that do

@@ -5,6 +5,7 @@ import (
 	"math"
 	"sync"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -20,8 +21,8 @@ type turnstile struct {
 
 	mu        sync.Mutex // guards all below
 	room      sync.Cond  // there is room for commands again, or none to wait for
-	in        *inbox
-	spare     *inbox // the one that the owner does not work on
+	in        *member.Inbox
+	spare     *member.Inbox // the one that the owner does not work on
 	owned     bool
 	stopped   bool // then owned is set for good: nobody enters again
 	gathering int  // loops that are in a round
@@ -33,10 +34,10 @@ type turnstile struct {
 type owner interface {
 	// turn works on what has come, and returns how many bytes of commands are not
 	// under way any more, and whether there will be another turn.
-	turn(work *inbox) (released int, goesOn bool)
+	turn(work *member.Inbox) (released int, goesOn bool)
 
 	// end is called after the last turn, with what came too late for it.
-	end(rest *inbox)
+	end(rest *member.Inbox)
 
 	// serves reports whether whoever waits for room goes on waiting. It is called
 	// with the turnstile locked, and must neither block nor come back to it.
@@ -51,12 +52,12 @@ type batch interface {
 	// add puts the next command into in, and returns its size. It returns 0 if none
 	// is left, or if the client may not have another one under way. It is called with
 	// the turnstile locked.
-	add(in *inbox) (size int)
+	add(in *member.Inbox) (size int)
 }
 
 func (t *turnstile) init(limit int, owner owner) {
 	t.limit, t.owner = limit, owner
-	t.in, t.spare = new(inbox), new(inbox)
+	t.in, t.spare = new(member.Inbox), new(member.Inbox)
 	t.room.L = &t.mu
 }
 
@@ -65,7 +66,7 @@ func (t *turnstile) deliver(from isis.MemberID, msgs []isis.Message) {
 	t.mu.Lock()
 	if !t.stopped {
 		for i := range msgs {
-			t.in.addPeer(from, &msgs[i])
+			t.in.Message(from, &msgs[i])
 		}
 	}
 	t.leave(false)
@@ -73,11 +74,11 @@ func (t *turnstile) deliver(from isis.MemberID, msgs []isis.Message) {
 
 // post has fn called by the owner of the turn, soon. It tells whether it will: not
 // after the end.
-func (t *turnstile) post(fn func()) bool {
+func (t *turnstile) post(fn func(*member.Member)) bool {
 	t.mu.Lock()
 	posted := !t.stopped
 	if posted {
-		t.in.calls = append(t.in.calls, fn)
+		t.in.Call(fn)
 	}
 	t.leave(false)
 	return posted
@@ -159,7 +160,7 @@ func (t *turnstile) endRound() {
 // of a loop's round does not wait for the rounds of others: they may overlap for
 // ever.
 func (t *turnstile) leave(endsRound bool) {
-	takes := !t.owned && !t.in.empty() && (t.gathering == 0 || endsRound)
+	takes := !t.owned && !t.in.Empty() && (t.gathering == 0 || endsRound)
 	if takes {
 		t.owned = true
 	}
@@ -185,7 +186,7 @@ func (t *turnstile) takeTurns() {
 // workOff takes up to limit turns. It tells whether it has given up the turn: then
 // another may own it already.
 func (t *turnstile) workOff(limit int) bool {
-	var work *inbox
+	var work *member.Inbox
 	released := 0
 	for range limit {
 		if work = t.next(work, released); work == nil {
@@ -203,14 +204,14 @@ func (t *turnstile) workOff(limit int) bool {
 
 // next hands the owner the work that has come, nil when there is none: then it
 // is the owner no more. done is what it has worked on before.
-func (t *turnstile) next(done *inbox, released int) *inbox {
+func (t *turnstile) next(done *member.Inbox, released int) *member.Inbox {
 	if done != nil {
-		done.reset()
+		done.Reset()
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.takeBack(done, released)
-	if t.in.empty() {
+	if t.in.Empty() {
 		t.owned = false
 		return nil
 	}
@@ -220,8 +221,8 @@ func (t *turnstile) next(done *inbox, released int) *inbox {
 }
 
 // keep takes back what the owner has worked on, who goes on as another goroutine.
-func (t *turnstile) keep(done *inbox, released int) {
-	done.reset()
+func (t *turnstile) keep(done *member.Inbox, released int) {
+	done.Reset()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.takeBack(done, released)
@@ -229,7 +230,7 @@ func (t *turnstile) keep(done *inbox, released int) {
 
 // takeBack keeps an inbox that was worked on, and makes room. It is called with the
 // turnstile locked.
-func (t *turnstile) takeBack(done *inbox, released int) {
+func (t *turnstile) takeBack(done *member.Inbox, released int) {
 	if done != nil {
 		t.spare = done
 	}
@@ -241,11 +242,11 @@ func (t *turnstile) takeBack(done *inbox, released int) {
 }
 
 // stop ends the turns, and returns what nobody will work on. Owner only.
-func (t *turnstile) stop() (rest *inbox) {
+func (t *turnstile) stop() (rest *member.Inbox) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stopped = true
-	rest, t.in = t.in, new(inbox)
+	rest, t.in = t.in, new(member.Inbox)
 	t.room.Broadcast()
 	return rest
 }

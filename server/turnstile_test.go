@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/seed-8247e700/dsm/internal/member"
+
 	"github.com/seed-8247e700/dsm/isis"
 	"pgregory.net/rapid"
 )
@@ -131,7 +133,7 @@ func (c *crowd) postNext() {
 	if !ended {
 		c.came[1] = n
 	}
-	posted := c.post(func() {
+	posted := c.post(func(*member.Member) {
 		if c.worked[1]++; c.worked[1] != n {
 			c.t.Fatalf("call %d came as number %d", n, c.worked[1])
 		}
@@ -155,14 +157,14 @@ type twoCommands struct {
 	added int
 }
 
-func (b *twoCommands) add(in *inbox) int {
+func (b *twoCommands) add(in *member.Inbox) int {
 	if b.added == 2 {
 		return 0
 	}
 	b.added++
 	b.c.came[2]++
 	b.c.taken += crowdCommand
-	in.addCommand(append(make([]byte, crowdCommand-1), byte(b.c.came[2])), ticket{tag: uint64(b.c.came[2])})
+	in.Command(append(make([]byte, crowdCommand-1), byte(b.c.came[2])), member.Ticket{Tag: uint64(b.c.came[2])})
 	return crowdCommand
 }
 
@@ -174,7 +176,7 @@ func (c *crowd) toggleRound(i int) {
 	c.roundEnds = true
 	c.endRound()
 	c.roundEnds = false
-	if !c.owned && !c.in.empty() {
+	if !c.owned && !c.in.Empty() {
 		c.t.Fatal("a round has ended, and its work waits")
 	}
 }
@@ -185,18 +187,18 @@ func (c *crowd) look() {
 	case c.working:
 	case c.owned != (c.others != nil || c.ended):
 		c.t.Fatalf("owned: %v, and somebody goes on: %v, ended: %v", c.owned, c.others != nil, c.ended)
-	case !c.owned && !c.in.empty() && !c.rounds[0] && !c.rounds[1]:
+	case !c.owned && !c.in.Empty() && !c.rounds[0] && !c.rounds[1]:
 		c.t.Fatal("work waits, and nobody will do it")
-	case c.ended && !c.in.empty():
+	case c.ended && !c.in.Empty():
 		c.t.Fatal("work came in after the end")
 	}
 }
 
-func (c *crowd) turn(work *inbox) (released int, goesOn bool) {
+func (c *crowd) turn(work *member.Inbox) (released int, goesOn bool) {
 	if c.working || c.ended {
 		c.t.Fatalf("a turn within another: %v, after the end: %v", c.working, c.ended)
 	}
-	if c.inRow++; c.others != nil || work.empty() {
+	if c.inRow++; c.others != nil || work.Empty() {
 		c.t.Fatal("a turn for nothing, or beside the goroutine that goes on")
 	}
 	if c.inRow == 1 && !c.goesOn && !c.roundEnds && (c.rounds[0] || c.rounds[1]) {
@@ -208,19 +210,18 @@ func (c *crowd) turn(work *inbox) (released int, goesOn bool) {
 		c.happens()
 		c.inRow = inRow
 	}
-	for i := range work.peers {
-		if c.worked[0]++; work.peers[i].msg.Seq != uint64(c.worked[0]) {
-			c.t.Fatalf("message %d came as number %d", work.peers[i].msg.Seq, c.worked[0])
+	for _, msg := range work.Messages() {
+		if c.worked[0]++; msg.Seq != uint64(c.worked[0]) {
+			c.t.Fatalf("message %d came as number %d", msg.Seq, c.worked[0])
 		}
 	}
-	for _, call := range work.calls {
-		call()
+	for call := range work.Calls() {
+		call(nil)
 	}
-	for i := range work.commands {
-		cmd := &work.commands[i]
+	for ticket, raw := range work.Commands() {
 		c.worked[2]++
-		if raw := work.bytes[cmd.start:cmd.end]; len(raw) != crowdCommand || int(raw[crowdCommand-1]) != c.worked[2] || cmd.tag != uint64(c.worked[2]) {
-			c.t.Fatalf("command %d came as number %d: %d", cmd.tag, c.worked[2], raw)
+		if len(raw) != crowdCommand || int(raw[crowdCommand-1]) != c.worked[2] || ticket.Tag != uint64(c.worked[2]) {
+			c.t.Fatalf("command %d came as number %d: %d", ticket.Tag, c.worked[2], raw)
 		}
 	}
 	c.working = false
@@ -236,15 +237,21 @@ func (c *crowd) turn(work *inbox) (released int, goesOn bool) {
 	return released, !c.ended
 }
 
-func (c *crowd) end(rest *inbox) {
-	if n := c.worked[0] + len(rest.peers); n != c.came[0] {
-		c.t.Fatalf("%d messages came, %d were worked on or left", c.came[0], n)
+func (c *crowd) end(rest *member.Inbox) {
+	left := [3]int{}
+	for range rest.Messages() {
+		left[0]++
 	}
-	if n := c.worked[1] + len(rest.calls); n != c.came[1] {
-		c.t.Fatalf("%d calls came, %d were worked on or left", c.came[1], n)
+	for range rest.Calls() {
+		left[1]++
 	}
-	if n := c.worked[2] + len(rest.commands); n != c.came[2] {
-		c.t.Fatalf("%d commands came, %d were worked on or left", c.came[2], n)
+	for range rest.Commands() {
+		left[2]++
+	}
+	for i, what := range []string{"messages", "calls", "commands"} {
+		if n := c.worked[i] + left[i]; n != c.came[i] {
+			c.t.Fatalf("%d %s came, %d were worked on or left", c.came[i], what, n)
+		}
 	}
 }
 
@@ -332,11 +339,11 @@ func TestAwaitRoom(t *testing.T) {
 		happens func(d *doorman, end context.CancelFunc)
 		want    bool
 	}{
-		"room":    {func(d *doorman, _ context.CancelFunc) { d.release = 11; d.post(func() {}) }, true},
-		"less":    {func(d *doorman, end context.CancelFunc) { d.release = 0; d.post(func() {}); end() }, false},
+		"room":    {func(d *doorman, _ context.CancelFunc) { d.release = 11; d.post(func(m *member.Member) {}) }, true},
+		"less":    {func(d *doorman, end context.CancelFunc) { d.release = 0; d.post(func(m *member.Member) {}); end() }, false},
 		"context": {func(_ *doorman, end context.CancelFunc) { end() }, false},
 		"lease":   {func(d *doorman, _ context.CancelFunc) { d.refuses.Store(true); d.wakeWaiting() }, false},
-		"end":     {func(d *doorman, _ context.CancelFunc) { d.ends = true; d.post(func() {}) }, false},
+		"end":     {func(d *doorman, _ context.CancelFunc) { d.ends = true; d.post(func(m *member.Member) {}) }, false},
 	} {
 		for _, which := range []string{"the first", "the second"} {
 			t.Run(name+" "+which, func(t *testing.T) {
@@ -374,12 +381,12 @@ func TestAwaitRoom(t *testing.T) {
 // command11 is a batch of one command of 11 bytes.
 type command11 struct{ added bool }
 
-func (b *command11) add(in *inbox) int {
+func (b *command11) add(in *member.Inbox) int {
 	if b.added {
 		return 0
 	}
 	b.added = true
-	in.addCommand(make([]byte, 11), ticket{})
+	in.Command(make([]byte, 11), member.Ticket{})
 	return 11
 }
 
@@ -391,11 +398,11 @@ type doorman struct {
 	refuses atomic.Bool
 }
 
-func (d *doorman) turn(*inbox) (int, bool) {
+func (d *doorman) turn(*member.Inbox) (int, bool) {
 	released := d.release
 	d.release = 0
 	return released, !d.ends
 }
-func (d *doorman) end(*inbox)       {}
-func (d *doorman) serves() bool     { return !d.refuses.Load() }
-func (d *doorman) goOn(work func()) { work() }
+func (d *doorman) end(*member.Inbox) {}
+func (d *doorman) serves() bool      { return !d.refuses.Load() }
+func (d *doorman) goOn(work func())  { work() }

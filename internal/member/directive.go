@@ -122,7 +122,7 @@ func (m *Member) waitsFor(reason string) {
 	if reason == "" && m.waited == "" {
 		return
 	}
-	e := Waits{Reason: reason, Again: reason == m.waited}
+	e := Waits{Reason: reason}
 	m.waited = reason
 	if reason != "" {
 		for _, p := range m.links.AppendPeers(nil) {

@@ -45,7 +45,6 @@ type (
 	// empty. Unlinked are members that it has no link with.
 	Waits struct {
 		Reason   string
-		Again    bool // as before
 		Unlinked []link.Status
 	}
 

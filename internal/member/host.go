@@ -43,7 +43,8 @@ type Host interface {
 	// of a transfer is told by TransferEnded.
 	Observe(t *Transfer)
 
-	// Delivered takes what was delivered, while Deliveries is on. It is reused.
+	// Delivered takes what was delivered, while Deliveries is on. It is reused, but for
+	// the Payload, and for the Effects if the host sets them to nil.
 	Delivered(d *wire.Delivery)
 
 	// Event takes what has happened, for people and for whoever waits for it.

@@ -1,6 +1,9 @@
 package member
 
 import (
+	"iter"
+	"slices"
+
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -75,3 +78,28 @@ func (in *Inbox) Encode(cmd *wire.Command, t Ticket) int {
 
 // Call adds a call by the owner of the turn, before the commands are ordered.
 func (in *Inbox) Call(fn func(*Member)) { in.calls = append(in.calls, fn) }
+
+// Messages returns the messages of other members, by who has sent them.
+func (in *Inbox) Messages() iter.Seq2[isis.MemberID, *isis.Message] {
+	return func(yield func(isis.MemberID, *isis.Message) bool) {
+		for i := range in.peers {
+			if !yield(in.peers[i].from, &in.peers[i].msg) {
+				return
+			}
+		}
+	}
+}
+
+// Calls returns the calls.
+func (in *Inbox) Calls() iter.Seq[func(*Member)] { return slices.Values(in.calls) }
+
+// Commands returns the commands, by who waits for them.
+func (in *Inbox) Commands() iter.Seq2[Ticket, []byte] {
+	return func(yield func(Ticket, []byte) bool) {
+		for i := range in.commands {
+			if c := &in.commands[i]; !yield(c.Ticket, in.bytes[c.start:c.end]) {
+				return
+			}
+		}
+	}
+}

@@ -32,7 +32,7 @@ const (
 // LeaveRefused, and the member goes on. The last member leaves by force only.
 func (m *Member) Leave(force bool) {
 	m.reader.leaving.Store(true)
-	m.leave.force, m.leave.idle = force, false
+	m.leave.force, m.leave.idle, m.leave.waits = force, false, false
 	if !planted.On(planted.LeavesUnsafely) {
 		m.core.DeliverSafely(true)
 	}

@@ -13,6 +13,8 @@ type Status struct {
 	Members  []MemberStatus
 	Position uint64
 	Queue    int // commands that wait, and messages held back
+	UnderWay int // commands that were not delivered yet
+	Parked   int // reads that wait
 }
 
 // MemberStatus is a member of the view.
@@ -25,7 +27,7 @@ type MemberStatus struct {
 func (m *Member) Status() Status {
 	s := Status{
 		Phase: m.core.Phase(), View: m.core.View().ID, Rank: m.core.Rank(), Position: m.core.Position(),
-		Queue: m.core.Pending() + m.core.HeldBack(),
+		Queue: m.core.Pending() + m.core.HeldBack(), UnderWay: m.waiting.n, Parked: len(m.parked.reads) + len(m.audits.waiting),
 	}
 	connected := map[uint64]bool{m.self.Incarnation: true}
 	for _, p := range m.links.AppendPeers(nil) {

@@ -155,6 +155,7 @@ func (m *Member) apply(d *isis.Delivery) {
 		First: d.First, Count: int(d.Count), Payload: d.Payload, Effects: m.outcome.Effects,
 	}
 	m.host.Delivered(&m.delivery)
+	m.outcome.Effects = m.delivery.Effects
 }
 
 // Deliveries switches calls of Host.Delivered on or off.

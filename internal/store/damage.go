@@ -69,6 +69,22 @@ func (s *Store) damageVariable(kind int, e *entry, v *version) (what string) {
 	}
 }
 
+// Diverge gives a variable another value than the order has, as if the order had: the
+// store cannot tell, only an audit of all replicas can. It returns what it has changed, ""
+// if there is nothing. It is for tests.
+func (s *Store) Diverge(choice uint64) (what string) {
+	e, v := s.chooseVariable(choice)
+	if e == nil || v.size == 0 {
+		return ""
+	}
+	value := v.value()
+	value[len(value)-1] ^= 1
+	s.variables.sum -= v.hash
+	v.hash = hashVariable(e.keyHash, value, v.position)
+	s.variables.sum += v.hash
+	return fmt.Sprintf("the value of %q", e.key)
+}
+
 func (s *Store) chooseVariable(choice uint64) (*entry, *version) {
 	for i := range uint64(s.variables.slots.used) {
 		e := s.variables.slots.cell(uint32((choice+i)%uint64(s.variables.slots.used)) + 1).Load()

@@ -1,0 +1,181 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// Event is part of member.Host: it tells the log, and those who wait for it.
+func (h host) Event(e member.Event) {
+	r := h.r
+	switch e := e.(type) {
+	case member.Begins:
+		if r.cfg.OnBegin != nil {
+			r.cfg.OnBegin(e.Position)
+		}
+	case member.Entered:
+		r.entered(&e)
+	case member.Excluded:
+		if e.Damage != nil {
+			r.log.Warn("has left the group for its damaged state, coming back as a new incarnation", "damage", e.Damage)
+			return
+		}
+		r.log.Warn("excluded from the group, coming back as a new incarnation", "reason", e.Reason)
+	case member.NewGeneration:
+		r.log.Warn("the group has begun a new generation: the variables are gone", "generation", e.Generation)
+	case member.Ignored:
+		r.ignored(&e)
+	case member.Waits:
+		r.waits(&e)
+	case member.Accused:
+		r.log.Error("a peer breaks the protocol", "peer", e.Peer.ID, "peer_incarnation", e.Peer.Incarnation, "err", e.Err)
+	case member.Rejected:
+		r.log.Error("a peer breaks the protocol", "err", e.Err)
+	case member.LeaveRefused:
+		r.leaves.refuse(e.Err)
+	case member.Serves:
+		r.serving(e.First)
+	case member.Doubted:
+		r.log.Warn("the clock on the wall was set forward, or the machine stood still: refusing clients until the registry or all members confirm the view",
+			"view", e.View)
+	case member.Lapsed:
+		r.lapsed(&e)
+	case member.Loaded:
+		r.why.unloaded.Store(nil)
+		r.following = true
+		if r.cfg.OnSnapshot != nil {
+			r.cfg.OnSnapshot(e.Position)
+		}
+	case member.TransferOver:
+		r.transferOver(&e)
+	case member.Verdict:
+		if len(e.Differing) > 0 {
+			r.log.Error("an audit found replicas that differ", "position", e.Position, "members", e.Differing)
+		}
+	case member.Crowd:
+		r.tellCrowd(e.Crowd)
+	case member.DamageFound:
+		r.damageFound(&e)
+	case member.Barred:
+		for _, c := range r.clients.all(false) {
+			c.goAway(r.isDamaged())
+		}
+	case member.Whole:
+		r.log.Info("the state is whole again: what was damaged has been written or deleted since", "damage", e.Err)
+	}
+}
+
+func (r *replica) entered(e *member.Entered) {
+	r.log.Info("entered view", "view", e.View.ID, "members", member.Names(e.View.Members), "rank", e.Rank, "position", e.Position)
+	for _, f := range r.feeds {
+		if f.joiner != 0 && slices.ContainsFunc(e.View.Members, func(m isis.MemberID) bool { return m.Incarnation == f.joiner }) {
+			f.close(member.ErrMemberNow)
+		}
+	}
+}
+
+func (r *replica) ignored(e *member.Ignored) {
+	if left, ok := r.foreignGate.Open(time.Now()); ok {
+		r.log.Error("ignored a directive of a registry that does not have this group's record: this node keeps its variables and its view; "+
+			"start the registry with the newest data directory of this group",
+			"reason", e.Reason, "group", e.Group, "generation", e.Generation, "left_out", left)
+	}
+}
+
+func (r *replica) serving(first bool) {
+	r.leased.begin()
+	if first {
+		close(r.joined)
+	} else {
+		r.log.Info("serves again: it has a lease")
+	}
+}
+
+func (r *replica) lapsed(e *member.Lapsed) {
+	if e.Expired {
+		r.log.Warn("lease expired, refusing clients: no confirmation from the registry or from all members; what this node has can be read, possibly stale ("+r.rescue()+")",
+			"view", e.View, "phase", e.Phase.String())
+	}
+	r.leased.end()
+	r.wakeWaiting() // those that wait for admission give up
+}
+
+// waits keeps, for Start's error, what the registry says that this joiner waits for, and
+// to which members it has no link and why. It logs the latter once it has been so for two
+// directives of the registry.
+func (r *replica) waits(e *member.Waits) {
+	w := &r.why
+	w.waitFor(r.log, e.Reason)
+	if e.Reason == "" {
+		return
+	}
+	var ids, whys []string
+	for _, p := range e.Unlinked {
+		ids = append(ids, member.Name(p.MemberID))
+		whys = append(whys, fmt.Sprintf("no link to %s at %s, which it advertises: %s", member.Name(p.MemberID), p.Addr, strings.TrimPrefix(p.Broken.Error(), "transport: ")))
+	}
+	text, now := strings.Join(whys, "; "), strings.Join(ids, " ")
+	w.unlinked.Store(&text)
+	if now != "" && now == w.missing && now != w.missingTold && r.following {
+		w.missingTold = now
+		r.log.Warn("members cannot be linked with, and this node cannot join: trying again", "members", now, "err", text)
+	}
+	w.missing = now
+}
+
+// transferOver logs why a member is not observed any more. A joiner that holds
+// all that its first view begins with needs no more, and the donor knows that.
+func (r *replica) transferOver(e *member.TransferOver) {
+	r.following = false
+	level, what := slog.LevelInfo, "observing a member ended"
+	err := configError(e.Err)
+	again := r.noteUnloaded(e.Donor.MemberID, err)
+	switch {
+	case !e.Needed:
+		level = slog.LevelDebug
+	case errors.Is(err, member.ErrUnreached):
+		level, what = slog.LevelWarn, "a member cannot be reached to load its state: trying again"
+		if again {
+			level = slog.LevelDebug
+		}
+	case errors.Is(err, store.ErrDigest):
+		level, what = slog.LevelError, "the state that a member has sent is damaged: asking another"
+	case errors.Is(err, member.ErrDonorDamaged):
+		level, what = slog.LevelWarn, "a member cannot give its state: asking another"
+	}
+	r.log.Log(r.ctx, level, what, "donor", e.Donor.ID, "err", err)
+}
+
+// noteUnloaded keeps, for Start's error, why the state of the donor tried last was not
+// loaded. It reports whether that was so the time before.
+func (r *replica) noteUnloaded(donor isis.MemberID, err error) (again bool) {
+	var text string
+	switch {
+	case errors.Is(err, member.ErrUnreached):
+		text = strings.TrimPrefix(err.Error(), member.ErrUnreached.Error()+": ")
+	case errors.Is(err, member.ErrDonorDamaged):
+		text = fmt.Sprintf("the state of %s, which it is to load, is damaged: %v", member.Name(donor), err)
+	case errors.Is(err, store.ErrDigest):
+		text = fmt.Sprintf("what %s sent of its state is damaged: %v", member.Name(donor), err)
+	case err != nil:
+		text = fmt.Sprintf("loading the state of %s: %s", member.Name(donor), strings.TrimPrefix(err.Error(), "server: "))
+	}
+	before := r.why.unloaded.Swap(&text)
+	return before != nil && *before == text && errors.Is(err, member.ErrUnreached)
+}
+
+// configError says of an error that comes from what this node was configured with.
+func configError(err error) error {
+	if errors.Is(err, member.ErrAdvertised) || errors.Is(err, member.ErrCannotLoad) {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return err
+}
