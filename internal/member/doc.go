@@ -24,10 +24,10 @@
 //	}
 //
 // All methods of a Member are called within a turn, from [Inbox.Call], but for New,
-// Reader, Turn and End. Other goroutines have the [Reader].
+// Reader, Turn, End and Outcome. Other goroutines have the [Reader].
 //
 // The methods of [Links], [Host] and [Waiter] are called by the owner within a turn. They
-// must neither block nor call the Member.
+// must neither block nor call the Member, but for Outcome.
 //
 // # Time
 //

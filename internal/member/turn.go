@@ -158,6 +158,10 @@ func (m *Member) apply(d *isis.Delivery) {
 	m.outcome.Effects = m.delivery.Effects
 }
 
+// Outcome returns what the message that was delivered last has done. It is used again.
+// The host may ask within Delivered.
+func (m *Member) Outcome() *store.Outcome { return &m.outcome }
+
 // Deliveries switches calls of Host.Delivered on or off.
 func (m *Member) Deliveries(on bool) { m.delivers = on }
 
