@@ -123,7 +123,7 @@ func TestCrowdedIsLogged(t *testing.T) {
 	g.openSessions("n1", "most", 3)
 	r := g.nodes["n1"].current.Load()
 	before := r.log
-	r.do(func(m *member.Member) {
+	r.do(func(*member.Member) {
 		r.log = slog.New(slog.NewJSONHandler(&lines, nil))
 		for range 100 {
 			r.tellCrowd(&store.Crowd{

@@ -173,7 +173,7 @@ func TestDifferingReplicaReloads(t *testing.T) {
 	c.get(g.client("n2").conn, "k")
 	r := g.nodes["n2"].current.Load()
 	g.forget("n2")
-	r.do(func(m *member.Member) { r.corrupt() })
+	r.do(func(*member.Member) { r.corrupt() })
 	if position, digest, err := g.dial("n1").Audit(t.Context()); err != nil || position == 0 || digest == 0 {
 		t.Fatal(position, digest, err)
 	}

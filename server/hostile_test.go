@@ -103,7 +103,7 @@ func TestStreamThatDoesNotRead(t *testing.T) {
 	r := g.nodes["n1"].current.Load()
 	behind := 0
 	eventually(t, "replies pile up", func() bool {
-		r.do(func(m *member.Member) {
+		r.do(func(*member.Member) {
 			for _, f := range r.feeds {
 				_, behind = f.standing()
 			}
@@ -112,7 +112,7 @@ func TestStreamThatDoesNotRead(t *testing.T) {
 	})
 	for range 20 {
 		c.set("other", "v")
-		r.do(func(m *member.Member) { _, behind = r.feeds[0].standing() })
+		r.do(func(*member.Member) { _, behind = r.feeds[0].standing() })
 		if behind > 2*slowReader+value {
 			t.Fatalf("%d bytes wait", behind)
 		}

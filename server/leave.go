@@ -46,7 +46,7 @@ func (n *Node) Leave(ctx context.Context, force bool) error {
 // leaves is how a replica asks the registry to let it go.
 type leaves struct {
 	asked   chan leaveRequest     // one at a time
-	refused chan error            // why the registry does not let the node go; has room for one
+	refused chan refusal          // the registry does not let the node go; has room for one
 	last    atomic.Pointer[error] // the last answer, nil: none
 }
 
@@ -57,13 +57,16 @@ type leaveRequest struct {
 	reason string
 }
 
+// refusal is why the registry does not let a node go.
+type refusal struct{ err error }
+
 // refuse tells whoever has the node leave that the registry refuses.
 func (l *leaves) refuse(err error) {
 	select {
 	case <-l.refused:
 	default:
 	}
-	l.refused <- err
+	l.refused <- refusal{err}
 }
 
 // leaving is what clients of a node that leaves are told.
@@ -88,11 +91,11 @@ func (r *replica) leave(ctx context.Context, force bool) error {
 	select {
 	case <-r.ended:
 		return nil
-	case err := <-l.refused:
-		if errors.Is(err, registry.ErrLastMember) {
-			return fmt.Errorf("%w: %w", ErrLastMember, err)
+	case refused := <-l.refused:
+		if errors.Is(refused.err, registry.ErrLastMember) {
+			return fmt.Errorf("%w: %w", ErrLastMember, refused.err)
 		}
-		return fmt.Errorf("server: leaving: %w", err)
+		return fmt.Errorf("server: leaving: %w", refused.err)
 	case <-ctx.Done():
 		if !r.do(func(m *member.Member) { m.Stay() }) {
 			return nil

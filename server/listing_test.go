@@ -219,7 +219,7 @@ func TestListingOverTheNetwork(t *testing.T) {
 	r := g.nodes["n2"].current.Load()
 	eventually(t, "no listing is open", func() bool {
 		n := 1
-		r.do(func(m *member.Member) { n = len(r.listings.open) })
+		r.do(func(*member.Member) { n = len(r.listings.open) })
 		return n == 0
 	})
 }

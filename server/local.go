@@ -65,7 +65,7 @@ func (c localConn) GetLocal(key string, position uint64) (data []byte, version, 
 
 func (c localConn) getLater(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
 	answer := make(replies, 1)
-	timeout := time.Duration(member.DefaultTimeout)
+	timeout := member.DefaultTimeout
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = time.Until(deadline)
 	}

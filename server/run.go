@@ -195,7 +195,7 @@ func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *membership
 		group: d.Group, generation: d.Generation, settings: d.Settings, next: d,
 		ended: make(chan struct{}), joined: make(chan struct{}), leased: leased{held: make(chan struct{})},
 		beats:   make(chan *member.Beat, 1),
-		leaves:  leaves{asked: make(chan leaveRequest, 1), refused: make(chan error, 1)},
+		leaves:  leaves{asked: make(chan leaveRequest, 1), refused: make(chan refusal, 1)},
 		clients: clientSet{conns: map[*clientConn]struct{}{}},
 	}
 	r.init(n.cfg.MaxAdmittedBytes, r)

@@ -115,7 +115,7 @@ func TestStreamLags(t *testing.T) {
 	eventually(t, "the slow one lags", func() bool {
 		c.set("k", value)
 		feeds := 0
-		r.do(func(m *member.Member) { feeds = len(r.feeds) })
+		r.do(func(*member.Member) { feeds = len(r.feeds) })
 		return feeds == 1
 	})
 	c.set("k", "small")
@@ -155,7 +155,7 @@ func TestStreamsShareTheirBound(t *testing.T) {
 	feeds, most := 6, 0
 	for feeds > 0 {
 		c.set("k", string(make([]byte, value)))
-		r.do(func(m *member.Member) {
+		r.do(func(*member.Member) {
 			total := 0
 			for _, f := range r.feeds {
 				_, behind := f.standing()

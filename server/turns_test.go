@@ -33,7 +33,7 @@ func TestGuestsAreLetGo(t *testing.T) {
 		r.post(again) // which returns, or this test never ends
 		return true
 	})
-	r.do(func(m *member.Member) {}) // and others get their turn
+	r.do(func(*member.Member) {}) // and others get their turn
 	mu.Lock()
 	stop = true
 	mu.Unlock()

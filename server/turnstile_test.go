@@ -339,11 +339,11 @@ func TestAwaitRoom(t *testing.T) {
 		happens func(d *doorman, end context.CancelFunc)
 		want    bool
 	}{
-		"room":    {func(d *doorman, _ context.CancelFunc) { d.release = 11; d.post(func(m *member.Member) {}) }, true},
-		"less":    {func(d *doorman, end context.CancelFunc) { d.release = 0; d.post(func(m *member.Member) {}); end() }, false},
+		"room":    {func(d *doorman, _ context.CancelFunc) { d.release = 11; d.post(func(*member.Member) {}) }, true},
+		"less":    {func(d *doorman, end context.CancelFunc) { d.release = 0; d.post(func(*member.Member) {}); end() }, false},
 		"context": {func(_ *doorman, end context.CancelFunc) { end() }, false},
 		"lease":   {func(d *doorman, _ context.CancelFunc) { d.refuses.Store(true); d.wakeWaiting() }, false},
-		"end":     {func(d *doorman, _ context.CancelFunc) { d.ends = true; d.post(func(m *member.Member) {}) }, false},
+		"end":     {func(d *doorman, _ context.CancelFunc) { d.ends = true; d.post(func(*member.Member) {}) }, false},
 	} {
 		for _, which := range []string{"the first", "the second"} {
 			t.Run(name+" "+which, func(t *testing.T) {

@@ -18,6 +18,8 @@ const (
 	// pureTimed: pure, but times and durations may be values; the clock may not
 	// be asked and no timer may be started.
 	pureTimed
+	// pureAtomic: pureTimed, and values that other goroutines look at.
+	pureAtomic
 	// whole: all of the standard library.
 	whole
 )
@@ -45,7 +47,7 @@ var wallReasons = map[string]string{
 	"bench.UnixNano":            "names of variables that no other run has",
 	"cmd/dsmbench.UnixNano":     "a seed",
 	"internal/outfile.Truncate": "that of a file",
-	"server.UnixNano":           "a lease has to run out while the machine sleeps, or is paused, which the monotonic clock does not always count: it goes by both, and asks at once when they part",
+	"internal/clock.UnixNano":   "a lease has to run out while the machine sleeps, or is paused, which the monotonic clock does not always count: it goes by both, and asks at once when they part",
 }
 
 // policy has a row for every package, by its directory. Arrows point down only:
@@ -65,7 +67,14 @@ var policy = map[string]rule{
 	"driver":           {std: whole, ours: []string{"internal/client", "internal/session", "internal/wire"}},
 
 	// The parts of a node.
-	"internal/cycles": {std: whole},
+	"internal/clock": {std: whole},
+	"internal/link":  {std: pureTimed, ours: []string{"isis"}},
+	"internal/member": {
+		std: pureAtomic,
+		ours: []string{
+			"internal/clock", "internal/lease", "internal/link", "internal/planted", "internal/store", "internal/wire", "isis", "registry/membership",
+		},
+	},
 	"internal/store": {
 		std:     whole,
 		ours:    []string{"internal/planted", "internal/wire"},
@@ -86,7 +95,7 @@ var policy = map[string]rule{
 	"internal/transport/stream": {std: whole, ours: []string{"internal/planted"}},
 	"internal/transport": {
 		std:  whole,
-		ours: []string{"internal/evloop", "internal/nbio", "internal/planted", "internal/sparelog", "internal/transport/stream", "internal/wire", "isis"},
+		ours: []string{"internal/clock", "internal/evloop", "internal/link", "internal/nbio", "internal/planted", "internal/sparelog", "internal/transport/stream", "internal/wire", "isis"},
 	},
 
 	// The registry.
@@ -108,7 +117,7 @@ var policy = map[string]rule{
 	"server": {
 		std: whole,
 		ours: []string{
-			"internal/client", "internal/connset", "internal/cycles", "internal/evloop", "internal/guard", "internal/hostport", "internal/lease", "internal/nbio", "internal/outfile", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
+			"internal/client", "internal/clock", "internal/connset", "internal/evloop", "internal/guard", "internal/hostport", "internal/member", "internal/nbio", "internal/outfile", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},

@@ -42,7 +42,7 @@ func TestRulesCanFail(t *testing.T) {
 		{"registry", `import "time"; func f(t time.Time) { _ = t.Truncate(time.Second) }`, ""},
 		{"registry", `import "time"; func f(t time.Time) { _, _ = t.MarshalText() }`, "must not use MarshalText"},
 		{"registry", `import "time"; func f(t time.Duration) { _, _ = t.Round(time.Second), time.Unix(1, 0) }`, ""},
-		{"server", `import "time"; func f(t time.Time) int64 { return t.UnixNano() }`, ""},
+		{"internal/clock", `import "time"; func f(t time.Time) int64 { return t.UnixNano() }`, ""},
 		{"no/such/package", ``, "has no row"},
 	} {
 		file, err := parser.ParseFile(token.NewFileSet(), "file.go", "package p; "+tc.source, parser.SkipObjectResolution)

@@ -77,6 +77,8 @@ func allowed(r rule, path string) bool {
 	switch r.std {
 	case whole:
 		return true
+	case pureAtomic:
+		return path == "time" || path == "sync/atomic" || slices.Contains(pureStd, path)
 	case pureTimed:
 		return path == "time" || slices.Contains(pureStd, path)
 	default:

@@ -153,7 +153,7 @@ func (m *Member) pulse() {
 }
 
 func (m *Member) armPulse() {
-	interval := time.Duration(joinerPulse)
+	interval := joinerPulse
 	if m.reader.inView.Load() {
 		interval = max(min(memberPulse, m.heartbeat/2), time.Millisecond)
 	}

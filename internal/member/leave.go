@@ -68,7 +68,7 @@ func (m *Member) askToLeave() {
 // LeaveAnswered takes the registry's answer to AskToLeave.
 func (m *Member) LeaveAnswered(err error) {
 	m.leave.asks = false
-	again := time.Duration(leaveAgain)
+	again := leaveAgain
 	if m.reader.leaving.Load() {
 		if errors.Is(err, membership.ErrLastMember) || Stands(err) || err != nil && planted.On(planted.LeaveGivesUp) {
 			m.Stay()

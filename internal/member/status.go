@@ -10,15 +10,15 @@ type Status struct {
 	Phase    isis.Phase
 	View     uint64
 	Rank     int // -1: no member
-	Members  []MemberStatus
+	Members  []ViewMember
 	Position uint64
 	Queue    int // commands that wait, and messages held back
 	UnderWay int // commands that were not delivered yet
 	Parked   int // reads that wait
 }
 
-// MemberStatus is a member of the view.
-type MemberStatus struct {
+// ViewMember is a member of the view.
+type ViewMember struct {
 	membership.Member
 	Connected bool // the link with it
 }
@@ -36,7 +36,7 @@ func (m *Member) Status() Status {
 	for _, id := range m.core.View().Members {
 		named := m.directive.members[id.Incarnation]
 		named.ID, named.Incarnation = id.ID, id.Incarnation
-		s.Members = append(s.Members, MemberStatus{Member: named, Connected: connected[id.Incarnation]})
+		s.Members = append(s.Members, ViewMember{Member: named, Connected: connected[id.Incarnation]})
 	}
 	return s
 }
