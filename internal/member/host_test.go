@@ -49,7 +49,8 @@ type options struct {
 	lag      int
 	chunk    int
 	base     uint64
-	counts   bool // the processor's counter may be used
+	counts   bool     // the processor's counter may be used
+	cut      []uint64 // incarnations of nodes that it cannot be linked with
 }
 
 // testGroup is the number of the tests' group, and began is when their time begins: not
@@ -149,6 +150,9 @@ func (g *group) add(who membership.Member, o *options) *node {
 		MaxLagBytes: o.lag, ChunkBytes: o.chunk, Links: n, Host: n, Doubt: func() { n.doubts++ },
 		Clock: clock.Of(&clock.Virtual{Now: n.moment, Count: func() uint64 { return n.count }, Counts: o.counts}),
 	})
+	for _, incarnation := range o.cut {
+		n.cut[incarnation] = true
+	}
 	g.nodes = append(g.nodes, n)
 	return n
 }

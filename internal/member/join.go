@@ -156,15 +156,18 @@ func (m *Member) observed(burst []observedDelivery) error {
 }
 
 // checkDonor gives up a donor that will not be in the next view: it may never come
-// to the cut, and if its host is gone not even its connections end.
+// to the cut, and if its host is gone not even its connections end. Without it this
+// joiner is not ready.
 func (m *Member) checkDonor() {
 	j := &m.joiner
-	if j.transfer == nil || !j.transfer.followed || !m.needsState() ||
+	if !m.needsState() ||
 		slices.ContainsFunc(m.donors(), func(d membership.Member) bool { return d.Incarnation == j.donor.Incarnation }) {
 		return
 	}
 	j.ready = false
-	m.host.Observe(nil)
+	if j.transfer != nil && j.transfer.followed {
+		m.host.Observe(nil)
+	}
 }
 
 // TransferEnded takes the end of a transfer, and its reason.
