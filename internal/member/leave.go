@@ -15,6 +15,7 @@ type leave struct {
 	idle  bool // nothing that clients have submitted here is under way
 	asks  bool // a question to the registry is under way
 	waits bool // TimerLeave is pending
+	stale bool // the question under way was asked before the latest Leave or Stay
 }
 
 const (
@@ -32,7 +33,8 @@ const (
 // LeaveRefused, and the member goes on. The last member leaves by force only.
 func (m *Member) Leave(force bool) {
 	m.reader.leaving.Store(true)
-	m.leave.force, m.leave.idle, m.leave.waits = force, false, false
+	l := &m.leave
+	l.force, l.idle, l.waits, l.stale = force, false, false, l.asks
 	if !planted.On(planted.LeavesUnsafely) {
 		m.core.DeliverSafely(true)
 	}
@@ -41,6 +43,7 @@ func (m *Member) Leave(force bool) {
 // Stay gives up leaving.
 func (m *Member) Stay() {
 	m.reader.leaving.Store(false)
+	m.leave.stale = m.leave.asks
 	m.core.DeliverSafely(false)
 }
 
@@ -67,7 +70,12 @@ func (m *Member) askToLeave() {
 
 // LeaveAnswered takes the registry's answer to AskToLeave.
 func (m *Member) LeaveAnswered(err error) {
-	m.leave.asks = false
+	l := &m.leave
+	stale := l.stale
+	l.asks, l.stale = false, false
+	if stale {
+		return // it says nothing of what is wanted now
+	}
 	again := leaveAgain
 	if m.reader.leaving.Load() {
 		if errors.Is(err, membership.ErrLastMember) || Stands(err) || err != nil && planted.On(planted.LeaveGivesUp) {
@@ -83,7 +91,7 @@ func (m *Member) LeaveAnswered(err error) {
 			again = aloneAgain
 		}
 	}
-	m.leave.waits = true
+	l.waits = true
 	m.host.Timer(TimerLeave, again)
 }
 
