@@ -26,6 +26,14 @@
 //
 // Reads do not take turns: they look into the store on the goroutine that asks.
 //
+// # Rooms
+//
+// What a turn decides is package internal/member, which the simulation hosts too. Here is
+// its host, in three groups of files: the replica (replica, host, event, turnstile, run,
+// leave, observe, donate) gives the member turns, timers, links, and the log; the front
+// (clientconn, clientin, clientout, subscribe, feed, submit, local, listing) serves
+// clients; the node (node, config, listener, identity, registry) starts, accepts and stops.
+//
 // # Incarnations
 //
 // A Node outlives its incarnations. Each is a replica, from its registration
