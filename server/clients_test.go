@@ -122,16 +122,14 @@ func TestCrowdedIsLogged(t *testing.T) {
 	g.start("n1", nil)
 	g.openSessions("n1", "most", 3)
 	r := g.nodes["n1"].current.Load()
-	before := r.log
+	told := &replica{reader: r.reader, log: slog.New(slog.NewJSONHandler(&lines, nil))}
 	r.do(func(*member.Member) {
-		r.log = slog.New(slog.NewJSONHandler(&lines, nil))
 		for range 100 {
-			r.tellCrowd(&store.Crowd{
+			told.tellCrowd(&store.Crowd{
 				Client: store.ClientSessions{Name: "leaks", Address: "10.0.0.1", Sessions: 8000},
 				Bound:  store.Bound{Of: wire.BoundOfClient, Sessions: 8000, Most: 10_000},
 			})
 		}
-		r.log = before
 	})
 	logged := strings.Split(strings.TrimSpace(lines.String()), "\n")
 	if len(logged) == 0 || len(logged) > 20 {
