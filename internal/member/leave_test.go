@@ -96,7 +96,7 @@ func TestLeaveRefused(t *testing.T) {
 		g, n := leaving(t, 2)
 		n.do(func(m *Member) { m.Leave(false) })
 		n.answerLeave(err)
-		if got := eventsOf[LeaveRefused](n); len(got) != 1 || got[0].Err != err || n.m.Reader().Leaving() {
+		if got := eventsOf[LeaveRefused](n); len(got) != 1 || !errors.Is(got[0].Err, err) || n.m.Reader().Leaving() {
 			t.Errorf("%v: %+v, leaving: %v", err, got, n.m.Reader().Leaving())
 		}
 		n.asked()
