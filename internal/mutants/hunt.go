@@ -118,20 +118,22 @@ func (h *hunt) try(ctx context.Context, temp string, t *target, s *source, m *mu
 		return notTried, err
 	}
 	binary := filepath.Join(temp, "mutant.test")
-	compiled := false
+	built := "" // the package whose tests were compiled
 	for i := range t.stages {
 		stage := &t.stages[i]
 		if !stage.coverage.reaches(s.pkg, m) {
 			continue
 		}
-		err := build(ctx, h.dir, stage.pkg, binary, flag)
-		if ctx.Err() != nil {
-			return notTried, nil
+		if built != stage.pkg {
+			err := build(ctx, h.dir, stage.pkg, binary, flag)
+			if ctx.Err() != nil {
+				return notTried, nil
+			}
+			if err != nil {
+				return notCompiled, err
+			}
+			built = stage.pkg
 		}
-		if err != nil {
-			return notCompiled, err
-		}
-		compiled = true
 		switch err := stage.test(ctx, h.dir, binary, stage.limit); {
 		case ctx.Err() != nil:
 			return notTried, nil
@@ -141,7 +143,7 @@ func (h *hunt) try(ctx context.Context, temp string, t *target, s *source, m *mu
 			return killed, err
 		}
 	}
-	if compiled {
+	if built != "" {
 		return survived, nil
 	}
 	if err := build(ctx, h.dir, s.pkg, binary, flag); err != nil {

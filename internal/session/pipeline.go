@@ -151,7 +151,7 @@ func (p *Pipeline[W]) Again(run uint64) bool {
 		return false
 	}
 	for n := p.first; n < p.sent; n++ {
-		if e := p.at(n); e.op != nil && e.run != 0 {
+		if e := p.at(n); e.run != 0 {
 			// Its reply may still come, but nobody would wait for it.
 			e.run = 0
 			e.op.NoReply(false)

@@ -76,6 +76,7 @@ func TestWriteOutlivesItsSession(t *testing.T) {
 	s := open(t, 7)
 	old := begin(t, s, session.Ready)
 	want := number(s, old)
+	unnumbered := begin(t, s, session.Ready)
 	if id := s.Close(); id != 7 {
 		t.Errorf("closed %d", id)
 	}
@@ -90,12 +91,55 @@ func TestWriteOutlivesItsSession(t *testing.T) {
 	if c := number(s, old); c.Session != want.Session || c.Seq != want.Seq || c.Floor != want.Floor {
 		t.Errorf("the old one: %+v, was %+v", c, want)
 	}
+	if c := number(s, unnumbered); c.Session != 7 || c.Seq != 2 || c.Floor != 1 {
+		t.Errorf("one that was not sent before: %+v", c)
+	}
 	s.End(old, true)
 	if id := s.Due(); id != 9 {
 		t.Errorf("due: %d", id)
 	}
 	if c := number(s, begin(t, s, session.Ready)); c.Seq != 2 || c.Floor != 1 {
 		t.Errorf("the second in the new session: %+v", c)
+	}
+}
+
+// What a session has left to be told does not outlive it, nor what it has answered.
+func TestSessionBeginsAnew(t *testing.T) {
+	s := open(t, 7)
+	s.End(begin(t, s, session.Ready), true)
+	s.Expired(7)
+	if id := s.Close(); id != 0 || !s.Blank() {
+		t.Errorf("closed %d, blank %v", id, s.Blank())
+	}
+	begin(t, s, session.Unopened)
+	s.Opened(9)
+	if id := s.Due(); id != 9 {
+		t.Errorf("due: %d, before anything was answered", id)
+	}
+}
+
+// A write names the latest asynchronous one before it until that is answered.
+func TestPredecessor(t *testing.T) {
+	s := open(t, 7)
+	one, two := &session.Operation{Kind: session.Write}, &session.Operation{Kind: session.Write}
+	s.BeginAsync(one)
+	s.BeginAsync(two)
+	if c := number(s, two); c.Prev != 1 {
+		t.Errorf("the second: %+v", c)
+	}
+	s.End(one, true)
+	if c := number(s, begin(t, s, session.Ready)); c.Prev != 2 {
+		t.Errorf("the third, after the first was answered: %+v", c)
+	}
+	s.End(two, false)
+	if c := number(s, begin(t, s, session.Ready)); c.Prev != 2 {
+		t.Errorf("the fourth, with the second in doubt: %+v", c)
+	}
+	three := &session.Operation{Kind: session.Write}
+	s.BeginAsync(three)
+	s.End(three, true)
+	if c := number(s, begin(t, s, session.Ready)); c.Prev != 0 {
+		t.Errorf("one more, after all were answered: %+v", c)
 	}
 }
 
