@@ -126,7 +126,7 @@ var policy = map[string]rule{
 	"internal/sim": {
 		std: whole,
 		ours: []string{
-			"internal/lease", "internal/planted", "internal/session", "internal/store", "internal/transport",
+			"internal/clock", "internal/link", "internal/member", "internal/planted", "internal/session", "internal/store", "internal/transport",
 			"internal/transport/stream", "internal/wire", "isis", "registry/membership",
 		},
 		outside: []string{"github.com/anishathalye/porcupine"},

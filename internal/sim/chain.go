@@ -73,7 +73,7 @@ func (c *chain) leave(w *world, incarnation uint64) {
 	}
 	if c.outside[incarnation] == 0 {
 		c.outside[incarnation] = max(w.now, 1)
-		if r := w.replica(incarnation); r != nil && !r.over && !r.leaving {
+		if r := w.replica(incarnation); r != nil && !r.over && !r.reader.Leaving() {
 			w.counts.Exclusions++
 		}
 	}
@@ -105,10 +105,18 @@ func (c *chain) entered(r *replica, v *isis.View) {
 // obeyed holds that a member gives its state up only at the word of its own group's
 // registry: which has saved a view without it, or a new generation.
 func (c *chain) obeyed(r *replica) {
-	if r.core.View().ID == 0 || r.self.Incarnation < uint64(len(c.outside)) && c.outside[r.self.Incarnation] != 0 {
+	if r.view.ID == 0 || r.self.Incarnation < uint64(len(c.outside)) && c.outside[r.self.Incarnation] != 0 {
 		return
 	}
 	r.w.fail("obedience: %s gives up its state, and its group has saved neither a view without it nor a new generation", r)
+}
+
+func toView(v *membership.View) isis.View {
+	members := make([]isis.MemberID, len(v.Members))
+	for i, m := range v.Members {
+		members[i] = isis.MemberID{ID: m.ID, Incarnation: m.Incarnation}
+	}
+	return isis.View{ID: v.ID, Prev: v.Prev, Members: members}
 }
 
 // checkLease holds that a node answers a read under a valid lease, by true time.

@@ -85,15 +85,15 @@ func (w *world) finish() {
 		o.agree(append([]*replica(nil), members...))
 	}
 	for _, r := range members {
-		if r.damage.what != "" && r.state.VerifyAll() != nil {
+		if r.damage.what != "" && r.reader.State().VerifyAll() != nil {
 			w.fail("damage: %s is a member in the end, and %s is damaged", r, r.damage.what)
 		}
-		if r.state.Applied() != members[0].state.Applied() || r.state.Digest() != members[0].state.Digest() {
-			w.fail("convergence: %s is at %d with digest %x, %s at %d with %x", r, r.state.Applied(), r.state.Digest(),
-				members[0], members[0].state.Applied(), members[0].state.Digest())
+		if r.reader.State().Applied() != members[0].reader.State().Applied() || r.reader.State().Digest() != members[0].reader.State().Digest() {
+			w.fail("convergence: %s is at %d with digest %x, %s at %d with %x", r, r.reader.State().Applied(), r.reader.State().Digest(),
+				members[0], members[0].reader.State().Applied(), members[0].reader.State().Digest())
 		}
-		if !w.traits.agreed && r.state.Applied() != o.end() {
-			w.fail("convergence: %s is at %d, the order ends at %d", r, r.state.Applied(), o.end())
+		if !w.traits.agreed && r.reader.State().Applied() != o.end() {
+			w.fail("convergence: %s is at %d, the order ends at %d", r, r.reader.State().Applied(), o.end())
 		}
 	}
 	for _, c := range w.clients {

@@ -117,7 +117,7 @@ func (c *client) connect() {
 	w.after(w.traits.patience, failed)
 	conn.send(1, func() {
 		r := p.current
-		if r == nil || r.over || !r.serves() {
+		if r == nil || r.over || !r.reader.Serves() {
 			conn.close(1)
 			return
 		}

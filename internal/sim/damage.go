@@ -1,27 +1,19 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 
-	"github.com/seed-8247e700/dsm/internal/store"
-	"github.com/seed-8247e700/dsm/internal/wire"
-	"github.com/seed-8247e700/dsm/registry/membership"
+	"github.com/seed-8247e700/dsm/internal/member"
 )
 
-// This file follows server/damage.go: a change there needs the same here.
-
-// damage is what is wrong with a replica's memory, and what it has found of it. The
+// // damage is what is wrong with a replica's memory. The
 // simulation loses the answers that a damaged replica gives, since nothing is promised of
 // those before an audit; all else that it does is checked.
 type damage struct {
 	what   string // "": the memory is as it was written
 	ever   bool   // it was damaged at some time
 	audits int    // that the replica has taken part in since
-	known  bool   // the replica knows, and has not found itself whole again
-	barred bool   // it refuses clients
-	alone  bool   // no other member has the state
 }
 
 // auditsToFind is how many audits may pass a damaged replica: one covers all of the small
@@ -60,9 +52,9 @@ func (w *world) damageMemory() {
 	what := ""
 	switch choice := w.damages.Uint64(); choice % 4 {
 	case 0:
-		what = r.state.Damage(damagedHash, choice/4)
+		what = r.reader.State().Damage(damagedHash, choice/4)
 	case 1:
-		what = r.state.Damage(damagedSum, 0)
+		what = r.reader.State().Damage(damagedSum, 0)
 	default:
 		what = r.damageValue(int(choice / 4 % uint64(w.traits.keys)))
 	}
@@ -82,7 +74,7 @@ func (w *world) damageMemory() {
 // replica meets it in the first: server/damage_test.go has that.
 func (r *replica) damageValue(n int) (what string) {
 	key := variableName(n)
-	data, _, _ := r.state.Get(key)
+	data, _, _ := r.reader.State().Get(key)
 	if len(data) == 0 {
 		return ""
 	}
@@ -96,76 +88,37 @@ func (r *replica) damageValue(n int) (what string) {
 }
 
 // lies tells whether an answer of the replica counts for nothing.
-func (r *replica) lies() bool { return r.damage.what != "" && !r.damage.barred }
+func (r *replica) lies() bool {
+	known := r.reader.Damage()
+	return r.damage.what != "" && (known == nil || known.Alone)
+}
 
-// verify has the store verify another slice.
-func (r *replica) verify() {
-	if err := r.state.Verify(); err != nil {
-		r.damagedBy(err)
+// foundDamage holds what a member finds against what was done to it.
+func (r *replica) foundDamage(e *member.DamageFound) {
+	if r.damage.what == "" {
+		r.w.fail("damage: %s takes its state for damaged, which it is not: %v", r, e.Err)
+	}
+	if !e.Again && !e.NotAlone {
+		r.w.counts.Damaged++
 	}
 }
 
-// damagedBy takes note that the state is damaged.
-func (r *replica) damagedBy(err error) {
-	d := &r.damage
-	if d.what == "" {
-		r.w.fail("damage: %s takes its state for damaged, which it is not: %v", r, err)
+// whole holds that a member which takes its state for whole again is right.
+func (r *replica) whole() {
+	if err := r.reader.State().VerifyAll(); err != nil {
+		r.w.fail("damage: %s takes its state for whole, and %s is damaged: %v", r, r.damage.what, err)
 	}
-	if d.known {
-		return
-	}
-	d.known = true
-	r.w.counts.Damaged++
-	if r.w.tracing() {
-		r.w.trace("%s finds damage: %v", r, err)
-	}
-	if !r.serving && !r.core.CutAcknowledged() {
-		r.fail(damagedState)
-		return
-	}
-	r.bar(true)
-	r.leaveDamaged()
-}
-
-// bar refuses clients, or serves them again.
-func (r *replica) bar(barred bool) {
-	r.damage.barred = barred
-	r.renewLease()
-	r.lapseIfDue()
-}
-
-// leaveDamaged asks the registry for a view without this member, until it is told of one.
-func (r *replica) leaveDamaged() {
-	if r.over {
-		return
-	}
-	from := membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation}
-	r.w.toRegistry(r.p.site, func() {
-		r.w.registry.leave(from, func(err error) {
-			r.w.fromRegistry(r.p, func() { r.mayLeaveDamaged(err) })
-		})
-	})
-	r.p.after(leaveAgain, func() { r.leaveDamaged() })
-}
-
-// mayLeaveDamaged takes the registry's answer.
-func (r *replica) mayLeaveDamaged(err error) {
-	alone := errors.Is(err, membership.ErrLastMember)
-	if r.over || err != nil && !alone || alone == r.damage.alone {
-		return
-	}
-	r.damage.alone = alone
-	r.post(func() { r.bar(!alone) })
+	r.damage.what, r.damage.audits = "", 0
 }
 
 // audited counts the audits that a damaged replica takes part in. What was damaged may have
 // been written again since.
 func (r *replica) audited() {
 	d := &r.damage
-	if d.what == "" || d.known {
+	if d.what == "" || r.reader.Damage() != nil {
 		return
 	}
-	if r.state.VerifyAll() == nil {
+	if r.reader.State().VerifyAll() == nil {
 		d.what = ""
 		return
 	}
@@ -176,27 +129,13 @@ func (r *replica) audited() {
 
 // differ takes the verdict that replicas differ, which only damage excuses.
 func (r *replica) differ(position uint64, differing []string) {
-	excused := false
+	excused := len(differing) == 0
 	for _, other := range r.w.replicas {
 		excused = excused || other != nil && other.damage.ever
 	}
 	if !excused {
 		r.w.fail("audit: at %d replicas differ: %v", position, differing)
 	}
-	if r.damage.what != "" {
-		r.damagedBy(store.ErrDigest)
-	}
-}
-
-// refuseJoiner takes the error of a donor's snapshot.
-func (f *feed) refuseJoiner(err error) {
-	if f.r.damage.what == "" {
-		f.r.w.fail("snapshot: %s: %v", f.r, err)
-	}
-	f.r.w.counts.Refused++
-	r := f.r
-	r.post(func() { r.damagedBy(err) })
-	f.end()
 }
 
 // replaceDamaged does what an operator does when the only member has the only copy, which
@@ -204,21 +143,12 @@ func (f *feed) refuseJoiner(err error) {
 func (w *world) replaceDamaged() {
 	for _, m := range w.registry.members() {
 		r := w.replica(m.Incarnation)
-		if r == nil || r.over || !r.damage.alone {
+		if r == nil || r.over || r.reader.Damage() == nil || !r.reader.Damage().Alone {
 			continue
 		}
 		if w.tracing() {
 			w.trace("an operator gives up the damaged state of %s", r)
 		}
 		r.p.crash(true)
-	}
-}
-
-// answers has an answer of the replica go its way, unless it counts for nothing.
-func (r *replica) answers(done func(wire.Reply)) func(wire.Reply) {
-	return func(reply wire.Reply) {
-		if !r.lies() {
-			done(reply)
-		}
 	}
 }

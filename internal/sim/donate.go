@@ -1,190 +1,231 @@
 package sim
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// feed carries a donor's state and then its deliveries to a joiner.
+// feed is a donor's connection to a joiner, and the deliveries that wait for it. What is
+// on its way is bounded, as by the buffers of a connection.
 type feed struct {
-	r        *replica
-	c        *conn
-	joiner   uint64
-	to       *replica
-	snapshot *store.Snapshot
-	pending  []streamed
-	bytes    int
-	over     bool
+	r       *replica
+	c       *conn
+	joiner  uint64
+	donor   *member.Donor
+	queue   []byte // deliveries
+	taken   bool   // the donor has taken some of them
+	heads   int    // that were sent
+	writing []byte // what is left of what the donor has said to write
+	room    int    // on the connection: in some, less than the group delivers meanwhile
+	busy    bool   // works at a chunk, or rests
+	last    bool   // nothing comes after what is being written
+	lags    bool   // too far behind: it is cut off
+	ended   error  // why no more is added
+	over    bool
 }
 
-// asked takes a joiner's wish to observe, once it has proved that it is where it
-// says.
-func (p *process) asked(c *conn, joiner *replica, donor uint64) {
+// plenty is room for all that comes.
+const plenty = 1 << 20
+
+// asked takes a joiner's greeting.
+func (p *process) asked(c *conn, hello *wire.Hello, answer func(wire.HelloReply)) {
 	r := p.current
-	if r == nil || r.over || r.self.Incarnation != donor || r.generation != joiner.generation {
+	reply := wire.HelloReply{Status: wire.StatusUnavailable}
+	refuse := func(status wire.Status, why string) {
+		reply.Status, reply.Message = status, why
+		c.send(0, func() { answer(reply) })
 		c.close(1)
+	}
+	if r == nil || r.over {
+		refuse(wire.StatusUnavailable, "no incarnation")
 		return
 	}
-	r.prove(c, joiner, r.p.local()+r.w.traits.detection)
+	reply.Info = wire.Info{Group: r.group, Generation: r.generation, NodeID: r.self.ID, Incarnation: r.self.Incarnation}
+	if hello.Group != r.group || hello.Generation != r.generation || !r.reader.InView() || r.reader.Leaving() {
+		refuse(wire.StatusUnavailable, "no donor")
+		return
+	}
+	joiner, _ := binary.Uvarint(hello.Extra)
+	r.prove(c, joiner, r.p.local()+r.w.proofTime(), refuse, func(m *member.Member) {
+		donor := m.Donate()
+		if donor == nil {
+			refuse(wire.StatusUnavailable, "no donor now")
+			return
+		}
+		f := &feed{r: r, c: c, joiner: joiner, donor: donor, room: pick(r.w.pieces, 100, 1000, plenty)}
+		if r.w.healed {
+			f.room = plenty
+		}
+		r.feeds = append(r.feeds, f)
+		c.ends[1].onClose, c.ends[1].room = f.close, f.hasRoom
+		reply.Status = wire.StatusOK
+		c.send(0, func() { answer(reply) })
+	})
 }
 
 // prove looks for a joiner at its address before it is served.
-func (r *replica) prove(c *conn, joiner *replica, until time.Duration) {
-	if r.over || c.ends[1].closed {
-		return
-	}
-	m, known := r.directive.members[joiner.self.Incarnation]
-	if !known {
-		if r.p.local() >= until {
-			c.close(1)
+func (r *replica) prove(c *conn, joiner uint64, until time.Duration, refuse func(wire.Status, string), serve func(*member.Member)) {
+	r.call(func(m *member.Member) {
+		if c.ends[1].closed {
 			return
 		}
-		r.p.after(10*time.Millisecond, func() { r.prove(c, joiner, until) })
-		return
-	}
-	n := &r.w.network
-	found := r.w.byAddr[m.PeerAddr]
-	if found == nil || found.current != joiner || n.cut(r.p.site, found.site) || n.cut(found.site, r.p.site) {
-		c.send(0, joiner.notReached)
-		c.close(1)
-		return
-	}
-	r.post(func() { r.donate(c, joiner) })
-}
-
-// notReached counts donors that do not reach this joiner; after some it gives up.
-func (r *replica) notReached() {
-	if r.observer.refusals++; r.observer.refusals >= 2 {
-		r.post(func() { r.fail(unreached) })
-	}
-}
-
-// donate sends a joiner the state and then the deliveries as they happen.
-func (r *replica) donate(c *conn, joiner *replica) {
-	if !r.serving || r.damage.known || c.ends[1].closed {
-		c.close(1)
-		return
-	}
-	f := &feed{r: r, c: c, joiner: joiner.self.Incarnation, to: joiner, snapshot: r.state.Snapshot()}
-	r.feeds = append(r.feeds, f)
-	c.ends[1].onClose = f.end
-	c.send(0, func() {
-		joiner.observer.refusals = 0
-		if joiner.observer.conn == c {
-			joiner.observer.restorer = store.Restore(joiner.limits())
+		named, known := m.Named(joiner)
+		n, found := &r.w.network, r.w.byAddr[named.PeerAddr]
+		switch {
+		case !known && r.p.local() < until:
+			r.p.after(10*time.Millisecond, func() { r.prove(c, joiner, until, refuse, serve) })
+		case !known:
+			refuse(wire.StatusUnavailable, "not heard of")
+		case found == nil || found.current == nil || found.current.over || found.current.self.Incarnation != joiner ||
+			n.cut(r.p.site, found.site) || n.cut(found.site, r.p.site):
+			refuse(wire.StatusBadRequest, "not where it says")
+		default:
+			serve(m)
 		}
 	})
-	f.sendChunk()
 }
 
-// sendChunk sends the next part of the snapshot, or that it is complete.
-func (f *feed) sendChunk() {
-	if f.over || f.r.over || f.r.p.ambush(CrashDonor) {
-		return
-	}
-	b, more, err := f.snapshot.Next(nil, f.r.w.traits.chunkBytes)
-	if err != nil {
-		f.refuseJoiner(err)
-		return
-	}
-	to, c := f.to, f.c
-	c.send(0, func() { to.chunk(c, b) })
-	f.r.p.brink()
-	if more {
-		f.r.p.after(upTo(f.r.w.machines, 2*(f.r.p.pace+f.r.w.traits.chunkGap)), f.sendChunk)
-		return
-	}
-	f.snapshot.Close()
-	f.snapshot = nil
-	head, donor := f.r.state.Applied(), f.r.self
-	c.send(0, func() {
-		if to.observer.conn != c || to.observer.restorer == nil || to.over {
-			return
-		}
-		s, err := to.observer.restorer.Finish()
-		if err != nil {
-			to.w.fail("snapshot: %s cannot load it: %v", to, err)
-		}
-		to.post(func() { to.startFollowing(c, s, head, donor) })
-	})
-	f.publish()
-}
-
-// chunk takes a part of a snapshot.
-func (r *replica) chunk(c *conn, b []byte) {
-	if r.observer.conn != c || r.observer.restorer == nil || r.over || r.p.ambush(CrashJoiner) {
-		return
-	}
-	if err := r.observer.restorer.Chunk(b); err != nil {
-		r.w.fail("snapshot: %s cannot load it: %v", r, err)
-	}
-}
-
-// add appends a delivery.
-func (f *feed) add(d streamed) {
-	if f.over {
-		return
-	}
-	f.pending = append(f.pending, d)
-	f.bytes += len(d.payload) + 16
-}
-
-// publish ends a turn: feeds that are not held up by their snapshot are sent.
-// One that is too far behind ends.
+// publish ends a turn: what it has delivered goes on its way.
 func (r *replica) publish() {
-	if len(r.feeds) == 0 {
-		return
-	}
-	r.feeds = slices.DeleteFunc(r.feeds, func(f *feed) bool {
-		if f.snapshot != nil && f.bytes > r.w.traits.lagBytes && !r.w.healed {
-			r.w.counts.Lagged++
-			f.end()
-		}
-		f.publish()
-		return f.over
-	})
-}
-
-func (f *feed) publish() {
-	if f.over || f.snapshot != nil || len(f.pending) == 0 {
-		return
-	}
-	burst := f.pending
-	f.pending, f.bytes = nil, 0
-	to, c := f.to, f.c
-	f.c.send(0, func() {
-		if to.over || to.observer.conn != c {
+	for _, f := range r.feeds {
+		if f.pump(); r.over {
 			return
 		}
-		to.observer.burst = append(to.observer.burst, burst...)
-		to.post(func() { to.observed(c) })
+		if len(f.queue) > r.w.lagBytes() && !f.lags && !f.over {
+			r.w.counts.Lagged++
+			f.lags = true
+		}
+	}
+	r.feeds = slices.DeleteFunc(r.feeds, func(f *feed) bool { return f.over })
+}
+
+// Take is part of member.Feed.
+func (f *feed) Take(spare []byte, wait bool) ([]byte, error) {
+	switch {
+	case f.lags:
+		return nil, member.ErrLagged
+	case len(f.queue) == 0:
+		return nil, f.ended
+	case !wait:
+		f.r.w.counts.Between++
+	}
+	b := f.queue
+	f.queue, f.taken = spare[:0], true
+	return b, nil
+}
+
+// Waiting is part of member.Feed.
+func (f *feed) Waiting() int {
+	if f.heads++; f.heads > 1 {
+		f.r.w.counts.Heads++
+	}
+	return len(f.queue)
+}
+
+// pump writes what the donor says until there is no room, or nothing more.
+func (f *feed) pump() {
+	for !f.over && !f.busy && !f.r.over {
+		if len(f.writing) > 0 {
+			if f.room == 0 {
+				return
+			}
+			f.write()
+			continue
+		}
+		if f.last {
+			f.close()
+			return
+		}
+		loads := f.donor.Loading()
+		f.taken = false
+		b, pause, err := f.donor.Next(f)
+		if f.r.w.tracing() {
+			f.r.w.trace("  %s gives #%d %d bytes, rests %v: %v", f.r, f.joiner, len(b), pause, err)
+		}
+		f.writing = b
+		switch {
+		case err != nil:
+			f.refuse(err)
+		case pause > 0:
+			f.r.w.counts.Rests++
+			f.rest(pause)
+		case b == nil:
+			return
+		case loads && f.donor.Loading() && !f.taken: // a chunk, which is work
+			if f.r.p.ambush(CrashDonor) {
+				return
+			}
+			f.r.p.brink()
+			f.rest(upTo(f.r.w.machines, 2*(f.r.p.pace+f.r.w.traits.chunkGap)))
+		}
+	}
+}
+
+// rest goes on after a while.
+func (f *feed) rest(d time.Duration) {
+	f.busy = true
+	f.r.p.after(d, func() {
+		f.busy = false
+		f.pump()
 	})
 }
 
-// end ends the feed; what has been added before still goes out.
-func (f *feed) end() {
-	if f.over {
+// write writes as much as there is room for, or a part of it.
+func (f *feed) write() {
+	n := min(len(f.writing), f.room)
+	if chance(f.r.w.pieces, 0.2) {
+		n = 1 + f.r.w.pieces.IntN(n)
+	}
+	f.c.write(0, bytes.Clone(f.writing[:n]))
+	f.writing, f.room = f.writing[n:], f.room-n
+}
+
+// hasRoom notes that the joiner has read so much.
+func (f *feed) hasRoom(n int) {
+	f.room += n
+	f.pump()
+}
+
+// refuse ends the feed for a reason, which the joiner is told unless it is a member.
+func (f *feed) refuse(err error) {
+	f.last = true
+	if errors.Is(err, member.ErrMemberNow) {
 		return
 	}
-	f.publish()
-	f.over = true
-	if f.snapshot != nil {
-		f.snapshot.Close()
-		f.snapshot = nil
+	f.writing = member.AppendRefusal(nil, err)
+	if errors.Is(err, store.ErrDigest) {
+		if f.r.damage.what == "" {
+			f.r.w.fail("snapshot: %s: %v", f.r, err)
+		}
+		f.r.w.counts.DamagedDonors++
+		f.r.call(func(m *member.Member) { m.Damaged(err) })
 	}
-	f.c.close(1)
+}
+
+// close ends the connection.
+func (f *feed) close() {
+	if !f.over {
+		f.over = true
+		f.donor.Close()
+		f.c.close(1)
+	}
 }
 
 // countTransfers counts what a crash has interrupted.
 func (r *replica) countTransfers() {
 	for _, f := range r.feeds {
-		if f.snapshot != nil {
+		if f.donor.Loading() && !f.over {
 			r.w.counts.DonorsLost++
 		}
 	}
-	if r.observer.restorer != nil {
+	if j := r.joining; j != nil && !j.over && j.welcome && j.transfer.Patience() > 0 {
 		r.w.counts.JoinersLost++
 	}
 }

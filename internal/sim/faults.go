@@ -46,6 +46,8 @@ const (
 	CutAtCommit                  // the registry is cut from all nodes once it has saved a view
 	LostRegistry                 // its directory is lost: it starts again as that of another group
 	DamagedMemory                // of a member
+	ClockSet                     // the one on the wall, forward or back
+	Sleep                        // of a machine
 	faultKinds
 )
 
@@ -59,6 +61,7 @@ var faultNames = [faultKinds]string{
 	"lag", "cut from registry", "registry crash", "registry disk full", "stuck member", "stuck leader", "partial join",
 	"slow join", "second process", "leave", "cut client", "late request", "mail lost", "mail doubled", "mail late",
 	"total loss", "cut at a commit", "registry directory lost", "damaged memory",
+	"clock on the wall set", "sleep of a machine",
 }
 
 func (f Fault) String() string { return faultNames[f] }

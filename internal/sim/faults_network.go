@@ -143,10 +143,9 @@ func (w *world) committing() {
 
 // giveUpLink has a member take its link with another for full.
 func (r *replica) giveUpLink(site int) {
-	view := r.core.View()
 	for _, l := range r.links {
 		other := r.w.replica(l.peer.Incarnation)
-		if !r.over && other != nil && other.p.site == site && !l.dead && view.ID != 0 && view.Rank(l.peer) >= 0 && other.core.View().ID == view.ID {
+		if !r.over && other != nil && other.p.site == site && !l.dead && r.view.ID != 0 && r.view.Rank(l.peer) >= 0 && other.view.ID == r.view.ID {
 			l.die(stream.ErrFull)
 		}
 	}
@@ -155,7 +154,7 @@ func (r *replica) giveUpLink(site int) {
 // strikeJoin keeps a joiner from one of the members, or slows down what the
 // member sends that it observes.
 func (w *world) strikeJoin(k Fault) bool {
-	p := w.victim(func(p *process) bool { return p.current != nil && !p.current.serving })
+	p := w.victim(func(p *process) bool { return p.current != nil && !p.current.reader.InView() })
 	if p == nil {
 		return false
 	}

@@ -46,7 +46,7 @@ func (w *world) replica(incarnation uint64) *replica {
 
 // holdsState tells whether the replica has all that the last view ended with.
 func (r *replica) holdsState() bool {
-	return r != nil && !r.over && r.p.alive && r.p.crashIn == 0 && !r.leaving && r.serving && r.damage.what == ""
+	return r != nil && !r.over && r.p.alive && r.p.crashIn == 0 && !r.reader.Leaving() && r.reader.InView() && r.damage.what == ""
 }
 
 // strikeDown has a process crash, now or within its next steps.
@@ -119,7 +119,7 @@ func (w *world) strikeProcess(k Fault) bool {
 		r := p.current
 		switch k {
 		case StuckLeader:
-			return r != nil && !p.stuck && r.core.Attempt() != 0 && r.directive.leads(r.core.Attempt(), r.self.Incarnation)
+			return r != nil && !p.stuck && r.leads()
 		case Pause:
 			return !p.paused
 		case ClockRate:
@@ -145,13 +145,13 @@ func (w *world) strikeProcess(k Fault) bool {
 		w.until(func() {
 			p.stuck = false
 			if p.current != nil {
-				p.current.wakeTurn()
+				p.current.unstick()
 			}
 		})
 	case ClockJump:
-		p.setClock(w.lasting(), p.rate)
+		p.clock.set(w.lasting(), p.clock.rate)
 	case ClockRate:
-		p.setClock(0, w.traits.rate(w.faults))
+		p.clock.set(0, w.traits.rate(w.faults))
 	}
 	return true
 }

@@ -4,20 +4,14 @@ import (
 	"errors"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
-
-var errPeerLost = errors.New("the peer began anew")
 
 // leaveTime is how long a process tries to leave before it ends all the same.
 func (w *world) leaveTime() time.Duration { return 4 * w.traits.detection }
 
-// leaveAgain is how often the registry is asked to let a node go.
-const leaveAgain = 200 * time.Millisecond
-
-// leave takes the node out of its group: it finishes what its clients have
-// submitted, and has the registry make a view without it.
+// leave takes the node out of its group.
 func (p *process) leave() {
 	if p.w.tracing() {
 		p.w.trace("%s is to leave", p)
@@ -33,9 +27,6 @@ func (p *process) leave() {
 
 // giveUpLeaving ends a process that was not let go. Its group notices its silence.
 func (p *process) giveUpLeaving() {
-	if spent := p.local() - p.leftAt; spent < p.w.leaveTime() {
-		p.w.fail("leave: %s gives up after %v of the %v that it has", p, spent, p.w.leaveTime())
-	}
 	if p.w.tracing() {
 		p.w.trace("%s is not let go", p)
 	}
@@ -46,66 +37,25 @@ func (p *process) giveUpLeaving() {
 	}
 }
 
+// stays holds that only a refusal that stands keeps a node in its group.
+func (r *replica) stays(err error) {
+	if !errors.Is(err, membership.ErrLastMember) && !errors.Is(err, membership.ErrMinMembers) &&
+		!(errors.Is(err, membership.ErrOtherGroup) && r.p.strays()) {
+		r.w.fail("leave: %s gives up to leave: %v", r, err)
+	}
+	r.p.leaving = false
+}
+
 // leaveOn goes on leaving, with the incarnation that there is.
 func (p *process) leaveOn() {
-	r := p.current
-	if !p.leaving {
-		return
-	}
-	if r == nil || r.over {
+	switch r := p.current; {
+	case !p.leaving:
+	case r == nil || r.over:
 		p.stop()
 		p.w.afterLeave(p)
-		return
+	default:
+		r.call(func(m *member.Member) { m.Leave(false) })
 	}
-	r.leaving = true
-	r.finishWrites()
-}
-
-func (r *replica) finishWrites() {
-	r.post(func() {
-		r.core.DeliverSafely(true)
-		if r.core.Idle() {
-			r.askToLeave()
-		} else {
-			r.p.after(5*time.Millisecond, r.finishWrites)
-		}
-	})
-}
-
-func (r *replica) askToLeave() {
-	if r.over {
-		return
-	}
-	from := membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation}
-	answered := false
-	r.w.toRegistry(r.p.site, func() {
-		r.w.registry.leave(from, func(err error) {
-			r.w.fromRegistry(r.p, func() {
-				answered = true
-				if errors.Is(err, membership.ErrLastMember) || errors.Is(err, membership.ErrMinMembers) {
-					r.stay()
-				}
-			})
-		})
-	})
-	r.p.after(leaveAgain, func() {
-		switch {
-		case !r.leaving || r.over:
-		case !answered && planted.On(planted.LeaveGivesUp):
-			r.p.giveUpLeaving()
-		default:
-			r.askToLeave()
-		}
-	})
-}
-
-// stay gives up to leave: the registry refuses.
-func (r *replica) stay() {
-	if r.over {
-		return
-	}
-	r.p.leaving, r.leaving = false, false
-	r.post(func() { r.core.DeliverSafely(false) })
 }
 
 // afterLeave has a node that has left come back some time.

@@ -2,10 +2,12 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"time"
 
+	peerlink "github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/transport"
 	"github.com/seed-8247e700/dsm/internal/transport/stream"
 	"github.com/seed-8247e700/dsm/isis"
@@ -59,25 +61,25 @@ const (
 )
 
 // setPeers says which nodes to be linked with.
-func (r *replica) setPeers(view uint64, wanted []uint64) {
-	if view < r.view {
+func (r *replica) setPeers(view uint64, peers []peerlink.Peer) {
+	if view < r.linked {
 		return
 	}
-	r.view = view
+	r.linked = view
 	r.links = slices.DeleteFunc(r.links, func(l *link) bool {
-		_, keep := slices.BinarySearch(wanted, l.peer.Incarnation)
+		keep := slices.ContainsFunc(peers, func(p peerlink.Peer) bool { return p.Incarnation == l.peer.Incarnation })
 		if !keep {
 			l.close()
 		}
 		return !keep
 	})
-	for _, incarnation := range wanted {
-		i, found := slices.BinarySearchFunc(r.links, incarnation, byIncarnation)
+	for _, peer := range peers {
+		i, found := slices.BinarySearchFunc(r.links, peer.Incarnation, byIncarnation)
 		if !found {
-			r.links = slices.Insert(r.links, i, r.newLink(r.member(incarnation)))
+			r.links = slices.Insert(r.links, i, r.newLink(peer.MemberID))
 		}
 		l := r.links[i]
-		l.addr, l.view = r.directive.members[incarnation].PeerAddr, view
+		l.addr, l.view = peer.Addr, view
 		if l.dead && view > l.deadView {
 			l.dead = false
 			if found && l.dials {
@@ -97,6 +99,11 @@ func (r *replica) newLink(peer isis.MemberID) *link {
 		r: r, peer: peer, dials: r.self.Incarnation > peer.Incarnation, in: &inbound{},
 		out: stream.New(r.epochs, stream.Limits{MaxRecordBytes: maxRecordBytes, MaxKeptBytes: r.w.traits.keptBytes}),
 	}
+}
+
+// byIncarnation orders links.
+func byIncarnation(l *link, incarnation uint64) int {
+	return cmp.Compare(l.peer.Incarnation, incarnation)
 }
 
 func (r *replica) linkWith(incarnation uint64) *link {
@@ -168,13 +175,14 @@ func (l *link) push() {
 	l.out.Wrote(l.out.Sent() + uint64(len(b)))
 }
 
-// tick looks after all links: it breaks connections that are silent, and pings
-// on those that are quiet.
-func (r *replica) tick(now time.Duration) {
-	if now-r.ticked < r.w.traits.ping {
+// lookAfterLinks breaks connections that are silent, and pings on those that are quiet,
+// again and again.
+func (r *replica) lookAfterLinks() {
+	if r.over {
 		return
 	}
-	r.ticked = now
+	r.p.after(r.w.traits.ping, r.lookAfterLinks)
+	now := r.p.local()
 	for _, l := range r.links {
 		a := l.cur
 		if a == nil || !l.confirm() {
@@ -246,7 +254,6 @@ func (l *link) received(a *attachment, data []byte) {
 		data = append(a.partial, data...)
 		a.partial = nil
 	}
-	took := false
 	for len(data) >= recordHead {
 		size := int(binary.LittleEndian.Uint32(data))
 		if len(data) < recordHead+size {
@@ -254,38 +261,33 @@ func (l *link) received(a *attachment, data []byte) {
 		}
 		body := data[recordHead : recordHead+size]
 		data = data[recordHead+size:]
-		message, err := l.record(a, body)
-		if err != nil {
+		if err := l.record(a, body); err != nil {
 			l.r.w.fail("link: %s from %s#%d: %v", l.r, l.peer.ID, l.peer.Incarnation, err)
 		}
-		took = took || message
 	}
 	if len(data) > 0 {
 		a.partial = data
-	}
-	if took {
-		l.r.wakeTurn()
 	}
 	if a.in.receipt.Received()-a.in.told >= confirmBytes && l.cur == a {
 		l.ping()
 	}
 }
 
-// record takes one record. It tells whether that was a message.
-func (l *link) record(a *attachment, body []byte) (bool, error) {
+// record takes one record.
+func (l *link) record(a *attachment, body []byte) error {
 	mark, isMark, err := a.in.receipt.Take(body)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if isMark {
 		a.in.confirmed = max(a.in.confirmed, mark.Confirmed)
-		return false, nil
+		return nil
 	}
 	m, err := transport.DecodeMessage(body)
 	if err != nil {
-		return false, err
+		return err
 	}
 	l.r.w.counts.Messages++
-	l.r.inbox = append(l.r.inbox, peerMessage{from: l.peer, msg: m})
-	return true, nil
+	l.r.receive(l.peer, &m)
+	return nil
 }

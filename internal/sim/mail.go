@@ -4,11 +4,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
-
-func isOtherGeneration(err error) bool { return errors.Is(err, membership.ErrOtherGeneration) }
-func isOtherGroup(err error) bool      { return errors.Is(err, membership.ErrOtherGroup) }
 
 // toRegistry carries a request from a site to the registry, which may not run
 // then. Requests get lost, doubled, and late.
@@ -76,7 +74,7 @@ func (p *process) announce(r membership.Registration, wait time.Duration) {
 					if p.w.tracing() {
 						p.w.trace("%s is not registered: %v", p, err)
 					}
-					if isOtherGroup(err) && p.current == nil {
+					if errors.Is(err, membership.ErrOtherGroup) && p.current == nil {
 						// A process that starts has no state and may join any group.
 						r.Group, r.ProvedDead = 0, 0
 					}
@@ -100,15 +98,56 @@ func (p *process) announce(r membership.Registration, wait time.Duration) {
 // watch has the registry push directives to this replica, again after each
 // restart of the registry.
 func (r *replica) watch() {
-	from := membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation}
 	if r.over {
 		return
 	}
-	r.w.toRegistry(r.p.site, func() { r.w.registry.watch(from, r) })
+	r.w.toRegistry(r.p.site, func() { r.w.registry.watch(r.from(), r) })
 	r.p.after(2*r.w.traits.detection, r.watch)
 }
 
 // pushed takes a directive that the registry pushes.
 func (r *replica) pushed(d membership.Directive) {
-	r.w.fromRegistry(r.p, func() { r.post(func() { r.directed(d) }) })
+	r.w.fromRegistry(r.p, func() {
+		r.call(func(m *member.Member) { r.hear(&d, func() { m.Directed(&d) }) })
+	})
+}
+
+// mailbox has a replica's heartbeats sent, one at a time, of which the newest only waits.
+type mailbox struct {
+	outgoing *member.Beat
+	number   uint64
+	sending  bool
+}
+
+// post sends the newest heartbeat, unless one is on its way.
+func (r *replica) post() {
+	b := &r.beat
+	if b.sending || b.outgoing == nil || r.over {
+		return
+	}
+	sent := b.outgoing
+	b.outgoing, b.sending = nil, true
+	b.number++
+	number := b.number
+	over := func() {
+		if b.sending && b.number == number {
+			b.sending = false
+			r.post()
+		}
+	}
+	r.w.toRegistry(r.p.site, func() {
+		r.w.registry.heartbeat(sent.From, sent.Report, func(d membership.Directive, err error) {
+			r.w.fromRegistry(r.p, func() {
+				over()
+				r.call(func(m *member.Member) {
+					if err != nil {
+						m.Answered(sent, nil, err)
+						return
+					}
+					r.hear(&d, func() { m.Answered(sent, &d, nil) })
+				})
+			})
+		})
+	})
+	r.p.after(r.w.traits.detection, over)
 }

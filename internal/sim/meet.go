@@ -1,11 +1,14 @@
 package sim
 
 import (
+	"errors"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/transport/stream"
 	"github.com/seed-8247e700/dsm/isis"
 )
+
+var errPeerLost = errors.New("the peer began anew")
 
 // greeting is what a dialler says first.
 type greeting struct {
@@ -154,9 +157,6 @@ func (l *link) attach(c *conn, side int, mine, theirs stream.Claim) bool {
 	l.cur = a
 	c.ends[side].onData = func(data []byte) { l.received(a, data) }
 	c.ends[side].onClose = func() { l.breakOff(a) }
-	if l.r.core.Phase() == isis.Observing {
-		l.r.wakeTurn() // the registry waits to hear of it
-	}
 	l.push()
 	return true
 }

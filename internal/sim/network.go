@@ -84,6 +84,7 @@ type end struct {
 	scheduled bool
 	closed    bool // takes nothing any more
 	onData    func([]byte)
+	room      func(int) // so much was read at the other end
 	onClose   func()
 }
 

@@ -203,14 +203,13 @@ func (op *operation) send(req *wire.Request) {
 		if r == nil {
 			return
 		}
-		r.take(req, r.answers(func(reply wire.Reply) {
-			r.p.brink()
+		r.take(req, func(reply wire.Reply) {
 			conn.send(0, func() {
 				if !op.over && op.attempts == number && op.on == conn {
 					op.replied(reply)
 				}
 			})
-		}))
+		})
 	}
 	conn.send(1, arrive)
 	w.after(w.traits.patience, func() {

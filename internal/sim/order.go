@@ -49,15 +49,15 @@ func (o *order) end() uint64 { return o.span.base + uint64(len(o.at)) }
 func (o *order) message(position uint64) int32 { return o.at[position-o.span.base-1] }
 
 // deliver holds a delivery of a node, which has applied it, against the order.
-func (o *order) deliver(r *replica, d *isis.Delivery) {
+func (o *order) deliver(r *replica, d *isis.Delivery, results []wire.Result) {
 	o.reach(d.First + uint64(d.Count) - 1)
 	if r.w.traits.agreed {
 		delivery := *d
 		delivery.Payload = bytes.Clone(d.Payload)
-		r.log = append(r.log, logged{delivery: delivery, digest: r.state.Digest(), results: slices.Clone(r.outcome.Results)})
+		r.log = append(r.log, logged{delivery: delivery, digest: r.reader.State().Digest(), results: slices.Clone(results)})
 		return
 	}
-	o.place(r, d, r.outcome.Results, r.state.Digest())
+	o.place(r, d, results, r.reader.State().Digest())
 }
 
 func (o *order) place(r *replica, d *isis.Delivery, results []wire.Result, digest uint64) {
@@ -119,7 +119,7 @@ func (o *order) checkSequence(r *replica, d *isis.Delivery) {
 
 // loaded holds a state that a joiner has loaded against the order.
 func (o *order) loaded(r *replica) {
-	position := r.state.Applied()
+	position := r.reader.State().Applied()
 	if o.w.traits.agreed {
 		r.log = nil
 		return
@@ -131,8 +131,8 @@ func (o *order) loaded(r *replica) {
 		return
 	}
 	m := &o.messages[o.message(position)]
-	m.surer(r, r.state.Digest())
-	if m.First+uint64(m.Count)-1 != position || m.digest != r.state.Digest() {
+	m.surer(r, r.reader.State().Digest())
+	if m.First+uint64(m.Count)-1 != position || m.digest != r.reader.State().Digest() {
 		o.w.fail("snapshot: %s has loaded a state at %d that nobody had there", r, position)
 	}
 }

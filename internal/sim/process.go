@@ -40,10 +40,7 @@ type process struct {
 	served  bool          // an incarnation of it was a member
 	pause   time.Duration
 
-	// Its clock: it shows shown at the true time since, and runs at rate.
-	rate         float64
-	shown, since time.Duration
-
+	clock   clocks
 	conns   []*conn
 	current *replica
 }
@@ -69,9 +66,9 @@ func (h *host) start(proof bool) {
 func (w *world) newProcess(id string, site, port int) *process {
 	p := &process{
 		w: w, site: site, id: id, addr: id + ":" + strconv.Itoa(port), alive: true,
-		rate: w.traits.rate(w.machines), since: w.now, shown: 1 + upTo(w.machines, time.Second),
 		pause: leastPause,
 	}
+	p.clock.begin(w, w.traits.rate(w.machines), 1+upTo(w.machines, time.Second))
 	p.pace = w.traits.pace
 	w.byAddr[p.addr] = p
 	w.processes = append(w.processes, p)
@@ -80,20 +77,24 @@ func (w *world) newProcess(id string, site, port int) *process {
 
 func (p *process) String() string { return p.addr }
 
-// local is what the process's clock shows. It never goes back.
-func (p *process) local() time.Duration {
-	return p.shown + time.Duration(float64(p.w.now-p.since)*p.rate)
-}
+// local is what the process's steady clock shows.
+func (p *process) local() time.Duration { return p.clock.steady() }
 
-// setClock lets the clock jump ahead, and run at another rate from now on.
-func (p *process) setClock(jump time.Duration, rate float64) {
-	p.shown, p.since, p.rate = p.local()+jump, p.w.now, rate
-}
-
-// after calls what when the process's clock has gone on by d: later if the
+// after calls what when the process's steady clock has gone on by d: later if the
 // process is paused then, never if it has ended.
-func (p *process) after(d time.Duration, what func()) {
-	p.w.after(time.Duration(float64(d)/p.rate), func() { p.do(what) })
+func (p *process) after(d time.Duration, what func()) { p.alarm(p.local()+d, d, what) }
+
+// alarm is after for a time of the steady clock, from which it is d away.
+func (p *process) alarm(at, d time.Duration, what func()) {
+	p.w.after(time.Duration(float64(d)/p.clock.rate), func() {
+		p.do(func() {
+			if left := at - p.local(); left > time.Microsecond { // it has slept, or runs slower now
+				p.alarm(at, left, what)
+				return
+			}
+			what()
+		})
+	})
 }
 
 // do has the process do something now, or once it goes on.

@@ -194,7 +194,7 @@ func (g *registry) tell() {
 	g.told = revision
 	g.watchers = slices.DeleteFunc(g.watchers, func(r *replica) bool { return r.over || !r.p.alive })
 	for _, r := range g.watchers {
-		from := membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation}
+		from := r.from()
 		if d, err := g.group.Directive(from, g.group.ViewOf(from)); err == nil {
 			r.pushed(d)
 		}
@@ -242,9 +242,9 @@ func (g *registry) register(r membership.Registration, reply func(uint64, member
 	})
 }
 
-func (g *registry) leave(from membership.From, reply func(error)) {
+func (g *registry) leave(from membership.From, force bool, reason string, reply func(error)) {
 	var err error
-	g.step(func(now time.Duration) { err = g.group.Leave(now, from, false, "left") }, func() { reply(err) })
+	g.step(func(now time.Duration) { err = g.group.Leave(now, from, force, reason) }, func() { reply(err) })
 }
 
 // watch adds a watcher, which hears at once how things stand.

@@ -1,30 +1,19 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/clock"
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/store"
-	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
-// reason is why a replica ends.
-type reason int
-
-const (
-	goesOn reason = iota
-	excluded
-	newGeneration
-	diverged
-	left
-	damagedState
-	unreached // its donors do not reach it where it says it is
-)
-
-// replica is one incarnation of a node: what package server has around the core,
-// with virtual time, and without anything that blocks.
+// replica is one incarnation of a node: the member as it ships, and what surrounds it in
+// place of package server, in virtual time.
 type replica struct {
 	w          *world
 	p          *process
@@ -32,74 +21,69 @@ type replica struct {
 	group      uint64
 	generation uint64
 
-	core    *isis.Node
-	state   *store.Store
-	outcome store.Outcome
-	links   []*link // by the peers' incarnations
-	view    uint64  // of the last SetPeers
-	epochs  uint64
-	dirty   []*link
-
-	serving bool // in a view
-	leaving bool
+	member  *member.Member
+	reader  *member.Reader
+	in      *member.Inbox // for the next turn
+	spare   *member.Inbox
+	aside   []peerMessage // from peers, while the process takes nothing of them
+	turning bool          // a turn is planned
 	over    bool
-	failed  reason
+	timers  [member.Timers]uint64 // number of the latest request of each kind
+	replies []answer              // of this turn
 
-	inbox     []peerMessage
-	calls     []func()
-	commands  []pendingCommand
-	turning   bool // a turn is planned
-	waiting   []pendingCommand
-	submitted uint64
-	parked    []*parkedRead
-	barrier   *barrier
-	ackArmed  bool
-	ticked    time.Duration // when the links were looked after
-	pulsed    time.Duration
+	links  []*link // by the peers' incarnations
+	linked uint64  // the view of the last SetPeers
+	epochs uint64
+	dirty  []*link
 
-	directive directiveState
-	leases    leases
-	damage    damage
-	beat      heartbeat
-	clock     ordinalClock
-	observer  observer
-	feeds     []*feed
-	clients   []*clientConn
-	log       []logged
+	// What the member has said of itself, and was told.
+	view       isis.View
+	wedged     uint64 // attempt
+	applied    uint64
+	everServed bool
+	told       membership.Directive  // the latest that it took
+	hears      *membership.Directive // the one that it is being told, nil once it takes no notice
+	obeys      bool                  // a directive that excludes it
+	strongAt   uint64                // number of the turn in which a strong read was begun last
+
+	beat    mailbox
+	joining *joining
+	feeds   []*feed
+	clients []*clientConn
+	damage  damage
+	log     []logged
 }
 
-// peerMessage is a message that waits for the next turn.
+// peerMessage is a message that is kept aside.
 type peerMessage struct {
 	from isis.MemberID
 	msg  isis.Message
-}
-
-// pendingCommand is a command under way, and who is told its result.
-type pendingCommand struct {
-	raw   []byte
-	done  func(wire.Result) // nil: nobody, or told already
-	since time.Duration
 }
 
 func (r *replica) String() string { return fmt.Sprintf("%s#%d", r.self.ID, r.self.Incarnation) }
 
 // newReplica begins an incarnation in the generation that the directive tells of.
 func (p *process) newReplica(incarnation uint64, d membership.Directive) {
-	w := p.w
-	t := &w.traits
+	w, t := p.w, &p.w.traits
 	p.record(d.Group, incarnation)
 	p.brink()
 	r := &replica{
-		w: w, p: p, self: isis.MemberID{ID: p.id, Incarnation: incarnation},
-		group: d.Group, generation: d.Generation, pulsed: p.local(),
+		w: w, p: p, self: isis.MemberID{ID: p.id, Incarnation: incarnation}, group: d.Group, generation: d.Generation,
+		in: &member.Inbox{}, spare: &member.Inbox{}, applied: d.Base,
 	}
-	r.core = isis.New(isis.Config{
-		Self: r.self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: t.window, MaxBatchCommands: t.batch,
-		DirectAcks: t.direct,
+	h := around{r}
+	r.member = member.New(member.Config{
+		Core: isis.Config{
+			Self: r.self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: t.window, MaxBatchCommands: t.batch,
+			DirectAcks: t.direct,
+		},
+		Group: d.Group, Generation: d.Generation, Settings: d.Settings,
+		Limits:      store.Limits{SessionTTL: t.sessionTTL, MaxSessionResults: 64, MaxClientSessions: maxClientSessions},
+		MaxLagBytes: w.lagBytes(), ChunkBytes: t.chunkBytes,
+		Clock: clock.Of(&p.clock.virtual), Links: h, Host: h,
+		Doubt: func() { r.call(func(m *member.Member) { m.Fire(member.TimerPulse) }) },
 	})
-	r.directive.members = make(map[uint64]membership.Member)
-	r.clock.tick, r.clock.audit = d.Settings.Tick, d.Settings.Audit
-	r.adopt(store.NewAt(d.Base, r.limits()))
+	r.reader = r.member.Reader()
 	for uint64(len(w.replicas)) <= incarnation {
 		w.replicas = append(w.replicas, nil)
 	}
@@ -109,33 +93,20 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 	if w.tracing() {
 		w.trace("%s begins, generation %d", r, r.generation)
 	}
-	r.post(func() {
-		r.beat.told = r.news()
-		r.directed(d)
+	r.call(func(m *member.Member) {
+		m.Deliveries(true)
+		r.hear(&d, func() { m.Start(&d) })
 	})
-	r.pulse()
+	r.lookAfterLinks()
 	r.watch()
-	r.observer.wait = 20 * time.Millisecond
-	r.observe()
 }
 
-// limits are the bounds that count in the ordered state.
-func (r *replica) limits() store.Limits {
-	return store.Limits{SessionTTL: r.w.traits.sessionTTL, MaxSessionResults: 64, MaxClientSessions: maxClientSessions}
-}
-
-func (r *replica) adopt(s *store.Store) {
-	r.state = s
-}
-
-// post has fn called in the next turn. It tells whether it will.
-func (r *replica) post(fn func()) bool {
-	if r.over || !r.p.alive {
-		return false
+// call has the owner of the next turn call fn.
+func (r *replica) call(fn func(*member.Member)) {
+	if !r.over && r.p.alive {
+		r.in.Call(fn)
+		r.wakeTurn()
 	}
-	r.calls = append(r.calls, fn)
-	r.wakeTurn()
-	return true
 }
 
 // wakeTurn plans a turn.
@@ -147,54 +118,96 @@ func (r *replica) wakeTurn() {
 	r.w.after(upTo(r.w.machines, r.p.pace)+time.Microsecond, func() { r.p.do(r.turn) })
 }
 
-// fail ends the replica at the end of this turn.
-func (r *replica) fail(why reason) {
-	if r.failed == goesOn {
-		r.failed = why
+// turn does one turn, and lets out what it brings.
+func (r *replica) turn() {
+	r.turning = false
+	if r.over {
+		return
+	}
+	r.w.counts.Turns++
+	if r.wedged != 0 && r.p.ambush(CrashFlush) {
+		return
+	}
+	in := r.in
+	r.in, r.spare = r.spare, nil
+	_, err := r.member.Turn(in)
+	in.Reset()
+	r.spare = in
+	if err != nil {
+		r.end(err)
+		return
+	}
+	r.letOut()
+	r.publish()
+}
+
+// receive takes a message of a peer. A process that is stuck leaves it lying.
+func (r *replica) receive(from isis.MemberID, m *isis.Message) {
+	if r.p.stuck {
+		r.aside = append(r.aside, peerMessage{from, *m})
+		return
+	}
+	if r.w.tracing() {
+		r.w.trace("%s < %s#%d %s", r, from.ID, from.Incarnation, describe(m))
+	}
+	r.in.Message(from, m)
+	r.wakeTurn()
+}
+
+// unstick takes what lies aside.
+func (r *replica) unstick() {
+	aside := r.aside
+	r.aside = nil
+	for i := range aside {
+		r.receive(aside[i].from, &aside[i].msg)
 	}
 }
 
-// end stops all that runs. The outcome of commands under way is unknown here.
-func (r *replica) end() {
+// end stops all that runs: the member has ended.
+func (r *replica) end(err error) {
 	if r.w.tracing() {
-		r.w.trace("%s ends: %d", r, r.failed)
+		r.w.trace("%s ends: %v", r, err)
 	}
-	r.over, r.serving = true, false
-	for _, c := range r.waiting {
-		r.answer(c, wire.Result{Status: wire.StatusInterrupted})
+	r.over = true
+	if r.obeys || errors.Is(err, member.ErrGeneration) || errors.Is(err, member.ErrLeft) && r.hears != nil && r.hears.Excluded {
+		r.w.chain.obeyed(r)
 	}
-	for _, c := range r.commands {
-		r.answer(c, wire.Result{Status: wire.StatusUnavailable})
-	}
-	r.waiting, r.commands, r.calls, r.inbox = nil, nil, nil, nil
-	r.refuseReads()
+	r.member.End(r.in)
+	r.letOut()
 	for _, c := range r.clients {
 		c.conn.close(1)
 	}
 	r.clients = nil
 	for _, f := range r.feeds {
-		f.end()
+		f.close()
 	}
 	r.feeds = nil
 	for _, l := range r.links {
 		l.close()
 	}
-	if c := r.observer.conn; c != nil {
-		c.close(0)
-	}
-	r.p.next(r)
+	r.joining.stop()
+	r.p.next(r, err)
 }
 
-// next is what a process does after an incarnation: come back, unless it leaves.
-func (p *process) next(r *replica) {
+// next is what a process does after an incarnation: come back, unless it leaves. Where
+// the node itself would end, somebody starts it again.
+func (p *process) next(r *replica, err error) {
+	successor := r.member.Successor()
 	switch {
-	case r.failed == left || p.leaving:
+	case errors.Is(err, member.ErrLeft) || p.leaving:
 		p.stop()
 		p.w.afterLeave(p)
-	case r.failed == newGeneration && r.directive.successor != nil:
-		d := *r.directive.successor
-		p.newReplica(r.self.Incarnation, d)
-	case r.leases.everHeld:
+	case errors.Is(err, member.ErrGeneration) && successor != nil:
+		p.newReplica(r.self.Incarnation, *successor)
+	case errors.Is(err, member.ErrAdvertised):
+		p.w.counts.Unreached++
+		p.stop()
+		if p.host != nil {
+			p.w.planRestart(p.host)
+		}
+	case errors.Is(err, member.ErrCannotLoad):
+		p.w.fail("snapshot: %s: %v", r, err)
+	case r.everServed:
 		p.pause = leastPause
 		p.register()
 	default:
@@ -209,3 +222,25 @@ const (
 	leastPause = 50 * time.Millisecond
 	mostPause  = time.Second
 )
+
+// hear has the member hear a directive.
+func (r *replica) hear(d *membership.Directive, tell func()) {
+	if r.w.tracing() {
+		r.w.trace("%s is told %s", r, describeDirective(d))
+	}
+	r.hears = d
+	tell()
+	if r.hears != nil {
+		r.told = *d
+	}
+}
+
+// leads tells whether the replica knows that it leads the attempt for which it is wedged.
+func (r *replica) leads() bool {
+	a := r.told.Attempt
+	return r.wedged != 0 && a != nil && a.View.ID == r.wedged && a.Leader == r.self.Incarnation
+}
+
+func (r *replica) from() membership.From {
+	return membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation}
+}

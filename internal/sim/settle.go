@@ -41,6 +41,11 @@ func (w *world) heal() {
 			p.crash(true)
 		}
 		p.crashIn = 0
+		if r := p.current; p.alive && r != nil {
+			for _, f := range r.feeds {
+				f.hasRoom(plenty)
+			}
+		}
 	}
 }
 
@@ -102,7 +107,7 @@ func (w *world) allServe() bool {
 			return false
 		}
 		r := h.run.current
-		if r.over || !view.Has(r.self.Incarnation) || r.core.Phase() != isis.Normal || r.core.View().ID != view.ID || !r.serves() {
+		if r.over || !view.Has(r.self.Incarnation) || r.view.ID != view.ID || !r.reader.Serves() || r.member.Status().Phase != isis.Normal {
 			return false
 		}
 	}
@@ -122,7 +127,7 @@ func (w *world) settled() bool {
 	first := w.hosts[0].run.current
 	for _, h := range w.hosts {
 		r := h.run.current
-		if !r.core.Idle() || r.core.HeldBack() > 0 || r.state.Applied() != first.state.Applied() {
+		if r.member.Status().Queue > 0 || r.applied != first.applied {
 			return false
 		}
 	}
@@ -139,8 +144,7 @@ func (w *world) standing() string {
 			continue
 		}
 		r := h.run.current
-		s += fmt.Sprintf(" %s %s in %d for %d at %d, over %v, waits for %q, ready %v;", r, r.core.Phase(), r.core.View().ID,
-			r.core.Attempt(), r.core.Position(), r.over, r.directive.latest.Reason, r.observer.ready)
+		s += fmt.Sprintf(" %s in %d for %d at %d, over %v, waits for %q;", r, r.view.ID, r.wedged, r.applied, r.over, r.told.Reason)
 	}
 	for _, c := range w.clients {
 		for _, op := range c.active {

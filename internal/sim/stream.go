@@ -111,10 +111,9 @@ func (c *client) send(run, ordinal uint64, op *operation) {
 		if r == nil {
 			return
 		}
-		r.take(req, r.answers(func(reply wire.Reply) {
-			r.p.brink()
+		r.take(req, func(reply wire.Reply) {
 			conn.send(0, func() { c.replied(run, ordinal, reply, conn) })
-		}))
+		})
 	})
 	w.after(w.traits.patience, func() {
 		if _, still, ok := c.stream.pipeline.Find(ordinal); ok && still == op && run == c.stream.pipeline.Run() {

@@ -18,7 +18,7 @@ type world struct {
 
 	// One source of randomness for each purpose, so that a run without a kind of
 	// fault resembles the one with it.
-	faults, wires, machines, users, damages *rand.Rand
+	faults, wires, machines, users, damages, pieces, times *rand.Rand
 
 	network   network
 	hosts     []*host
@@ -36,6 +36,7 @@ type world struct {
 	deafMany bool   // several at a time
 	healed   bool   // faults have stopped
 	draining bool   // clients begin nothing more
+	counter  bool   // processes may use the counters of their processors
 }
 
 func newWorld(seed uint64, options Options) *world {
@@ -43,6 +44,7 @@ func newWorld(seed uint64, options Options) *world {
 	w := &world{
 		options: options, seed: seed,
 		faults: source(1), wires: source(2), machines: source(3), users: source(4), damages: source(6),
+		pieces: source(7), times: source(8),
 		byAddr: make(map[string]*process), replicas: make([]*replica, 1), told: make(map[told]uint64),
 	}
 	w.traits = drawTraits(source(5), options)
@@ -52,6 +54,7 @@ func newWorld(seed uint64, options Options) *world {
 // begin starts the registry, the nodes and the clients.
 func (w *world) begin() {
 	t := &w.traits
+	w.planClocks()
 	w.network.begin(w, t.nodes+2+t.clients)
 	w.registry = newRegistry(w)
 	for i := range t.nodes {

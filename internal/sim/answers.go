@@ -1,0 +1,106 @@
+package sim
+
+import (
+	"bytes"
+
+	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// answer is a reply that leaves the process at the end of the turn, and whom it goes to.
+type answer struct {
+	to    func(wire.Reply)
+	reply wire.Reply
+}
+
+// waiter is who waits for the answer to a request.
+type waiter struct {
+	r     *replica
+	to    func(wire.Reply)
+	write bool
+	began uint64 // number of the turn in which a read was handed in
+}
+
+// Answer is part of member.Waiter. What is answered leaves with the turn.
+func (a *waiter) Answer(_ uint64, _ int, reply *wire.Reply) {
+	r, counts := a.r, &a.r.w.counts
+	r.p.brink()
+	switch {
+	case reply.Status == wire.StatusTimeout && a.write:
+		counts.LateWrites++
+	case reply.Status == wire.StatusTimeout:
+		counts.LateReads++
+	case !a.write && final(reply.Status):
+		r.w.checkLease(r)
+		if counts.Turns != a.began {
+			counts.Woken++
+		}
+	}
+	if !r.lies() {
+		kept := *reply
+		kept.Data = bytes.Clone(reply.Data)
+		r.replies = append(r.replies, answer{a.to, kept})
+	}
+}
+
+// letOut lets the turn's replies out.
+func (r *replica) letOut() {
+	replies := r.replies
+	r.replies = r.replies[:0]
+	for i := range replies {
+		r.p.brink()
+		replies[i].to(replies[i].reply)
+		replies[i] = answer{}
+	}
+}
+
+// take answers a client's request in place if it can, and hands it on if not.
+func (r *replica) take(req *wire.Request, to func(wire.Reply)) {
+	refuse := func() { to(wire.Reply{Status: wire.StatusUnavailable}) }
+	if r.over || !r.reader.Serves() {
+		refuse()
+		return
+	}
+	switch req.Kind {
+	case wire.RequestGet:
+		if data, version, position, ok := r.reader.Get(req.Key, req.Position); ok {
+			r.w.checkLease(r)
+			if !r.lies() {
+				to(member.GetReply(bytes.Clone(data), version, position))
+			}
+			return
+		}
+		read := r.read(req, to)
+		r.call(func(m *member.Member) {
+			read.Waiter.(*waiter).began = r.w.counts.Turns
+			m.Park(read)
+		})
+	case wire.RequestGetStrong:
+		read := r.read(req, to)
+		r.call(func(m *member.Member) {
+			if r.reader.Serves() {
+				if r.strongAt == r.w.counts.Turns {
+					r.w.counts.Shared++ // nothing has left since the first of the turn
+				}
+				r.strongAt = r.w.counts.Turns
+			}
+			m.ReadStrong(read)
+		})
+	case wire.RequestWrite:
+		if r.reader.Leaving() {
+			refuse()
+			return
+		}
+		r.in.Command(req.RawCommand, member.Ticket{Waiter: &waiter{r: r, to: to, write: true}})
+		r.wakeTurn()
+	default:
+		panic("sim: no such request")
+	}
+}
+
+func (r *replica) read(req *wire.Request, to func(wire.Reply)) *member.Read {
+	return &member.Read{
+		Ticket:   member.Ticket{Waiter: &waiter{r: r, to: to}},
+		Position: req.Position, Key: req.Key, Deadline: r.p.local() + r.w.traits.readTime,
+	}
+}

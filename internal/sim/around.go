@@ -1,0 +1,174 @@
+package sim
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	peerlink "github.com/seed-8247e700/dsm/internal/link"
+	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/registry/membership"
+)
+
+// around is what surrounds a member: its host and its links. A process may crash in
+// whatever its member asks for.
+type around struct{ r *replica }
+
+// Send is part of member.Links.
+func (h around) Send(to isis.MemberID, m *isis.Message) {
+	r := h.r
+	if r.w.tracing() {
+		r.w.trace("  %s > %s#%d %s", r, to.ID, to.Incarnation, describe(m))
+	}
+	r.p.brink()
+	r.send(to, m)
+}
+
+// Flush is part of member.Links.
+func (h around) Flush() { h.r.flush() }
+
+// SetPeers is part of member.Links.
+func (h around) SetPeers(view uint64, peers []peerlink.Peer) { h.r.setPeers(view, peers) }
+
+// AppendPeers is part of member.Links.
+func (h around) AppendPeers(dst []peerlink.Status) []peerlink.Status {
+	for _, l := range h.r.links {
+		s := peerlink.Status{Peer: peerlink.Peer{MemberID: l.peer, Addr: l.addr}, Connected: l.cur != nil, Heard: l.heard}
+		if l.dead {
+			s.Dead = errPeerLost
+		}
+		dst = append(dst, s)
+	}
+	return dst
+}
+
+// Timer is part of member.Host.
+func (h around) Timer(t member.Timer, after time.Duration) {
+	r := h.r
+	r.p.brink()
+	r.timers[t]++
+	number := r.timers[t]
+	r.p.after(after, func() {
+		if !r.over && r.timers[t] == number {
+			r.call(func(m *member.Member) { m.Fire(t) })
+		}
+	})
+}
+
+// Beat is part of member.Host.
+func (h around) Beat(b *member.Beat) {
+	h.r.p.brink()
+	b.Report.Clients = uint32(len(h.r.clients))
+	h.r.wedged = b.Report.Wedged
+	h.r.beat.outgoing = b
+	h.r.post()
+}
+
+// AskToLeave is part of member.Host.
+func (h around) AskToLeave(from membership.From, force bool, reason string) {
+	r := h.r
+	r.p.brink()
+	answered := false
+	answer := func(err error) {
+		if !answered {
+			answered = true
+			r.call(func(m *member.Member) { m.LeaveAnswered(err) })
+		}
+	}
+	r.w.toRegistry(r.p.site, func() {
+		r.w.registry.leave(from, force, reason, func(err error) { r.w.fromRegistry(r.p, func() { answer(err) }) })
+	})
+	r.p.after(time.Second, func() { answer(errNoAnswer) })
+}
+
+var errNoAnswer = errors.New("sim: the registry does not answer")
+
+// Delivered is part of member.Host.
+func (h around) Delivered(d *wire.Delivery) {
+	r := h.r
+	if d.First != r.applied+1 {
+		r.w.fail("gap: %s is given position %d after %d", r, d.First, r.applied)
+	}
+	r.applied = d.First + uint64(d.Count) - 1
+	if r.w.tracing() {
+		r.w.trace("  %s delivers %d/%d of %s#%d at %d (%d)", r, d.View, d.Seq, d.Sender, d.Incarnation, d.First, d.Count)
+	}
+	r.w.order(r.generation).deliver(r, &isis.Delivery{
+		View: d.View, Sender: isis.MemberID{ID: d.Sender, Incarnation: d.Incarnation}, Seq: d.Seq,
+		First: d.First, Count: uint32(d.Count), Payload: d.Payload,
+	}, r.member.Outcome().Results)
+	for _, f := range r.feeds {
+		f.queue = wire.AppendDelivery(f.queue, d)
+	}
+	r.p.brink()
+}
+
+// Event is part of member.Host.
+func (h around) Event(e member.Event) {
+	r, counts := h.r, &h.r.w.counts
+	if _, crowd := e.(member.Crowd); r.w.tracing() && !crowd { // which prints as a pointer
+		r.w.trace("  %s: %T %+v", r, e, e)
+	}
+	switch e := e.(type) {
+	case member.Entered:
+		r.entered(&e)
+	case member.Ignored:
+		r.hears = nil
+	case member.Outdated:
+		r.hears = nil
+		counts.Outdated++
+		if e.Revision>>32 < e.Latest>>32 {
+			counts.Deposed++
+		}
+	case member.Excluded:
+		if r.obeys = r.hears.Excluded; !r.obeys {
+			counts.Missed++
+		}
+	case member.Accused:
+		r.w.fail("protocol: %s is told what breaks the protocol: %v", r, e.Err)
+	case member.Rejected:
+		r.w.fail("protocol: %s kept what breaks the protocol: %v", r, e.Err)
+	case member.LeaveRefused:
+		r.stays(e.Err)
+	case member.Serves:
+		r.everServed = true
+	case member.Doubted:
+		counts.Doubts++
+	case member.Lapsed:
+		counts.Lapses++
+	case member.Loaded:
+		counts.Snapshots++
+		r.applied = e.Position
+		r.w.order(r.generation).loaded(r)
+	case member.TransferOver:
+		if errors.Is(e.Err, member.ErrOutrun) {
+			counts.Outrun++
+			r.giveMoreRoom()
+		}
+	case member.Audited:
+		r.audited()
+	case member.Verdict:
+		counts.Audits++
+		r.differ(e.Position, e.Differing)
+	case member.DamageFound:
+		r.foundDamage(&e)
+	case member.Whole:
+		r.whole()
+	}
+	r.p.brink()
+}
+
+// entered notes that the replica is in a view: it observes nobody, and those in the view
+// do not observe it.
+func (r *replica) entered(e *member.Entered) {
+	r.view, r.p.served = e.View, true
+	r.w.chain.entered(r, &e.View)
+	for _, f := range r.feeds {
+		if slices.ContainsFunc(e.View.Members, func(m isis.MemberID) bool { return m.Incarnation == f.joiner }) {
+			f.ended = member.ErrMemberNow
+		}
+	}
+	r.joining.stop()
+}
