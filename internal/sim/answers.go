@@ -24,6 +24,7 @@ type waiter struct {
 // Answer is part of member.Waiter. What is answered leaves with the turn.
 func (a *waiter) Answer(_ uint64, _ int, reply *wire.Reply) {
 	r, counts := a.r, &a.r.w.counts
+	r.waiting--
 	r.p.brink()
 	switch {
 	case reply.Status == wire.StatusTimeout && a.write:
@@ -91,6 +92,8 @@ func (r *replica) take(req *wire.Request, to func(wire.Reply)) {
 			refuse()
 			return
 		}
+		r.waiting++
+		r.admitted += len(req.RawCommand)
 		r.in.Command(req.RawCommand, member.Ticket{Waiter: &waiter{r: r, to: to, write: true}})
 		r.wakeTurn()
 	default:
@@ -99,8 +102,13 @@ func (r *replica) take(req *wire.Request, to func(wire.Reply)) {
 }
 
 func (r *replica) read(req *wire.Request, to func(wire.Reply)) *member.Read {
+	wait := r.w.traits.readTime
+	if r.w.healed {
+		wait = member.DefaultTimeout
+	}
+	r.waiting++
 	return &member.Read{
 		Ticket:   member.Ticket{Waiter: &waiter{r: r, to: to}},
-		Position: req.Position, Key: req.Key, Deadline: r.p.local() + r.w.traits.readTime,
+		Position: req.Position, Key: req.Key, Deadline: r.p.local() + wait,
 	}
 }

@@ -70,6 +70,7 @@ func (h around) Beat(b *member.Beat) {
 func (h around) AskToLeave(from membership.From, force bool, reason string) {
 	r := h.r
 	r.p.brink()
+	r.safe = r.reader.Leaving()
 	answered := false
 	answer := func(err error) {
 		if !answered {
@@ -138,6 +139,7 @@ func (h around) Event(e member.Event) {
 		counts.Doubts++
 	case member.Lapsed:
 		counts.Lapses++
+		r.lapsed = true
 	case member.Loaded:
 		counts.Snapshots++
 		r.applied = e.Position

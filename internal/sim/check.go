@@ -85,6 +85,9 @@ func (w *world) finish() {
 		o.agree(append([]*replica(nil), members...))
 	}
 	for _, r := range members {
+		if r.admitted != 0 {
+			w.fail("admission: %s is idle, and %d bytes of commands are taken for under way", r, r.admitted)
+		}
 		if r.damage.what != "" && r.reader.State().VerifyAll() != nil {
 			w.fail("damage: %s is a member in the end, and %s is damaged", r, r.damage.what)
 		}
@@ -101,7 +104,7 @@ func (w *world) finish() {
 			if op.generation != generation || op.Kind != session.Write || op.lost || o.oracle.partial {
 				continue
 			}
-			if w.traits.agreed && !slices.Contains(members, op.teller) {
+			if w.traits.agreed && !slices.Contains(members, op.teller) && !op.teller.safe {
 				continue // a lost member's word: what its session wrote later may have come first
 			}
 			id, seq := op.Numbered()

@@ -43,7 +43,7 @@ func (r *replica) stays(err error) {
 		!(errors.Is(err, membership.ErrOtherGroup) && r.p.strays()) {
 		r.w.fail("leave: %s gives up to leave: %v", r, err)
 	}
-	r.p.leaving = false
+	r.p.leaving, r.safe = false, false
 }
 
 // leaveOn goes on leaving, with the incarnation that there is.

@@ -74,6 +74,9 @@ func (o *oracle) command(position uint64, c *wire.Command, result *wire.Result) 
 			delete(o.sessions, c.Session)
 		}
 	case wire.OpTick:
+		if most := o.w.traits.tick.Milliseconds(); c.Delta > most {
+			o.w.fail("ticks: one counts %d ms at %d, and %d are the most", c.Delta, position, most)
+		}
 		o.clock += c.Delta
 		for id, s := range o.sessions {
 			if o.clock-s.renewed >= o.w.traits.sessionTTL.Milliseconds() {

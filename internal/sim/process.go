@@ -87,6 +87,10 @@ func (p *process) after(d time.Duration, what func()) { p.alarm(p.local()+d, d, 
 // alarm is after for a time of the steady clock, from which it is d away.
 func (p *process) alarm(at, d time.Duration, what func()) {
 	p.w.after(time.Duration(float64(d)/p.clock.rate), func() {
+		if !p.paused && at-p.local() <= time.Microsecond {
+			p.do(what)
+			return
+		}
 		p.do(func() {
 			if left := at - p.local(); left > time.Microsecond { // it has slept, or runs slower now
 				p.alarm(at, left, what)

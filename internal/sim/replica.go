@@ -31,6 +31,12 @@ type replica struct {
 	timers  [member.Timers]uint64 // number of the latest request of each kind
 	replies []answer              // of this turn
 
+	// What the member owes.
+	admitted int  // bytes of commands that are not known to be over
+	waiting  int  // requests that have no answer
+	lapsed   bool // in this turn: it owes nobody anything after it
+	safe     bool // it leaves, and those who stay have what it has delivered
+
 	links  []*link // by the peers' incarnations
 	linked uint64  // the view of the last SetPeers
 	epochs uint64
@@ -130,7 +136,11 @@ func (r *replica) turn() {
 	}
 	in := r.in
 	r.in, r.spare = r.spare, nil
-	_, err := r.member.Turn(in)
+	released, err := r.member.Turn(in)
+	if r.admitted -= released; r.admitted < 0 {
+		r.w.fail("admission: %s gives back %d bytes more than it was given", r, -r.admitted)
+	}
+	r.checkAnswered()
 	in.Reset()
 	r.spare = in
 	if err != nil {
@@ -139,6 +149,14 @@ func (r *replica) turn() {
 	}
 	r.letOut()
 	r.publish()
+}
+
+// checkAnswered holds that nobody waits at a member that has no lease any more.
+func (r *replica) checkAnswered() {
+	if r.lapsed && r.waiting > 0 {
+		r.w.fail("waiting: %s serves nobody, and %d requests wait at it", r, r.waiting)
+	}
+	r.lapsed = false
 }
 
 // receive takes a message of a peer. A process that is stuck leaves it lying.
@@ -173,6 +191,8 @@ func (r *replica) end(err error) {
 		r.w.chain.obeyed(r)
 	}
 	r.member.End(r.in)
+	r.lapsed = true
+	r.checkAnswered()
 	r.letOut()
 	for _, c := range r.clients {
 		c.conn.close(1)

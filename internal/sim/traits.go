@@ -3,6 +3,8 @@ package sim
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/member"
 )
 
 // traits are what one run is like. They differ from seed to seed, so that some
@@ -97,7 +99,7 @@ func drawTraits(r *rand.Rand, o Options) traits {
 	t.async, t.burst, t.outstanding = pick(r, 0, 0.2, 1), pick(r, 1, 4, 12), pick(r, 4, 20)
 	t.lostRegistry = r.IntN(20) == 0 && !t.deafOnly
 	t.base = pick[uint64](r, 0, 0, 1, 1<<47+12345)
-	t.readTime = pick(r, t.detection/4, 2*t.detection, 30*time.Second)
+	t.readTime = pick(r, t.detection/4, 2*t.detection, member.DefaultTimeout)
 	if o.Nodes > 0 {
 		t.nodes = min(t.nodes, o.Nodes)
 		t.early = min(t.early, t.nodes)
