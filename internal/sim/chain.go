@@ -129,7 +129,13 @@ func (w *world) checkLease(r *replica) {
 	if at == 0 {
 		return
 	}
-	// A clock that runs slow makes its lease last longer.
+	// A lease counts by both clocks from when the question was asked, before the view was
+	// committed. A steady clock that runs slow makes it last longer, and nothing else does:
+	// the clock on the wall, set or not, only ends it sooner. While the machine sleeps the
+	// steady one stands still, and the lease ends by the other, which a member corrects once
+	// it has seen that it was set back. So a machine does not fall asleep here between the
+	// moment at which its clock is set back and the next turn (clocks.go): nobody could tell.
+	// The processor's counter spares a look at the clocks only while a lot is left by both.
 	lasts := time.Duration(float64(w.traits.detection)/(1-w.traits.drift)) + time.Microsecond
 	if w.now > at+lasts {
 		w.fail("lease: %s answers a read %v after a view without it was committed", r, w.now-at)

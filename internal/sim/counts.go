@@ -1,76 +1,112 @@
 package sim
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 	"time"
 )
 
-// Counts tell what a run covered.
+// Counts tell what a run covered, by the names of the report. Of what may be rare, a
+// long run need not have any.
 type Counts struct {
 	Virtual       time.Duration
-	Events        uint64
-	Turns         uint64
-	Messages      uint64 // between members
-	Commands      uint64 // in the order
-	Operations    uint64 // of clients, answered
-	Async         uint64 // of these, written through a pipeline
-	OutOfOrder    uint64 // writes refused before their predecessor
-	Leaked        uint64 // sessions that a client opened and forgot
-	Crowded       uint64 // sessions refused to a client that had too many
-	Unknown       uint64 // of unknown outcome: given up
-	GivenUp       uint64 // certainly without effect
-	Reads         uint64 // answered by nodes
-	Woken         uint64 // of these, after they had waited
-	LateReads     uint64 // whose time was up
-	LateWrites    uint64
-	Shared        uint64 // strong reads that shared a barrier
-	Retries       uint64 // attempts after the first
-	Repeats       uint64 // commands in the order again
-	Views         uint64
-	Attempts      uint64
-	Entered       uint64
-	Exclusions    uint64 // of incarnations that ran and did not leave
-	Snapshots     uint64 // loaded
-	Between       uint64 // deliveries between two chunks
-	Backlogs      uint64 // applied after a snapshot
-	Heads         uint64 // said again
-	Rests         uint64 // of donors
-	Outrun        uint64 // transfers of which the deliveries were faster
-	Lagged        uint64 // joiners that fell too far behind
-	Refused       uint64 // joiners, by a donor
-	Unreached     uint64 // joiners that gave up for that
-	DonorsLost    uint64 // crashed in a transfer
-	JoinersLost   uint64
-	Outdated      uint64 // directives that came after newer ones
-	Deposed       uint64 // of those: of a registry process before the last
-	Missed        uint64 // members that had to start over
-	Resumed       uint64 // links that went on over another connection
-	DeadLinks     uint64
-	Lapses        uint64 // of leases
-	Doubts        uint64 // leases that ran out by the clock on the wall alone
-	Left          uint64
-	NotLetGo      uint64 // in their time
-	Expired       uint64 // sessions
-	Lost          uint64 // sessions that were told of it
-	Generations   uint64
-	Forced        uint64 // generations that an operator began
-	Audits        uint64
-	Damaged       uint64 // replicas that found their state damaged
-	DamagedDonors uint64 // of these, while they sent it
-	Linear        uint64 // histories that porcupine has judged
+	Events        uint64 `name:"events"`
+	Operations    uint64 `name:"operations of clients answered"`
+	Async         uint64 `name:"  written asynchronously"`
+	OutOfOrder    uint64 `name:"  refused before their predecessor"`
+	Unknown       uint64 `name:"  of unknown outcome"`
+	GivenUp       uint64 `name:"  given up, without effect"`
+	Retries       uint64 `name:"  tried again"`
+	Repeats       uint64 `name:"  answered from the first time"`
+	Lost          uint64 `name:"  sessions lost"`
+	Leaked        uint64 `name:"  sessions opened and forgotten"`
+	Crowded       uint64 `name:"  sessions refused to such a client"`
+	Expired       uint64 `name:"sessions expired"`
+	Reads         uint64 `name:"reads answered by nodes"`
+	Woken         uint64 `name:"  after they had waited"`
+	Shared        uint64 `name:"  strong, with a shared barrier"`
+	LateReads     uint64 `name:"  whose time was up"`
+	LateWrites    uint64 `name:"writes whose time was up" rare:"yes"`
+	Commands      uint64 `name:"commands in the order"`
+	Messages      uint64 `name:"messages between members"`
+	Turns         uint64 `name:"turns of members"`
+	Attempts      uint64 `name:"attempts at a view"`
+	Views         uint64 `name:"views"`
+	Entered       uint64 `name:"  entered by members"`
+	Generations   uint64 `name:"  of a new generation"`
+	Forced        uint64 `name:"  begun by an operator" rare:"yes"`
+	Exclusions    uint64 `name:"exclusions of nodes that run"`
+	Snapshots     uint64 `name:"snapshots loaded"`
+	Between       uint64 `name:"  deliveries between chunks"`
+	Rests         uint64 `name:"  rests of the donor"`
+	Backlogs      uint64 `name:"  backlogs applied"`
+	Heads         uint64 `name:"  heads said again"`
+	Outrun        uint64 `name:"  outrun by the deliveries"`
+	Lagged        uint64 `name:"  too slow, cut off"`
+	Refused       uint64 `name:"  refused by the donor"`
+	Unreached     uint64 `name:"  given up, since not reached" rare:"yes"`
+	DonorsLost    uint64 `name:"  donors crashed meanwhile"`
+	JoinersLost   uint64 `name:"  joiners crashed meanwhile"`
+	Outdated      uint64 `name:"directives outdated"`
+	Deposed       uint64 `name:"  by another registry process"`
+	Missed        uint64 `name:"members that missed a view" rare:"yes"`
+	Left          uint64 `name:"nodes that left"`
+	NotLetGo      uint64 `name:"nodes not let go in their time"`
+	Resumed       uint64 `name:"links resumed"`
+	DeadLinks     uint64 `name:"links dead until the next view"`
+	Lapses        uint64 `name:"leases run out"`
+	Doubts        uint64 `name:"  in doubt, by the wall's clock"`
+	Audits        uint64 `name:"audits"`
+	Damaged       uint64 `name:"replicas that found damage"`
+	DamagedDonors uint64 `name:"  as donors"`
+	Linear        uint64 `name:"histories judged by porcupine"`
 	Faults        [faultKinds]uint64
+}
+
+// each calls do for each count.
+func (c *Counts) each(do func(name string, count *uint64, rare bool)) {
+	all := reflect.ValueOf(c).Elem()
+	for i := range all.NumField() {
+		if count, ok := all.Field(i).Addr().Interface().(*uint64); ok {
+			tag := all.Type().Field(i).Tag
+			do(tag.Get("name"), count, tag.Get("rare") != "")
+		}
+	}
+	for f := range faultKinds {
+		do("fault: "+f.String(), &c.Faults[f], false)
+	}
 }
 
 // Add adds the counts of another run.
 func (c *Counts) Add(d *Counts) {
 	c.Virtual += d.Virtual
-	for k := range c.Faults {
-		c.Faults[k] += d.Faults[k]
-	}
-	sum, other := reflect.ValueOf(c).Elem(), reflect.ValueOf(d).Elem()
-	for i := range sum.NumField() {
-		if f := sum.Field(i); f.Kind() == reflect.Uint64 {
-			f.SetUint(f.Uint() + other.Field(i).Uint())
+	var others []uint64
+	d.each(func(_ string, count *uint64, _ bool) { others = append(others, *count) })
+	c.each(func(_ string, count *uint64, _ bool) {
+		*count += others[0]
+		others = others[1:]
+	})
+}
+
+// Report is a table of what runs have covered.
+func Report(c *Counts, seeds uint64, took time.Duration, cores int) string {
+	var b strings.Builder
+	row := func(name string, value any) { fmt.Fprintf(&b, "%-36s %14v\n", name, value) }
+	row("seeds", seeds)
+	row("seeds a minute and core", int(float64(seeds)/took.Minutes()/float64(cores)))
+	row("time simulated", c.Virtual.Round(time.Second))
+	c.each(func(name string, count *uint64, _ bool) { row(name, *count) })
+	return b.String()
+}
+
+// Missing names what did not occur and must in a run that is long enough: faults, and
+// what they bring about.
+func Missing(c *Counts) (missing []string) {
+	c.each(func(name string, count *uint64, rare bool) {
+		if *count == 0 && !rare {
+			missing = append(missing, strings.TrimSpace(name))
 		}
-	}
+	})
+	return missing
 }

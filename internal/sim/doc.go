@@ -5,7 +5,7 @@
 //
 //	r := sim.Run(seed, sim.Options{})
 //	if r.Violation != "" {
-//		small := sim.Shrink(r, 60) // what a smaller run needs for it, and how it ends
+//		... // the tests look for a smaller run that ends so
 //	}
 //
 // From the command line:
@@ -17,27 +17,33 @@
 //
 // # What is real
 //
-// The protocol core (isis), the registry's decisions (registry/membership), the
-// state machine with its snapshots (internal/store), leases (internal/lease), the
-// streams between members and their codec (internal/transport/stream and
-// internal/transport's messages), and all that a client decides
-// (internal/session).
+// All that a member decides (internal/member): the protocol core, its store and snapshots,
+// turns, commands and reads under way, leases, heartbeats, directives, both ends of a
+// join, leaving. The simulation is its second host, beside package server. Real, too, are
+// the registry's decisions (registry/membership), the streams between members and their
+// codec (internal/transport/stream and internal/transport's messages), the frames of a
+// join, and all that a client decides (internal/session).
 //
 // # What is a model
 //
-// The shells: what package server does around the core (replica.go, turn.go,
-// reads.go, directive.go, heartbeat.go, observe.go, donate.go, leave.go), package
-// registry around its decisions (registry.go), package transport around its
-// streams (link.go, meet.go), and the driver around the session (client.go,
-// operation.go, stream.go). They follow those packages function by function, without what
-// waits or locks. A change there needs the same change here.
+// What surrounds a member (replica.go, around.go, answers.go, leave.go, join.go, donate.go):
+// when turns come, timers, where replies, heartbeats and frames go. Package registry around
+// its decisions (registry.go), package transport around its streams (link.go, meet.go), and
+// the driver around the session (client.go, operation.go, stream.go). The last three follow
+// those packages function by function, without what waits or locks. A change there needs
+// the same change here.
 //
 // The network (network.go) has connections that carry bytes in order until they
 // break, at any byte; what is sent into a cut waits for its end, as TCP has it
-// wait. Words to and from the registry are requests of their own, which get lost,
-// doubled and late (mail.go). The registry's disk is the last state it has saved;
-// it may crash, and so may a node, between any two of its steps. A process has a
-// clock of its own, which runs at another rate and jumps ahead, but never back.
+// wait. What is on its way from a donor is bounded, and arrives in pieces. Words to and
+// from the registry are requests of their own, which get lost, doubled and late (mail.go).
+// The registry's disk is the last state it has saved; it may crash between any two of its
+// steps, and a node in whatever its member asks for.
+//
+// A process has three clocks of its own (clocks.go). The steady one runs at another rate
+// and jumps ahead, but never back, and stands still while the machine sleeps. The one on
+// the wall goes on then, and is set forward and back. The processor's counter goes on or
+// begins again; in half of the seeds a member may count on it.
 //
 // # What is checked
 //
@@ -49,7 +55,8 @@
 // seen, nor, if it is strong, before what had been answered to anybody (check.go);
 // views form one chain, and nobody enters one that is not saved; no read is
 // answered for longer than a lease after a view without the node was committed, in
-// true time (chain.go); no position, version or session is of two generations
+// true time, whatever befell its clocks (chain.go); a member gives back what was admitted,
+// and nobody waits at one that has no lease (replica.go); no position, version or session is of two generations
 // (span.go). No node is sent what breaks the protocol.
 //
 // In the end, once faults have stopped (settle.go): within a bounded time all

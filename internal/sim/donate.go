@@ -53,7 +53,7 @@ func (p *process) asked(c *conn, hello *wire.Hello, answer func(wire.HelloReply)
 		return
 	}
 	joiner, _ := binary.Uvarint(hello.Extra)
-	r.prove(c, joiner, r.p.local()+r.w.proofTime(), refuse, func(m *member.Member) {
+	r.lookFor(c, joiner, r.p.local()+r.w.proofTime(), refuse, func(m *member.Member) {
 		donor := m.Donate()
 		if donor == nil {
 			refuse(wire.StatusUnavailable, "no donor now")
@@ -70,8 +70,8 @@ func (p *process) asked(c *conn, hello *wire.Hello, answer func(wire.HelloReply)
 	})
 }
 
-// prove looks for a joiner at its address before it is served.
-func (r *replica) prove(c *conn, joiner uint64, until time.Duration, refuse func(wire.Status, string), serve func(*member.Member)) {
+// lookFor looks for a joiner at its address before it is served.
+func (r *replica) lookFor(c *conn, joiner uint64, until time.Duration, refuse func(wire.Status, string), serve func(*member.Member)) {
 	r.call(func(m *member.Member) {
 		if c.ends[1].closed {
 			return
@@ -80,7 +80,7 @@ func (r *replica) prove(c *conn, joiner uint64, until time.Duration, refuse func
 		n, found := &r.w.network, r.w.byAddr[named.PeerAddr]
 		switch {
 		case !known && r.p.local() < until:
-			r.p.after(10*time.Millisecond, func() { r.prove(c, joiner, until, refuse, serve) })
+			r.p.after(10*time.Millisecond, func() { r.lookFor(c, joiner, until, refuse, serve) })
 		case !known:
 			refuse(wire.StatusUnavailable, "not heard of")
 		case found == nil || found.current == nil || found.current.over || found.current.self.Incarnation != joiner ||

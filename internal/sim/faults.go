@@ -166,8 +166,13 @@ func (w *world) lasting() time.Duration {
 	}
 }
 
-// until ends a fault after some time, or when all faults end.
+// until ends a fault after some time, or when all faults end. Where the registry may not
+// exclude anybody some last for so long that writes do not wait for their end.
 func (w *world) until(undo func()) {
+	lasts := w.lasting()
+	if w.traits.minMembers > 1 && w.faults.IntN(4) == 0 {
+		lasts = w.traits.horizon
+	}
 	over := false
 	once := func() {
 		if !over {
@@ -175,5 +180,5 @@ func (w *world) until(undo func()) {
 			undo()
 		}
 	}
-	w.after(min(w.lasting(), max(w.traits.horizon-w.now, 0)), once)
+	w.after(min(lasts, max(w.traits.horizon-w.now, 0)), once)
 }

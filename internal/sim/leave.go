@@ -40,7 +40,7 @@ func (p *process) giveUpLeaving() {
 // stays holds that only a refusal that stands keeps a node in its group.
 func (r *replica) stays(err error) {
 	if !errors.Is(err, membership.ErrLastMember) && !errors.Is(err, membership.ErrMinMembers) &&
-		!(errors.Is(err, membership.ErrOtherGroup) && r.p.strays()) {
+		(!errors.Is(err, membership.ErrOtherGroup) || !r.p.strays()) {
 		r.w.fail("leave: %s gives up to leave: %v", r, err)
 	}
 	r.p.leaving, r.safe = false, false

@@ -101,7 +101,7 @@ func (r *replica) watch() {
 	if r.over {
 		return
 	}
-	r.w.toRegistry(r.p.site, func() { r.w.registry.watch(r.from(), r) })
+	r.w.toRegistry(r.p.site, func() { r.w.registry.watch(r.member.From(), r) })
 	r.p.after(2*r.w.traits.detection, r.watch)
 }
 

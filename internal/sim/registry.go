@@ -194,7 +194,7 @@ func (g *registry) tell() {
 	g.told = revision
 	g.watchers = slices.DeleteFunc(g.watchers, func(r *replica) bool { return r.over || !r.p.alive })
 	for _, r := range g.watchers {
-		from := r.from()
+		from := r.member.From()
 		if d, err := g.group.Directive(from, g.group.ViewOf(from)); err == nil {
 			r.pushed(d)
 		}

@@ -260,7 +260,3 @@ func (r *replica) leads() bool {
 	a := r.told.Attempt
 	return r.wedged != 0 && a != nil && a.View.ID == r.wedged && a.Leader == r.self.Incarnation
 }
-
-func (r *replica) from() membership.From {
-	return membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation}
-}

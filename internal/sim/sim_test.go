@@ -122,16 +122,16 @@ func runMany(t *testing.T) (total sim.Counts, n uint64) {
 
 // explain tells of a violation, with what a smaller run needs for it.
 func explain(r *sim.Result) string {
-	small := sim.Shrink(*r, 60)
+	small := shrink(*r, 60)
 	var faults []string
-	for _, f := range small.Needs {
+	for _, f := range small.needs {
 		faults = append(faults, f.String())
 	}
 	return fmt.Sprintf("seed %d: FAIL: %s\nto see it: go test ./internal/sim -run TestSeeds -v -seed %d\n"+
 		"once it is mended, add it to internal/sim/testdata/failed_seeds.txt\n"+
 		"with %d nodes, %d clients, faults until %v (%s): %s\nit ends with\n%s",
 		r.Seed, r.Violation, r.Seed, small.Nodes, small.Clients, small.Horizon, strings.Join(faults, ", "), small.Violation,
-		strings.Join(small.Lines, "\n"))
+		strings.Join(small.lines, "\n"))
 }
 
 // TestReplay holds that a seed decides everything.
