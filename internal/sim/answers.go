@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/sim/oracle"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -31,7 +32,7 @@ func (a *waiter) Answer(_ uint64, _ int, reply *wire.Reply) {
 		counts.LateWrites++
 	case reply.Status == wire.StatusTimeout:
 		counts.LateReads++
-	case !a.write && final(reply.Status):
+	case !a.write && oracle.Final(reply.Status):
 		r.w.checkLease(r)
 		if counts.Turns != a.began {
 			counts.Woken++

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/sim/oracle"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -45,9 +46,9 @@ func (op *operation) check() {
 		if position < op.seen {
 			w.fail("session: %s: %s is answered from %d, and had seen %d when it began", c, op, position, op.seen)
 		}
-		want := o.oracle.read(op.key, position)
-		if op.reply.Version != want.version() || string(op.reply.Data) != want.value {
-			w.fail("read: %s: %s at %d has %q of %d, the order has %q of %d", c, op, position, op.reply.Data, op.reply.Version, want.value, want.version())
+		want := o.oracle.Read(op.key, position)
+		if op.reply.Version != want.Version() || string(op.reply.Data) != want.Value {
+			w.fail("read: %s: %s at %d has %q of %d, the order has %q of %d", c, op, position, op.reply.Data, op.reply.Version, want.Value, want.Version())
 		}
 		if !op.strong {
 			return
@@ -57,11 +58,12 @@ func (op *operation) check() {
 		}
 	case session.Write:
 		id, seq := op.Numbered()
-		if at := o.oracle.executed[writeID{id, seq}]; at != position {
+		at, first := o.oracle.Executed(id, seq)
+		if at != position {
 			w.fail("acknowledged: %s: %s is told position %d, the order has it at %d", c, op, position, at)
 		}
 		result := wire.Result{Status: op.reply.Status, Position: position, Version: op.reply.Version, Number: op.reply.Number}
-		if first := o.oracle.results[writeID{id, seq}]; first != result {
+		if first != result {
 			w.fail("acknowledged: %s: %s is told %+v, the order has %+v", c, op, result, first)
 		}
 		if position <= op.seen || position <= op.floor {
@@ -101,14 +103,14 @@ func (w *world) finish() {
 	}
 	for _, c := range w.clients {
 		for _, op := range c.done {
-			if op.generation != generation || op.Kind != session.Write || op.lost || o.oracle.partial {
+			if op.generation != generation || op.Kind != session.Write || op.lost || o.oracle.Partial {
 				continue
 			}
 			if w.traits.agreed && !slices.Contains(members, op.teller) && !op.teller.safe {
 				continue // a lost member's word: what its session wrote later may have come first
 			}
 			id, seq := op.Numbered()
-			if o.oracle.executed[writeID{id, seq}] == 0 {
+			if at, _ := o.oracle.Executed(id, seq); at == 0 {
 				w.fail("lost: %s: %s was acknowledged at %d, and is not in the order", c, op, op.reply.Position)
 			}
 		}
@@ -116,11 +118,39 @@ func (w *world) finish() {
 	for _, c := range w.clients {
 		for _, op := range c.undone {
 			id, seq := op.Numbered()
-			if at := o.oracle.executed[writeID{id, seq}]; at != 0 && op.generation == generation && !w.traits.agreed {
+			if at, _ := o.oracle.Executed(id, seq); at != 0 && op.generation == generation && !w.traits.agreed {
 				w.fail("given up: %s: %s was told to have had no effect, the order has it at %d", c, op, at)
 			}
 		}
 		c.checkProgram(generation)
 	}
 	w.checkLinear(generation)
+}
+
+// checkLinear has the writes and strong reads of each variable judged.
+func (w *world) checkLinear(generation uint64) {
+	if w.traits.agreed || generation > 1 {
+		return
+	}
+	for n := range w.traits.keys {
+		key := variableName(n)
+		var calls []*oracle.Call
+		for _, c := range w.clients {
+			for _, op := range c.done {
+				if op.key == key && op.generation == generation && (op.Kind != session.Get || op.strong && !op.lost) {
+					calls = append(calls, &oracle.Call{
+						Client: c.number, Read: op.Kind == session.Get, Command: op.command, Reply: op.reply, Unknown: op.lost,
+						Begun: op.begun, Ended: op.ended,
+					})
+				}
+			}
+		}
+		judged, explained := oracle.Linear(calls)
+		if judged {
+			w.counts.Linear++
+		}
+		if !explained {
+			w.fail("linearizability: no order of the %d writes and strong reads of %q explains their answers", len(calls), key)
+		}
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/sim/oracle"
 )
 
 // Counts tell what a run covered, by the names of the report. Of what may be rare, a
@@ -14,15 +16,11 @@ type Counts struct {
 	Events        uint64 `name:"events"`
 	Operations    uint64 `name:"operations of clients answered"`
 	Async         uint64 `name:"  written asynchronously"`
-	OutOfOrder    uint64 `name:"  refused before their predecessor"`
 	Unknown       uint64 `name:"  of unknown outcome"`
 	GivenUp       uint64 `name:"  given up, without effect"`
 	Retries       uint64 `name:"  tried again"`
-	Repeats       uint64 `name:"  answered from the first time"`
 	Lost          uint64 `name:"  sessions lost"`
 	Leaked        uint64 `name:"  sessions opened and forgotten"`
-	Crowded       uint64 `name:"  sessions refused to such a client"`
-	Expired       uint64 `name:"sessions expired"`
 	Reads         uint64 `name:"reads answered by nodes"`
 	Woken         uint64 `name:"  after they had waited"`
 	Shared        uint64 `name:"  strong, with a shared barrier"`
@@ -61,16 +59,18 @@ type Counts struct {
 	Damaged       uint64 `name:"replicas that found damage"`
 	DamagedDonors uint64 `name:"  as donors"`
 	Linear        uint64 `name:"histories judged by porcupine"`
-	Faults        [faultKinds]uint64
+	oracle.Counts
+	Faults [faultKinds]uint64
 }
 
 // each calls do for each count.
 func (c *Counts) each(do func(name string, count *uint64, rare bool)) {
-	all := reflect.ValueOf(c).Elem()
-	for i := range all.NumField() {
-		if count, ok := all.Field(i).Addr().Interface().(*uint64); ok {
-			tag := all.Type().Field(i).Tag
-			do(tag.Get("name"), count, tag.Get("rare") != "")
+	for _, all := range []reflect.Value{reflect.ValueOf(c).Elem(), reflect.ValueOf(&c.Counts).Elem()} {
+		for i := range all.NumField() {
+			if count, ok := all.Field(i).Addr().Interface().(*uint64); ok {
+				tag := all.Type().Field(i).Tag
+				do(tag.Get("name"), count, tag.Get("rare") != "")
+			}
 		}
 	}
 	for f := range faultKinds {

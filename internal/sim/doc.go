@@ -50,7 +50,7 @@
 // At once: all nodes, also those that crash or are excluded, deliver prefixes of
 // one order, and have the same results and the same digest of their state after
 // each message (order.go); every write is executed once, in a living session, with
-// the result that the dumbest state machine has (oracle.go); an answer is what the
+// the result that the dumbest state machine has (oracle); an answer is what the
 // order has at the position it reflects, which is not before what its session had
 // seen, nor, if it is strong, before what had been answered to anybody (check.go);
 // views form one chain, and nobody enters one that is not saved; no read is
@@ -64,7 +64,7 @@
 // order and the same digest; no acknowledged write is missing; each client's
 // writes took effect in the order in which it issued them, waited for or not, and
 // its reads have seen those before them; porcupine finds the
-// writes and strong reads of each variable linearizable (linear.go).
+// writes and strong reads of each variable linearizable (oracle).
 //
 // With agreed delivery, in one seed of ten, what a lost member told may differ;
 // the members of the last view are held against one another, and acknowledged

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/sim/oracle"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -329,7 +330,7 @@ func (op *operation) finish() {
 	c.active = slices.DeleteFunc(c.active, func(o *operation) bool { return o == op })
 	c.waiting = slices.DeleteFunc(c.waiting, func(o *operation) bool { return o == op })
 	c.unopened = slices.DeleteFunc(c.unopened, func(o *operation) bool { return o == op })
-	answered := final(op.reply.Status) && op.reply.Position > 0
+	answered := oracle.Final(op.reply.Status) && op.reply.Position > 0
 	if op.numbered && op.generation == c.bound {
 		c.session.End(&op.Operation, answered)
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/seed-8247e700/dsm/internal/sim/oracle"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -18,7 +19,7 @@ type order struct {
 	messages   []ordered
 	at         []int32 // by position, from that after the base: the message that it is in
 	span       span
-	oracle     oracle
+	oracle     *oracle.Oracle
 	strong     uint64 // what all writes and strong reads that have ended reflect
 }
 
@@ -39,7 +40,9 @@ type logged struct {
 }
 
 func newOrder(w *world, generation uint64) *order {
-	return &order{w: w, generation: generation, oracle: newOracle(w)}
+	return &order{w: w, generation: generation, oracle: oracle.New(oracle.Config{
+		SessionTTL: w.traits.sessionTTL, Tick: w.traits.tick, MaxClientSessions: maxClientSessions, Fail: w.fail, Counts: &w.counts.Counts,
+	})}
 }
 
 // end is the last position that is known.
@@ -84,7 +87,7 @@ func (o *order) place(r *replica, d *isis.Delivery, results []wire.Result, diges
 		o.at = append(o.at, int32(len(o.messages)-1))
 	}
 	o.w.counts.Commands += uint64(d.Count)
-	o.oracle.apply(r, d, m.results)
+	o.oracle.Apply(d, m.results)
 }
 
 // surer takes the digest of a replica whose memory is not known to be damaged, if there was
@@ -109,7 +112,7 @@ func (o *order) checkSequence(r *replica, d *isis.Delivery) {
 			break
 		}
 	}
-	if d.Seq != last+1 && (!o.oracle.partial || last != 0) {
+	if d.Seq != last+1 && (!o.oracle.Partial || last != 0) {
 		o.w.fail("sequence: %s delivers message %d of %s#%d in view %d after its message %d", r, d.Seq, d.Sender.ID, d.Sender.Incarnation, d.View, last)
 	}
 	if n := len(o.messages); n > 0 && o.messages[n-1].View > d.View {
@@ -160,7 +163,7 @@ func (o *order) skip(n uint64) {
 	for range n {
 		o.at = append(o.at, -1)
 	}
-	o.oracle.partial = true
+	o.oracle.Partial = true
 }
 
 func firstLogged(r *replica) uint64 {

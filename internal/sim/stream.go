@@ -205,12 +205,13 @@ func (c *client) estrange() {
 func (c *client) checkProgram(generation uint64) {
 	w := c.w
 	o := w.order(generation)
-	if w.traits.agreed || o.oracle.partial {
+	if w.traits.agreed || o.oracle.Partial {
 		return
 	}
 	at := func(op *operation) uint64 {
 		id, seq := op.Numbered()
-		return o.oracle.executed[writeID{id, seq}]
+		position, _ := o.oracle.Executed(id, seq)
+		return position
 	}
 	// The latest position of any of the first n that were issued, and of those
 	// that are known to have been executed or not.

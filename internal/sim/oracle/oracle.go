@@ -1,0 +1,249 @@
+package oracle
+
+import (
+	"sort"
+	"strconv"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// Config says what the oracle's group is like, and who hears of what.
+type Config struct {
+	SessionTTL, Tick  time.Duration
+	MaxClientSessions uint64
+	Fail              func(format string, args ...any) // does not return
+	Counts            *Counts
+}
+
+// Counts tell what the order has had of what is rare.
+type Counts struct {
+	OutOfOrder uint64 `name:"writes refused before their predecessor"`
+	Repeats    uint64 `name:"writes answered from the first time"`
+	Expired    uint64 `name:"sessions expired"`
+	Crowded    uint64 `name:"sessions refused to a client with many"`
+}
+
+// Oracle is the dumbest state machine that an order can be held against: it keeps all
+// that ever was.
+type Oracle struct {
+	Config
+	Partial  bool // the beginning of the order is not known
+	values   map[string][]Value
+	executed map[write]execution
+	sessions map[uint64]*session
+	clock    int64
+}
+
+// Value is a value of a variable from a position on.
+type Value struct {
+	Position uint64
+	Exists   bool
+	Value    string
+}
+
+type write struct{ session, seq uint64 }
+
+// execution is where a write was executed, and with what result.
+type execution struct {
+	position uint64
+	result   wire.Result
+}
+
+type session struct {
+	client  string
+	renewed int64
+	floor   uint64
+}
+
+// New returns the oracle of an order that begins.
+func New(cfg Config) *Oracle {
+	return &Oracle{
+		Config: cfg, values: make(map[string][]Value), executed: make(map[write]execution), sessions: make(map[uint64]*session),
+	}
+}
+
+// Executed returns where a write was executed and with what result, 0 if it was not.
+func (o *Oracle) Executed(session, seq uint64) (position uint64, result wire.Result) {
+	e := o.executed[write{session, seq}]
+	return e.position, e.result
+}
+
+// Apply follows the next message of the order, and holds its results against what they
+// have to be.
+func (o *Oracle) Apply(d *isis.Delivery, results []wire.Result) {
+	if len(results) != int(d.Count) {
+		o.Fail("results: %s#%d has %d of %d commands", d.Sender.ID, d.Sender.Incarnation, len(results), d.Count)
+	}
+	rest := d.Payload
+	for i := range results {
+		var c wire.Command
+		var err error
+		if c, rest, err = wire.DecodeCommand(rest); err != nil {
+			o.Fail("results: a command of %s#%d cannot be read: %v", d.Sender.ID, d.Sender.Incarnation, err)
+		}
+		o.command(d.First+uint64(i), &c, &results[i])
+	}
+}
+
+func (o *Oracle) command(position uint64, c *wire.Command, result *wire.Result) {
+	switch c.Op {
+	case wire.OpOpenSession:
+		o.open(position, c, result)
+	case wire.OpRenewSession, wire.OpCloseSession:
+		s := o.sessions[c.Session]
+		if (s == nil) != (result.Status == wire.StatusSessionExpired) && !o.Partial {
+			o.Fail("sessions: session %d at %d: status %d", c.Session, position, result.Status)
+		}
+		if s != nil {
+			s.renewed = o.clock
+		}
+		if c.Op == wire.OpCloseSession {
+			delete(o.sessions, c.Session)
+		}
+	case wire.OpTick:
+		if most := o.Tick.Milliseconds(); c.Delta > most {
+			o.Fail("ticks: one counts %d ms at %d, and %d are the most", c.Delta, position, most)
+		}
+		o.clock += c.Delta
+		for id, s := range o.sessions {
+			if o.clock-s.renewed >= o.SessionTTL.Milliseconds() {
+				delete(o.sessions, id)
+				o.Counts.Expired++
+			}
+		}
+	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet:
+		o.writes(position, c, result)
+	}
+}
+
+// open holds that a client has as many sessions as it may, and no fewer.
+func (o *Oracle) open(position uint64, c *wire.Command, result *wire.Result) {
+	has := 0
+	for _, s := range o.sessions {
+		if s.client == c.Key {
+			has++
+		}
+	}
+	want := wire.Result{Position: position}
+	if c.Key != "" && uint64(has) >= o.MaxClientSessions {
+		want.Status, want.Number, want.Version = wire.StatusTooManySessions, wire.BoundOfClient, o.MaxClientSessions
+		o.Counts.Crowded++
+	}
+	if *result != want && !o.Partial {
+		o.Fail("sessions: %q with %d sessions has %+v at %d, want %+v", c.Key, has, *result, position, want)
+	}
+	if result.Status == wire.StatusOK {
+		o.sessions[position] = &session{client: c.Key, renewed: o.clock, floor: 1}
+	}
+}
+
+// writes holds that a write takes effect once, in a session that lives.
+func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result) {
+	id := write{c.Session, c.Seq}
+	s := o.sessions[c.Session]
+	before := o.executed[id].position
+	want := result.Status
+	if s == nil {
+		want = wire.StatusSessionExpired
+	} else {
+		s.renewed, s.floor = o.clock, max(s.floor, c.Floor)
+		switch {
+		case c.Seq < s.floor:
+			want = wire.StatusStaleSequence
+		case before != 0:
+			if first := o.executed[id].result; *result != first {
+				o.Fail("exactly once: write %d of session %d, executed at %d with %+v, has %+v at %d", c.Seq, c.Session, before, first, *result, position)
+			}
+			o.Counts.Repeats++
+			return
+		case c.Seq-s.floor >= 64:
+			want = wire.StatusTooManyResults
+		case c.Prev >= s.floor && o.executed[write{c.Session, c.Prev}].position == 0:
+			want = wire.StatusOutOfOrder
+			o.Counts.OutOfOrder++
+		}
+	}
+	if o.Partial {
+		if result.Position == position && Final(result.Status) {
+			o.execute(id, position, c, result)
+		}
+		return
+	}
+	if want != result.Status {
+		o.Fail("sessions: write %d of session %d at %d has status %d, want %d", c.Seq, c.Session, position, result.Status, want)
+	}
+	if Final(result.Status) {
+		o.execute(id, position, c, result)
+	}
+}
+
+// Final tells whether a write with this status was executed.
+func Final(s wire.Status) bool {
+	switch s {
+	case wire.StatusOK, wire.StatusNotFound, wire.StatusConflict, wire.StatusNotInteger, wire.StatusOverflow:
+		return true
+	}
+	return false
+}
+
+func (o *Oracle) execute(id write, position uint64, c *wire.Command, result *wire.Result) {
+	if before := o.executed[id].position; before != 0 {
+		o.Fail("exactly once: write %d of session %d is executed at %d and at %d", c.Seq, c.Session, before, position)
+	}
+	o.executed[id] = execution{position, *result}
+	if o.Partial {
+		return
+	}
+	old := o.Read(c.Key, position)
+	want := wire.Result{Position: position}
+	next := Value{Position: position, Exists: true, Value: string(c.Value)}
+	switch c.Op {
+	case wire.OpDelete:
+		next.Exists, next.Value = false, ""
+		if !old.Exists {
+			want.Status = wire.StatusNotFound
+		}
+	case wire.OpAdd:
+		number := int64(0)
+		if old.Exists {
+			var err error
+			if number, err = strconv.ParseInt(old.Value, 10, 64); err != nil {
+				want.Status = wire.StatusNotInteger
+			}
+		}
+		if want.Status == wire.StatusOK {
+			want.Number = number + c.Delta
+			next.Value = strconv.FormatInt(want.Number, 10)
+		}
+	case wire.OpCompareAndSet:
+		if present := old.Version(); present != c.Expect {
+			want.Status, want.Version = wire.StatusConflict, present
+		}
+	}
+	if *result != want {
+		o.Fail("results: %+v of %q at %d has %+v, want %+v", c.Op, c.Key, position, *result, want)
+	}
+	if want.Status == wire.StatusOK {
+		o.values[c.Key] = append(o.values[c.Key], next)
+	}
+}
+
+// Read returns the value of a variable at a position.
+func (o *Oracle) Read(key string, position uint64) Value {
+	all := o.values[key]
+	i := sort.Search(len(all), func(i int) bool { return all[i].Position > position })
+	if i == 0 {
+		return Value{}
+	}
+	return all[i-1]
+}
+
+// Version returns the value's version, 0 if there is none.
+func (v Value) Version() uint64 {
+	if !v.Exists {
+		return 0
+	}
+	return v.Position
+}
