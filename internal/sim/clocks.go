@@ -48,7 +48,10 @@ func (c *clocks) steady() time.Duration {
 
 // set lets the steady clock jump ahead, and run at another rate from now on.
 func (c *clocks) set(jump time.Duration, rate float64) {
-	c.shown, c.since, c.rate = c.steady()+jump, c.w.now, rate
+	c.shown, c.rate = c.steady()+jump, rate
+	if !c.asleep {
+		c.since = c.w.now
+	}
 }
 
 // wake ends a sleep. The clock on the wall has gone on, and the counter, unless it has
