@@ -97,9 +97,6 @@ func (w *world) strikeClock(k Fault) {
 	lasts := pick(w.times, d/4, d, 4*d)
 	lasts = between(w.times, lasts/4, lasts)
 	w.counts.Faults[k]++
-	if w.tracing() {
-		w.trace("fault: %s %s %v", k, p, lasts)
-	}
 	if k == ClockSet {
 		if w.times.IntN(4) == 0 {
 			lasts += time.Hour
@@ -108,6 +105,11 @@ func (w *world) strikeClock(k Fault) {
 			lasts = -lasts
 		}
 		p.clock.ahead += lasts
+	}
+	if w.tracing() {
+		w.trace("fault: %s %s %v", k, p, lasts)
+	}
+	if k == ClockSet {
 		return
 	}
 	restarts := w.times.IntN(2) == 0

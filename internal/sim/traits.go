@@ -63,7 +63,7 @@ func drawTraits(r *rand.Rand, o Options) traits {
 		keptBytes: 1 << 20, chunkBytes: pick(r, 60, 200, 1000, 20000), lagBytes: pick(r, 0, 80, 3000, 1<<20),
 		latency: pick(r, time.Duration(20), 100, 500, 3000) * time.Microsecond,
 		depth:   1 + r.IntN(5), keys: 1 + r.IntN(5),
-		reads: pick(r, 0.2, 0.5, 0.8), strong: pick(r, 0.1, 0.5),
+		reads: pick(r, 0.2, 0.5, 0.8), strong: pick(r, 0.1, 0.5, 1),
 	}
 	t.direct = pick(r, 1, 3, 5, t.nodes)
 	if r.IntN(3) == 0 {
