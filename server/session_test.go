@@ -213,7 +213,7 @@ func TestAdmissionEndsWithTheContext(t *testing.T) {
 	c := g.client("n1")
 	release := g.hold("n2")
 	r := g.nodes["n1"].current.Load()
-	full := func() bool { return r.underWay() > r.limit }
+	full := func() bool { return r.underWay() > r.cfg.MaxAdmittedBytes }
 	set := wire.Command{Op: wire.OpSet, Session: c.session, Seq: 1, Floor: 1, Key: "k"}
 	first := make(chan wire.Reply, 1)
 	go func() {

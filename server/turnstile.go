@@ -26,8 +26,7 @@ type turnstile struct {
 	owned     bool
 	stopped   bool // then owned is set for good: nobody enters again
 	gathering int  // loops that are in a round
-	admitted  int  // bytes of commands taken and not released
-	limit     int  // of admitted; the command that exceeds it is the last one taken
+	gate      member.Gate
 }
 
 // owner does the work of the turns.
@@ -56,7 +55,7 @@ type batch interface {
 }
 
 func (t *turnstile) init(limit int, owner owner) {
-	t.limit, t.owner = limit, owner
+	t.gate, t.owner = member.NewGate(limit), owner
 	t.in, t.spare = new(member.Inbox), new(member.Inbox)
 	t.room.L = &t.mu
 }
@@ -88,12 +87,12 @@ func (t *turnstile) post(fn func(*member.Member)) bool {
 // many.
 func (t *turnstile) submit(b batch) (taken int) {
 	t.mu.Lock()
-	for t.admitted <= t.limit && !t.stopped {
+	for t.gate.Open() && !t.stopped {
 		size := b.add(t.in)
 		if size == 0 {
 			break
 		}
-		t.admitted += size
+		t.gate.Admit(size)
 		taken++
 	}
 	t.leave(false)
@@ -117,7 +116,7 @@ func (t *turnstile) submitWithin(ctx, within context.Context, b batch) (taken in
 func (t *turnstile) awaitRoom(ctx, within context.Context) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.admitted <= t.limit || t.stopped {
+	if t.gate.Open() || t.stopped {
 		return !t.stopped
 	}
 	ended := func() bool { return false }
@@ -128,10 +127,10 @@ func (t *turnstile) awaitRoom(ctx, within context.Context) bool {
 			defer context.AfterFunc(c, t.wakeWaiting)()
 		}
 	}
-	for t.admitted > t.limit && !t.stopped && t.owner.serves() && !ended() {
+	for !t.gate.Open() && !t.stopped && t.owner.serves() && !ended() {
 		t.room.Wait()
 	}
-	return t.admitted <= t.limit && !t.stopped && !ended()
+	return t.gate.Open() && !t.stopped && !ended()
 }
 
 // wakeWaiting has those that wait for room look whether they still should.
@@ -234,9 +233,7 @@ func (t *turnstile) takeBack(done *member.Inbox, released int) {
 	if done != nil {
 		t.spare = done
 	}
-	full := t.admitted > t.limit
-	t.admitted -= released
-	if full && t.admitted <= t.limit {
+	if t.gate.Release(released) {
 		t.room.Broadcast()
 	}
 }

@@ -32,7 +32,7 @@ func (t *turnstile) isOwned() bool {
 func (t *turnstile) underWay() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.admitted
+	return t.gate.Admitted()
 }
 
 // crowd is all that comes to a turnstile, and the owner of its turns. What happens
@@ -78,8 +78,8 @@ func (c *crowd) run() {
 	if c.came != c.worked {
 		c.t.Fatalf("%v came, %v were worked on", c.came, c.worked)
 	}
-	if c.owned || c.taken-c.released != c.admitted {
-		c.t.Fatalf("in the end: owned %v, %d bytes taken, %d released, %d admitted", c.owned, c.taken, c.released, c.admitted)
+	if c.owned || c.taken-c.released != c.gate.Admitted() {
+		c.t.Fatalf("in the end: owned %v, %d bytes taken, %d released, %d admitted", c.owned, c.taken, c.released, c.gate.Admitted())
 	}
 }
 
@@ -144,7 +144,7 @@ func (c *crowd) postNext() {
 }
 
 func (c *crowd) submitTwo() {
-	room := c.admitted <= c.limit && !c.ended
+	room := c.gate.Open() && !c.ended
 	b := &twoCommands{c: c}
 	if taken := c.submit(b); (taken > 0) != room || taken != b.added {
 		c.t.Fatalf("%d commands were taken of %d, there was room: %v", taken, b.added, room)
