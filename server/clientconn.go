@@ -18,7 +18,7 @@ import (
 // its own or an event loop's, and answers reads in place; replies to writes come from
 // the protocol loop.
 type clientConn struct {
-	r        *replica
+	f        *front
 	conn     net.Conn
 	frames   *wire.FrameReader
 	client   clientName
@@ -51,15 +51,15 @@ type clientWrite struct {
 }
 
 // newClientConn returns what serves conn. asks is called once it has a request.
-func newClientConn(r *replica, conn net.Conn, asks func()) *clientConn {
-	limit := r.cfg.MaxValueBytes + maxKeyBytes + wire.RequestOverheadBytes
+func newClientConn(f *front, conn net.Conn, asks func()) *clientConn {
+	limit := f.cfg.MaxValueBytes + maxKeyBytes + wire.RequestOverheadBytes
 	c := &clientConn{
-		r:    r,
+		f:    f,
 		conn: conn,
 		asks: asks,
 		room: make(chan struct{}, 1),
 		out: nbio.NewWriter(conn, nbio.Limits{
-			MaxBuffered: r.cfg.MaxUnreadBytes, Patience: readerPatience, Shared: &r.unread,
+			MaxBuffered: f.cfg.MaxUnreadBytes, Patience: readerPatience, Shared: &f.unread,
 		}),
 	}
 	c.frames = wire.NewFrameReader(c, uint32(limit))
@@ -70,11 +70,11 @@ func newClientConn(r *replica, conn net.Conn, asks func()) *clientConn {
 func (c *clientConn) serve() {
 	err := c.readRequests()
 	if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-		c.r.log.Debug("client connection ends", "remote", c.conn.RemoteAddr(), "err", err)
+		c.f.log.Debug("client connection ends", "remote", c.conn.RemoteAddr(), "err", err)
 	}
 	c.close()
 	if c.parks {
-		c.r.post(func(m *member.Member) { m.Forget(c) })
+		c.f.turns.post(func(m *member.Member) { m.Forget(c) })
 	}
 }
 
@@ -149,8 +149,8 @@ func (c *clientConn) burst() error {
 		if err != nil {
 			return err
 		}
-		if c.inFlight.Add(1) > int64(c.r.cfg.MaxInFlight) {
-			return fmt.Errorf("server: more than %d requests in flight on one connection", c.r.cfg.MaxInFlight)
+		if c.inFlight.Add(1) > int64(c.f.cfg.MaxInFlight) {
+			return fmt.Errorf("server: more than %d requests in flight on one connection", c.f.cfg.MaxInFlight)
 		}
 		c.take(&req)
 		if !c.frames.Buffered() || c.tooFarBehind() {
@@ -169,13 +169,13 @@ func (c *clientConn) finishBurst() error {
 // take answers a request in place if it can, and hands it on if not. The
 // request's bytes are in the reader's buffer.
 func (c *clientConn) take(req *wire.Request) {
-	if !c.r.serves() && !c.answersWithoutLease(req.Kind) {
+	if !c.f.reader.Serves() && !c.answersWithoutLease(req.Kind) {
 		c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
 		return
 	}
 	switch req.Kind {
 	case wire.RequestGet:
-		if s := c.r.reader.State(); s.Applied() >= req.Position {
+		if s := c.f.reader.State(); s.Applied() >= req.Position {
 			reply := member.GetReply(s.Get(req.Key))
 			reply.ID = req.ID
 			c.reply(&reply)
@@ -188,18 +188,18 @@ func (c *clientConn) take(req *wire.Request) {
 			c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusBadRequest})
 			return
 		}
-		if c.r.reader.Leaving() {
+		if c.f.reader.Leaving() {
 			c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
 			return
 		}
 		raw := req.RawCommand
 		if req.Command.Op == wire.OpOpenSession {
-			raw = c.r.openSession(c.client).Append(nil)
+			raw = c.f.openSession(c.client).Append(nil)
 		}
 		c.writes = append(c.writes, clientWrite{id: req.ID, raw: raw})
 		return
 	case wire.RequestPing:
-		c.reply(&wire.Reply{ID: req.ID, Position: c.r.reader.State().Applied()})
+		c.reply(&wire.Reply{ID: req.ID, Position: c.f.reader.State().Applied()})
 	default:
 		c.takeRare(req)
 	}
@@ -209,7 +209,7 @@ func (c *clientConn) take(req *wire.Request) {
 // member that has no lease: a question for its status is, and so is a plain read
 // if the client accepts that it may be stale.
 func (c *clientConn) answersWithoutLease(kind wire.RequestKind) bool {
-	return c.r.reader.InView() && (kind == wire.RequestStatus || c.stale && (kind == wire.RequestGet || kind == wire.RequestList))
+	return c.f.reader.InView() && (kind == wire.RequestStatus || c.stale && (kind == wire.RequestGet || kind == wire.RequestList))
 }
 
 // mayWrite tells whether a client may have a command ordered. Ticks, audits and
@@ -226,13 +226,13 @@ func (c *clientConn) takeRare(req *wire.Request) {
 		c.post(id, func(m *member.Member) { m.ReadStrong(p) })
 	case wire.RequestList:
 		p := c.parked(req)
-		p.Reached, p.Stale = c.r.list, c.stale
+		p.Reached, p.Stale = c.f.list, c.stale
 		c.post(id, func(m *member.Member) { m.Park(p) })
 	case wire.RequestStatus:
 		c.post(id, func(m *member.Member) {
-			status := c.r.status(m)
+			status := c.f.status(m)
 			c.reply(&wire.Reply{ID: id, Position: status.Position, Data: status.encode()})
-			c.r.touch(c)
+			c.f.touch(c)
 		})
 	case wire.RequestDigest:
 		p := c.parked(req)
@@ -253,12 +253,12 @@ func (c *clientConn) parked(req *wire.Request) *member.Read {
 	}
 	return &member.Read{
 		Ticket: member.Ticket{Waiter: c, Tag: req.ID}, Position: req.Position, Key: string([]byte(req.Key)),
-		Deadline: c.r.reader.Clock().Steady() + timeout,
+		Deadline: c.f.reader.Clock().Steady() + timeout,
 	}
 }
 
 func (c *clientConn) post(id uint64, fn func(*member.Member)) {
-	if !c.r.post(fn) {
+	if !c.f.turns.post(fn) {
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable})
 	}
 }

@@ -40,7 +40,7 @@ func (c *clientConn) limitRead(set bool) error {
 	}
 	deadline := time.Time{}
 	if set {
-		deadline = time.Now().Add(c.r.cfg.framePatience)
+		deadline = time.Now().Add(c.f.cfg.framePatience)
 	}
 	c.limited = set
 	return c.conn.SetReadDeadline(deadline)
@@ -73,7 +73,7 @@ func (c *clientConn) awaitRoom(raw []byte) bool {
 	for !c.hasRoom(raw) {
 		select {
 		case <-c.room:
-		case <-c.r.ended:
+		case <-c.f.ended:
 			return false
 		}
 	}
@@ -93,7 +93,7 @@ func (c *clientConn) answered(size int) {
 // they go into one message. It waits for room.
 func (c *clientConn) submitWrites() {
 	for !c.trySubmit() {
-		if !c.awaitRoom(c.writes[0].raw) || !c.r.awaitRoom(context.Background(), nil) {
+		if !c.awaitRoom(c.writes[0].raw) || !c.f.turns.awaitRoom(context.Background(), nil) {
 			break
 		}
 	}
@@ -111,7 +111,7 @@ func (c *clientConn) trySubmit() bool {
 		return true
 	}
 	c.offered = 0
-	taken := c.r.submit((*clientBatch)(c))
+	taken := c.f.turns.submit((*clientBatch)(c))
 	left := copy(c.writes, c.writes[taken:])
 	clear(c.writes[left:])
 	c.writes = c.writes[:left]

@@ -52,15 +52,15 @@ func (c *clientConn) awaitStream() error {
 
 // cutUnread cuts off the client that is furthest behind in reading replies if all
 // clients together are too far behind.
-func (r *replica) cutUnread() {
-	if r.unread.Load() <= int64(r.cfg.MaxUnreadBytes) || !r.cutting.TryLock() {
+func (f *front) cutUnread() {
+	if f.unread.Load() <= int64(f.cfg.MaxUnreadBytes) || !f.cutting.TryLock() {
 		return
 	}
-	defer r.cutting.Unlock()
-	for r.unread.Load() > int64(r.cfg.MaxUnreadBytes) {
+	defer f.cutting.Unlock()
+	for f.unread.Load() > int64(f.cfg.MaxUnreadBytes) {
 		var slowest *clientConn
 		most := 0
-		for _, c := range r.clients.all(false) {
+		for _, c := range f.clients.all(false) {
 			if n := c.out.Buffered(); n > most {
 				slowest, most = c, n
 			}
@@ -69,7 +69,7 @@ func (r *replica) cutUnread() {
 			return
 		}
 		slowest.out.Drop()
-		r.log.Debug("a client that does not read is cut off", "remote", slowest.conn.RemoteAddr(), "bytes", most)
+		f.log.Debug("a client that does not read is cut off", "remote", slowest.conn.RemoteAddr(), "bytes", most)
 	}
 }
 
@@ -80,14 +80,14 @@ func (c *clientConn) Answer(id uint64, size int, reply *wire.Reply) {
 	}
 	reply.ID = id
 	c.reply(reply)
-	c.r.touch(c)
+	c.f.touch(c)
 }
 
 // reply queues a reply for the next flush.
 func (c *clientConn) reply(reply *wire.Reply) {
 	c.inFlight.Add(-1)
 	c.keepReply(reply)
-	c.r.cutUnread()
+	c.f.cutUnread()
 }
 
 func (c *clientConn) keepReply(reply *wire.Reply) {
@@ -125,7 +125,7 @@ func (c *clientConn) flushReplies() {
 		}
 	}
 	c.mu.Unlock()
-	c.r.cutUnread()
+	c.f.cutUnread()
 }
 
 // goAway tells the client that no new requests are welcome here.
@@ -153,7 +153,7 @@ func (c *clientConn) goAway(reason string) {
 func (c *clientConn) failLocked(err error) {
 	c.err = err
 	if err := c.conn.SetDeadline(time.Unix(1, 0)); err != nil {
-		c.r.log.Debug("client connection ends", "err", err)
+		c.f.log.Debug("client connection ends", "err", err)
 	}
 }
 
@@ -182,6 +182,6 @@ func (c *clientConn) close() {
 		stream.close(net.ErrClosed)
 	}
 	if err := c.out.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		c.r.log.Debug("client connection closes", "err", err)
+		c.f.log.Debug("client connection closes", "err", err)
 	}
 }

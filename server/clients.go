@@ -29,9 +29,9 @@ func embeddedName(called, node string) clientName {
 
 // openSession is the command by which a client opens a session. As long as the view
 // has a member that does not know of clients, it names none.
-func (r *replica) openSession(c clientName) *wire.Command {
+func (f *front) openSession(c clientName) *wire.Command {
 	cmd := &wire.Command{Op: wire.OpOpenSession}
-	if r.reader.FeatureLevel() >= levelClients {
+	if f.reader.FeatureLevel() >= levelClients {
 		cmd.Key, cmd.Value = c.name, []byte(c.address)
 	}
 	return cmd
@@ -41,9 +41,9 @@ func (r *replica) openSession(c clientName) *wire.Command {
 const mostShown = 5
 
 // sessions tells who has the group's sessions.
-func (r *replica) sessions() SessionsStatus {
-	limits := r.limits().WithDefaults()
-	alive, clients, most := r.reader.State().Sessions(mostShown)
+func (f *front) sessions() SessionsStatus {
+	limits := f.limits.WithDefaults()
+	alive, clients, most := f.reader.State().Sessions(mostShown)
 	s := SessionsStatus{
 		Alive: alive, Limit: limits.MaxSessions, ClientLimit: limits.MaxClientSessions, Clients: clients,
 		Most: make([]ClientStatus, len(most)),
@@ -56,9 +56,9 @@ func (r *replica) sessions() SessionsStatus {
 
 // tellCrowd logs that a client opens a session where four fifths or more of what is
 // allowed are taken.
-func (r *replica) tellCrowd(crowd *store.Crowd) {
+func (f *front) tellCrowd(crowd *store.Crowd) {
 	c, b := &crowd.Client, &crowd.Bound
-	left, ok := r.crowded.Open(time.Now())
+	left, ok := f.crowded.Open(time.Now())
 	if !ok {
 		return
 	}
@@ -68,8 +68,8 @@ func (r *replica) tellCrowd(crowd *store.Crowd) {
 	}
 	of := map[int64]string{wire.BoundOfGroup: "group", wire.BoundOfClient: "client", wire.BoundOfAddress: "address"}[b.Of]
 	attrs := []any{"of", of, "sessions", b.Sessions, "limit", b.Most, "client", c.Name, "address", c.Address, "client_sessions", c.Sessions}
-	if _, _, most := r.reader.State().Sessions(1); len(most) > 0 {
+	if _, _, most := f.reader.State().Sessions(1); len(most) > 0 {
 		attrs = append(attrs, "most_client", most[0].Name, "most_address", most[0].Address, "most_sessions", most[0].Sessions)
 	}
-	r.log.Warn(what, append(attrs, "left_out", left)...)
+	f.log.Warn(what, append(attrs, "left_out", left)...)
 }

@@ -106,10 +106,10 @@ func TestClientsAreNotNamedBelowTheirLevel(t *testing.T) {
 	if level := r.reader.FeatureLevel(); level != featureLevel {
 		t.Errorf("a view of this release has level %d", level)
 	}
-	if cmd := r.openSession(clientName{"c", "10.0.0.1"}); cmd.Key != "c" || string(cmd.Value) != "10.0.0.1" {
+	if cmd := r.front.openSession(clientName{"c", "10.0.0.1"}); cmd.Key != "c" || string(cmd.Value) != "10.0.0.1" {
 		t.Errorf("it opens a session by %+v", cmd)
 	}
-	unknown := &replica{reader: member.New(member.Config{}).Reader()} // in a view of which nothing is known
+	unknown := &front{reader: member.New(member.Config{}).Reader()} // in a view of which nothing is known
 	if cmd := unknown.openSession(clientName{"c", "10.0.0.1"}); cmd.Key != "" || cmd.Value != nil {
 		t.Errorf("below the level it opens a session by %+v", cmd)
 	}
@@ -122,7 +122,7 @@ func TestCrowdedIsLogged(t *testing.T) {
 	g.start("n1", nil)
 	g.openSessions("n1", "most", 3)
 	r := g.nodes["n1"].current.Load()
-	told := &replica{reader: r.reader, log: slog.New(slog.NewJSONHandler(&lines, nil))}
+	told := &front{reader: r.reader, log: slog.New(slog.NewJSONHandler(&lines, nil))}
 	r.do(func(*member.Member) {
 		for range 100 {
 			told.tellCrowd(&store.Crowd{

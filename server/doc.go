@@ -29,10 +29,11 @@
 // # Rooms
 //
 // What a turn decides is package internal/member, which the simulation hosts too. Here is
-// its host, in three groups of files: the replica (replica, host, event, turnstile, run,
-// leave, observe, donate) gives the member turns, timers, links, and the log; the front
-// (clientconn, clientin, clientout, subscribe, feed, submit, local, listing) serves
-// clients; the node (node, config, listener, identity, registry) starts, accepts and stops.
+// its host, in three groups of files. The replica (replica, host, event, turnstile, leave,
+// observe, donate and others) gives the member turns, timers, links, and the log. The front
+// (front, clientconn, clientin, clientout, local and others) serves clients. The node (node,
+// run, listener, identity and others) starts, accepts, comes back and stops. A test,
+// TestRooms, has the list of what one of them uses of another.
 //
 // # Incarnations
 //

@@ -25,7 +25,7 @@ func (r *replica) serveJoiner(conn net.Conn, joiner uint64) error {
 	var d *member.Donor
 	if !r.do(func(m *member.Member) {
 		if d = m.Donate(); d != nil {
-			r.addFeed(m, f)
+			r.front.addFeed(m, f)
 		}
 	}) || d == nil {
 		return member.ErrNoDonor

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -61,13 +60,11 @@ func (h host) Event(e member.Event) {
 			r.log.Error("an audit found replicas that differ", "position", e.Position, "members", e.Differing)
 		}
 	case member.Crowd:
-		r.tellCrowd(e.Crowd)
+		r.front.tellCrowd(e.Crowd)
 	case member.DamageFound:
 		r.damageFound(&e)
 	case member.Barred:
-		for _, c := range r.clients.all(false) {
-			c.goAway(r.isDamaged())
-		}
+		r.front.goAway(r.isDamaged())
 	case member.Whole:
 		r.log.Info("the state is whole again: what was damaged has been written or deleted since", "damage", e.Err)
 	}
@@ -75,11 +72,7 @@ func (h host) Event(e member.Event) {
 
 func (r *replica) entered(e *member.Entered) {
 	r.log.Info("entered view", "view", e.View.ID, "members", member.Names(e.View.Members), "rank", e.Rank, "position", e.Position)
-	for _, f := range r.feeds {
-		if f.joiner != 0 && slices.ContainsFunc(e.View.Members, func(m isis.MemberID) bool { return m.Incarnation == f.joiner }) {
-			f.close(member.ErrMemberNow)
-		}
-	}
+	r.front.entered(&e.View)
 }
 
 func (r *replica) ignored(e *member.Ignored) {

@@ -11,30 +11,30 @@ import (
 // first, and cost no joiner its transfer; nor do joiners cost clients anything.
 func TestWhichFeedIsCut(t *testing.T) {
 	m := member.New(member.Config{})
-	r := &replica{cfg: &Config{MaxLagBytes: 100}}
+	f := &front{cfg: &Config{MaxLagBytes: 100}}
 	add := func(joiner uint64, bytes int) *feed {
 		near, far := net.Pipe()
 		t.Cleanup(func() { near.Close(); far.Close() })
-		f := newFeed(near)
-		f.joiner = joiner
-		f.addFrame(func(dst []byte) []byte { return append(dst, make([]byte, bytes)...) })
-		r.addFeed(m, f)
-		return f
+		feed := newFeed(near)
+		feed.joiner = joiner
+		feed.addFrame(func(dst []byte) []byte { return append(dst, make([]byte, bytes)...) })
+		f.addFeed(m, feed)
+		return feed
 	}
 	check := func(when string, want map[*feed]bool) {
 		t.Helper()
-		r.publishFeeds(m)
+		f.publishFeeds(m)
 		left := 0
-		for f, cut := range want {
-			if ended, behind := f.standing(); ended != cut || cut && behind != 0 {
-				t.Errorf("%s: joiner %d: ended %v with %d bytes, want %v", when, f.joiner, ended, behind, cut)
+		for feed, cut := range want {
+			if ended, behind := feed.standing(); ended != cut || cut && behind != 0 {
+				t.Errorf("%s: joiner %d: ended %v with %d bytes, want %v", when, feed.joiner, ended, behind, cut)
 			}
 			if !cut {
 				left++
 			}
 		}
-		if len(r.feeds) != left {
-			t.Errorf("%s: %d feeds are left, want %d", when, len(r.feeds), left)
+		if len(f.feeds) != left {
+			t.Errorf("%s: %d feeds are left, want %d", when, len(f.feeds), left)
 		}
 	}
 	one, joiner := add(0, 60), add(7, 90)

@@ -20,7 +20,7 @@ func (r *replica) newTimers() {
 		if t == member.TimerPulse {
 			fire = func(m *member.Member) {
 				m.Fire(t)
-				r.expireListings(time.Now())
+				r.front.pulse()
 			}
 		}
 		r.timers[t] = time.AfterFunc(time.Hour, func() { r.post(fire) })
@@ -36,7 +36,7 @@ func (r *replica) doubt() { r.timers[member.TimerPulse].Reset(0) }
 
 // Beat is part of member.Host.
 func (h host) Beat(b *member.Beat) {
-	b.Report.Clients = uint32(h.r.clients.len())
+	b.Report.Clients = uint32(h.r.front.clients.len())
 	select {
 	case <-h.r.beats:
 	default:
@@ -69,13 +69,4 @@ func (h host) Observe(t *member.Transfer) {
 }
 
 // Delivered is part of member.Host.
-func (h host) Delivered(d *wire.Delivery) {
-	r := h.r
-	for _, f := range r.feeds {
-		f.add(d) // a copy, before the program has the bytes in its hands
-	}
-	if r.cfg.OnDeliver != nil {
-		r.onDeliver(d)
-		d.Effects = nil // the program may keep them
-	}
-}
+func (h host) Delivered(d *wire.Delivery) { h.r.front.delivered(d) }

@@ -22,7 +22,7 @@ func TestIdleClientsMakeRoom(t *testing.T) {
 	younger, _ := g.raw("n1")
 	r := g.nodes["n1"].current.Load()
 	for _, idle := range []net.Conn{oldest, younger} {
-		eventually(t, "two are clients", func() bool { return r.clients.len() == 2 })
+		eventually(t, "two are clients", func() bool { return r.front.clients.len() == 2 })
 		if err := g.dial("n1").Ping(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -71,9 +71,9 @@ func TestUnreadRepliesAreBounded(t *testing.T) {
 	}
 	most := int64(0)
 	eventually(t, "some are cut off", func() bool {
-		most = max(most, r.unread.Load())
+		most = max(most, r.front.unread.Load())
 		c.set("other", "v")
-		return r.clients.len() < lazy
+		return r.front.clients.len() < lazy
 	})
 	// Each may have a reply on its way to being counted.
 	if slack := int64(lazy * (value + flushBytes)); most > limit+slack {
@@ -104,7 +104,7 @@ func TestStreamThatDoesNotRead(t *testing.T) {
 	behind := 0
 	eventually(t, "replies pile up", func() bool {
 		r.do(func(*member.Member) {
-			for _, f := range r.feeds {
+			for _, f := range r.front.feeds {
 				_, behind = f.standing()
 			}
 		})
@@ -112,7 +112,7 @@ func TestStreamThatDoesNotRead(t *testing.T) {
 	})
 	for range 20 {
 		c.set("other", "v")
-		r.do(func(*member.Member) { _, behind = r.feeds[0].standing() })
+		r.do(func(*member.Member) { _, behind = r.front.feeds[0].standing() })
 		if behind > 2*slowReader+value {
 			t.Fatalf("%d bytes wait", behind)
 		}
@@ -140,7 +140,7 @@ func TestWritesUnderWayAreBounded(t *testing.T) {
 		sent <- err
 	}()
 	underWay := func() (sum int64) {
-		for _, c := range r.clients.all(false) { // none before its first write has come
+		for _, c := range r.front.clients.all(false) { // none before its first write has come
 			sum += c.underWay.Load()
 		}
 		return sum
@@ -190,7 +190,7 @@ func TestClientStopsInAFrame(t *testing.T) {
 	defer near.Close()
 	conn := &readLimited{Conn: far}
 	asked := 0
-	c := newClientConn(g.nodes["n1"].current.Load(), conn, func() { asked++ })
+	c := newClientConn(g.nodes["n1"].current.Load().front, conn, func() { asked++ })
 	served := make(chan struct{})
 	go func() { defer close(served); c.serve() }()
 	frames := wire.NewFrameReader(near, 1<<20)

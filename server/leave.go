@@ -85,9 +85,7 @@ func (r *replica) leave(ctx context.Context, force bool) error {
 		l.last.Store(nil)
 		m.Leave(force)
 	})
-	for _, c := range r.clients.all(false) {
-		c.goAway(r.leaving())
-	}
+	r.front.goAway(r.leaving())
 	select {
 	case <-r.ended:
 		return nil

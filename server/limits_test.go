@@ -239,7 +239,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	r := g.nodes["n1"].current.Load()
 	var lazy *clientConn
 	eventually(t, "replies pile up", func() bool {
-		for _, c := range r.clients.all(false) {
+		for _, c := range r.front.clients.all(false) {
 			lazy = c
 		}
 		return lazy != nil && lazy.out.Buffered() > slowReader

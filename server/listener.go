@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/member"
@@ -147,7 +146,7 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 		return n.tellingStatus(hello, refuse(wire.StatusUnavailable, "node %s is leaving its group: try another node", n.cfg.ID))
 	case hello.Role == wire.RoleObserve && hello.Group == 0:
 		return refuse(wire.StatusBadRequest, "a joiner names its group")
-	case hello.Role == wire.RoleClient && r.clients.len() >= n.maxClients && !n.conns.DropIdle():
+	case hello.Role == wire.RoleClient && r.front.clients.len() >= n.maxClients && !n.conns.DropIdle():
 		return refuse(wire.StatusUnavailable, "node %s has %d client connections, which is its limit: try another node", n.cfg.ID, n.maxClients)
 	case hello.Group != 0 && (hello.Group != r.group || hello.Generation != r.generation):
 		return refuse(wire.StatusGeneration, "node %s is of group %d generation %d, not of group %d generation %d", n.cfg.ID, r.group, r.generation, hello.Group, hello.Generation)
@@ -185,10 +184,10 @@ func (n *Node) serveClient(r *replica, conn net.Conn, hello *wire.Hello) {
 		return
 	}
 	defer n.conns.Remove(conn)
-	c := newClientConn(r, conn, func() { n.conns.Busy(conn) })
+	c := newClientConn(r.front, conn, func() { n.conns.Busy(conn) })
 	c.client = nameOf(hello.ClientName(), conn.RemoteAddr())
 	c.stale = hello.AcceptsStale()
-	added := r.clients.add(c)
+	added := r.front.clients.add(c)
 	if !added || r.reader.Leaving() {
 		c.goAway(r.leaving()) // it was greeted too late to be told with the others
 	}
@@ -196,7 +195,7 @@ func (n *Node) serveClient(r *replica, conn net.Conn, hello *wire.Hello) {
 		c.close()
 		return
 	}
-	defer r.clients.remove(c)
+	defer r.front.clients.remove(c)
 	c.serve()
 }
 
@@ -224,45 +223,4 @@ const ownFiles = 256
 func connLimits(maxConns, files int) (all, clients int) {
 	all = min(maxConns+spareConns, max(files-ownFiles, files/2, 2))
 	return all, min(maxConns, max(all-spareConns, all/2))
-}
-
-// clientSet is the client connections of a replica.
-type clientSet struct {
-	mu     sync.Mutex // guards what follows
-	conns  map[*clientConn]struct{}
-	closed bool
-}
-
-func (s *clientSet) add(c *clientConn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	s.conns[c] = struct{}{}
-	return true
-}
-
-func (s *clientSet) remove(c *clientConn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.conns, c)
-}
-
-func (s *clientSet) len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
-}
-
-// all returns the connections; with last set, no more can be added.
-func (s *clientSet) all(last bool) []*clientConn {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = s.closed || last
-	list := make([]*clientConn, 0, len(s.conns))
-	for c := range s.conns {
-		list = append(list, c)
-	}
-	return list
 }

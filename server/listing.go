@@ -57,41 +57,41 @@ type listing struct {
 }
 
 // list answers with a page of a listing. p has reached its position. Owner only.
-func (r *replica) list(m *member.Member, p *member.Read) {
+func (f *front) list(m *member.Member, p *member.Read) {
 	q, err := wire.DecodeListQuery([]byte(p.Key))
 	if err != nil {
 		m.Answer(p.Ticket, wire.Reply{Status: wire.StatusBadRequest, Data: []byte(err.Error())})
 		return
 	}
-	l, refusal := r.listingOf(&q, time.Now())
+	l, refusal := f.listingOf(&q, time.Now())
 	if l == nil {
 		m.Answer(p.Ticket, refusal)
 		return
 	}
 	l.busy = true
-	r.background.Go(func() {
+	f.goOn(func() {
 		page := l.page(&q)
 		reply := wire.Reply{Position: l.position, Version: l.number, Data: page.Append(nil)}
-		r.post(func(m *member.Member) { r.listed(m, p, l, page.More, reply) })
+		f.turns.post(func(m *member.Member) { f.listed(m, p, l, page.More, reply) })
 	})
 }
 
 // listed hands out a page. Owner only.
-func (r *replica) listed(m *member.Member, p *member.Read, l *listing, more bool, reply wire.Reply) {
+func (f *front) listed(m *member.Member, p *member.Read, l *listing, more bool, reply wire.Reply) {
 	l.busy = false
 	if !more {
-		r.closeListing(l)
+		f.closeListing(l)
 	}
-	if !r.serves() && !p.Stale {
+	if !f.reader.Serves() && !p.Stale {
 		reply = wire.Reply{Status: wire.StatusUnavailable}
 	}
 	m.Answer(p.Ticket, reply)
 }
 
 // listingOf finds the listing that a query goes on with, or begins one. Owner only.
-func (r *replica) listingOf(q *wire.ListQuery, now time.Time) (l *listing, refusal wire.Reply) {
+func (f *front) listingOf(q *wire.ListQuery, now time.Time) (l *listing, refusal wire.Reply) {
 	if q.Listing != 0 {
-		l := r.listings.open[q.Listing]
+		l := f.listings.open[q.Listing]
 		switch {
 		case l == nil || l.prefix != q.Prefix || q.After < l.after:
 			return nil, wire.Reply{Status: wire.StatusNotFound, Data: fmt.Appendf(nil, "this listing is not open here any more: begin it again")}
@@ -101,20 +101,20 @@ func (r *replica) listingOf(q *wire.ListQuery, now time.Time) (l *listing, refus
 		l.used = now
 		return l, wire.Reply{}
 	}
-	r.expireListings(now)
-	if len(r.listings.open) >= maxListings && !r.closeIdleListing(now) {
+	f.expireListings(now)
+	if len(f.listings.open) >= maxListings && !f.closeIdleListing(now) {
 		return nil, wire.Reply{Status: wire.StatusUnavailable, Data: fmt.Appendf(nil, "%d listings are under way here, try again later", maxListings)}
 	}
-	r.listings.taken++
-	s := r.reader.State().Snapshot()
+	f.listings.taken++
+	s := f.reader.State().Snapshot()
 	l = &listing{
-		number: r.listings.taken, prefix: q.Prefix, position: s.Position(), snapshot: s, ahead: listAhead, after: q.After,
+		number: f.listings.taken, prefix: q.Prefix, position: s.Position(), snapshot: s, ahead: listAhead, after: q.After,
 		begun: now, used: now,
 	}
-	if r.listings.open == nil {
-		r.listings.open = map[uint64]*listing{}
+	if f.listings.open == nil {
+		f.listings.open = map[uint64]*listing{}
 	}
-	r.listings.open[l.number] = l
+	f.listings.open[l.number] = l
 	return l, wire.Reply{}
 }
 
@@ -122,9 +122,9 @@ func (r *replica) listingOf(q *wire.ListQuery, now time.Time) (l *listing, refus
 const listGrace = 2 * time.Second
 
 // closeIdleListing makes room for another listing, and reports whether it could.
-func (r *replica) closeIdleListing(now time.Time) bool {
+func (f *front) closeIdleListing(now time.Time) bool {
 	var idle *listing
-	for _, l := range r.listings.open {
+	for _, l := range f.listings.open {
 		if !l.busy && now.Sub(l.used) >= listGrace && (idle == nil || l.used.Before(idle.used)) {
 			idle = l
 		}
@@ -132,22 +132,22 @@ func (r *replica) closeIdleListing(now time.Time) bool {
 	if idle == nil {
 		return false
 	}
-	r.closeListing(idle)
+	f.closeListing(idle)
 	return true
 }
 
 // expireListings closes those whose client has gone away. Owner only.
-func (r *replica) expireListings(now time.Time) {
-	for _, l := range r.listings.open {
+func (f *front) expireListings(now time.Time) {
+	for _, l := range f.listings.open {
 		if !l.busy && (now.Sub(l.used) >= listIdle || now.Sub(l.begun) >= listLife) {
-			r.closeListing(l)
+			f.closeListing(l)
 		}
 	}
 }
 
 // closeListing forgets a listing that is not busy. Owner only.
-func (r *replica) closeListing(l *listing) {
-	delete(r.listings.open, l.number)
+func (f *front) closeListing(l *listing) {
+	delete(f.listings.open, l.number)
 	if l.snapshot != nil {
 		l.snapshot.Close()
 		l.snapshot = nil

@@ -87,8 +87,8 @@ func listingShowsOnePosition(t *rapid.T) {
 func TestListingsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := member.New(member.Config{})
-		r := &replica{reader: m.Reader()}
-		begin := func() (*listing, wire.Reply) { return r.listingOf(&wire.ListQuery{}, time.Now()) }
+		r := &replica{front: &front{reader: m.Reader()}}
+		begin := func() (*listing, wire.Reply) { return r.front.listingOf(&wire.ListQuery{}, time.Now()) }
 		var all []*listing
 		for range maxListings {
 			l, _ := begin()
@@ -99,7 +99,7 @@ func TestListingsAreBounded(t *testing.T) {
 		if l, reply := begin(); l != nil || reply.Status != wire.StatusUnavailable || !strings.Contains(string(reply.Data), "4 listings are under way") {
 			t.Errorf("one more listing than may be open: %+v", reply)
 		}
-		if l, reply := r.listingOf(&wire.ListQuery{Listing: all[0].number}, time.Now()); l != nil || reply.Status != wire.StatusUnavailable {
+		if l, reply := r.front.listingOf(&wire.ListQuery{Listing: all[0].number}, time.Now()); l != nil || reply.Status != wire.StatusUnavailable {
 			t.Errorf("a second page beside the first: %+v", reply)
 		}
 		for _, l := range all {
@@ -113,8 +113,8 @@ func TestListingsAreBounded(t *testing.T) {
 			t.Error("no listing was closed for another although all clients are slow")
 		}
 		time.Sleep(listIdle) //nolint:forbidigo // of the bubble
-		r.expireListings(time.Now())
-		if n := len(r.listings.open); n != 0 {
+		r.front.expireListings(time.Now())
+		if n := len(r.front.listings.open); n != 0 {
 			t.Errorf("%d listings are open, and nobody asks for them", n)
 		}
 		for _, l := range all {
@@ -122,7 +122,7 @@ func TestListingsAreBounded(t *testing.T) {
 				t.Error("a listing was closed, and its snapshot was not")
 			}
 		}
-		if l, reply := r.listingOf(&wire.ListQuery{Listing: all[0].number}, time.Now()); l != nil || reply.Status != wire.StatusNotFound {
+		if l, reply := r.front.listingOf(&wire.ListQuery{Listing: all[0].number}, time.Now()); l != nil || reply.Status != wire.StatusNotFound {
 			t.Errorf("a page of a listing that is closed: %+v", reply)
 		}
 	})
@@ -164,7 +164,9 @@ func TestListingOfGarbage(t *testing.T) {
 	r := g.nodes["n1"].current.Load()
 	for _, garbage := range []string{"", "\x00", "\x80\x00\x00", "\x00\x00\xff"} {
 		answers := make(replies, 1)
-		r.do(func(m *member.Member) { r.list(m, &member.Read{Key: garbage, Ticket: member.Ticket{Waiter: answers}}) })
+		r.do(func(m *member.Member) {
+			r.front.list(m, &member.Read{Key: garbage, Ticket: member.Ticket{Waiter: answers}})
+		})
 		if reply := <-answers; reply.Status != wire.StatusBadRequest {
 			t.Errorf("%q: %+v", garbage, reply)
 		}
@@ -219,7 +221,7 @@ func TestListingOverTheNetwork(t *testing.T) {
 	r := g.nodes["n2"].current.Load()
 	eventually(t, "no listing is open", func() bool {
 		n := 1
-		r.do(func(*member.Member) { n = len(r.listings.open) })
+		r.do(func(*member.Member) { n = len(r.front.listings.open) })
 		return n == 0
 	})
 }

@@ -14,7 +14,7 @@ import (
 // localConn is a connection within the process: reads look into the replica,
 // writes take the protocol's turn on the caller's goroutine.
 type localConn struct {
-	r      *replica
+	f      *front
 	within context.Context // ends the calls in flight; nil: nothing does
 	client string          // as it calls itself
 }
@@ -28,7 +28,7 @@ var (
 // Within returns the connection of a client, with calls that ctx ends, as
 // wire.Bounded says.
 func (c localConn) Within(ctx context.Context, client string) wire.Conn {
-	return localConn{r: c.r, within: ctx, client: client}
+	return localConn{f: c.f, within: ctx, client: client}
 }
 
 // ended is closed when the connection's calls are to end.
@@ -47,11 +47,11 @@ var (
 
 // Get reads at or after position, as wire.Conn says.
 func (c localConn) Get(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
-	if !c.r.serves() {
+	if !c.f.reader.Serves() {
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
 	if !strong {
-		if s := c.r.reader.State(); s.Applied() >= position {
+		if s := c.f.reader.State(); s.Applied() >= position {
 			return member.GetReply(s.Get(key)), nil
 		}
 	}
@@ -60,7 +60,7 @@ func (c localConn) Get(ctx context.Context, key string, position uint64, strong 
 
 // GetLocal reads at once, as wire.LocalReader says.
 func (c localConn) GetLocal(key string, position uint64) (data []byte, version, reflects uint64, ok bool) {
-	return c.r.reader.Get(key, position)
+	return c.f.reader.Get(key, position)
 }
 
 func (c localConn) getLater(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
@@ -69,8 +69,8 @@ func (c localConn) getLater(ctx context.Context, key string, position uint64, st
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = time.Until(deadline)
 	}
-	p := &member.Read{Ticket: member.Ticket{Waiter: answer}, Position: position, Key: key, Deadline: c.r.reader.Clock().Steady() + timeout}
-	posted := c.r.post(func(m *member.Member) {
+	p := &member.Read{Ticket: member.Ticket{Waiter: answer}, Position: position, Key: key, Deadline: c.f.reader.Clock().Steady() + timeout}
+	posted := c.f.turns.post(func(m *member.Member) {
 		if strong {
 			m.ReadStrong(p)
 		} else {
@@ -83,7 +83,7 @@ func (c localConn) getLater(ctx context.Context, key string, position uint64, st
 	select {
 	case reply := <-answer:
 		return reply, nil
-	case <-c.r.ended:
+	case <-c.f.ended:
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	case <-ctx.Done():
 		return wire.Reply{}, ctx.Err()
@@ -120,7 +120,7 @@ var calls = sync.Pool{New: func() any { return &call{done: make(replies, 1)} }}
 
 // Write orders a command and waits for its delivery at this node.
 func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.Reply, error) {
-	if c.r.reader.Leaving() || !c.r.serves() {
+	if c.f.reader.Leaving() || !c.f.reader.Serves() {
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
 	if !mayWrite(cmd.Op) {
@@ -130,11 +130,11 @@ func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.
 		return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)
 	}
 	if cmd.Op == wire.OpOpenSession {
-		cmd = *c.r.openSession(embeddedName(c.client, c.r.self.ID))
+		cmd = *c.f.openSession(embeddedName(c.client, c.f.node))
 	}
 	w := calls.Get().(*call)
 	w.raw, w.added = cmd.Append(w.raw[:0]), false
-	if c.r.submitWithin(ctx, c.within, w) == 0 {
+	if c.f.turns.submitWithin(ctx, c.within, w) == 0 {
 		calls.Put(w)
 		if err := ctx.Err(); err != nil {
 			return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)
@@ -155,7 +155,7 @@ func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.
 // Ping tells whether the replica still runs.
 func (c localConn) Ping(context.Context) error {
 	select {
-	case <-c.r.ended:
+	case <-c.f.ended:
 		return errLocalClosed
 	default:
 		return nil
@@ -165,7 +165,7 @@ func (c localConn) Ping(context.Context) error {
 // Info tells what a handshake would, but for MaxInFlight: callers within the
 // process are not counted.
 func (c localConn) Info() wire.Info {
-	info := c.r.info()
+	info := c.f.info()
 	info.MaxInFlight = 0
 	return info
 }

@@ -220,9 +220,9 @@ func (n *Node) Connect(ctx context.Context) (wire.Conn, error) {
 		return nil, err
 	}
 	if n.cfg.ReadOnly {
-		return readOnlyConn{localConn{r: r}}, nil
+		return readOnlyConn{localConn{f: r.front}}, nil
 	}
-	return localConn{r: r}, nil
+	return localConn{f: r.front}, nil
 }
 
 // awaitServing waits until an incarnation serves, and returns it.

@@ -79,7 +79,7 @@ type watcher struct {
 // watch begins to ask, and ends when the function returned is called, which
 // reports mistakes.
 func (g *group) watch(id string) (w *watcher, end func()) {
-	w = &watcher{t: g.t, conn: localConn{r: g.nodes[id].current.Load()}, stop: make(chan struct{})}
+	w = &watcher{t: g.t, conn: localConn{f: g.nodes[id].current.Load().front}, stop: make(chan struct{})}
 	w.done.Go(func() { w.every(w.read) })
 	w.done.Go(func() { w.every(w.write) })
 	end = sync.OnceFunc(func() {
@@ -114,7 +114,7 @@ func (w *watcher) every(ask func() string) {
 func (w *watcher) read() (fault string) {
 	asked := clock.Clock{}.Steady()
 	reply, err := w.conn.Get(w.t.Context(), "counter0", 0, false)
-	until := w.conn.r.reader.LeaseEnd() // it never falls
+	until := w.conn.f.reader.LeaseEnd() // it never falls
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {

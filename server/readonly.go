@@ -40,24 +40,24 @@ var (
 
 // Within returns the connection of a client, with calls that ctx ends.
 func (c readOnlyConn) Within(ctx context.Context, client string) wire.Conn {
-	return readOnlyConn{localConn{r: c.r, within: ctx, client: client}}
+	return readOnlyConn{localConn{f: c.f, within: ctx, client: client}}
 }
 
 // Get reads as localConn does.
 func (c readOnlyConn) Get(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
 	reply, err := c.localConn.Get(ctx, key, position, strong)
-	reply.Data = c.r.guarded(reply.Data)
+	reply.Data = c.f.guarded(reply.Data)
 	return reply, err
 }
 
 // GetLocal reads as localConn does.
 func (c readOnlyConn) GetLocal(key string, position uint64) (data []byte, version, reflects uint64, ok bool) {
 	data, version, reflects, ok = c.localConn.GetLocal(key, position)
-	return c.r.guarded(data), version, reflects, ok
+	return c.f.guarded(data), version, reflects, ok
 }
 
 // guarded returns a copy of b that cannot be written to.
-func (r *replica) guarded(b []byte) []byte { return guard.Copy(b, reportWriter(r.log)) }
+func (f *front) guarded(b []byte) []byte { return guard.Copy(b, reportWriter(f.log)) }
 
 // reportWriter returns what logs who was given bytes that were changed.
 func reportWriter(log *slog.Logger) func(stack []byte) {
@@ -67,12 +67,12 @@ func reportWriter(log *slog.Logger) func(stack []byte) {
 }
 
 // onDeliver calls Config.OnDeliver.
-func (r *replica) onDeliver(delivered *wire.Delivery) {
-	if !r.cfg.ReadOnly {
-		r.cfg.OnDeliver(delivered)
+func (f *front) onDeliver(delivered *wire.Delivery) {
+	if !f.cfg.ReadOnly {
+		f.cfg.OnDeliver(delivered)
 		return
 	}
 	d := *delivered
-	d.Payload, d.Effects = r.guarded(d.Payload), r.guarded(d.Effects)
-	r.cfg.OnDeliver(&d)
+	d.Payload, d.Effects = f.guarded(d.Payload), f.guarded(d.Effects)
+	f.cfg.OnDeliver(&d)
 }

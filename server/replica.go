@@ -30,15 +30,11 @@ type replica struct {
 	net        *transport.Network
 	loops      []*evloop.Loop // read the connections; none where goroutines do
 	nextLoop   atomic.Uint32  // of a client
-	clients    clientSet
-	unread     atomic.Int64 // bytes that clients have not read
-	cutting    sync.Mutex   // held while clients are cut off for that
-	awaited    atomic.Int32 // joiners that the registry has yet to tell of
+	awaited    atomic.Int32   // joiners that the registry has yet to tell of
 	refusals   sparelog.Gate
 	transfers  atomic.Int32 // of a member's state, begun
 
 	foreignGate sparelog.Gate // of lines about directives that are not obeyed
-	crowded     sparelog.Gate // of lines about sessions
 
 	why    whyNot
 	leased leased
@@ -56,10 +52,7 @@ type replica struct {
 	turnstile
 
 	member      *member.Member
-	dirty       []*clientConn
-	settling    []*localSink
-	listings    listings
-	feeds       []*feed
+	front       *front
 	endTransfer context.CancelFunc // of the transfer under way; nil: there was none
 	following   bool               // the state is loaded, and the donor's deliveries come
 }
@@ -83,31 +76,11 @@ func (r *replica) Receive(from isis.MemberID, msgs []isis.Message) { r.deliver(f
 // turn does a turn of the member, and writes once to each client. It is part of owner.
 func (r *replica) turn(work *member.Inbox) (released int, goesOn bool) {
 	released, err := r.member.Turn(work)
-	r.publishFeeds(r.member)
-	r.flushClients()
+	r.front.endTurn(r.member)
 	if err != nil {
 		r.reason = err
 	}
 	return released, err == nil
-}
-
-// flushClients writes the replies of this turn, once to each client, and tells the
-// process itself the outcomes of what it has submitted.
-func (r *replica) flushClients() {
-	r.settle()
-	for _, c := range r.dirty {
-		c.flush()
-	}
-	clear(r.dirty)
-	r.dirty = r.dirty[:0]
-}
-
-// touch has the connection flushed at the end of the turn.
-func (r *replica) touch(c *clientConn) {
-	if !c.touched {
-		c.touched = true
-		r.dirty = append(r.dirty, c)
-	}
 }
 
 // serves is part of owner.
@@ -139,11 +112,8 @@ func (r *replica) do(fn func(*member.Member)) bool {
 // end stops all that runs. It is part of owner.
 func (r *replica) end(rest *member.Inbox) {
 	r.member.End(rest)
-	r.flushClients()
-	for _, f := range r.feeds {
-		f.close(r.reason)
-	}
-	r.feeds = nil
+	r.front.endTurn(r.member)
+	r.front.end(r.reason)
 	for _, t := range r.timers {
 		t.Stop()
 	}
@@ -165,9 +135,7 @@ func (r *replica) over() bool {
 func (r *replica) stop(reason error) {
 	r.post(func(m *member.Member) { m.Fail(reason) })
 	<-r.ended
-	for _, c := range r.clients.all(true) {
-		c.end()
-	}
+	r.front.close()
 	r.net.Close()
 	r.background.Wait() // streams write their last deliveries to connections of the loops
 	r.closeLoops()

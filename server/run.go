@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/member"
-	"github.com/seed-8247e700/dsm/internal/transport"
-	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -57,26 +55,6 @@ func (n *Node) incarnations(ctx context.Context) error {
 		}
 		r, err = n.register(ctx, false, served)
 	}
-}
-
-// live runs a replica until it ends, and returns why it did.
-func (n *Node) live(ctx context.Context, r *replica) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r.ctx = ctx
-	n.setIncarnation(r)
-	first := r.next
-	r.post(func(m *member.Member) { m.Start(first) })
-	r.background.Go(func() { r.sendHeartbeats(ctx, n.client) })
-	r.background.Go(func() { r.watch(ctx, n.client) })
-	r.background.Go(func() { r.asks(ctx, n.client) })
-	select {
-	case <-r.ended:
-	case <-ctx.Done():
-	}
-	cancel()
-	r.stop(ErrClosed)
-	return configError(r.reason)
 }
 
 // withdraw frees the id at once, for a node that is started again with what was
@@ -183,46 +161,3 @@ const (
 	featureLevel = levelClients
 	levelClients = membership.BaseLevel + 1 // commands that open a session name the client, and so do snapshots
 )
-
-// newReplica prepares an incarnation in the generation that d tells of.
-func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *membership.Directive) (*replica, error) {
-	if err := n.recordIdentity(ctx, incarnation, d); err != nil {
-		return nil, err
-	}
-	self := isis.MemberID{ID: n.cfg.ID, Incarnation: incarnation}
-	r := &replica{
-		cfg: &n.cfg, log: n.log.With("incarnation", incarnation), self: self,
-		group: d.Group, generation: d.Generation, settings: d.Settings, next: d,
-		ended: make(chan struct{}), joined: make(chan struct{}), leased: leased{held: make(chan struct{})},
-		beats:   make(chan *member.Beat, 1),
-		leaves:  leaves{asked: make(chan leaveRequest, 1), refused: make(chan refusal, 1)},
-		clients: clientSet{conns: map[*clientConn]struct{}{}},
-	}
-	r.init(n.cfg.MaxAdmittedBytes, r)
-	r.newTimers()
-	r.startLoops()
-	var err error
-	r.net, err = transport.New(transport.Config{
-		Self: self, Group: r.group, Generation: r.generation, Handler: r, Logger: r.log, Loop: r.linkLoop(),
-		Dial:           n.cfg.Dial,
-		Locate:         func(ctx context.Context, p transport.Peer) (string, error) { return r.locate(ctx, p.MemberID, p.Addr) },
-		MaxRecordBytes: n.cfg.maxRecordBytes(), PingInterval: linkPings(d.Settings.Detection),
-		SilenceLimit: silentPings * linkPings(d.Settings.Detection),
-	})
-	if err != nil {
-		r.closeLoops()
-		return nil, err
-	}
-	r.member = member.New(member.Config{
-		Core: isis.Config{
-			Self: self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: n.cfg.Window,
-			MaxUndelivered: undelivered * n.cfg.Window, MaxUndeliveredBytes: undeliveredBytes,
-			MaxBatchBytes: n.cfg.MaxBatchBytes, MaxPendingBytes: 2 * n.cfg.MaxAdmittedBytes,
-		},
-		Group: r.group, Generation: r.generation, Settings: r.settings, Limits: r.limits(), MaxLagBytes: n.cfg.MaxLagBytes,
-		Clock: n.cfg.clock, Links: r.net, Host: host{r}, Doubt: r.doubt,
-	})
-	r.member.Deliveries(n.cfg.OnDeliver != nil)
-	r.reader = r.member.Reader()
-	return r, nil
-}

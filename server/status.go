@@ -65,15 +65,15 @@ type MemberStatus struct {
 }
 
 // status tells how the replica stands.
-func (r *replica) status(m *member.Member) Status {
+func (r *replica) status(m *member.Member) *Status {
 	of := m.Status()
-	s := Status{
+	s := &Status{
 		ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
 		Phase: of.Phase.String(), Delivery: "safe", View: of.View, Rank: of.Rank,
-		Members: make([]MemberStatus, len(of.Members)), Position: of.Position, Clients: r.clients.len(),
+		Members: make([]MemberStatus, len(of.Members)), Position: of.Position, Clients: r.front.clients.len(),
 		Queue: of.Queue, Serves: r.serves(),
 		DetectionMs: r.detection().Milliseconds(),
-		Sessions:    r.sessions(),
+		Sessions:    r.front.sessions(),
 		Transfers:   int(r.transfers.Load()), LiveHeap: liveHeap(),
 	}
 	if r.settings.Delivery == membership.Agreed {
@@ -117,7 +117,7 @@ func (n *Node) Status() Status {
 		return stopped
 	}
 	s := stopped
-	if !r.do(func(m *member.Member) { s = r.status(m) }) {
+	if !r.do(func(m *member.Member) { s = *r.status(m) }) {
 		return stopped
 	}
 	return s

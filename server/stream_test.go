@@ -115,7 +115,7 @@ func TestStreamLags(t *testing.T) {
 	eventually(t, "the slow one lags", func() bool {
 		c.set("k", value)
 		feeds := 0
-		r.do(func(*member.Member) { feeds = len(r.feeds) })
+		r.do(func(*member.Member) { feeds = len(r.front.feeds) })
 		return feeds == 1
 	})
 	c.set("k", "small")
@@ -157,11 +157,11 @@ func TestStreamsShareTheirBound(t *testing.T) {
 		c.set("k", string(make([]byte, value)))
 		r.do(func(*member.Member) {
 			total := 0
-			for _, f := range r.feeds {
+			for _, f := range r.front.feeds {
 				_, behind := f.standing()
 				total += behind
 			}
-			feeds, most = len(r.feeds), max(most, total)
+			feeds, most = len(r.front.feeds), max(most, total)
 		})
 	}
 	if most > limit {

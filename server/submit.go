@@ -11,8 +11,8 @@ import (
 // Submit hands over writes whose outcomes sink is told by the owner of the turn,
 // as wire.Conn says. What is not taken for want of room waits for it here.
 func (c localConn) Submit(ctx context.Context, writes []wire.Submission, sink wire.Sink) (taken int, err error) {
-	r := c.r
-	if r.reader.Leaving() || !r.serves() {
+	f := c.f
+	if f.reader.Leaving() || !f.reader.Serves() {
 		return 0, fmt.Errorf("%w: %w", wire.ErrNotSent, errNotServing)
 	}
 	for i := range writes {
@@ -23,8 +23,8 @@ func (c localConn) Submit(ctx context.Context, writes []wire.Submission, sink wi
 	if len(writes) == 0 {
 		return 0, nil
 	}
-	s := &submission{localSink: localSink{r: r, sink: sink}, writes: writes}
-	taken = r.submitWithin(ctx, c.within, s)
+	s := &submission{localSink: localSink{f: f, sink: sink}, writes: writes}
+	taken = f.turns.submitWithin(ctx, c.within, s)
 	s.writes = nil // they are the caller's
 	if taken == 0 {
 		return 0, fmt.Errorf("%w: %w", wire.ErrNotSent, errNotServing)
@@ -51,7 +51,7 @@ func (s *submission) add(in *member.Inbox) (size int) {
 // localSink tells a caller within the process of the outcomes of what it has
 // submitted, those of a turn at once. It belongs to the owner of the turn.
 type localSink struct {
-	r        *replica
+	f        *front
 	sink     wire.Sink
 	outcomes []wire.Outcome
 }
@@ -59,18 +59,18 @@ type localSink struct {
 // Answer is part of member.Waiter.
 func (s *localSink) Answer(tag uint64, _ int, reply *wire.Reply) {
 	if len(s.outcomes) == 0 {
-		s.r.settling = append(s.r.settling, s)
+		s.f.settling = append(s.f.settling, s)
 	}
 	s.outcomes = append(s.outcomes, wire.Outcome{Tag: tag, Reply: *reply})
 }
 
 // settle tells the outcomes of this turn. Owner only.
-func (r *replica) settle() {
-	for _, s := range r.settling {
+func (f *front) settle() {
+	for _, s := range f.settling {
 		s.sink.Settle(s.outcomes)
 		clear(s.outcomes)
 		s.outcomes = s.outcomes[:0]
 	}
-	clear(r.settling)
-	r.settling = r.settling[:0]
+	clear(f.settling)
+	f.settling = f.settling[:0]
 }

@@ -7,27 +7,28 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
 )
 
 // subscribe turns the connection into a stream of the node's deliveries. From
 // now on all that goes out on it goes through the feed, in order.
 func (c *clientConn) subscribe(m *member.Member, id uint64) {
-	if len(c.r.feeds) >= maxFeeds {
+	if len(c.f.feeds) >= maxFeeds {
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable, Data: []byte("the node's deliveries have as many readers as it can serve")})
-		c.r.touch(c)
+		c.f.touch(c)
 		return
 	}
 	f := newFeed(c.conn)
 	if !c.startStream(f) {
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest})
-		c.r.touch(c)
+		c.f.touch(c)
 		return
 	}
-	c.r.addFeed(m, f)
-	c.reply(&wire.Reply{ID: id, Position: c.r.reader.State().Applied()})
-	c.r.background.Go(func() {
+	c.f.addFeed(m, f)
+	c.reply(&wire.Reply{ID: id, Position: c.f.reader.State().Applied()})
+	c.f.goOn(func() {
 		if err := c.pump(f); err != nil {
-			c.r.log.Debug("delivery stream ends", "remote", c.conn.RemoteAddr().String(), "err", err)
+			c.f.log.Debug("delivery stream ends", "remote", c.conn.RemoteAddr().String(), "err", err)
 		}
 	})
 }
@@ -63,9 +64,18 @@ func (c *clientConn) pump(f *feed) error {
 }
 
 // addFeed has the deliveries from now on added to f.
-func (r *replica) addFeed(m *member.Member, f *feed) {
-	r.feeds = append(r.feeds, f)
+func (f *front) addFeed(m *member.Member, feed *feed) {
+	f.feeds = append(f.feeds, feed)
 	m.Deliveries(true)
+}
+
+// entered ends the feeds of joiners that are members of the view.
+func (f *front) entered(v *isis.View) {
+	for _, feed := range f.feeds {
+		if feed.joiner != 0 && slices.ContainsFunc(v.Members, func(m isis.MemberID) bool { return m.Incarnation == feed.joiner }) {
+			feed.close(member.ErrMemberNow)
+		}
+	}
 }
 
 // maxFeeds bounds the clients that read a node's deliveries at a time.
@@ -74,12 +84,12 @@ const maxFeeds = 256
 // publishFeeds ends a turn: it wakes the feeds' writers, forgets feeds that have
 // ended, and cuts off those furthest behind until all clients' together hold no
 // more than MaxLagBytes, and the joiners' neither.
-func (r *replica) publishFeeds(m *member.Member) {
-	if len(r.feeds) == 0 {
+func (f *front) publishFeeds(m *member.Member) {
+	if len(f.feeds) == 0 {
 		return
 	}
 	var clients, joiners int
-	r.feeds = slices.DeleteFunc(r.feeds, func(f *feed) bool {
+	f.feeds = slices.DeleteFunc(f.feeds, func(f *feed) bool {
 		f.publish()
 		ended, behind := f.standing()
 		if f.joiner == 0 {
@@ -89,26 +99,26 @@ func (r *replica) publishFeeds(m *member.Member) {
 		}
 		return ended
 	})
-	r.cutFeeds(clients, false)
-	r.cutFeeds(joiners, true)
-	m.Deliveries(r.cfg.OnDeliver != nil || len(r.feeds) > 0)
+	f.cutFeeds(clients, false)
+	f.cutFeeds(joiners, true)
+	m.Deliveries(f.cfg.OnDeliver != nil || len(f.feeds) > 0)
 }
 
 // cutFeeds cuts off feeds of one kind, which hold total bytes. Clients that do
 // not read must not cost a joiner its transfer.
-func (r *replica) cutFeeds(total int, joiners bool) {
-	for total > r.cfg.MaxLagBytes {
+func (f *front) cutFeeds(total int, joiners bool) {
+	for total > f.cfg.MaxLagBytes {
 		slowest, most := -1, -1
-		for i, f := range r.feeds {
-			if _, behind := f.standing(); behind > most && (f.joiner != 0) == joiners {
+		for i, feed := range f.feeds {
+			if _, behind := feed.standing(); behind > most && (feed.joiner != 0) == joiners {
 				slowest, most = i, behind
 			}
 		}
 		if slowest < 0 {
 			return
 		}
-		r.feeds[slowest].cut()
-		r.feeds = slices.Delete(r.feeds, slowest, slowest+1)
+		f.feeds[slowest].cut()
+		f.feeds = slices.Delete(f.feeds, slowest, slowest+1)
 		total -= most
 	}
 }
