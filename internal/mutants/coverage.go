@@ -50,9 +50,22 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
+// uses reports whether the tests have a package in them at all.
+func (c coverage) uses(importPath string) bool {
+	for name := range c {
+		if path.Dir(name) == importPath {
+			return true
+		}
+	}
+	return false
+}
+
 // reaches reports whether the tests may have run a place of a file: the smallest block that
 // it lies in was run, or it lies in none, as declarations and the conditions of cases do.
 func (c coverage) reaches(importPath string, m *mutant) bool {
+	if !c.uses(importPath) {
+		return false
+	}
 	at := place{m.line, m.column}
 	var smallest *block
 	blocks := c[importPath+"/"+path.Base(m.file)]

@@ -103,6 +103,9 @@ func TestCoverage(t *testing.T) {
 			t.Errorf("%v: %v", at, got)
 		}
 	}
+	if c.reaches("m", &mutant{file: "f.go", line: 1, column: 1}) {
+		t.Error("tests reach what is not in them")
+	}
 	for _, bad := range []string{"f.go", "f.go:1.1,2.2 1", "f.go:x"} {
 		if _, err := parseCoverage(bad); err == nil {
 			t.Errorf("%q is taken", bad)
