@@ -30,6 +30,8 @@ func (a *waiter) Answer(_ uint64, _ int, reply *wire.Reply) {
 	switch {
 	case reply.Status == wire.StatusTimeout && a.write:
 		counts.LateWrites++
+	case reply.Status == wire.StatusUnavailable && a.write && r.reader.Serves() && !r.reader.Leaving():
+		counts.Full++
 	case reply.Status == wire.StatusTimeout:
 		counts.LateReads++
 	case !a.write && oracle.Final(reply.Status):

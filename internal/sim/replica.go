@@ -81,7 +81,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 	r.member = member.New(member.Config{
 		Core: isis.Config{
 			Self: r.self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: t.window, MaxBatchCommands: t.batch,
-			DirectAcks: t.direct,
+			DirectAcks: t.direct, MaxPendingBytes: t.pendingBytes, MaxUndelivered: t.undelivered,
 		},
 		Group: d.Group, Generation: d.Generation, Settings: d.Settings,
 		Limits:      store.Limits{SessionTTL: t.sessionTTL, MaxSessionResults: 64, MaxClientSessions: maxClientSessions},
