@@ -126,10 +126,11 @@ var policy = map[string]rule{
 	"internal/sim": {
 		std: whole,
 		ours: []string{
-			"internal/clock", "internal/link", "internal/member", "internal/planted", "internal/session", "internal/sim/oracle", "internal/store",
-			"internal/transport", "internal/transport/stream", "internal/wire", "isis", "registry/membership",
+			"internal/clock", "internal/link", "internal/member", "internal/planted", "internal/session", "internal/sim/oracle",
+			"internal/sim/wires", "internal/store", "internal/wire", "isis", "registry/membership",
 		},
 	},
+	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/link", "internal/transport", "internal/transport/stream", "isis"}},
 	"internal/sim/oracle": {std: whole, ours: []string{"internal/wire", "isis"}, outside: []string{"github.com/anishathalye/porcupine"}},
 	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis"}},
 	"internal/sim/core":   {std: whole, ours: []string{"internal/planted", "isis"}},

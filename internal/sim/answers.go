@@ -26,7 +26,7 @@ type waiter struct {
 func (a *waiter) Answer(_ uint64, _ int, reply *wire.Reply) {
 	r, counts := a.r, &a.r.w.counts
 	r.waiting--
-	r.p.brink()
+	r.p.Brink()
 	switch {
 	case reply.Status == wire.StatusTimeout && a.write:
 		counts.LateWrites++
@@ -52,7 +52,7 @@ func (r *replica) letOut() {
 	replies := r.replies
 	r.replies = r.replies[:0]
 	for i := range replies {
-		r.p.brink()
+		r.p.Brink()
 		replies[i].to(replies[i].reply)
 		replies[i] = answer{}
 	}
@@ -112,6 +112,6 @@ func (r *replica) read(req *wire.Request, to func(wire.Reply)) *member.Read {
 	r.waiting++
 	return &member.Read{
 		Ticket:   member.Ticket{Waiter: &waiter{r: r, to: to}},
-		Position: req.Position, Key: req.Key, Deadline: r.p.local() + wait,
+		Position: req.Position, Key: req.Key, Deadline: r.p.Steady() + wait,
 	}
 }

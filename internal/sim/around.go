@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	peerlink "github.com/seed-8247e700/dsm/internal/link"
+	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
@@ -22,35 +22,26 @@ func (h around) Send(to isis.MemberID, m *isis.Message) {
 	if r.w.tracing() {
 		r.w.trace("  %s > %s#%d %s", r, to.ID, to.Incarnation, describe(m))
 	}
-	r.p.brink()
-	r.send(to, m)
+	r.p.Brink()
+	r.links.Send(to, m)
 }
 
 // Flush is part of member.Links.
-func (h around) Flush() { h.r.flush() }
+func (h around) Flush() { h.r.links.Flush() }
 
 // SetPeers is part of member.Links.
-func (h around) SetPeers(view uint64, peers []peerlink.Peer) { h.r.setPeers(view, peers) }
+func (h around) SetPeers(view uint64, peers []link.Peer) { h.r.links.SetPeers(view, peers) }
 
 // AppendPeers is part of member.Links.
-func (h around) AppendPeers(dst []peerlink.Status) []peerlink.Status {
-	for _, l := range h.r.links {
-		s := peerlink.Status{Peer: peerlink.Peer{MemberID: l.peer, Addr: l.addr}, Connected: l.cur != nil, Heard: l.heard}
-		if l.dead {
-			s.Dead = errPeerLost
-		}
-		dst = append(dst, s)
-	}
-	return dst
-}
+func (h around) AppendPeers(dst []link.Status) []link.Status { return h.r.links.AppendPeers(dst) }
 
 // Timer is part of member.Host.
 func (h around) Timer(t member.Timer, after time.Duration) {
 	r := h.r
-	r.p.brink()
+	r.p.Brink()
 	r.timers[t]++
 	number := r.timers[t]
-	r.p.after(after, func() {
+	r.p.After(after, func() {
 		if !r.over && r.timers[t] == number {
 			r.call(func(m *member.Member) { m.Fire(t) })
 		}
@@ -59,7 +50,7 @@ func (h around) Timer(t member.Timer, after time.Duration) {
 
 // Beat is part of member.Host.
 func (h around) Beat(b *member.Beat) {
-	h.r.p.brink()
+	h.r.p.Brink()
 	b.Report.Clients = uint32(len(h.r.clients))
 	h.r.wedged = b.Report.Wedged
 	h.r.beat.outgoing = b
@@ -69,7 +60,7 @@ func (h around) Beat(b *member.Beat) {
 // AskToLeave is part of member.Host.
 func (h around) AskToLeave(from membership.From, force bool, reason string) {
 	r := h.r
-	r.p.brink()
+	r.p.Brink()
 	r.safe = r.reader.Leaving()
 	answered := false
 	answer := func(err error) {
@@ -81,7 +72,7 @@ func (h around) AskToLeave(from membership.From, force bool, reason string) {
 	r.w.toRegistry(r.p.site, func() {
 		r.w.registry.leave(from, force, reason, func(err error) { r.w.fromRegistry(r.p, func() { answer(err) }) })
 	})
-	r.p.after(time.Second, func() { answer(errNoAnswer) })
+	r.p.After(time.Second, func() { answer(errNoAnswer) })
 }
 
 var errNoAnswer = errors.New("sim: the registry does not answer")
@@ -103,7 +94,7 @@ func (h around) Delivered(d *wire.Delivery) {
 	for _, f := range r.feeds {
 		f.queue = wire.AppendDelivery(f.queue, d)
 	}
-	r.p.brink()
+	r.p.Brink()
 }
 
 // Event is part of member.Host.
@@ -159,7 +150,7 @@ func (h around) Event(e member.Event) {
 	case member.Whole:
 		r.whole()
 	}
-	r.p.brink()
+	r.p.Brink()
 }
 
 // entered notes that the replica is in a view: it observes nobody, and those in the view

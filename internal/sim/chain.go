@@ -72,7 +72,7 @@ func (c *chain) leave(w *world, incarnation uint64) {
 		c.outside = append(c.outside, 0)
 	}
 	if c.outside[incarnation] == 0 {
-		c.outside[incarnation] = max(w.now, 1)
+		c.outside[incarnation] = max(w.Now, 1)
 		if r := w.replica(incarnation); r != nil && !r.over && !r.reader.Leaving() {
 			w.counts.Exclusions++
 		}
@@ -137,7 +137,7 @@ func (w *world) checkLease(r *replica) {
 	// moment at which its clock is set back and the next turn (clocks.go): nobody could tell.
 	// The processor's counter spares a look at the clocks only while a lot is left by both.
 	lasts := time.Duration(float64(w.traits.detection)/(1-w.traits.drift)) + time.Microsecond
-	if w.now > at+lasts {
-		w.fail("lease: %s answers a read %v after a view without it was committed", r, w.now-at)
+	if w.Now > at+lasts {
+		w.fail("lease: %s answers a read %v after a view without it was committed", r, w.Now-at)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -22,7 +23,7 @@ type client struct {
 	opening, renewing bool
 
 	server   int // index of the host it stays with
-	conn     *conn
+	conn     *wires.Conn
 	info     uint64 // generation that the connection belongs to
 	dialing  bool
 	failures int // in a row, to connect
@@ -39,7 +40,7 @@ type client struct {
 
 // clientConn is a node's end of a client's connection.
 type clientConn struct {
-	conn *conn
+	conn *wires.Conn
 	c    *client
 }
 
@@ -59,7 +60,7 @@ func (c *client) next() {
 	if w.healed {
 		think = max(think, w.traits.detection/2)
 	}
-	w.after(time.Duration(w.users.ExpFloat64()*float64(think)), c.next)
+	w.After(time.Duration(w.users.ExpFloat64()*float64(think)), c.next)
 	if c.underWay(false) < w.traits.depth {
 		c.begin()
 	}
@@ -85,7 +86,7 @@ func (c *client) connect() {
 	c.dialing = true
 	w := c.w
 	h := w.hosts[c.server]
-	var conn *conn
+	var conn *wires.Conn
 	settled := false
 	failed := func() {
 		if settled {
@@ -93,11 +94,11 @@ func (c *client) connect() {
 		}
 		settled = true
 		if conn != nil {
-			conn.close(0)
+			conn.Close(0)
 		}
 		c.elsewhere()
 		c.failures++
-		w.after(session.Backoff(c.failures, w.users.Float64()), func() {
+		w.After(session.Backoff(c.failures, w.users.Float64()), func() {
 			c.dialing = false
 			waiting := c.waiting
 			c.waiting = nil
@@ -108,24 +109,24 @@ func (c *client) connect() {
 		})
 	}
 	if h.run == nil {
-		w.after(w.traits.latency, failed)
+		w.After(w.traits.latency, failed)
 		return
 	}
 	conn = w.connect(c.site, nil, h.run)
 	p := h.run
-	conn.ends[0].onClose = failed
-	w.after(w.traits.patience, failed)
-	conn.send(1, func() {
+	conn.Ends[0].OnClose = failed
+	w.After(w.traits.patience, failed)
+	conn.Send(1, func() {
 		r := p.current
 		if r == nil || r.over || !r.reader.Serves() {
-			conn.close(1)
+			conn.Close(1)
 			return
 		}
 		r.clients = append(r.clients, &clientConn{conn: conn, c: c})
-		conn.bound = r
-		conn.ends[1].onClose = func() { r.forget(conn) }
+		w.bound[conn] = r
+		conn.Ends[1].OnClose = func() { r.forget(conn) }
 		generation := r.generation
-		conn.send(0, func() {
+		conn.Send(0, func() {
 			if settled {
 				return
 			}
@@ -136,7 +137,7 @@ func (c *client) connect() {
 }
 
 // forget drops a client's connection.
-func (r *replica) forget(c *conn) {
+func (r *replica) forget(c *wires.Conn) {
 	for i := range r.clients {
 		if r.clients[i].conn == c {
 			r.clients[i] = r.clients[len(r.clients)-1]
@@ -147,12 +148,12 @@ func (r *replica) forget(c *conn) {
 }
 
 // connected takes a connection into use, if it is not of an older generation.
-func (c *client) connected(conn *conn, generation uint64) {
+func (c *client) connected(conn *wires.Conn, generation uint64) {
 	c.dialing, c.failures = false, 0
 	waiting := c.waiting
 	c.waiting = nil
 	if generation < c.bound {
-		conn.close(0)
+		conn.Close(0)
 		c.elsewhere()
 		for _, op := range waiting {
 			op.noReply(true)
@@ -161,7 +162,7 @@ func (c *client) connected(conn *conn, generation uint64) {
 		return
 	}
 	c.conn, c.info = conn, generation
-	conn.ends[0].onClose = func() {
+	conn.Ends[0].OnClose = func() {
 		if c.conn == conn {
 			c.conn = nil
 			c.elsewhere()
@@ -186,7 +187,7 @@ func (c *client) elsewhere() {
 }
 
 // fail gives up the connection that an attempt was made on.
-func (c *client) fail(on *conn) {
+func (c *client) fail(on *wires.Conn) {
 	if c.conn == on && on != nil {
 		c.conn = nil
 		c.elsewhere()

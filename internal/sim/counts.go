@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/sim/oracle"
+	"github.com/seed-8247e700/dsm/internal/sim/wires"
 )
 
 // Counts tell what a run covered, by the names of the report. Of what may be rare, a
@@ -28,7 +29,6 @@ type Counts struct {
 	Full          uint64 `name:"writes refused, since many wait"`
 	LateWrites    uint64 `name:"writes whose time was up" rare:"yes"`
 	Commands      uint64 `name:"commands in the order"`
-	Messages      uint64 `name:"messages between members"`
 	Turns         uint64 `name:"turns of members"`
 	Attempts      uint64 `name:"attempts at a view"`
 	Views         uint64 `name:"views"`
@@ -52,8 +52,6 @@ type Counts struct {
 	Missed        uint64 `name:"members that missed a view" rare:"yes"`
 	Left          uint64 `name:"nodes that left"`
 	NotLetGo      uint64 `name:"nodes not let go in their time"`
-	Resumed       uint64 `name:"links resumed"`
-	DeadLinks     uint64 `name:"links dead until the next view"`
 	Lapses        uint64 `name:"leases run out"`
 	Doubts        uint64 `name:"  in doubt, by the wall's clock"`
 	Audits        uint64 `name:"audits"`
@@ -61,12 +59,13 @@ type Counts struct {
 	DamagedDonors uint64 `name:"  as donors"`
 	Linear        uint64 `name:"histories judged by porcupine"`
 	oracle.Counts
+	wires.LinkCounts
 	Faults [faultKinds]uint64
 }
 
 // each calls do for each count.
 func (c *Counts) each(do func(name string, count *uint64, rare bool)) {
-	for _, all := range []reflect.Value{reflect.ValueOf(c).Elem(), reflect.ValueOf(&c.Counts).Elem()} {
+	for _, all := range []reflect.Value{reflect.ValueOf(c).Elem(), reflect.ValueOf(&c.Counts).Elem(), reflect.ValueOf(&c.LinkCounts).Elem()} {
 		for i := range all.NumField() {
 			if count, ok := all.Field(i).Addr().Interface().(*uint64); ok {
 				tag := all.Type().Field(i).Tag

@@ -34,7 +34,7 @@ func (w *world) planDamage() {
 		return
 	}
 	for range 1 + w.damages.IntN(3) {
-		w.at(upTo(w.damages, w.traits.horizon), w.damageMemory)
+		w.At(upTo(w.damages, w.traits.horizon), w.damageMemory)
 	}
 }
 

@@ -28,19 +28,19 @@
 //
 // What surrounds a member (replica.go, around.go, answers.go, leave.go, join.go, donate.go):
 // when turns come, timers, where replies, heartbeats and frames go. Package registry around
-// its decisions (registry.go), package transport around its streams (link.go, meet.go), and
+// its decisions (registry.go), package transport around its streams (package wires), and
 // the driver around the session (client.go, operation.go, stream.go). The last three follow
 // those packages function by function, without what waits or locks. A change there needs
 // the same change here.
 //
-// The network (network.go) has connections that carry bytes in order until they
+// The network (package wires) has connections that carry bytes in order until they
 // break, at any byte; what is sent into a cut waits for its end, as TCP has it
 // wait. What is on its way from a donor is bounded, and arrives in pieces. Words to and
 // from the registry are requests of their own, which get lost, doubled and late (mail.go).
 // The registry's disk is the last state it has saved; it may crash between any two of its
 // steps, and a node in whatever its member asks for.
 //
-// A process has three clocks of its own (clocks.go). The steady one runs at another rate
+// A process has three clocks of its own (package wires). The steady one runs at another rate
 // and jumps ahead, but never back, and stands still while the machine sleeps. The one on
 // the wall goes on then, and is set forward and back. The processor's counter goes on or
 // begins again; in half of the seeds a member may count on it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -16,7 +17,7 @@ import (
 // on its way is bounded, as by the buffers of a connection.
 type feed struct {
 	r       *replica
-	c       *conn
+	c       *wires.Conn
 	joiner  uint64
 	donor   *member.Donor
 	queue   []byte // deliveries
@@ -35,13 +36,13 @@ type feed struct {
 const plenty = 1 << 20
 
 // asked takes a joiner's greeting.
-func (p *process) asked(c *conn, hello *wire.Hello, answer func(wire.HelloReply)) {
+func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.HelloReply)) {
 	r := p.current
 	reply := wire.HelloReply{Status: wire.StatusUnavailable}
 	refuse := func(status wire.Status, why string) {
 		reply.Status, reply.Message = status, why
-		c.send(0, func() { answer(reply) })
-		c.close(1)
+		c.Send(0, func() { answer(reply) })
+		c.Close(1)
 	}
 	if r == nil || r.over {
 		refuse(wire.StatusUnavailable, "no incarnation")
@@ -53,7 +54,7 @@ func (p *process) asked(c *conn, hello *wire.Hello, answer func(wire.HelloReply)
 		return
 	}
 	joiner, _ := binary.Uvarint(hello.Extra)
-	r.lookFor(c, joiner, r.p.local()+r.w.proofTime(), refuse, func(m *member.Member) {
+	r.lookFor(c, joiner, r.p.Steady()+r.w.proofTime(), refuse, func(m *member.Member) {
 		donor := m.Donate()
 		if donor == nil {
 			refuse(wire.StatusUnavailable, "no donor now")
@@ -64,27 +65,27 @@ func (p *process) asked(c *conn, hello *wire.Hello, answer func(wire.HelloReply)
 			f.room = plenty
 		}
 		r.feeds = append(r.feeds, f)
-		c.ends[1].onClose, c.ends[1].room = f.close, f.hasRoom
+		c.Ends[1].OnClose, c.Ends[1].Room = f.close, f.hasRoom
 		reply.Status = wire.StatusOK
-		c.send(0, func() { answer(reply) })
+		c.Send(0, func() { answer(reply) })
 	})
 }
 
 // lookFor looks for a joiner at its address before it is served.
-func (r *replica) lookFor(c *conn, joiner uint64, until time.Duration, refuse func(wire.Status, string), serve func(*member.Member)) {
+func (r *replica) lookFor(c *wires.Conn, joiner uint64, until time.Duration, refuse func(wire.Status, string), serve func(*member.Member)) {
 	r.call(func(m *member.Member) {
-		if c.ends[1].closed {
+		if c.Ends[1].Closed {
 			return
 		}
 		named, known := m.Named(joiner)
-		n, found := &r.w.network, r.w.byAddr[named.PeerAddr]
+		n, found := r.w.network, r.w.byAddr[named.PeerAddr]
 		switch {
-		case !known && r.p.local() < until:
-			r.p.after(10*time.Millisecond, func() { r.lookFor(c, joiner, until, refuse, serve) })
+		case !known && r.p.Steady() < until:
+			r.p.After(10*time.Millisecond, func() { r.lookFor(c, joiner, until, refuse, serve) })
 		case !known:
 			refuse(wire.StatusUnavailable, "not heard of")
 		case found == nil || found.current == nil || found.current.over || found.current.self.Incarnation != joiner ||
-			n.cut(r.p.site, found.site) || n.cut(found.site, r.p.site):
+			n.Cut(r.p.site, found.site) || n.Cut(found.site, r.p.site):
 			refuse(wire.StatusBadRequest, "not where it says")
 		default:
 			serve(m)
@@ -162,7 +163,7 @@ func (f *feed) pump() {
 			if f.r.p.ambush(CrashDonor) {
 				return
 			}
-			f.r.p.brink()
+			f.r.p.Brink()
 			f.rest(upTo(f.r.w.machines, 2*(f.r.p.pace+f.r.w.traits.chunkGap)))
 		}
 	}
@@ -171,7 +172,7 @@ func (f *feed) pump() {
 // rest goes on after a while.
 func (f *feed) rest(d time.Duration) {
 	f.busy = true
-	f.r.p.after(d, func() {
+	f.r.p.After(d, func() {
 		f.busy = false
 		f.pump()
 	})
@@ -183,7 +184,7 @@ func (f *feed) write() {
 	if chance(f.r.w.pieces, 0.2) {
 		n = 1 + f.r.w.pieces.IntN(n)
 	}
-	f.c.write(0, bytes.Clone(f.writing[:n]))
+	f.c.Write(0, bytes.Clone(f.writing[:n]))
 	f.writing, f.room = f.writing[n:], f.room-n
 }
 
@@ -214,7 +215,7 @@ func (f *feed) close() {
 	if !f.over {
 		f.over = true
 		f.donor.Close()
-		f.c.close(1)
+		f.c.Close(1)
 	}
 }
 

@@ -111,17 +111,17 @@ func (w *world) planFaults() {
 		for _, k := range planned {
 			if choice -= w.traits.weights[k]; choice < 0 {
 				if !w.options.Without.Has(k) {
-					w.at(at, func() { w.strike(k) })
+					w.At(at, func() { w.strike(k) })
 				}
 				break
 			}
 		}
 	}
 	if w.traits.totalLoss && !w.options.Without.Has(TotalLoss) {
-		w.at(w.traits.horizon/2, w.loseAll)
+		w.At(w.traits.horizon/2, w.loseAll)
 	}
 	if w.traits.lostRegistry && !w.options.Without.Has(LostRegistry) {
-		w.at(w.traits.horizon/3, w.registry.lose)
+		w.At(w.traits.horizon/3, w.registry.lose)
 	}
 }
 
@@ -180,5 +180,5 @@ func (w *world) until(undo func()) {
 			undo()
 		}
 	}
-	w.after(min(lasts, max(w.traits.horizon-w.now, 0)), once)
+	w.After(min(lasts, max(w.traits.horizon-w.Now, 0)), once)
 }

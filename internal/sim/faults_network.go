@@ -3,7 +3,7 @@ package sim
 import (
 	"slices"
 
-	"github.com/seed-8247e700/dsm/internal/transport/stream"
+	"github.com/seed-8247e700/dsm/isis"
 )
 
 // strikeNetwork lets a fault of the network happen.
@@ -32,17 +32,16 @@ func (w *world) strikeNetwork(k Fault) bool {
 		return w.cutWays(k, [][2]int{{a, b}})
 	case Deaf:
 		w.deaf = append(w.deaf, a)
-		w.deafMany = w.deafMany || slices.ContainsFunc(w.network.blocked, func(n uint8) bool { return n > 0 })
+		w.deafMany = w.deafMany || w.network.CutAnywhere()
 		var ways [][2]int
 		for other := range t.nodes {
 			ways = append(ways, [2]int{other, a})
 		}
 		return w.cutWays(k, ways)
 	case Lag:
-		i := a*w.network.sites + b
 		extra := upTo(w.faults, t.detection/2)
-		w.network.slow[i] += extra
-		w.until(func() { w.network.slow[i] -= extra })
+		w.network.Slow(a, b, extra)
+		w.until(func() { w.network.Slow(a, b, -extra) })
 		return true
 	default:
 		return w.resetBetween(a, b)
@@ -66,14 +65,14 @@ func (w *world) cutWays(k Fault, ways [][2]int) bool {
 		w.trace("fault: %s %v", k, ways)
 	}
 	for _, way := range ways {
-		w.network.block(way[0], way[1])
+		w.network.Block(way[0], way[1])
 	}
 	w.until(func() {
 		if w.tracing() {
 			w.trace("heals: %s %v", k, ways)
 		}
 		for _, way := range ways {
-			w.network.unblock(way[0], way[1])
+			w.network.Unblock(way[0], way[1])
 		}
 	})
 	return true
@@ -83,7 +82,7 @@ func (w *world) cutWays(k Fault, ways [][2]int) bool {
 // one side, with both, or with none.
 func (w *world) partition() bool {
 	t := &w.traits
-	side := make([]int, w.network.sites)
+	side := make([]int, w.network.Sites)
 	for i := range side {
 		side[i] = 1 + w.faults.IntN(2)
 		if i >= t.nodes {
@@ -117,8 +116,8 @@ func (w *world) resetBetween(a, b int) bool {
 			r.giveUpLink(b)
 		}
 		for _, c := range slices.Clone(p.conns) {
-			if c.ends[0].site == b || c.ends[1].site == b {
-				c.reset()
+			if c.Ends[0].Site == b || c.Ends[1].Site == b {
+				c.Reset()
 				done = true
 			}
 		}
@@ -143,12 +142,10 @@ func (w *world) committing() {
 
 // giveUpLink has a member take its link with another for full.
 func (r *replica) giveUpLink(site int) {
-	for _, l := range r.links {
-		other := r.w.replica(l.peer.Incarnation)
-		if !r.over && other != nil && other.p.site == site && !l.dead && r.view.ID != 0 && r.view.Rank(l.peer) >= 0 && other.view.ID == r.view.ID {
-			l.die(stream.ErrFull)
-		}
-	}
+	r.links.Overflow(func(peer isis.MemberID) bool {
+		other := r.w.replica(peer.Incarnation)
+		return !r.over && other != nil && other.p.site == site && r.view.ID != 0 && r.view.Rank(peer) >= 0 && other.view.ID == r.view.ID
+	})
 }
 
 // strikeJoin keeps a joiner from one of the members, or slows down what the
@@ -167,10 +164,9 @@ func (w *world) strikeJoin(k Fault) bool {
 		return m != nil && w.cutWays(k, w.oneOrBoth(p.site, m.p.site))
 	}
 	for site := range w.traits.nodes {
-		i := site*w.network.sites + p.site
 		extra := upTo(w.faults, w.traits.detection/3)
-		w.network.slow[i] += extra
-		w.until(func() { w.network.slow[i] -= extra })
+		w.network.Slow(site, p.site, extra)
+		w.until(func() { w.network.Slow(site, p.site, -extra) })
 	}
 	return true
 }
@@ -182,9 +178,9 @@ func (w *world) cutClient() bool {
 	if c.conn == nil {
 		return false
 	}
-	node := c.conn.ends[1].site
+	node := c.conn.Ends[1].Site
 	if w.faults.IntN(2) == 0 {
-		c.conn.reset()
+		c.conn.Reset()
 		return true
 	}
 	return w.cutWays(CutClient, w.oneOrBoth(c.site, node))

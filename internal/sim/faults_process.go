@@ -93,7 +93,7 @@ func (w *world) planRestart(h *host) {
 	if w.faults.IntN(3) == 0 && !w.options.Without.Has(RestartUnproved) {
 		kind = RestartUnproved
 	}
-	w.after(w.lasting()+w.traits.detection/16, func() {
+	w.After(w.lasting()+w.traits.detection/16, func() {
 		if h.run == nil {
 			w.counts.Faults[kind]++
 			h.start(kind == Restart)
@@ -149,9 +149,9 @@ func (w *world) strikeProcess(k Fault) bool {
 			}
 		})
 	case ClockJump:
-		p.clock.set(w.lasting(), p.clock.rate)
+		p.clock.Set(w.lasting(), p.clock.Rate())
 	case ClockRate:
-		p.clock.set(0, w.traits.rate(w.faults))
+		p.clock.Set(0, w.traits.rate(w.faults))
 	}
 	return true
 }
@@ -188,7 +188,7 @@ func (w *world) loseAll() {
 	w.counts.Faults[TotalLoss]++
 	for _, p := range w.processes {
 		if p.alive {
-			w.after(upTo(w.faults, w.traits.detection/2), func() { p.crash(true) })
+			w.After(upTo(w.faults, w.traits.detection/2), func() { p.crash(true) })
 			if p.host != nil {
 				w.planRestart(p.host)
 			}

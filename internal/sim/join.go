@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -15,7 +16,7 @@ import (
 type joining struct {
 	r        *replica
 	transfer *member.Transfer
-	c        *conn
+	c        *wires.Conn
 	frames   *wire.FrameReader
 	come     []byte
 	fin      bool // nothing more comes
@@ -30,7 +31,7 @@ var errGivenUp = errors.New("sim: the donor is given up")
 // Observe is part of member.Host.
 func (h around) Observe(t *member.Transfer) {
 	r := h.r
-	r.p.brink()
+	r.p.Brink()
 	if j := r.joining; j != nil && !j.over {
 		j.end(errGivenUp)
 	}
@@ -42,21 +43,21 @@ func (h around) Observe(t *member.Transfer) {
 	r.joining = j
 	target := r.w.byAddr[t.Donor().Addr]
 	if target == nil {
-		r.p.after(r.w.traits.latency, func() { j.end(member.ErrUnreached) })
+		r.p.After(r.w.traits.latency, func() { j.end(member.ErrUnreached) })
 		return
 	}
 	if r.w.tracing() {
 		r.w.trace("%s asks %s for its state", r, target)
 	}
 	j.c = r.w.connect(r.p.site, r.p, target)
-	j.c.ends[0].onData = j.arrived
-	j.c.ends[0].onClose = func() {
+	j.c.Ends[0].OnData = j.arrived
+	j.c.Ends[0].OnClose = func() {
 		j.fin = true
 		j.read()
 	}
 	hello := t.Hello()
-	j.c.send(1, func() { target.asked(j.c, &hello, j.greeted) })
-	r.p.after(r.reader.Detection()+r.w.proofTime(), func() {
+	j.c.Send(1, func() { target.asked(j.c, &hello, j.greeted) })
+	r.p.After(r.reader.Detection()+r.w.proofTime(), func() {
 		if !j.welcome {
 			j.end(member.ErrUnreached)
 		}
@@ -83,7 +84,7 @@ func (j *joining) patience() {
 	if bound == 0 {
 		return
 	}
-	j.r.p.after(bound, func() {
+	j.r.p.After(bound, func() {
 		switch {
 		case j.over:
 		case j.reads == reads && j.transfer.Patience() > 0:
@@ -109,8 +110,8 @@ func (j *joining) Read(b []byte) (int, error) {
 	switch {
 	case n > 0:
 		j.come = j.come[n:]
-		j.c.send(1, func() {
-			if room := j.c.ends[1].room; room != nil {
+		j.c.Send(1, func() {
+			if room := j.c.Ends[1].Room; room != nil {
 				room(n)
 			}
 		})
@@ -153,7 +154,7 @@ func (j *joining) take() {
 			return
 		}
 		if !j.transfer.Work() {
-			j.r.w.after(0, func() { j.r.p.do(j.readOn) })
+			j.r.w.After(0, func() { j.r.p.Do(j.readOn) })
 			return
 		}
 		if loads != j.r.w.counts.Snapshots {
@@ -175,7 +176,7 @@ func (j *joining) stop() {
 	}
 	j.over = true
 	if j.c != nil {
-		j.c.close(0)
+		j.c.Close(0)
 	}
 }
 
@@ -195,7 +196,7 @@ func (j *joining) end(err error) {
 // stopped: he starts it again with more room for the deliveries.
 func (r *replica) giveMoreRoom() {
 	if r.w.healed {
-		r.w.after(0, func() { r.p.crash(true) })
+		r.w.After(0, func() { r.p.crash(true) })
 	}
 }
 

@@ -16,9 +16,9 @@ func (p *process) leave() {
 	if p.w.tracing() {
 		p.w.trace("%s is to leave", p)
 	}
-	p.leaving, p.leftAt = true, p.local()
-	p.after(p.w.leaveTime(), func() {
-		if p.leaving && p.local()-p.leftAt >= p.w.leaveTime() {
+	p.leaving, p.leftAt = true, p.Steady()
+	p.After(p.w.leaveTime(), func() {
+		if p.leaving && p.Steady()-p.leftAt >= p.w.leaveTime() {
 			p.giveUpLeaving()
 		}
 	})

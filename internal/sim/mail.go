@@ -20,15 +20,15 @@ func (w *world) toRegistry(from int, what func()) {
 
 // fromRegistry carries an answer or a directive to a process.
 func (w *world) fromRegistry(p *process, what func()) {
-	w.mail(w.registrySite(), p.site, func() { p.do(what) })
+	w.mail(w.registrySite(), p.site, func() { p.Do(what) })
 }
 
 func (w *world) mail(from, to int, what func()) {
 	t := &w.traits
-	if w.network.cut(from, to) {
+	if w.network.Cut(from, to) {
 		return
 	}
-	delay := w.network.delay(from, to)
+	delay := w.network.Delay(from, to)
 	if !w.healed {
 		if chance(w.wires, t.loss) && !w.options.Without.Has(MailLost) {
 			w.counts.Faults[MailLost]++
@@ -36,14 +36,14 @@ func (w *world) mail(from, to int, what func()) {
 		}
 		if chance(w.wires, t.double) && !w.options.Without.Has(MailDoubled) {
 			w.counts.Faults[MailDoubled]++
-			w.after(delay+upTo(w.wires, t.detection), what)
+			w.After(delay+upTo(w.wires, t.detection), what)
 		}
 		if chance(w.wires, t.late) && !w.options.Without.Has(MailLate) {
 			w.counts.Faults[MailLate]++
 			delay += upTo(w.wires, 3*t.detection)
 		}
 	}
-	w.after(delay, what)
+	w.After(delay, what)
 }
 
 // register announces the process to the registry, again and again until it gets
@@ -88,7 +88,7 @@ func (p *process) announce(r membership.Registration, wait time.Duration) {
 			})
 		})
 	})
-	p.after(wait+p.w.traits.detection/4, func() {
+	p.After(wait+p.w.traits.detection/4, func() {
 		if !done && p.current == before {
 			p.announce(r, min(2*wait, mostPause))
 		}
@@ -102,7 +102,7 @@ func (r *replica) watch() {
 		return
 	}
 	r.w.toRegistry(r.p.site, func() { r.w.registry.watch(r.member.From(), r) })
-	r.p.after(2*r.w.traits.detection, r.watch)
+	r.p.After(2*r.w.traits.detection, r.watch)
 }
 
 // pushed takes a directive that the registry pushes.
@@ -149,5 +149,5 @@ func (r *replica) post() {
 			})
 		})
 	})
-	r.p.after(r.w.traits.detection, over)
+	r.p.After(r.w.traits.detection, over)
 }

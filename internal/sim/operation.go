@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/sim/oracle"
+	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -30,7 +31,7 @@ type operation struct {
 	waited     bool         // a read, once it has seen to that it sees those
 	waiters    []*operation // reads that wait for it
 	attempts   int          // number of the latest attempt
-	on         *conn
+	on         *wires.Conn
 	sent       *wire.Request // with the latest attempt
 	reply      wire.Reply
 	teller     *replica      // who gave the last reply
@@ -40,7 +41,7 @@ type operation struct {
 // begin starts a random operation.
 func (c *client) begin() {
 	w := c.w
-	op := &operation{c: c, begun: w.now, seen: c.seen, generation: c.bound}
+	op := &operation{c: c, begun: w.Now, seen: c.seen, generation: c.bound}
 	if c.bound != 0 {
 		op.floor = w.order(c.bound).strong
 	}
@@ -61,7 +62,7 @@ func (c *client) enter(op *operation) {
 	w := c.w
 	c.active = append(c.active, op)
 	if chance(w.users, w.traits.hasty) && !w.healed {
-		w.after(upTo(w.users, w.traits.patience), op.giveUp)
+		w.After(upTo(w.users, w.traits.patience), op.giveUp)
 	}
 	op.start()
 }
@@ -105,7 +106,7 @@ func (c *client) open() {
 		return
 	}
 	c.opening = true
-	op := &operation{c: c, begun: c.w.now, seen: c.seen, generation: c.bound, command: c.openSession(c.String())}
+	op := &operation{c: c, begun: c.w.Now, seen: c.seen, generation: c.bound, command: c.openSession(c.String())}
 	op.Kind = session.Open
 	op.then = func(ok bool) {
 		c.opening = false
@@ -137,13 +138,13 @@ func (c *client) renew() {
 	if w.draining {
 		return
 	}
-	w.after(w.traits.sessionTTL/3, c.renew)
+	w.After(w.traits.sessionTTL/3, c.renew)
 	id := c.session.Due()
 	if id == 0 || c.renewing {
 		return
 	}
 	c.renewing = true
-	op := &operation{c: c, begun: w.now, seen: c.seen, generation: c.bound, command: wire.Command{Op: wire.OpRenewSession, Session: id}}
+	op := &operation{c: c, begun: w.Now, seen: c.seen, generation: c.bound, command: wire.Command{Op: wire.OpRenewSession, Session: id}}
 	op.Kind = session.Upkeep
 	op.then = func(ok bool) {
 		c.renewing = false
@@ -197,33 +198,33 @@ func (op *operation) send(req *wire.Request) {
 	w, conn, number := op.c.w, op.c.conn, op.attempts
 	op.on, op.sent = conn, req
 	if w.tracing() {
-		w.trace("%s asks %s: %s", op.c, conn.ends[1].p, op)
+		w.trace("%s asks %s: %s", op.c, conn.Ends[1].Owner, op)
 	}
 	arrive := func() {
-		r := conn.replica(op.c)
+		r := serving(conn)
 		if r == nil {
 			return
 		}
 		r.take(req, func(reply wire.Reply) {
-			conn.send(0, func() {
+			conn.Send(0, func() {
 				if !op.over && op.attempts == number && op.on == conn {
 					op.replied(reply)
 				}
 			})
 		})
 	}
-	conn.send(1, arrive)
-	w.after(w.traits.patience, func() {
+	conn.Send(1, arrive)
+	w.After(w.traits.patience, func() {
 		if !op.over && op.attempts == number && op.on == conn {
 			op.noReply(false)
 		}
 	})
 }
 
-// replica is the one that a client's connection belongs to, nil once it has
+// serving is the replica that a client's connection belongs to, nil once it has
 // ended.
-func (c *conn) replica(*client) *replica {
-	r := c.ends[1].p.current
+func serving(c *wires.Conn) *replica {
+	r := c.Ends[1].Owner.(*process).current
 	if r == nil || r.over {
 		return nil
 	}
@@ -246,12 +247,12 @@ func (op *operation) arriveLate() {
 	if op.on == nil || w.healed || !chance(w.users, w.traits.copies) || w.options.Without.Has(LateRequest) {
 		return
 	}
-	r := op.on.bound
+	r := w.bound[op.on]
 	if r == nil || req.Kind != wire.RequestWrite {
 		return
 	}
 	w.counts.Faults[LateRequest]++
-	w.after(upTo(w.users, 2*w.traits.detection), func() { r.p.do(func() { r.take(req, func(wire.Reply) {}) }) })
+	w.After(upTo(w.users, 2*w.traits.detection), func() { r.p.Do(func() { r.take(req, func(wire.Reply) {}) }) })
 }
 
 func (op *operation) noReply(notSent bool) {
@@ -269,7 +270,7 @@ func (op *operation) judge(v session.Verdict, reply wire.Reply) {
 	c, w := op.c, op.c.w
 	on := op.on
 	if on != nil {
-		op.teller = on.bound
+		op.teller = w.bound[on]
 	}
 	op.on = nil
 	if w.tracing() {
@@ -297,7 +298,7 @@ func (op *operation) judge(v session.Verdict, reply wire.Reply) {
 	case v.Elsewhere():
 		c.fail(on)
 	}
-	w.after(op.Pause(w.users.Float64()), op.attempt)
+	w.After(op.Pause(w.users.Float64()), op.attempt)
 }
 
 // giveUp is the end of the caller's time.
@@ -326,7 +327,7 @@ func (op *operation) estranged() {
 // finish ends the operation.
 func (op *operation) finish() {
 	c := op.c
-	op.over, op.ended = true, c.w.now
+	op.over, op.ended = true, c.w.Now
 	c.active = slices.DeleteFunc(c.active, func(o *operation) bool { return o == op })
 	c.waiting = slices.DeleteFunc(c.waiting, func(o *operation) bool { return o == op })
 	c.unopened = slices.DeleteFunc(c.unopened, func(o *operation) bool { return o == op })

@@ -1,8 +1,11 @@
 package sim
 
 import (
+	"slices"
 	"strconv"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/sim/wires"
 )
 
 // host is where a node's process runs. Its disk outlives the process.
@@ -40,8 +43,8 @@ type process struct {
 	served  bool          // an incarnation of it was a member
 	pause   time.Duration
 
-	clock   clocks
-	conns   []*conn
+	clock   *wires.Clocks
+	conns   []*wires.Conn
 	current *replica
 }
 
@@ -68,7 +71,7 @@ func (w *world) newProcess(id string, site, port int) *process {
 		w: w, site: site, id: id, addr: id + ":" + strconv.Itoa(port), alive: true,
 		pause: leastPause,
 	}
-	p.clock.begin(w, w.traits.rate(w.machines), 1+upTo(w.machines, time.Second))
+	p.clock = wires.NewClocks(&w.Time, w.times, w.traits.rate(w.machines), 1+upTo(w.machines, time.Second), w.counter)
 	p.pace = w.traits.pace
 	w.byAddr[p.addr] = p
 	w.processes = append(w.processes, p)
@@ -77,22 +80,22 @@ func (w *world) newProcess(id string, site, port int) *process {
 
 func (p *process) String() string { return p.addr }
 
-// local is what the process's steady clock shows.
-func (p *process) local() time.Duration { return p.clock.steady() }
+// Steady is what the process's steady clock shows.
+func (p *process) Steady() time.Duration { return p.clock.Steady() }
 
-// after calls what when the process's steady clock has gone on by d: later if the
+// After calls what when the process's steady clock has gone on by d: later if the
 // process is paused then, never if it has ended.
-func (p *process) after(d time.Duration, what func()) { p.alarm(p.local()+d, d, what) }
+func (p *process) After(d time.Duration, what func()) { p.alarm(p.Steady()+d, d, what) }
 
-// alarm is after for a time of the steady clock, from which it is d away.
+// alarm is After for a time of the steady clock, from which it is d away.
 func (p *process) alarm(at, d time.Duration, what func()) {
-	p.w.after(time.Duration(float64(d)/p.clock.rate), func() {
-		if !p.paused && at-p.local() <= time.Microsecond {
-			p.do(what)
+	p.w.After(time.Duration(float64(d)/p.clock.Rate()), func() {
+		if !p.paused && at-p.Steady() <= time.Microsecond {
+			p.Do(what)
 			return
 		}
-		p.do(func() {
-			if left := at - p.local(); left > time.Microsecond { // it has slept, or runs slower now
+		p.Do(func() {
+			if left := at - p.Steady(); left > time.Microsecond { // it has slept, or runs slower now
 				p.alarm(at, left, what)
 				return
 			}
@@ -101,8 +104,8 @@ func (p *process) alarm(at, d time.Duration, what func()) {
 	})
 }
 
-// do has the process do something now, or once it goes on.
-func (p *process) do(what func()) {
+// Do has the process do something now, or once it goes on.
+func (p *process) Do(what func()) {
 	switch {
 	case !p.alive:
 	case p.paused:
@@ -129,8 +132,8 @@ func (p *process) doOnTheBrink(what func()) {
 	what()
 }
 
-// brink is a point at which a process may crash.
-func (p *process) brink() {
+// Brink is a point at which a process may crash.
+func (p *process) Brink() {
 	if p.crashIn == 0 {
 		return
 	}
@@ -146,7 +149,7 @@ func (p *process) resume() {
 	late := p.late
 	p.late = nil
 	for _, what := range late {
-		p.do(what)
+		p.Do(what)
 	}
 }
 
@@ -165,10 +168,10 @@ func (p *process) crash(word bool) {
 	}
 	for _, c := range p.conns {
 		by := 0
-		if c.ends[1].p == p {
+		if c.Ends[1].Owner == wires.Owner(p) {
 			by = 1
 		}
-		c.die(by, word)
+		c.Die(by, word)
 	}
 	p.gone()
 }
@@ -197,4 +200,41 @@ func (p *process) record(group, incarnation uint64) {
 	if p.host != nil {
 		p.host.disk = p.last
 	}
+}
+
+// AddConn and DropConn keep a list of the process's connections.
+func (p *process) AddConn(c *wires.Conn) { p.conns = append(p.conns, c) }
+
+// DropConn drops one that is closed.
+func (p *process) DropConn(c *wires.Conn) {
+	if i := slices.Index(p.conns, c); i >= 0 {
+		p.conns = slices.Delete(p.conns, i, i+1)
+	}
+}
+
+// Where is the process's place on the network.
+func (p *process) Where() int { return p.site }
+
+// Links are those of its present incarnation, nil if there is none.
+func (p *process) Links() *wires.Links {
+	if p.current == nil {
+		return nil
+	}
+	return p.current.links
+}
+
+// connect makes a connection from a site, or a process on it, to a process.
+func (w *world) connect(site int, from, to *process) *wires.Conn {
+	if from == nil {
+		return w.network.Connect(site, nil, to.site, to)
+	}
+	return w.network.Connect(site, from, to.site, to)
+}
+
+// listener is the process that listens at an address, nil if none does.
+func (w *world) listener(addr string) wires.Listener {
+	if p := w.byAddr[addr]; p != nil {
+		return p
+	}
+	return nil
 }

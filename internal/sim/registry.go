@@ -51,7 +51,7 @@ func (g *registry) start() {
 		return
 	}
 	g.up, g.problem, g.told, g.watchers = true, false, 0, nil
-	g.begun = g.w.now
+	g.begun = g.w.Now
 	g.boots++
 	if g.w.tracing() {
 		g.w.trace("registry: starts")
@@ -68,7 +68,7 @@ func (g *registry) crash() {
 		g.w.trace("registry: crashes")
 	}
 	g.up, g.crashIn = false, 0
-	g.w.after(g.w.lasting(), g.start)
+	g.w.After(g.w.lasting(), g.start)
 }
 
 // lose has the registry start again without its directory, as that of another
@@ -90,15 +90,15 @@ func (g *registry) lose() {
 	}
 }
 
-func (g *registry) now() time.Duration { return g.w.now - g.begun }
+func (g *registry) now() time.Duration { return g.w.Now - g.begun }
 
 func (g *registry) tick(boot uint64) {
 	if !g.up || g.boots != boot {
 		return
 	}
-	g.w.after(g.w.traits.heartbeat/4, func() { g.tick(boot) })
+	g.w.After(g.w.traits.heartbeat/4, func() { g.tick(boot) })
 	g.step(func(now time.Duration) { g.group.Tick(now) }, nil)
-	if g.up && g.boots == boot && g.problem && g.w.now-g.tried >= g.w.traits.detection/2 {
+	if g.up && g.boots == boot && g.problem && g.w.Now-g.tried >= g.w.traits.detection/2 {
 		g.guard(func() {
 			if g.save() {
 				g.problem = false
@@ -156,7 +156,7 @@ func (g *registry) save() bool {
 		return true
 	}
 	if g.full {
-		g.problem, g.tried = true, g.w.now
+		g.problem, g.tried = true, g.w.Now
 		return false
 	}
 	g.written(state)

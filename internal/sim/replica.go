@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/clock"
 	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
@@ -37,10 +38,7 @@ type replica struct {
 	lapsed   bool // in this turn: it owes nobody anything after it
 	safe     bool // it leaves, and those who stay have what it has delivered
 
-	links  []*link // by the peers' incarnations
-	linked uint64  // the view of the last SetPeers
-	epochs uint64
-	dirty  []*link
+	links *wires.Links
 
 	// What the member has said of itself, and was told.
 	view       isis.View
@@ -72,11 +70,21 @@ func (r *replica) String() string { return fmt.Sprintf("%s#%d", r.self.ID, r.sel
 func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 	w, t := p.w, &p.w.traits
 	p.record(d.Group, incarnation)
-	p.brink()
+	p.Brink()
 	r := &replica{
 		w: w, p: p, self: isis.MemberID{ID: p.id, Incarnation: incarnation}, group: d.Group, generation: d.Generation,
 		in: &member.Inbox{}, spare: &member.Inbox{}, applied: d.Base,
 	}
+	r.links = wires.NewLinks(wires.LinksConfig{
+		Self: r.self, Group: r.group, Generation: r.generation, Site: p.site, Process: p, Network: w.network, Random: w.machines,
+		Detection: t.detection, Ping: t.ping, KeptBytes: t.keptBytes, Counts: &w.counts.LinkCounts,
+		Find: w.listener, Receive: r.receive, Fail: w.fail,
+		Dead: func(peer isis.MemberID, why error) {
+			if w.tracing() {
+				w.trace("%s: the link with %s#%d is dead: %v", r, peer.ID, peer.Incarnation, why)
+			}
+		},
+	})
 	h := around{r}
 	r.member = member.New(member.Config{
 		Core: isis.Config{
@@ -86,7 +94,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 		Group: d.Group, Generation: d.Generation, Settings: d.Settings,
 		Limits:      store.Limits{SessionTTL: t.sessionTTL, MaxSessionResults: 64, MaxClientSessions: maxClientSessions},
 		MaxLagBytes: w.lagBytes(), ChunkBytes: t.chunkBytes,
-		Clock: clock.Of(&p.clock.virtual), Links: h, Host: h,
+		Clock: clock.Of(p.clock.Virtual()), Links: h, Host: h,
 		Doubt: func() { r.call(func(m *member.Member) { m.Fire(member.TimerPulse) }) },
 	})
 	r.reader = r.member.Reader()
@@ -103,7 +111,6 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 		m.Deliveries(true)
 		r.hear(&d, func() { m.Start(&d) })
 	})
-	r.lookAfterLinks()
 	r.watch()
 }
 
@@ -121,7 +128,7 @@ func (r *replica) wakeTurn() {
 		return
 	}
 	r.turning = true
-	r.w.after(upTo(r.w.machines, r.p.pace)+time.Microsecond, func() { r.p.do(r.turn) })
+	r.w.After(upTo(r.w.machines, r.p.pace)+time.Microsecond, func() { r.p.Do(r.turn) })
 }
 
 // turn does one turn, and lets out what it brings.
@@ -195,16 +202,14 @@ func (r *replica) end(err error) {
 	r.checkAnswered()
 	r.letOut()
 	for _, c := range r.clients {
-		c.conn.close(1)
+		c.conn.Close(1)
 	}
 	r.clients = nil
 	for _, f := range r.feeds {
 		f.close()
 	}
 	r.feeds = nil
-	for _, l := range r.links {
-		l.close()
-	}
+	r.links.Close()
 	r.joining.stop()
 	r.p.next(r, err)
 }
@@ -233,7 +238,7 @@ func (p *process) next(r *replica, err error) {
 	default:
 		pause := p.pause
 		p.pause = min(2*pause, mostPause)
-		p.after(pause, p.register)
+		p.After(pause, p.register)
 	}
 }
 

@@ -12,16 +12,16 @@ import (
 func (w *world) settle() {
 	w.heal()
 	t := &w.traits
-	w.runUntil(w.now + 4*t.detection)
-	healed := w.now
+	w.runUntil(w.Now + 4*t.detection)
+	healed := w.Now
 	for !w.settled() {
-		if w.now-healed > 150*time.Second+60*t.detection {
-			w.fail("progress: not at rest %v after the last fault: %s", w.now-t.horizon, w.standing())
+		if w.Now-healed > 150*time.Second+60*t.detection {
+			w.fail("progress: not at rest %v after the last fault: %s", w.Now-t.horizon, w.standing())
 		}
 		w.restartAll()
-		w.operate(w.now - healed)
-		w.runUntil(w.now + t.heartbeat/3)
-		if w.now-healed > 4*t.detection && w.allServe() {
+		w.operate(w.Now - healed)
+		w.runUntil(w.Now + t.heartbeat/3)
+		if w.Now-healed > 4*t.detection && w.allServe() {
 			w.draining = true
 		}
 	}

@@ -41,7 +41,7 @@ func Run(seed uint64, options Options) (result Result) {
 			Seed: seed, Counts: w.counts,
 			Nodes: w.traits.nodes, Clients: w.traits.clients, Horizon: w.traits.horizon,
 		}
-		result.Virtual = w.now
+		result.Virtual = w.Now
 		switch reason := reason.(type) {
 		case nil:
 		case violation:
@@ -70,5 +70,5 @@ func (w *world) fail(format string, args ...any) {
 func (w *world) tracing() bool { return w.options.Trace != nil }
 
 func (w *world) trace(format string, args ...any) {
-	w.options.Trace(fmt.Sprintf("%12.6f ", w.now.Seconds()) + fmt.Sprintf(format, args...))
+	w.options.Trace(fmt.Sprintf("%12.6f ", w.Now.Seconds()) + fmt.Sprintf(format, args...))
 }

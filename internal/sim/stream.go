@@ -2,6 +2,7 @@ package sim
 
 import (
 	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -12,7 +13,7 @@ import (
 // connection after the other.
 type clientStream struct {
 	pipeline session.Pipeline[*operation]
-	conn     *conn // of the present run
+	conn     *wires.Conn // of the present run
 	pausing  bool
 }
 
@@ -26,7 +27,7 @@ func (c *client) beginAsync() {
 		if c.underWay(true) >= w.traits.outstanding {
 			return
 		}
-		op := &operation{c: c, begun: w.now, seen: c.seen, generation: c.bound, async: true, command: c.command()}
+		op := &operation{c: c, begun: w.Now, seen: c.seen, generation: c.bound, async: true, command: c.command()}
 		op.Kind, op.key = session.Write, op.command.Key
 		c.enter(op)
 	}
@@ -104,18 +105,18 @@ func (c *client) send(run, ordinal uint64, op *operation) {
 	req := &wire.Request{ID: uint64(op.Attempts()), Kind: wire.RequestWrite, RawCommand: op.command.Append(nil)}
 	op.on, op.sent, op.attempts = conn, req, op.Attempts()
 	if w.tracing() {
-		w.trace("%s asks %s in run %d: %s", c, conn.ends[1].p, run, op)
+		w.trace("%s asks %s in run %d: %s", c, conn.Ends[1].Owner, run, op)
 	}
-	conn.send(1, func() {
-		r := conn.replica(c)
+	conn.Send(1, func() {
+		r := serving(conn)
 		if r == nil {
 			return
 		}
 		r.take(req, func(reply wire.Reply) {
-			conn.send(0, func() { c.replied(run, ordinal, reply, conn) })
+			conn.Send(0, func() { c.replied(run, ordinal, reply, conn) })
 		})
 	})
-	w.after(w.traits.patience, func() {
+	w.After(w.traits.patience, func() {
 		if _, still, ok := c.stream.pipeline.Find(ordinal); ok && still == op && run == c.stream.pipeline.Run() {
 			c.again(run, conn, true)
 		}
@@ -123,10 +124,10 @@ func (c *client) send(run, ordinal uint64, op *operation) {
 }
 
 // replied takes the reply to a write of a run.
-func (c *client) replied(run, ordinal uint64, reply wire.Reply, on *conn) {
+func (c *client) replied(run, ordinal uint64, reply wire.Reply, on *wires.Conn) {
 	pipeline := &c.stream.pipeline
 	op, write, verdict := pipeline.Reply(run, ordinal, &reply)
-	if op == nil || write.generation != c.bound || on.bound.generation != c.bound {
+	if op == nil || write.generation != c.bound || c.w.bound[on].generation != c.bound {
 		return
 	}
 	if !verdict.Final() {
@@ -148,14 +149,14 @@ func (c *client) replied(run, ordinal uint64, reply wire.Reply, on *conn) {
 }
 
 // broken ends the run on a connection that broke.
-func (c *client) broken(on *conn) {
+func (c *client) broken(on *wires.Conn) {
 	if c.stream.conn == on {
 		c.again(c.stream.pipeline.Run(), on, true)
 	}
 }
 
 // again begins another run unless that has been done.
-func (c *client) again(run uint64, on *conn, elsewhere bool) {
+func (c *client) again(run uint64, on *wires.Conn, elsewhere bool) {
 	s, w := &c.stream, c.w
 	if !s.pipeline.Again(run) {
 		return
@@ -169,7 +170,7 @@ func (c *client) again(run uint64, on *conn, elsewhere bool) {
 		c.fail(on)
 	}
 	s.pausing = true
-	w.after(s.pipeline.Pause(w.users.Float64()), func() {
+	w.After(s.pipeline.Pause(w.users.Float64()), func() {
 		s.pausing = false
 		c.pump()
 	})

@@ -4,27 +4,28 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // world is one simulated group with all that surrounds it.
 type world struct {
+	wires.Time
 	options Options
 	traits  traits
 	counts  Counts
 	seed    uint64
-	now     time.Duration
-	events  events
 
 	// One source of randomness for each purpose, so that a run without a kind of
 	// fault resembles the one with it.
 	faults, wires, machines, users, damages, pieces, times *rand.Rand
 
-	network   network
+	network   *wires.Network
 	hosts     []*host
 	processes []*process // all that ever ran
 	replicas  []*replica // by incarnation, the latest of each; 0 is nil
 	byAddr    map[string]*process
+	bound     map[*wires.Conn]*replica // which incarnation serves a client's connection
 	registry  *registry
 	clients   []*client
 	orders    []*order        // by generation, from 1
@@ -45,7 +46,7 @@ func newWorld(seed uint64, options Options) *world {
 		options: options, seed: seed,
 		faults: source(1), wires: source(2), machines: source(3), users: source(4), damages: source(6),
 		pieces: source(7), times: source(8),
-		byAddr: make(map[string]*process), replicas: make([]*replica, 1), told: make(map[told]uint64),
+		byAddr: make(map[string]*process), bound: make(map[*wires.Conn]*replica), replicas: make([]*replica, 1), told: make(map[told]uint64),
 	}
 	w.traits = drawTraits(source(5), options)
 	return w
@@ -55,7 +56,10 @@ func newWorld(seed uint64, options Options) *world {
 func (w *world) begin() {
 	t := &w.traits
 	w.planClocks()
-	w.network.begin(w, t.nodes+2+t.clients)
+	w.network = wires.NewNetwork(wires.Config{
+		Time: &w.Time, Delays: w.wires, Faults: w.faults, Sites: t.nodes + 2 + t.clients,
+		Latency: t.latency, Jitter: t.jitter, Spikes: t.spikes, Spike: t.spike, KeepAlive: 20 * t.detection,
+	})
 	w.registry = newRegistry(w)
 	for i := range t.nodes {
 		h := &host{w: w, site: i, id: string(rune('a' + i)), port: 1}
@@ -64,16 +68,16 @@ func (w *world) begin() {
 		if i >= t.early {
 			at = time.Duration(w.machines.Int64N(int64(t.horizon/2) + 1))
 		}
-		w.at(at, func() { h.start(true) })
+		w.At(at, func() { h.start(true) })
 	}
 	for i := range t.clients {
 		c := newClient(w, i, t.nodes+2+i)
 		w.clients = append(w.clients, c)
-		w.at(time.Duration(w.users.Int64N(int64(t.detection))), c.next)
-		w.at(t.sessionTTL/3, c.renew)
+		w.At(time.Duration(w.users.Int64N(int64(t.detection))), c.next)
+		w.At(t.sessionTTL/3, c.renew)
 	}
 	if w.leaks() {
-		w.at(t.detection, w.clients[0].leak)
+		w.At(t.detection, w.clients[0].leak)
 	}
 	w.planFaults()
 	w.planDamage()
@@ -84,29 +88,23 @@ func (w *world) begin() {
 func (w *world) registrySite() int { return w.traits.nodes }
 func (w *world) twinSite() int     { return w.traits.nodes + 1 }
 
-func (w *world) at(t time.Duration, what func()) { w.events.add(t, what) }
-
-func (w *world) after(d time.Duration, what func()) { w.events.add(w.now+max(d, 0), what) }
-
 // maxEvents bounds a run. None that is well comes near it.
 const maxEvents = 3_000_000
 
 // step lets the next event happen.
 func (w *world) step() {
-	e := w.events.next()
-	w.now = max(w.now, e.at)
 	w.counts.Events++
 	if w.counts.Events > maxEvents {
 		w.fail("progress: %d events, and no end", maxEvents)
 	}
-	e.what()
+	w.Step()
 }
 
 func (w *world) runUntil(t time.Duration) {
-	for len(w.events.heap) > 0 && w.events.heap[0].at <= t {
+	for w.Comes(t) {
 		w.step()
 	}
-	w.now = max(w.now, t)
+	w.Now = max(w.Now, t)
 }
 
 func (w *world) order(generation uint64) *order {
@@ -129,16 +127,9 @@ func (w *world) settings() membership.Settings {
 	return s
 }
 
-// chance is true with probability p.
-func chance(r *rand.Rand, p float64) bool { return p > 0 && r.Float64() < p }
+func chance(r *rand.Rand, p float64) bool { return wires.Chance(r, p) }
 
-// upTo is a random time below d.
-func upTo(r *rand.Rand, d time.Duration) time.Duration {
-	if d <= 0 {
-		return 0
-	}
-	return time.Duration(r.Int64N(int64(d)))
-}
+func upTo(r *rand.Rand, d time.Duration) time.Duration { return wires.UpTo(r, d) }
 
 // between is a random time from low on, below high.
 func between(r *rand.Rand, low, high time.Duration) time.Duration { return low + upTo(r, high-low) }

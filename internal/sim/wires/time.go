@@ -1,4 +1,4 @@
-package sim
+package wires
 
 import "time"
 
@@ -14,13 +14,18 @@ func (e *event) before(f *event) bool {
 	return e.at < f.at || e.at == f.at && e.seq < f.seq
 }
 
-// events is a heap of what is to happen.
-type events struct {
-	heap []event
+// Time is virtual: it goes from one event to the next.
+type Time struct {
+	Now  time.Duration
+	heap []event // of what is to happen
 	seq  uint64
 }
 
-func (q *events) add(at time.Duration, what func()) {
+// After has something happen after a while.
+func (q *Time) After(d time.Duration, what func()) { q.At(q.Now+max(d, 0), what) }
+
+// At has something happen at a time.
+func (q *Time) At(at time.Duration, what func()) {
 	q.seq++
 	q.heap = append(q.heap, event{at: at, seq: q.seq, what: what})
 	i := len(q.heap) - 1
@@ -34,8 +39,18 @@ func (q *events) add(at time.Duration, what func()) {
 	}
 }
 
-// next takes the earliest event. There must be one.
-func (q *events) next() event {
+// Comes reports whether there is an event until a time.
+func (q *Time) Comes(until time.Duration) bool { return len(q.heap) > 0 && q.heap[0].at <= until }
+
+// Step lets the next event happen. There must be one.
+func (q *Time) Step() {
+	e := q.next()
+	q.Now = max(q.Now, e.at)
+	e.what()
+}
+
+// next takes the earliest event.
+func (q *Time) next() event {
 	first := q.heap[0]
 	last := len(q.heap) - 1
 	q.heap[0] = q.heap[last]

@@ -1,4 +1,4 @@
-package sim
+package wires
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ var errPeerLost = errors.New("the peer began anew")
 
 // greeting is what a dialler says first.
 type greeting struct {
+	of         *Links
 	from, to   isis.MemberID
 	group, gen uint64
 	attempt    uint64
@@ -28,34 +29,33 @@ const (
 func (l *link) redial() {
 	pause := l.pause
 	l.pause = min(max(2*pause, leastRedial), mostRedial)
-	l.r.p.after(pause-upTo(l.r.w.machines, pause/2+1), l.dial)
+	l.r.Process.After(pause-UpTo(l.r.Random, pause/2+1), l.dial)
 }
 
 // dial connects to the peer and begins the handshake.
 func (l *link) dial() {
-	if l.closed || l.cur != nil || l.dialing != nil || l.r.over {
+	if l.closed || l.cur != nil || l.dialing != nil || l.r.closed {
 		return
 	}
-	w := l.r.w
-	target := w.byAddr[l.addr]
+	target := l.r.Find(l.addr)
 	if target == nil {
 		l.redial()
 		return
 	}
-	c := w.connect(l.r.p.site, l.r.p, target)
+	c := l.r.Network.Connect(l.r.Site, l.r.Process, target.Where(), target)
 	l.dialing = c
 	l.attempt++
-	g := greeting{from: l.r.self, to: l.peer, group: l.r.group, gen: l.r.generation, attempt: l.attempt, claim: l.claim()}
+	g := greeting{of: l.r, from: l.r.Self, to: l.peer, group: l.r.Group, gen: l.r.Generation, attempt: l.attempt, claim: l.claim()}
 	failed := func() {
 		if l.dialing == c {
 			l.dialing = nil
-			c.close(0)
+			c.Close(0)
 			l.redial()
 		}
 	}
-	c.ends[0].onClose = failed
-	l.r.p.after(w.traits.detection, failed) // the handshake's time
-	c.send(1, func() { target.greeted(c, g) })
+	c.Ends[0].OnClose = failed
+	l.r.Process.After(l.r.Detection, failed) // the handshake's time
+	c.Send(1, func() { target.Links().greeted(c, g) })
 }
 
 func (l *link) claim() stream.Claim {
@@ -78,14 +78,13 @@ func (l *link) settle(theirs stream.Claim) bool {
 	return verdict == stream.Resume
 }
 
-// greeted answers a dialler.
-func (p *process) greeted(c *conn, g greeting) {
+// greeted answers a dialler. There may be no links.
+func (r *Links) greeted(c *Conn, g greeting) {
 	refuse := func(claim *stream.Claim) {
-		c.send(0, func() { p.w.replicas[g.from.Incarnation].refused(c, g, claim) })
-		c.close(1)
+		c.Send(0, func() { g.of.refused(c, g, claim) })
+		c.Close(1)
 	}
-	r := p.current
-	if r == nil || r.over || g.group != r.group || g.gen != r.generation || g.to != r.self {
+	if r == nil || r.closed || g.group != r.Group || g.gen != r.Generation || g.to != r.Self {
 		refuse(nil)
 		return
 	}
@@ -95,7 +94,7 @@ func (p *process) greeted(c *conn, g greeting) {
 		return
 	}
 	if l.incoming != nil {
-		l.incoming.close(1)
+		l.incoming.Close(1)
 	}
 	if l.cur != nil {
 		l.breakOff(l.cur)
@@ -107,17 +106,17 @@ func (p *process) greeted(c *conn, g greeting) {
 		refuse(&mine)
 		return
 	}
-	c.send(0, func() { p.w.replicas[g.from.Incarnation].welcomed(c, g, mine) })
+	c.Send(0, func() { g.of.welcomed(c, g, mine) })
 	if !l.attach(c, 1, mine, g.claim) {
-		c.close(1)
+		c.Close(1)
 	}
 }
 
 // refused takes a refusal, and draws the consequences of a claim that does not
 // fit.
-func (r *replica) refused(c *conn, g greeting, theirs *stream.Claim) {
+func (r *Links) refused(c *Conn, g greeting, theirs *stream.Claim) {
 	l := r.linkWith(g.to.Incarnation)
-	if r.over || l == nil || l.dialing != c {
+	if r.closed || l == nil || l.dialing != c {
 		return
 	}
 	if theirs != nil && !l.dead && l.out.Epoch() == g.claim.Epoch {
@@ -126,14 +125,14 @@ func (r *replica) refused(c *conn, g greeting, theirs *stream.Claim) {
 }
 
 // welcomed puts a connection into use on the dialler's side.
-func (r *replica) welcomed(c *conn, g greeting, theirs stream.Claim) {
+func (r *Links) welcomed(c *Conn, g greeting, theirs stream.Claim) {
 	l := r.linkWith(g.to.Incarnation)
-	if r.over || l == nil || l.dialing != c {
+	if r.closed || l == nil || l.dialing != c {
 		return
 	}
 	l.dialing = nil
 	if !l.attach(c, 0, g.claim, theirs) {
-		c.close(0)
+		c.Close(0)
 		l.redial()
 		return
 	}
@@ -142,7 +141,7 @@ func (r *replica) welcomed(c *conn, g greeting, theirs stream.Claim) {
 
 // attach puts a connection into use whose ends have told one another their
 // claims.
-func (l *link) attach(c *conn, side int, mine, theirs stream.Claim) bool {
+func (l *link) attach(c *Conn, side int, mine, theirs stream.Claim) bool {
 	if l.closed || l.dead || !l.settle(theirs) || l.out.Epoch() != mine.Epoch {
 		return false
 	}
@@ -151,12 +150,12 @@ func (l *link) attach(c *conn, side int, mine, theirs stream.Claim) bool {
 		return false
 	}
 	if l.in.receipt.Received() > 0 || theirs.Received > 0 {
-		l.r.w.counts.Resumed++
+		l.r.Counts.Resumed++
 	}
-	a := &attachment{c: c, side: side, in: l.in, since: l.r.p.local()}
+	a := &attachment{c: c, side: side, in: l.in, since: l.r.Process.Steady()}
 	l.cur = a
-	c.ends[side].onData = func(data []byte) { l.received(a, data) }
-	c.ends[side].onClose = func() { l.breakOff(a) }
+	c.Ends[side].OnData = func(data []byte) { l.received(a, data) }
+	c.Ends[side].OnClose = func() { l.breakOff(a) }
 	l.push()
 	return true
 }

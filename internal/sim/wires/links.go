@@ -1,9 +1,10 @@
-package sim
+package wires
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -13,10 +14,74 @@ import (
 	"github.com/seed-8247e700/dsm/isis"
 )
 
-// link is this replica's end of the link with one peer, over any number of
-// connections, as package transport has it: the streams and the codec are real.
+// Links are a member's links with others, as package transport has them: the streams and
+// the codec are real. They are what a member knows as its links.
+type Links struct {
+	LinksConfig
+	links  []*link // by the peers' incarnations
+	view   uint64  // of the last SetPeers
+	epochs uint64
+	dirty  []*link
+	closed bool
+}
+
+// LinksConfig describes a member's links.
+type LinksConfig struct {
+	Self              isis.MemberID
+	Group, Generation uint64
+	Site              int
+	Process           Process
+	Network           *Network
+	Random            *rand.Rand
+	Detection, Ping   time.Duration
+	KeptBytes         int
+	Counts            *LinkCounts
+
+	// Find returns the process that listens at an address, nil if none does.
+	Find func(addr string) Listener
+
+	// Receive takes a message.
+	Receive func(from isis.MemberID, m *isis.Message)
+
+	// Dead is told why a link is given up until a later view.
+	Dead func(peer isis.MemberID, why error)
+
+	// Fail is told that a peer breaks the protocol of links. It does not return.
+	Fail func(format string, args ...any)
+}
+
+// Process is a process with links.
+type Process interface {
+	Owner
+	Steady() time.Duration // by its steady clock
+	After(d time.Duration, what func())
+	Brink() // a point at which it may crash
+}
+
+// Listener is a process that others dial.
+type Listener interface {
+	Owner
+	Where() (site int)
+	Links() *Links // nil: none
+}
+
+// LinkCounts tell what became of links.
+type LinkCounts struct {
+	Messages  uint64 `name:"messages between members"`
+	Resumed   uint64 `name:"links resumed"`
+	DeadLinks uint64 `name:"links dead until the next view"`
+}
+
+// NewLinks returns the links of a member, none at first.
+func NewLinks(cfg LinksConfig) *Links {
+	r := &Links{LinksConfig: cfg}
+	r.lookAfter()
+	return r
+}
+
+// link is this member's end of the link with one peer, over any number of connections.
 type link struct {
-	r      *replica
+	r      *Links
 	peer   isis.MemberID
 	dials  bool // this end does: it has the higher incarnation
 	dirty  bool
@@ -29,12 +94,12 @@ type link struct {
 	in       *inbound
 	cur      *attachment
 	newest   uint64
-	incoming *conn
+	incoming *Conn
 	dead     bool
 	deadView uint64
 
 	attempt uint64
-	dialing *conn
+	dialing *Conn
 	pause   time.Duration
 }
 
@@ -46,8 +111,8 @@ type inbound struct {
 
 // attachment is a connection in use.
 type attachment struct {
-	c       *conn
-	side    int // this replica's end of it
+	c       *Conn
+	side    int // this member's end of it
 	in      *inbound
 	since   time.Duration
 	quiet   bool
@@ -60,12 +125,41 @@ const (
 	recordHead     = 4
 )
 
-// setPeers says which nodes to be linked with.
-func (r *replica) setPeers(view uint64, peers []peerlink.Peer) {
-	if view < r.linked {
+// AppendPeers appends how the links are.
+func (r *Links) AppendPeers(dst []peerlink.Status) []peerlink.Status {
+	for _, l := range r.links {
+		s := peerlink.Status{Peer: peerlink.Peer{MemberID: l.peer, Addr: l.addr}, Connected: l.cur != nil, Heard: l.heard}
+		if l.dead {
+			s.Dead = errPeerLost
+		}
+		dst = append(dst, s)
+	}
+	return dst
+}
+
+// Overflow has the links with some peers take themselves for full.
+func (r *Links) Overflow(with func(peer isis.MemberID) bool) {
+	for _, l := range r.links {
+		if !l.dead && with(l.peer) {
+			l.die(stream.ErrFull)
+		}
+	}
+}
+
+// Close ends all links.
+func (r *Links) Close() {
+	r.closed = true
+	for _, l := range r.links {
+		l.close()
+	}
+}
+
+// SetPeers says which nodes to be linked with.
+func (r *Links) SetPeers(view uint64, peers []peerlink.Peer) {
+	if view < r.view {
 		return
 	}
-	r.linked = view
+	r.view = view
 	r.links = slices.DeleteFunc(r.links, func(l *link) bool {
 		keep := slices.ContainsFunc(peers, func(p peerlink.Peer) bool { return p.Incarnation == l.peer.Incarnation })
 		if !keep {
@@ -93,11 +187,11 @@ func (r *replica) setPeers(view uint64, peers []peerlink.Peer) {
 	}
 }
 
-func (r *replica) newLink(peer isis.MemberID) *link {
+func (r *Links) newLink(peer isis.MemberID) *link {
 	r.epochs++
 	return &link{
-		r: r, peer: peer, dials: r.self.Incarnation > peer.Incarnation, in: &inbound{},
-		out: stream.New(r.epochs, stream.Limits{MaxRecordBytes: maxRecordBytes, MaxKeptBytes: r.w.traits.keptBytes}),
+		r: r, peer: peer, dials: r.Self.Incarnation > peer.Incarnation, in: &inbound{},
+		out: stream.New(r.epochs, stream.Limits{MaxRecordBytes: maxRecordBytes, MaxKeptBytes: r.KeptBytes}),
 	}
 }
 
@@ -106,15 +200,15 @@ func byIncarnation(l *link, incarnation uint64) int {
 	return cmp.Compare(l.peer.Incarnation, incarnation)
 }
 
-func (r *replica) linkWith(incarnation uint64) *link {
+func (r *Links) linkWith(incarnation uint64) *link {
 	if i, found := slices.BinarySearchFunc(r.links, incarnation, byIncarnation); found {
 		return r.links[i]
 	}
 	return nil
 }
 
-// send adds a message to the stream.
-func (r *replica) send(to isis.MemberID, m *isis.Message) {
+// Send adds a message to the stream.
+func (r *Links) Send(to isis.MemberID, m *isis.Message) {
 	l := r.linkWith(to.Incarnation)
 	if l == nil || l.dead || !l.confirm() {
 		return
@@ -128,8 +222,8 @@ func (r *replica) send(to isis.MemberID, m *isis.Message) {
 	}
 }
 
-// flush writes what was sent.
-func (r *replica) flush() {
+// Flush writes what was sent.
+func (r *Links) Flush() {
 	for _, l := range r.dirty {
 		l.dirty = false
 		if l.closed {
@@ -138,7 +232,7 @@ func (r *replica) flush() {
 		l.out.Flush(l.in.receipt.Received())
 		l.in.told = l.in.receipt.Received()
 		l.push()
-		r.p.brink()
+		r.Process.Brink()
 	}
 	r.dirty = r.dirty[:0]
 }
@@ -171,25 +265,25 @@ func (l *link) push() {
 		return
 	}
 	a.quiet = false
-	a.c.write(1-a.side, bytes.Clone(b))
+	a.c.Write(1-a.side, bytes.Clone(b))
 	l.out.Wrote(l.out.Sent() + uint64(len(b)))
 }
 
-// lookAfterLinks breaks connections that are silent, and pings on those that are quiet,
+// lookAfter breaks connections that are silent, and pings on those that are quiet,
 // again and again.
-func (r *replica) lookAfterLinks() {
-	if r.over {
+func (r *Links) lookAfter() {
+	if r.closed {
 		return
 	}
-	r.p.after(r.w.traits.ping, r.lookAfterLinks)
-	now := r.p.local()
+	r.Process.After(r.Ping, r.lookAfter)
+	now := r.Process.Steady()
 	for _, l := range r.links {
 		a := l.cur
 		if a == nil || !l.confirm() {
 			continue
 		}
 		switch silence := now - max(l.heard, a.since); {
-		case silence >= r.w.traits.detection/2:
+		case silence >= r.Detection/2:
 			l.breakOff(a)
 		case a.quiet:
 			l.ping()
@@ -200,10 +294,8 @@ func (r *replica) lookAfterLinks() {
 
 // die gives up on the stream until a later view.
 func (l *link) die(why error) {
-	if l.r.w.tracing() {
-		l.r.w.trace("%s: the link with %s#%d is dead: %v", l.r, l.peer.ID, l.peer.Incarnation, why)
-	}
-	l.r.w.counts.DeadLinks++
+	l.r.Dead(l.peer, why)
+	l.r.Counts.DeadLinks++
 	l.dead, l.deadView = true, l.view
 	l.beginAnew()
 }
@@ -223,7 +315,7 @@ func (l *link) breakOff(a *attachment) {
 		return
 	}
 	l.cur = nil
-	a.c.close(a.side)
+	a.c.Close(a.side)
 	if l.dials && !l.closed {
 		l.redial()
 	}
@@ -235,21 +327,21 @@ func (l *link) close() {
 	}
 	l.closed = true
 	if l.dialing != nil {
-		l.dialing.close(0)
+		l.dialing.Close(0)
 		l.dialing = nil
 	}
 	if l.incoming != nil {
-		l.incoming.close(1)
+		l.incoming.Close(1)
 	}
 	l.beginAnew()
 }
 
 // received takes bytes from the connection.
 func (l *link) received(a *attachment, data []byte) {
-	if l.r.over || a.in != l.in || l.closed {
+	if l.r.closed || a.in != l.in || l.closed {
 		return
 	}
-	l.heard = l.r.p.local()
+	l.heard = l.r.Process.Steady()
 	if len(a.partial) > 0 {
 		data = append(a.partial, data...)
 		a.partial = nil
@@ -262,7 +354,7 @@ func (l *link) received(a *attachment, data []byte) {
 		body := data[recordHead : recordHead+size]
 		data = data[recordHead+size:]
 		if err := l.record(a, body); err != nil {
-			l.r.w.fail("link: %s from %s#%d: %v", l.r, l.peer.ID, l.peer.Incarnation, err)
+			l.r.Fail("link: %s from %s#%d: %v", l.r.Self, l.peer.ID, l.peer.Incarnation, err)
 		}
 	}
 	if len(data) > 0 {
@@ -287,7 +379,7 @@ func (l *link) record(a *attachment, body []byte) error {
 	if err != nil {
 		return err
 	}
-	l.r.w.counts.Messages++
-	l.r.receive(l.peer, &m)
+	l.r.Counts.Messages++
+	l.r.Receive(l.peer, &m)
 	return nil
 }

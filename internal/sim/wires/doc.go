@@ -1,0 +1,15 @@
+// Package wires is what lies around the processes of a simulated group: virtual time, the
+// clocks of a process, the network, and the links between members.
+//
+//	var t wires.Time
+//	n := wires.NewNetwork(wires.Config{Time: &t, ...})
+//	c := n.Connect(from, dialler, to, listener)
+//	c.Write(1, bytes) // arrive in order, or up to a point
+//	for t.Comes(end) {
+//		t.Step()
+//	}
+//
+// Links are a model of package transport around its streams (internal/transport/stream)
+// and its codec, which are real. They follow it function by function, without what waits
+// or locks: a change there needs the same change here.
+package wires
