@@ -36,6 +36,9 @@ func (a *waiter) Answer(_ uint64, _ int, reply *wire.Reply) {
 		counts.LateReads++
 	case !a.write && oracle.Final(reply.Status):
 		r.w.checkLease(r)
+		if !r.reader.Serves() {
+			r.w.fail("lease: %s answers a read that has waited, and has no lease by its own clocks", r)
+		}
 		if counts.Turns != a.began {
 			counts.Woken++
 		}
