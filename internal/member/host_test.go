@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"testing"
+
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/seed-8247e700/dsm/internal/clock"
 	"github.com/seed-8247e700/dsm/internal/link"
@@ -20,7 +22,7 @@ import (
 // group is a group of members in one goroutine: one real registry's decisions, virtual
 // clocks, links and connections that carry bytes when they are told to.
 type group struct {
-	t        testing.TB
+	t        rapid.TB
 	registry *membership.Group
 	away     bool // the registry answers nobody
 	revision uint64
@@ -62,9 +64,9 @@ const (
 
 // newGroup returns a group whose first view has n members, n1 and so on, which have
 // entered it and serve.
-func newGroup(t testing.TB, n int) *group { return newGroupWith(t, n, options{}) }
+func newGroup(t rapid.TB, n int) *group { return newGroupWith(t, n, options{}) }
 
-func newGroupWith(t testing.TB, n int, o options) *group {
+func newGroupWith(t rapid.TB, n int, o options) *group {
 	g := &group{t: t, now: began, held: map[path]bool{}}
 	settings := o.settings.Over(membership.DefaultSettings())
 	state := membership.NewState(testGroup, o.base, settings)
