@@ -128,6 +128,8 @@ type node struct {
 	feeds    []*feed
 	stream   *stream
 	noDonor  bool // its connections bring nothing
+
+	takesEffects bool // of deliveries
 }
 
 // ask is a question to be let go.
@@ -463,6 +465,9 @@ func (n *node) Delivered(d *wire.Delivery) {
 	kept := *d
 	kept.Effects = slices.Clone(d.Effects)
 	n.delivers = append(n.delivers, kept)
+	if n.takesEffects {
+		d.Effects = nil
+	}
 	for _, f := range n.feeds {
 		f.buf = wire.AppendDelivery(f.buf, d)
 	}
