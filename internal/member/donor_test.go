@@ -189,7 +189,7 @@ func TestQueueIsLost(t *testing.T) {
 
 // A donor rests after a chunk if the group has other work, as long as the chunk took.
 func TestDonorRests(t *testing.T) {
-	g, n, d := donating(t, 30, 1000)
+	g, n, d := donating(t, 60, 1000)
 	q := &queue{}
 	d.expect(t, q, "chunk")
 	g.now += 500 * time.Microsecond // it is written

@@ -1,9 +1,15 @@
 package member
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/link"
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
@@ -85,4 +91,326 @@ func TestDonorOfNoNextView(t *testing.T) {
 			t.Fatalf("the joiner is ready: %v, it was asked for: %q", j.m.joiner.ready, j.took())
 		}
 	})
+}
+
+// observer returns a joiner that knows the members of a view and has asked nobody yet.
+func observer(t *testing.T, members ...uint64) (*group, *node) {
+	t.Helper()
+	g := newGroup(t, 0)
+	n := g.add(named(9), &options{})
+	n.noDonor = true
+	view := membership.View{ID: 3, Prev: 2}
+	for _, incarnation := range members {
+		view.Members = append(view.Members, named(incarnation))
+	}
+	n.m.directive.committed = view
+	return g, n
+}
+
+// Donors are tried in turn, the junior members first.
+func TestPickDonor(t *testing.T) {
+	_, n := observer(t, 1, 2, 3)
+	for try, want := range []string{"n3", "n2", "n1", "n3", "n2"} {
+		donor, ok := n.m.pickDonor(try)
+		if !ok || donor.ID != want || donor.Addr != want+":1" || donor.Incarnation != named(donor.Incarnation).Incarnation {
+			t.Errorf("try %d: %+v, %v", try, donor, ok)
+		}
+	}
+	// Those of an attempt only.
+	n.m.directive.latest.Attempt = &membership.Attempt{View: membership.View{Members: []membership.Member{named(2), named(1), named(9)}}}
+	for try, want := range []string{"n2", "n1", "n2"} {
+		if donor, ok := n.m.pickDonor(try); !ok || donor.ID != want {
+			t.Errorf("try %d: %+v, %v", try, donor, ok)
+		}
+	}
+	if len(n.m.directive.committed.Members) != 3 {
+		t.Error("the view is changed")
+	}
+	n.m.directive.latest.Attempt.View.Members = []membership.Member{named(9)}
+	if donor, ok := n.m.pickDonor(0); ok || donor != (link.Peer{}) {
+		t.Errorf("of none: %+v", donor)
+	}
+	_, n = observer(t)
+	if _, ok := n.m.pickDonor(0); ok {
+		t.Error("there is nobody")
+	}
+	n = newGroup(t, 2).node("n1")
+	if _, ok := n.m.pickDonor(0); ok {
+		t.Error("a member needs no donor")
+	}
+}
+
+// The pauses between tries double from 20 ms to a second, and begin again once a state
+// was loaded.
+func TestJoinPauses(t *testing.T) {
+	g, n := observer(t, 1, 2)
+	fail := func() (pause time.Duration) {
+		t.Helper()
+		n.m.join()
+		tr := n.m.joiner.transfer
+		if tr == nil {
+			t.Fatal("nobody is asked")
+		}
+		n.m.TransferEnded(tr, errConnection)
+		if n.m.joiner.transfer != nil {
+			t.Fatal("the transfer goes on")
+		}
+		pause = n.due[TimerJoin] - g.now
+		n.due[TimerJoin] = 0
+		return pause
+	}
+	for i, want := range []time.Duration{20, 40, 80, 160, 320, 640, 1000, 1000} {
+		if got := fail(); got != want*time.Millisecond {
+			t.Errorf("pause %d: %v", i, got)
+		}
+		if want := []string{"n2", "n1"}[i%2]; n.took()[0] != "observe "+want {
+			t.Errorf("try %d does not ask %s", i, want)
+		}
+	}
+	n.m.joiner.donor = named1().MemberID
+	fail() // n2
+	if got := fail(); got != 20*time.Millisecond {
+		t.Errorf("after the state of n1 was loaded: %v", got)
+	}
+	if got := fail(); got != 40*time.Millisecond {
+		t.Errorf("then: %v", got)
+	}
+	if got := eventsOf[TransferOver](n); len(got) != 11 || got[0] != (TransferOver{Donor: got[0].Donor, Err: errConnection, Needed: true}) || got[0].Donor.ID != "n2" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func named1() link.Peer {
+	return link.Peer{MemberID: isis.MemberID{ID: "n1", Incarnation: 1}, Addr: "n1:1"}
+}
+
+// Without a donor the next try comes later, too, and counts.
+func TestJoinWithoutDonor(t *testing.T) {
+	g, n := observer(t)
+	for i, want := range []time.Duration{20, 40} {
+		n.m.join()
+		if got := n.due[TimerJoin] - g.now; got != want*time.Millisecond || n.m.joiner.transfer != nil || n.m.joiner.try != i+1 {
+			t.Errorf("try %d: %v", n.m.joiner.try, got)
+		}
+	}
+}
+
+// One transfer is under way at a time, and a member needs none.
+func TestJoinOnce(t *testing.T) {
+	_, n := observer(t, 1)
+	n.m.join()
+	first := n.m.joiner.transfer
+	n.took()
+	n.m.join()
+	if n.m.joiner.transfer != first || len(n.took()) > 0 || n.m.joiner.try != 1 {
+		t.Error("another is begun")
+	}
+	_, n = observer(t, 1)
+	n.m.reader.inView.Store(true)
+	n.m.join()
+	if n.m.joiner.transfer != nil || len(n.took()) > 0 {
+		t.Error("a member begins one")
+	}
+}
+
+// The timer tries again.
+func TestJoinTimer(t *testing.T) {
+	_, n := observer(t, 1)
+	n.do(func(m *Member) { m.Fire(TimerJoin) })
+	if n.m.joiner.transfer == nil {
+		t.Error("nobody is asked")
+	}
+}
+
+// The end of a transfer that is not the present one means nothing, nor does one of a
+// member, or after the end.
+func TestTransferEndedLate(t *testing.T) {
+	_, n := observer(t, 1)
+	n.m.join()
+	tr := n.m.joiner.transfer
+	n.took()
+	n.m.TransferEnded(&Transfer{}, errConnection)
+	if n.m.joiner.transfer != tr || len(n.took()) > 0 {
+		t.Error("another's end counts")
+	}
+	n.m.reader.inView.Store(true)
+	n.m.TransferEnded(tr, store.ErrLimits)
+	if n.m.joiner.transfer != nil || len(n.took()) > 0 || n.m.failed != nil {
+		t.Error("a member minds")
+	}
+	n.m.reader.inView.Store(false)
+	n.m.joiner.transfer, n.m.failed = tr, errConnection
+	n.m.TransferEnded(tr, ErrAdvertised)
+	if n.m.joiner.transfer != nil || len(n.took()) > 0 || n.m.joiner.refusals != 0 {
+		t.Error("one that has ended minds")
+	}
+}
+
+// A joiner that no donor reaches gives up after two in a row. One with other limits than
+// its donor's gives up at once.
+func TestJoinerGivesUp(t *testing.T) {
+	_, n := observer(t, 1, 2)
+	end := func(err error) {
+		n.m.join()
+		n.m.TransferEnded(n.m.joiner.transfer, err)
+	}
+	advertised := fmt.Errorf("%w: x", ErrAdvertised)
+	end(advertised)
+	end(errConnection)
+	end(advertised)
+	if n.m.failed != nil || n.m.joiner.refusals != 1 {
+		t.Fatalf("%v after %d refusals", n.m.failed, n.m.joiner.refusals)
+	}
+	n.took()
+	end(advertised)
+	if n.m.failed != advertised { //nolint:errorlint // the same
+		t.Fatalf("%v", n.m.failed)
+	}
+	if did := n.took(); len(did) != 2 || did[1] != "member.TransferOver" {
+		t.Errorf("it asks for %q", did)
+	}
+	_, n = observer(t, 1, 2)
+	end(fmt.Errorf("other: %w", store.ErrLimits))
+	if !errors.Is(n.m.failed, ErrCannotLoad) || !errors.Is(n.m.failed, store.ErrLimits) || len(eventsOf[TransferOver](n)) > 0 {
+		t.Fatalf("%v", n.m.failed)
+	}
+}
+
+// A transfer is taken from while it is the present one, and the member goes on.
+func TestTakeOver(t *testing.T) {
+	_, tr := loading(t, options{})
+	tr.load(t)
+	if err := tr.n.m.Take(&Transfer{}); err != errTransferOver { //nolint:errorlint // the same
+		t.Errorf("another: %v", err)
+	}
+	tr.n.m.failed = errConnection
+	if err := tr.n.m.Take(tr.Transfer); err != errTransferOver { //nolint:errorlint // the same
+		t.Errorf("after the end: %v", err)
+	}
+	tr.n.m.failed = nil
+	if tr.state == nil {
+		t.Error("the state is taken")
+	}
+}
+
+// The state that came is the member's, from its position on.
+func TestStartFollowing(t *testing.T) {
+	_, tr := loading(t, options{})
+	n := tr.n
+	n.m.joiner.ready = true
+	tr.load(t)
+	state := tr.state
+	if err := tr.taken(); err != nil {
+		t.Fatal(err)
+	}
+	if n.m.reader.State() != state || n.position() != 1 || n.m.core.Position() != 1 || n.m.joiner.ready || n.m.joiner.donor.ID != "n1" || !tr.followed {
+		t.Errorf("at %d, donor %v", n.position(), n.m.joiner.donor)
+	}
+	if got := eventsOf[Loaded](n); len(got) != 1 || got[0].Position != 1 || got[0].Donor.ID != "n1" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A joiner that has acknowledged a cut, or is in a view, holds all that it needs: a
+// state is too late.
+func TestStateTooLate(t *testing.T) {
+	g, j, d := joining(t, 2)
+	g.hold("n1", "n3")
+	j.m.joiner.transfer = j.m.newTransfer(link.Peer{MemberID: named1().MemberID})
+	tr := &transfer{Transfer: j.m.joiner.transfer, n: j}
+	tr.frames = wire.NewFrameReader(&tr.pipe, MaxFrameBytes)
+	tr.load(t)
+	j.do(func(m *Member) { m.Directed(without(&d, 1)) })
+	attempt := j.m.core.Attempt()
+	j.in.Message(g.node("n2").self, &isis.Message{Kind: isis.KindCut, View: attempt, Cut: &isis.Cut{Base: j.position(), Members: j.m.core.View().Members}})
+	j.turn()
+	if !j.m.core.CutAcknowledged() {
+		t.Fatal("the cut is not acknowledged")
+	}
+	if j.m.needsState() {
+		t.Error("it needs a state")
+	}
+	before := j.m.reader.State()
+	if err := j.m.Take(tr.Transfer); err != errTooLate { //nolint:errorlint // the same
+		t.Errorf("%v", err)
+	}
+	if j.m.reader.State() != before || tr.followed {
+		t.Error("the state is taken")
+	}
+	j.m.TransferEnded(tr.Transfer, errTooLate)
+	if got := eventsOf[TransferOver](j); len(got) == 0 || got[len(got)-1].Needed {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A backlog is applied by the megabyte, and let go of.
+func TestCatchUp(t *testing.T) {
+	_, tr := loading(t, options{lag: 10 << 20})
+	cmd := func(size int) []byte {
+		return (&wire.Command{Op: wire.OpOpenSession, Value: make([]byte, size)}).Append(nil)
+	}
+	sizes := []int{400 << 10, 400 << 10, 400 << 10, 10, 2 << 20, 10}
+	var between [][]byte
+	for i, size := range sizes {
+		between = append(between, delivery(uint64(i)+2, cmd(size)))
+	}
+	tr.load(t, between...)
+	if err := tr.taken(); err != nil || tr.n.position() != 1 {
+		t.Fatalf("at %d, %v", tr.n.position(), err)
+	}
+	backlog := tr.backlog
+	for i, want := range []uint64{4, 6, 7} {
+		if !tr.Work() {
+			t.Fatal("nothing is left")
+		}
+		if err := tr.taken(); err != nil || tr.n.position() != want {
+			t.Fatalf("turn %d: at %d, %v, want %d", i, tr.n.position(), err, want)
+		}
+		if backlog[want-2].Payload != nil || i < 2 && backlog[want-1].Payload == nil {
+			t.Errorf("turn %d: what was applied is kept, or what was not is gone", i)
+		}
+	}
+	if tr.Work() || tr.n.m.joiner.ready {
+		t.Errorf("work: %v, ready: %v", tr.Work(), tr.n.m.joiner.ready)
+	}
+}
+
+// A megabyte exactly is a turn's.
+func TestCatchUpExactly(t *testing.T) {
+	_, tr := loading(t, options{lag: 10 << 20})
+	tr.load(t)
+	if err := tr.taken(); err != nil {
+		t.Fatal(err)
+	}
+	for first, size := range []int{catchUpBytes, 1} {
+		payload := make([]byte, size)
+		copy(payload, session().Append(nil))
+		tr.backlog = append(tr.backlog, observedDelivery{View: 1, First: uint64(first) + 2, Count: 1, Payload: payload})
+	}
+	if err := tr.taken(); err != nil || len(tr.backlog) != 1 {
+		t.Errorf("%d are left, %v", len(tr.backlog), err)
+	}
+}
+
+// A delivery that leaves a gap ends the transfer, and one of a view that the joiner is
+// in shows that it is over. What came before is applied.
+func TestObserved(t *testing.T) {
+	_, tr := loading(t, options{})
+	tr.load(t)
+	if err := tr.taken(); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.read(delivery(2, session().Append(nil)), delivery(4, session().Append(nil)), head(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.taken(); !errors.Is(err, isis.ErrProtocol) || tr.n.position() != 2 || tr.n.m.joiner.ready {
+		t.Errorf("%v, at %d", err, tr.n.position())
+	}
+	n := newGroup(t, 1).node("n1")
+	if err := n.m.observed([]observedDelivery{{View: 1, First: 1, Count: 1, Payload: session().Append(nil)}}); err != ErrMemberNow { //nolint:errorlint // the same
+		t.Errorf("a member: %v", err)
+	}
+	if n.position() != 0 {
+		t.Error("it is applied")
+	}
 }
