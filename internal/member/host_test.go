@@ -120,6 +120,7 @@ type node struct {
 	due      [Timers]time.Duration // 0: not asked for
 	did      []string              // what the member asked its host for, in order
 	beats    []*Beat               // not answered yet
+	said     []*Beat               // all of them
 	asks     []ask
 	keepAsks bool // nobody answers them
 	events   []Event
@@ -451,6 +452,7 @@ func (n *node) Timer(t Timer, after time.Duration) {
 func (n *node) Beat(b *Beat) {
 	n.record("beat")
 	n.beats = append(n.beats, b)
+	n.said = append(n.said, b)
 }
 
 // AskToLeave is part of Host.
