@@ -273,11 +273,26 @@ func (g *group) advance(d time.Duration) {
 		for _, n := range g.nodes {
 			n.fire()
 		}
+		if g.now%beat == 0 {
+			g.ping()
+		}
 		if !g.away && g.now%beat == 0 {
 			g.registry.Tick(g.now)
 			g.tell()
 		}
 		g.settle()
+	}
+}
+
+// ping has all nodes that are linked hear one another.
+func (g *group) ping() {
+	for _, n := range g.nodes {
+		for _, p := range n.peers {
+			other := slices.IndexFunc(g.nodes, func(o *node) bool { return o.self == p.MemberID })
+			if other >= 0 && g.nodes[other].alive && !n.cut[p.Incarnation] && !g.held[path{p.ID, n.named.ID}] {
+				n.heard[p.Incarnation] = n.moment().Steady
+			}
+		}
 	}
 }
 
