@@ -138,7 +138,7 @@ func TestStatus(t *testing.T) {
 	if n.m.core.Pending() == 0 || n.m.core.HeldBack() == 0 {
 		t.Errorf("%d, %d", n.m.core.Pending(), n.m.core.HeldBack())
 	}
-	want := []MemberStatus{
+	want := []ViewMember{
 		{Member: membership.Member{ID: "n1", Incarnation: 1}, Connected: true},
 		{Member: named(2), Connected: true},
 		{Member: named(3)},
