@@ -51,7 +51,7 @@ func TestDamaged(t *testing.T) {
 	if r.Serves() || r.LeaseEnd() != 0 || r.until.wall.Load() != 0 || n.m.leases.held {
 		t.Error("it serves")
 	}
-	if d := r.Damage(); d == nil || d.Err != errFlipped || d.Alone {
+	if d := r.Damage(); d == nil || !errors.Is(d.Err, errFlipped) || d.Alone {
 		t.Errorf("%+v", d)
 	}
 	g.release()
@@ -147,7 +147,7 @@ func TestDamagedAsks(t *testing.T) {
 		}
 	}
 	n.answerLeave(fmt.Errorf("so: %w", membership.ErrLastMember))
-	if d := n.m.Reader().Damage(); !d.Alone || d.Err != errFlipped || !n.m.Reader().Serves() {
+	if d := n.m.Reader().Damage(); !d.Alone || !errors.Is(d.Err, errFlipped) || !n.m.Reader().Serves() {
 		t.Errorf("%+v, it serves: %v", d, n.m.Reader().Serves())
 	}
 	if got := eventsOf[Serves](n); len(got) != 2 || got[1].First {
@@ -165,7 +165,7 @@ func TestDamagedAsks(t *testing.T) {
 	n.expectAsks("after no answer", n.reloads())
 	for i, err := range []error{nil, membership.ErrMinMembers} {
 		n.answerLeave(err)
-		if d := n.m.Reader().Damage(); d.Alone || d.Err != errFlipped || n.m.Reader().Serves() {
+		if d := n.m.Reader().Damage(); d.Alone || !errors.Is(d.Err, errFlipped) || n.m.Reader().Serves() {
 			t.Errorf("%v: %+v", err, d)
 		}
 		if got := eventsOf[DamageFound](n); len(got) != i+2 || got[i+1] != (DamageFound{Err: errFlipped, NotAlone: true}) {
@@ -208,7 +208,7 @@ func TestWhole(t *testing.T) {
 	}
 	n.answerLeave(membership.ErrLastMember)
 	n.do(func(m *Member) { m.verify() })
-	if got := eventsOf[Whole](n); n.m.Reader().Damage() != nil || len(got) != 1 || got[0].Err != errFlipped {
+	if got := eventsOf[Whole](n); n.m.Reader().Damage() != nil || len(got) != 1 || !errors.Is(got[0].Err, errFlipped) {
 		t.Fatalf("%+v", got)
 	}
 	n.asked()

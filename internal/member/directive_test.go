@@ -200,7 +200,7 @@ func TestWaitsFor(t *testing.T) {
 	n.direct(d)
 	n.direct(d)
 	got := eventsOf[Waits](n)
-	if len(got) != 2 || got[0].Reason != "the weather" || len(got[1].Unlinked) != 1 || got[1].Unlinked[0].ID != "n2" || got[1].Unlinked[0].Broken != errConnection {
+	if len(got) != 2 || got[0].Reason != "the weather" || len(got[1].Unlinked) != 1 || got[1].Unlinked[0].ID != "n2" || !errors.Is(got[1].Unlinked[0].Broken, errConnection) {
 		t.Fatalf("%+v", got)
 	}
 	n.cut[2] = false // there is a link again

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-
 	"time"
 
 	"pgregory.net/rapid"

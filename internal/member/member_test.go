@@ -99,9 +99,13 @@ func TestEnd(t *testing.T) {
 		got = append(got, told{a.tag, a.size, a.reply.Status})
 	}
 	want := []told{
-		{2, size, wire.StatusInterrupted}, {6, 0, wire.StatusInterrupted},
-		{7, size, wire.StatusUnavailable}, {8, 5, wire.StatusUnavailable},
-		{3, 0, wire.StatusUnavailable}, {4, 0, wire.StatusUnavailable}, {5, 0, wire.StatusUnavailable},
+		{2, size, wire.StatusInterrupted},
+		{6, 0, wire.StatusInterrupted},
+		{7, size, wire.StatusUnavailable},
+		{8, 5, wire.StatusUnavailable},
+		{3, 0, wire.StatusUnavailable},
+		{4, 0, wire.StatusUnavailable},
+		{5, 0, wire.StatusUnavailable},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

@@ -352,7 +352,7 @@ func TestOldHead(t *testing.T) {
 		if err := tr.taken(); err != nil {
 			t.Fatal(err)
 		}
-		if tr.Transfer.began != g.now {
+		if tr.began != g.now {
 			t.Fatal("the time does not count from the first read")
 		}
 		g.now += tc.after

@@ -344,7 +344,7 @@ func TestNoted(t *testing.T) {
 		t.Error("damage is found")
 	}
 	n.do(func(m *Member) { m.noted(&store.Notes{Damage: errFlipped}) })
-	if got := eventsOf[DamageFound](n); len(got) != 1 || got[0].Err != errFlipped {
+	if got := eventsOf[DamageFound](n); len(got) != 1 || !errors.Is(got[0].Err, errFlipped) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -358,7 +358,7 @@ func TestFailedTurn(t *testing.T) {
 		m.Fail(errConnection)
 		m.Fail(errFlipped)
 	})
-	if n.err != errConnection {
+	if !errors.Is(n.err, errConnection) {
 		t.Errorf("it ends with %v, want the first reason", n.err)
 	}
 	if n.m.leases.probes != probes || n.m.Reader().Damage() != nil || len(n.events) != events {
