@@ -38,6 +38,8 @@ func (h host) Event(e member.Event) {
 		r.log.Error("a peer breaks the protocol", "peer", e.Peer.ID, "peer_incarnation", e.Peer.Incarnation, "err", e.Err)
 	case member.Rejected:
 		r.log.Error("a peer breaks the protocol", "err", e.Err)
+	case member.Leaves:
+		r.front.goAway(r.leaving())
 	case member.LeaveRefused:
 		r.leaves.refuse(e.Err)
 	case member.Serves:

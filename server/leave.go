@@ -85,7 +85,6 @@ func (r *replica) leave(ctx context.Context, force bool) error {
 		l.last.Store(nil)
 		m.Leave(force)
 	})
-	r.front.goAway(r.leaving())
 	select {
 	case <-r.ended:
 		return nil

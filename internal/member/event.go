@@ -57,6 +57,10 @@ type (
 	// Rejected says that a message that was kept for a later view breaks the protocol.
 	Rejected struct{ Err error }
 
+	// Leaves says that the member is leaving: its clients are to go elsewhere, before the
+	// registry is asked.
+	Leaves struct{}
+
 	// LeaveRefused says that the registry does not let the member go, and will not. It
 	// goes on.
 	LeaveRefused struct{ Err error }

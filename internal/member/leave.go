@@ -38,6 +38,7 @@ func (m *Member) Leave(force bool) {
 	if !planted.On(planted.LeavesUnsafely) {
 		m.core.DeliverSafely(true)
 	}
+	m.host.Event(Leaves{})
 }
 
 // Stay gives up leaving.

@@ -50,6 +50,9 @@ func TestLeaveFinishesFirst(t *testing.T) {
 	var c client
 	n.write(session(), &c)
 	n.do(func(m *Member) { m.Leave(false) })
+	if got := eventsOf[Leaves](n); len(got) != 1 {
+		t.Fatalf("its clients are told %d times before it is done", len(got))
+	}
 	n.write(session(), &c)
 	if got := c.statuses(); len(got) != 1 || got[0] != wire.StatusUnavailable {
 		t.Fatalf("a write at a member that leaves: %v", got)
