@@ -133,7 +133,7 @@ var policy = map[string]rule{
 	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/link", "internal/transport", "internal/transport/stream", "isis"}},
 	"internal/sim/oracle": {std: whole, ours: []string{"internal/wire", "isis"}, outside: []string{"github.com/anishathalye/porcupine"}},
 	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis"}},
-	"internal/sim/core":   {std: whole, ours: []string{"internal/planted", "isis"}},
+	"internal/sim/core":   {std: whole, ours: []string{"isis"}},
 	"bench/check": {
 		std:     whole,
 		ours:    []string{"internal/history", "internal/planted", "internal/wire"},

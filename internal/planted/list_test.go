@@ -80,6 +80,34 @@ func TestPlantedEveryBugIsCaught(t *testing.T) {
 	}
 }
 
+// inModels are bugs that are planted in a model too, until the simulation runs what the bug is of.
+var inModels = map[string]string{"RestartForgets": "internal/sim"}
+
+// TestPlantedInOnePackage fails for a bug that is planted in two packages: a copy of
+// the code that ships proves nothing of it.
+func TestPlantedInOnePackage(t *testing.T) {
+	of := map[string]string{}
+	for _, path := range sources(t) {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../../")
+		for _, name := range mentions(file) {
+			if name == "On" || dir == inModels[name] {
+				continue
+			}
+			if before := of[name]; before != "" && before != dir {
+				t.Errorf("planted bug %s is planted in %s and in %s", name, before, dir)
+			}
+			of[name] = dir
+		}
+	}
+}
+
 // sources lists the module's Go files outside this package.
 func sources(t *testing.T) []string {
 	t.Helper()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -24,7 +23,6 @@ type node struct {
 	// A joiner.
 	donor    *node
 	stream   []streamed // from the donor, not read yet
-	missing  int        // planted: deliveries to leave out
 	doubtful bool       // has loaded a state anew during an attempt, and may have to start over
 
 	// A member.
@@ -197,9 +195,6 @@ func (w *world) load(n, donor *node) {
 	if !slices.Contains(donor.followers, n) {
 		donor.followers = append(donor.followers, n)
 	}
-	if planted.On(planted.JoinerMisses) {
-		n.missing = donor.core.HeldBack()
-	}
 	n.core.Observe(uint64(len(n.log)), donor.id)
 }
 
@@ -210,10 +205,6 @@ func (w *world) follow(n *node) {
 	applies, err := n.core.Observed(s.view, s.first, uint32(len(s.commands)))
 	if err != nil {
 		w.fail("stream: %s: %v", n, err)
-	}
-	if n.missing > 0 {
-		n.missing--
-		return
 	}
 	if applies {
 		w.append(n, s.first, s.commands)
