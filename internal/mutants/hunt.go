@@ -61,7 +61,8 @@ func (h *hunt) target(ctx context.Context, t *target) error {
 	return errors.Join(h.failed, ctx.Err())
 }
 
-// choose returns the sample, in the order of the lines.
+// choose returns all mutants in the order of the lines, or a sample in an order by chance:
+// it may be that there is no time for all of it.
 func (h *hunt) choose(mutants []mutant) []*mutant {
 	order := make([]int, len(mutants))
 	for i := range order {
@@ -71,7 +72,6 @@ func (h *hunt) choose(mutants []mutant) []*mutant {
 		random := rand.New(rand.NewPCG(h.seed, 0))
 		random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		order = order[:h.sample]
-		slices.Sort(order)
 	}
 	chosen := make([]*mutant, len(order))
 	for i, n := range order {
