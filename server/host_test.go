@@ -1,0 +1,346 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/link"
+	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/registry/membership"
+)
+
+// noLinks is a member's links with nobody.
+type noLinks struct{}
+
+func (noLinks) Send(isis.MemberID, *isis.Message)           {}
+func (noLinks) Flush()                                      {}
+func (noLinks) SetPeers(uint64, []link.Peer)                {}
+func (noLinks) AppendPeers(dst []link.Status) []link.Status { return dst }
+func (h *lone) lines() (all string)                         { return strings.Join(h.log.lines(), "\n") }
+
+func (h *lone) count(level slog.Level, part string) (n int) {
+	for _, line := range h.log.lines() {
+		if strings.Contains(line, "level="+level.String()+" ") && strings.Contains(line, part) {
+			n++
+		}
+	}
+	return n
+}
+
+// lone is a replica without a network: a host whose member a test asks in its place.
+type lone struct {
+	*replica
+	host host
+	log  logLines
+}
+
+// newLone returns a lone replica, which runs until the test ends.
+func newLone(t *testing.T, cfg Config) *lone {
+	t.Helper()
+	h := &lone{}
+	cfg = cfg.withDefaults()
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &replica{
+		cfg: &cfg, log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		self: isis.MemberID{ID: "n1", Incarnation: 1}, ctx: ctx,
+		ended: make(chan struct{}), joined: make(chan struct{}), leased: leased{held: make(chan struct{})},
+		beats:  make(chan *member.Beat, 1),
+		leaves: leaves{asked: make(chan leaveRequest, 1), refused: make(chan refusal, 1)},
+	}
+	h.replica, h.host = r, host{r}
+	r.init(cfg.MaxAdmittedBytes, r)
+	r.newTimers()
+	r.member = member.New(member.Config{Core: isis.Config{Self: r.self}, Settings: membership.Settings{Detection: time.Minute, Heartbeat: time.Second}, Links: noLinks{}, Host: h.host, Doubt: r.doubt})
+	r.reader = r.member.Reader()
+	r.front = &front{cfg: r.cfg, log: r.log, node: "n1", limits: r.limits(), reader: r.reader, turns: r, ended: r.ended, goOn: r.goOn, info: r.info, status: r.status}
+	t.Cleanup(func() {
+		cancel()
+		r.post(func(m *member.Member) { m.Fail(ErrClosed) })
+		<-r.ended
+		r.background.Wait()
+	})
+	return h
+}
+
+// The newest heartbeat replaces one that was not sent, and says how many clients there are.
+func TestHeartbeatReplacesOlder(t *testing.T) {
+	h := newLone(t, Config{})
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	h.front.clients.add(newClientConn(h.front, near, nil))
+	for position := range uint64(3) {
+		h.host.Beat(&member.Beat{Report: membership.Report{Position: position}})
+	}
+	if b := <-h.beats; b.Report.Position != 2 || b.Report.Clients != 1 {
+		t.Errorf("%+v", b.Report)
+	}
+	if len(h.beats) != 0 {
+		t.Error("an older one is left")
+	}
+}
+
+// A transfer ends when the member asks for another, or for none, and the member is told.
+func TestOneTransferAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dialled := make(chan context.Context)
+		h := newLone(t, Config{Dial: func(ctx context.Context, _ string) (net.Conn, error) {
+			dialled <- ctx
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}})
+		h.post(func(*member.Member) { h.host.Observe(&member.Transfer{}) })
+		first := <-dialled
+		h.following = true
+		h.post(func(*member.Member) { h.host.Observe(&member.Transfer{}) })
+		second := <-dialled
+		if first.Err() == nil || second.Err() != nil || h.following {
+			t.Errorf("the first has ended: %v, the second: %v, following %v", first.Err(), second.Err(), h.following)
+		}
+		h.following = true
+		h.post(func(*member.Member) { h.host.Observe(nil) })
+		synctest.Wait()
+		if second.Err() == nil || h.following {
+			t.Errorf("the second has ended: %v, following %v", second.Err(), h.following)
+		}
+	})
+}
+
+// What keeps a joiner from being a member is there for people to read, and is logged when
+// it is new.
+func TestWhyNot(t *testing.T) {
+	h := newLone(t, Config{})
+	text := func(p interface{ Load() *string }) string {
+		if s := p.Load(); s != nil {
+			return *s
+		}
+		return ""
+	}
+	unlinked := func(ids ...string) []link.Status {
+		var out []link.Status
+		for _, id := range ids {
+			out = append(out, link.Status{Peer: link.Peer{MemberID: isis.MemberID{ID: id, Incarnation: 7}, Addr: id + ":1"}, Broken: errors.New("transport: no route")})
+		}
+		return out
+	}
+	warned := func() int { return h.count(slog.LevelWarn, "members cannot be linked with") }
+	h.host.Event(member.Waits{Reason: "loads the state", Unlinked: unlinked("n2")})
+	h.host.Event(member.Waits{Reason: "loads the state", Unlinked: unlinked("n2")})
+	if text(&h.why.waitsFor) != "loads the state" || text(&h.why.unlinked) != "no link to n2#7 at n2:1, which it advertises: no route" {
+		t.Errorf("waits for %q, %q", text(&h.why.waitsFor), text(&h.why.unlinked))
+	}
+	if n := h.count(slog.LevelInfo, "is no member yet"); n != 1 {
+		t.Errorf("it is logged %d times that it is no member", n)
+	}
+	if warned() != 0 {
+		t.Error("it warns of links before the state is loaded")
+	}
+	h.host.Event(member.Loaded{Position: 3})
+	for range 3 {
+		h.host.Event(member.Waits{Reason: "is not linked", Unlinked: unlinked("n2")})
+	}
+	if warned() != 1 {
+		t.Errorf("it warns %d times of the same", warned())
+	}
+	h.host.Event(member.Waits{Reason: "is not linked", Unlinked: unlinked("n2", "n3")})
+	if warned() != 1 {
+		t.Error("it warns of what it has seen once")
+	}
+	h.host.Event(member.Waits{Reason: "is not linked", Unlinked: unlinked("n2", "n3")})
+	if warned() != 2 || text(&h.why.unlinked) != "no link to n2#7 at n2:1, which it advertises: no route; no link to n3#7 at n3:1, which it advertises: no route" {
+		t.Errorf("%d warnings, %q", warned(), text(&h.why.unlinked))
+	}
+	h.host.Event(member.Waits{})
+	if text(&h.why.waitsFor) != "" {
+		t.Errorf("a member waits for %q", text(&h.why.waitsFor))
+	}
+}
+
+// The end of a transfer is told by what it means.
+func TestEndsOfTransfers(t *testing.T) {
+	donor := link.Peer{MemberID: isis.MemberID{ID: "n2", Incarnation: 5}}
+	for name, tc := range map[string]struct {
+		err    error
+		needed bool
+		again  bool // the second time
+		level  slog.Level
+		logged string
+		why    string
+	}{
+		"not needed": {err: net.ErrClosed, level: slog.LevelDebug, logged: "observing a member ended", why: "loading the state of n2#5: use of closed network connection"},
+		"broken":     {err: net.ErrClosed, needed: true, level: slog.LevelInfo, logged: "observing a member ended", why: "loading the state of n2#5: use of closed network connection"},
+		"not reached": {
+			err: fmt.Errorf("%w: no route", member.ErrUnreached), needed: true, level: slog.LevelWarn, logged: "cannot be reached", why: "no route",
+		},
+		"not reached again": {
+			err: fmt.Errorf("%w: no route", member.ErrUnreached), needed: true, again: true, level: slog.LevelDebug, logged: "cannot be reached", why: "no route",
+		},
+		"damaged on the way": {err: store.ErrDigest, needed: true, level: slog.LevelError, logged: "is damaged: asking another", why: "what n2#5 sent of its state is damaged: " + store.ErrDigest.Error()},
+		"damaged there": {
+			err: member.ErrDonorDamaged, needed: true, level: slog.LevelWarn, logged: "cannot give its state",
+			why: "the state of n2#5, which it is to load, is damaged: " + member.ErrDonorDamaged.Error(),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newLone(t, Config{})
+			h.following = true
+			if tc.again {
+				h.host.Event(member.TransferOver{Donor: donor, Err: tc.err, Needed: true})
+			}
+			before := h.count(tc.level, tc.logged)
+			h.host.Event(member.TransferOver{Donor: donor, Err: tc.err, Needed: tc.needed})
+			if h.count(tc.level, tc.logged) != before+1 || *h.why.unloaded.Load() != tc.why || h.following {
+				t.Errorf("%s\n%q, following %v", h.lines(), *h.why.unloaded.Load(), h.following)
+			}
+			h.host.Event(member.Loaded{})
+			if h.why.unloaded.Load() != nil || !h.following {
+				t.Error("once a state is loaded, nothing keeps it from that")
+			}
+		})
+	}
+}
+
+// The log of damage says what follows from it.
+func TestLogOfDamage(t *testing.T) {
+	for want, e := range map[string]member.DamageFound{
+		"": {Again: true},
+		"more of the only copy of the state is damaged":                     {Again: true, Alone: true},
+		"the state that was loaded is damaged":                              {Loaded: true},
+		"another member has it":                                             {NotAlone: true},
+		"refusing clients, leaving the group, and loading the state of ano": {},
+	} {
+		h := newLone(t, Config{})
+		e.Err = errors.New("a bit")
+		h.host.Event(e)
+		if got := h.lines(); !strings.Contains(got, want) || (got == "") != (want == "") || want != "" && !strings.Contains(got, "a bit") {
+			t.Errorf("%+v: %q", e, got)
+		}
+	}
+}
+
+// Whoever waits for a lease learns of each, and of the end of each.
+func TestWhenLeased(t *testing.T) {
+	h := newLone(t, Config{})
+	held := func() bool {
+		select {
+		case <-h.leased.when():
+			return true
+		default:
+			return false
+		}
+	}
+	h.host.Event(member.Serves{First: true})
+	select {
+	case <-h.joined:
+	default:
+		t.Error("it has not joined")
+	}
+	if !held() || h.count(slog.LevelInfo, "serves again") != 0 {
+		t.Errorf("it is held: %v; %s", held(), h.lines())
+	}
+	h.host.Event(member.Lapsed{})
+	if held() || h.lines() != "" {
+		t.Errorf("it is held: %v; %s", held(), h.lines())
+	}
+	h.host.Event(member.Serves{})
+	h.host.Event(member.Lapsed{Expired: true, View: 3, Phase: isis.Wedged})
+	if held() || h.count(slog.LevelInfo, "serves again") != 1 || h.count(slog.LevelWarn, "lease expired") != 1 || !strings.Contains(h.lines(), "phase=wedged") {
+		t.Errorf("it is held: %v; %s", held(), h.lines())
+	}
+}
+
+// The front's part of a turn: what was delivered, and the replies, once to each.
+func TestEndOfTurn(t *testing.T) {
+	var got []*wire.Delivery
+	h := newLone(t, Config{OnDeliver: func(d *wire.Delivery) { got = append(got, d) }})
+	d := &wire.Delivery{View: 1, Sender: "n1", Incarnation: 1, Seq: 1, First: 1, Count: 1, Payload: []byte{1}, Effects: []byte{1}}
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	f := newFeed(near)
+	h.front.addFeed(h.member, f)
+	h.host.Delivered(d)
+	if len(got) != 1 || d.Effects != nil || f.Waiting() == 0 {
+		t.Errorf("%d calls, effects %v, %d bytes wait in the feed", len(got), d.Effects, f.Waiting())
+	}
+	c := newClientConn(h.front, near, nil)
+	h.front.touch(c)
+	h.front.touch(c)
+	if len(h.front.dirty) != 1 || !c.touched {
+		t.Errorf("%d connections are to be flushed", len(h.front.dirty))
+	}
+	sink := &countingSink{}
+	s := &localSink{f: h.front, sink: sink}
+	s.Answer(1, 0, &wire.Reply{})
+	s.Answer(2, 0, &wire.Reply{})
+	for range 2 {
+		h.front.endTurn(h.member)
+	}
+	if sink.calls != 1 || sink.outcomes != 2 || c.touched || len(h.front.dirty) != 0 {
+		t.Errorf("%+v, touched %v", sink, c.touched)
+	}
+	h.front.end(errors.New("the end"))
+	if ended, _ := f.standing(); !ended || h.front.feeds != nil {
+		t.Error("the feed goes on")
+	}
+}
+
+type countingSink struct{ calls, outcomes int }
+
+func (s *countingSink) Settle(outcomes []wire.Outcome) {
+	s.calls++
+	s.outcomes += len(outcomes)
+}
+
+// The pulse of the member is that of the listings, too.
+func TestPulseClosesListings(t *testing.T) {
+	h := newLone(t, Config{})
+	h.do(func(*member.Member) {
+		l, _ := h.front.listingOf(&wire.ListQuery{}, time.Now().Add(-listLife-time.Second))
+		if l == nil {
+			t.Error("no listing")
+		}
+	})
+	h.host.Timer(member.TimerPulse, 0)
+	eventually(t, "the listing is closed", func() bool {
+		open := 1
+		h.do(func(*member.Member) { open = len(h.front.listings.open) })
+		return open == 0
+	})
+}
+
+// What a question to the registry comes to is logged as what it means, not too often.
+func TestLeaveTrouble(t *testing.T) {
+	h := newLone(t, Config{})
+	var trouble leaveTrouble
+	h.do(func(m *member.Member) { m.Leave(false) })
+	for _, err := range []error{registry.ErrLastMember, registry.ErrMinMembers, nil} {
+		trouble.tell(h.replica, err)
+	}
+	if h.lines() != "" {
+		t.Errorf("it logs %s", h.lines())
+	}
+	for range 3 {
+		trouble.tell(h.replica, registry.ErrDegraded)
+	}
+	if n := h.count(slog.LevelWarn, "does not let this node go yet"); n != 1 {
+		t.Errorf("it warns %d times", n)
+	}
+	h = newLone(t, Config{})
+	trouble = leaveTrouble{}
+	trouble.tell(h.replica, registry.ErrDegraded) // it neither leaves nor is damaged
+	if h.lines() != "" {
+		t.Errorf("it logs %s", h.lines())
+	}
+}
