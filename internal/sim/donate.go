@@ -99,7 +99,7 @@ func (r *replica) publish() {
 		if f.pump(); r.over {
 			return
 		}
-		if len(f.queue) > r.w.lagBytes() && !f.lags && !f.over {
+		if len(f.queue) > r.w.mostLag(r.w.traits.lagBytes) && !f.lags && !f.over {
 			r.w.counts.Lagged++
 			f.lags = true
 		}

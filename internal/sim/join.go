@@ -200,12 +200,13 @@ func (r *replica) giveMoreRoom() {
 	}
 }
 
-// lagBytes is the room of a joiner for deliveries, and of a donor.
-func (w *world) lagBytes() int {
+// mostLag is a bound of a joiner's or a donor's until faults stop, and then more than it
+// needs.
+func (w *world) mostLag(bound int) int {
 	if w.healed {
 		return plenty
 	}
-	return w.traits.lagBytes
+	return bound
 }
 
 // proofTime bounds how long a donor looks for a joiner, as in package server.

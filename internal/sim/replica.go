@@ -93,7 +93,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 		},
 		Group: d.Group, Generation: d.Generation, Settings: d.Settings,
 		Limits:      store.Limits{SessionTTL: t.sessionTTL, MaxSessionResults: 64, MaxClientSessions: maxClientSessions},
-		MaxLagBytes: w.lagBytes(), ChunkBytes: t.chunkBytes,
+		MaxLagBytes: w.mostLag(t.joinerLag), ChunkBytes: t.chunkBytes,
 		Clock: clock.Of(p.clock.Virtual()), Links: h, Host: h,
 		Doubt: func() { r.call(func(m *member.Member) { m.Fire(member.TimerPulse) }) },
 	})

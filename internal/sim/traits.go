@@ -41,6 +41,7 @@ type traits struct {
 	reads    float64
 	strong   float64
 
+	joinerLag                 int // bytes of deliveries that a joiner keeps
 	pendingBytes, undelivered int // bounds of what waits at a member, 0: the default
 
 	readTime time.Duration // for which a read waits at a node at most
@@ -101,6 +102,7 @@ func drawTraits(r *rand.Rand, o Options) traits {
 	t.async, t.burst, t.outstanding = pick(r, 0, 0.2, 1), pick(r, 1, 4, 12), pick(r, 4, 20)
 	t.lostRegistry = r.IntN(20) == 0 && !t.deafOnly
 	t.base = pick[uint64](r, 0, 0, 1, 1<<47+12345)
+	t.joinerLag = pick(r, 0, 80, 3000, 1<<20)
 	t.pendingBytes, t.undelivered = pick(r, 0, 500, 4000), pick(r, 0, 0, 2)
 	t.readTime = pick(r, t.detection/4, 2*t.detection, member.DefaultTimeout)
 	if o.Nodes > 0 {
