@@ -110,8 +110,12 @@ func (w *world) finish() {
 				continue // a lost member's word: what its session wrote later may have come first
 			}
 			id, seq := op.Numbered()
-			if at, _ := o.oracle.Executed(id, seq); at == 0 {
+			switch at, _ := o.oracle.Executed(id, seq); at {
+			case op.reply.Position:
+			case 0:
 				w.fail("lost: %s: %s was acknowledged at %d, and is not in the order", c, op, op.reply.Position)
+			default:
+				w.fail("moved: %s: %s was acknowledged at %d, and the order has it at %d", c, op, op.reply.Position, at)
 			}
 		}
 	}

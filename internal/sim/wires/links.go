@@ -354,7 +354,7 @@ func (l *link) received(a *attachment, data []byte) {
 		body := data[recordHead : recordHead+size]
 		data = data[recordHead+size:]
 		if err := l.record(a, body); err != nil {
-			l.r.Fail("link: %s from %s#%d: %v", l.r.Self, l.peer.ID, l.peer.Incarnation, err)
+			l.r.Fail("link: %s#%d from %s#%d: %v", l.r.Self.ID, l.r.Self.Incarnation, l.peer.ID, l.peer.Incarnation, err)
 		}
 	}
 	if len(data) > 0 {
