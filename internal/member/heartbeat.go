@@ -18,6 +18,8 @@ type Beat struct {
 	From   membership.From
 	Report membership.Report // without the clients, which the host knows
 	At     clock.Moment
+
+	back time.Duration // by how much the clock on the wall had been set back
 }
 
 // heartbeat is what the registry was told, and what it is to be told.
@@ -75,7 +77,7 @@ func (m *Member) sendBeat() {
 			Peers: m.peersHeard(now.Steady), Position: m.core.Position(),
 			Queue: uint32(m.core.Pending() + m.core.HeldBack()),
 		},
-		At: now,
+		At: now, back: m.leases.back,
 	})
 }
 

@@ -18,6 +18,7 @@ type leases struct {
 	probes       uint64 // number of the last probe
 	probed       time.Duration
 	ahead        time.Duration // by how much the clock on the wall was ahead of the steady one, at most
+	back         time.Duration // by how much it was set back, in all
 	held         bool          // there is a lease, and those who wait have not had to be refused
 	ever         bool          // there was one
 	doubted      time.Duration // since when it has run out by the clock on the wall alone, 0: it has not
@@ -55,6 +56,8 @@ func (m *Member) takeVouch(b *Beat, d *membership.Directive) {
 		}
 	}
 	now, asked := m.clock.Now(), b.At
+	m.leases.compare(now)
+	asked.Wall -= m.leases.back - b.back // it was set back since
 	if planted.On(planted.LeaseFromAnswer) {
 		asked = now
 	}
@@ -72,6 +75,7 @@ func (l *leases) compare(now clock.Moment) {
 	ahead := now.Wall - now.Steady
 	if back := l.ahead - ahead; back >= leastStep {
 		l.wall.SetBack(back)
+		l.back += back
 		l.ahead = ahead
 	}
 	l.ahead = max(l.ahead, ahead)
