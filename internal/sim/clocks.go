@@ -36,8 +36,8 @@ func (w *world) strikeClock(k Fault) {
 	p, d := victims[w.times.IntN(len(victims))], w.traits.detection
 	lasts := pick(w.times, d/4, d, 4*d)
 	lasts = between(w.times, lasts/4, lasts)
-	w.counts.Faults[k]++
 	if k == ClockSet {
+		w.counts.Faults[k]++
 		if w.times.IntN(4) == 0 {
 			lasts += time.Hour
 		}
@@ -57,6 +57,7 @@ func (w *world) strikeClock(k Fault) {
 		if !p.alive || p.paused {
 			return
 		}
+		w.counts.Faults[Sleep]++
 		p.clock.Sleep()
 		p.paused = true
 		w.After(min(lasts, max(w.traits.horizon-w.Now, 0)), func() {
