@@ -2,9 +2,11 @@ package sim
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/sim/oracle"
+	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -20,11 +22,16 @@ type waiter struct {
 	to    func(wire.Reply)
 	write bool
 	began uint64 // number of the turn in which a read was handed in
+	over  bool   // it has its answer, or has gone
 }
 
 // Answer is part of member.Waiter. What is answered leaves with the turn.
 func (a *waiter) Answer(_ uint64, _ int, reply *wire.Reply) {
 	r, counts := a.r, &a.r.w.counts
+	if a.over {
+		r.w.fail("answered: %s answers twice, or who has gone: %+v", r, *reply)
+	}
+	a.over = true
 	r.waiting--
 	r.p.Brink()
 	switch {
@@ -61,8 +68,9 @@ func (r *replica) letOut() {
 	}
 }
 
-// take answers a client's request in place if it can, and hands it on if not.
-func (r *replica) take(req *wire.Request, to func(wire.Reply)) {
+// take answers a client's request in place if it can, and hands it on if not. A request
+// that comes late has no connection any more.
+func (r *replica) take(req *wire.Request, from *clientConn, to func(wire.Reply)) {
 	refuse := func() { to(wire.Reply{Status: wire.StatusUnavailable}) }
 	if r.over || !r.reader.Serves() {
 		refuse()
@@ -77,13 +85,13 @@ func (r *replica) take(req *wire.Request, to func(wire.Reply)) {
 			}
 			return
 		}
-		read := r.read(req, to)
+		read := r.read(req, from, to)
 		r.call(func(m *member.Member) {
 			read.Waiter.(*waiter).began = r.w.counts.Turns
 			m.Park(read)
 		})
 	case wire.RequestGetStrong:
-		read := r.read(req, to)
+		read := r.read(req, from, to)
 		r.call(func(m *member.Member) {
 			if r.reader.Serves() {
 				if r.strongAt == r.w.counts.Turns {
@@ -107,14 +115,42 @@ func (r *replica) take(req *wire.Request, to func(wire.Reply)) {
 	}
 }
 
-func (r *replica) read(req *wire.Request, to func(wire.Reply)) *member.Read {
+// read is a read that may wait.
+func (r *replica) read(req *wire.Request, from *clientConn, to func(wire.Reply)) *member.Read {
 	wait := r.w.traits.readTime
 	if r.w.healed {
 		wait = member.DefaultTimeout
 	}
 	r.waiting++
+	who := &waiter{r: r, to: to}
+	if from != nil {
+		from.reads = append(slices.DeleteFunc(from.reads, func(a *waiter) bool { return a.over }), who)
+	}
 	return &member.Read{
-		Ticket:   member.Ticket{Waiter: &waiter{r: r, to: to}},
+		Ticket:   member.Ticket{Waiter: who},
 		Position: req.Position, Key: req.Key, Deadline: r.p.Steady() + wait,
 	}
+}
+
+// forget drops a client's connection, and has the member forget who waits there.
+func (r *replica) forget(c *wires.Conn) {
+	i := slices.IndexFunc(r.clients, func(client *clientConn) bool { return client.conn == c })
+	if i < 0 {
+		return
+	}
+	reads := r.clients[i].reads
+	r.clients = slices.Delete(r.clients, i, i+1)
+	if len(reads) == 0 {
+		return
+	}
+	r.call(func(m *member.Member) {
+		for _, a := range reads {
+			if !a.over {
+				a.over = true
+				r.waiting--
+				r.w.counts.Forgotten++
+				m.Forget(a)
+			}
+		}
+	})
 }

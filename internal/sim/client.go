@@ -40,8 +40,8 @@ type client struct {
 
 // clientConn is a node's end of a client's connection.
 type clientConn struct {
-	conn *wires.Conn
-	c    *client
+	conn  *wires.Conn
+	reads []*waiter // that wait
 }
 
 func newClient(w *world, number, site int) *client {
@@ -122,7 +122,7 @@ func (c *client) connect() {
 			conn.Close(1)
 			return
 		}
-		r.clients = append(r.clients, &clientConn{conn: conn, c: c})
+		r.clients = append(r.clients, &clientConn{conn: conn})
 		w.bound[conn] = r
 		conn.Ends[1].OnClose = func() { r.forget(conn) }
 		generation := r.generation
@@ -134,17 +134,6 @@ func (c *client) connect() {
 			c.connected(conn, generation)
 		})
 	})
-}
-
-// forget drops a client's connection.
-func (r *replica) forget(c *wires.Conn) {
-	for i := range r.clients {
-		if r.clients[i].conn == c {
-			r.clients[i] = r.clients[len(r.clients)-1]
-			r.clients = r.clients[:len(r.clients)-1]
-			return
-		}
-	}
 }
 
 // connected takes a connection into use, if it is not of an older generation.

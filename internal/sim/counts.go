@@ -26,6 +26,7 @@ type Counts struct {
 	Woken         uint64 `name:"  after they had waited"`
 	Shared        uint64 `name:"  strong, with a shared barrier"`
 	LateReads     uint64 `name:"  whose time was up"`
+	Forgotten     uint64 `name:"  whose client has gone"`
 	Full          uint64 `name:"writes refused, since many wait"`
 	LateWrites    uint64 `name:"writes whose time was up" rare:"yes"`
 	Commands      uint64 `name:"commands in the order"`

@@ -201,11 +201,11 @@ func (op *operation) send(req *wire.Request) {
 		w.trace("%s asks %s: %s", op.c, conn.Ends[1].Owner, op)
 	}
 	arrive := func() {
-		r := serving(conn)
+		r, from := serving(conn)
 		if r == nil {
 			return
 		}
-		r.take(req, func(reply wire.Reply) {
+		r.take(req, from, func(reply wire.Reply) {
 			conn.Send(0, func() {
 				if !op.over && op.attempts == number && op.on == conn {
 					op.replied(reply)
@@ -221,19 +221,17 @@ func (op *operation) send(req *wire.Request) {
 	})
 }
 
-// serving is the replica that a client's connection belongs to, nil once it has
-// ended.
-func serving(c *wires.Conn) *replica {
-	r := c.Ends[1].Owner.(*process).current
-	if r == nil || r.over {
-		return nil
-	}
-	for _, cc := range r.clients {
-		if cc.conn == c {
-			return r
+// serving is the replica that a client's connection belongs to, and its end of that; nil
+// once it has ended.
+func serving(c *wires.Conn) (*replica, *clientConn) {
+	if r := c.Ends[1].Owner.(*process).current; r != nil && !r.over {
+		for _, from := range r.clients {
+			if from.conn == c {
+				return r, from
+			}
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (op *operation) replied(reply wire.Reply) {
@@ -252,7 +250,7 @@ func (op *operation) arriveLate() {
 		return
 	}
 	w.counts.Faults[LateRequest]++
-	w.After(upTo(w.users, 2*w.traits.detection), func() { r.p.Do(func() { r.take(req, func(wire.Reply) {}) }) })
+	w.After(upTo(w.users, 2*w.traits.detection), func() { r.p.Do(func() { r.take(req, nil, func(wire.Reply) {}) }) })
 }
 
 func (op *operation) noReply(notSent bool) {

@@ -108,11 +108,11 @@ func (c *client) send(run, ordinal uint64, op *operation) {
 		w.trace("%s asks %s in run %d: %s", c, conn.Ends[1].Owner, run, op)
 	}
 	conn.Send(1, func() {
-		r := serving(conn)
+		r, from := serving(conn)
 		if r == nil {
 			return
 		}
-		r.take(req, func(reply wire.Reply) {
+		r.take(req, from, func(reply wire.Reply) {
 			conn.Send(0, func() { c.replied(run, ordinal, reply, conn) })
 		})
 	})
