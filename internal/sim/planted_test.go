@@ -21,6 +21,7 @@ var shownBy = map[planted.Bug]uint64{
 	planted.AuditByKeptDigest:  334,
 	planted.DonorIgnoresDamage: 445,
 	planted.LeaseFromAnswer:    783,
+	planted.LeaseFromReceipt:   3698,
 	planted.ReportsOneWay:      394,
 }
 
