@@ -118,9 +118,7 @@ func (d *Donor) Next(f Feed) (b []byte, pause time.Duration, err error) {
 
 // take takes a part of what was delivered.
 func (d *Donor) take(f Feed, wait bool) ([]byte, error) {
-	spare := d.spare
-	d.spare = nil
-	b, err := f.Take(spare, wait)
+	b, err := f.Take(d.spare, wait)
 	d.spare = b
 	return b, err
 }

@@ -104,7 +104,6 @@ func New(cfg Config) *Member {
 // Start begins, with the registry's first directive. It is called once, in the first
 // turn.
 func (m *Member) Start(first *membership.Directive) {
-	m.beat.told = m.news()
 	m.Directed(first)
 	m.armPulse()
 	m.join()

@@ -81,17 +81,17 @@ func (m *Member) audited(n *store.AuditNote) {
 	position, digest := n.Position, n.Digest
 	a := &m.audits
 	a.recent = append(a.recent, auditDigest{position, digest})
-	if len(a.recent) > maxAudits {
-		a.recent = slices.Delete(a.recent, 0, len(a.recent)-maxAudits)
-	}
+	a.recent = slices.Delete(a.recent, 0, max(len(a.recent)-maxAudits, 0))
 	a.waiting = slices.DeleteFunc(a.waiting, func(p *Read) bool {
 		switch {
+		case p.Position > position:
+			return false
 		case p.Position == position:
 			m.finish(p, wire.Reply{Position: position, Version: digest})
-		case p.Position < position:
+		default:
 			m.finish(p, noAudit(p.Position))
 		}
-		return p.Position <= position
+		return true
 	})
 	m.due.votes = append(m.due.votes, vote{*n, slices.Contains(n.Voters, Name(m.self))})
 	m.host.Event(Audited{Position: position})

@@ -81,9 +81,6 @@ func (m *Member) addParked(p *Read) bool {
 		m.finish(p, wire.Reply{Status: wire.StatusUnavailable})
 		return false
 	}
-	if len(m.parked.reads) == 0 {
-		m.parked.next = p.Position
-	}
 	m.parked.next = min(m.parked.next, p.Position)
 	m.parked.reads = append(m.parked.reads, p)
 	return true
@@ -110,7 +107,7 @@ func (m *Member) finish(p *Read, reply wire.Reply) { m.answer(p.Ticket, 0, reply
 // wake answers the parked reads whose position has been reached.
 func (m *Member) wake() {
 	applied := m.reader.state.Load().Applied()
-	if len(m.parked.reads) == 0 || applied < m.parked.next {
+	if applied < m.parked.next {
 		return
 	}
 	m.parked.next = afterBarrier

@@ -81,7 +81,6 @@ func (t *Transfer) expectDonor(found *wire.Info) error {
 	donor, addr := t.donor, t.donor.Addr
 	switch {
 	case found.Incarnation == 0: // it has not registered yet, and refuses for that
-		return nil
 	case found.Group == t.group && found.Incarnation == t.self.Incarnation && found.NodeID == t.self.ID:
 		return fmt.Errorf("%w: %s, which %s advertises, leads to this node itself: give %s --advertise with an address that other hosts can dial",
 			ErrUnreached, addr, Name(donor.MemberID), donor.ID)
@@ -129,7 +128,7 @@ func (t *Transfer) Read(frames *wire.FrameReader) error {
 		if frames.Buffered() {
 			continue
 		}
-		if following && !frames.Drained() && t.clock.Steady()-t.began < headPatience {
+		if !frames.Drained() && t.clock.Steady()-t.began < headPatience {
 			t.head = headUnknown // there is more to come: that was long ago
 		}
 		return nil
