@@ -201,9 +201,11 @@ func TestWhole(t *testing.T) {
 	n.do(func(m *Member) { m.Damaged(errFlipped) })
 	audit := func() { n.do(func(m *Member) { m.orderAudit(Ticket{}) }) }
 	for range 5 {
-		audit()
+		if n.m.Reader().State().CleanPasses() == 0 {
+			audit()
+		}
 	}
-	if n.m.Reader().Damage() == nil || n.m.Reader().State().CleanPasses() == 0 {
+	if n.m.Reader().Damage() == nil || n.m.Reader().State().CleanPasses() != 1 {
 		t.Fatal("it is whole, and not alone")
 	}
 	n.answerLeave(membership.ErrLastMember)
@@ -254,5 +256,34 @@ func TestDamageIsMet(t *testing.T) {
 	n.m.verify()
 	if n.m.Reader().Damage() != nil {
 		t.Error("one that has ended verifies")
+	}
+}
+
+// Damage counts from its turn on, also for what comes later in it, and so does that a
+// member is alone.
+func TestDamageCountsAtOnce(t *testing.T) {
+	_, n := leaving(t, 1)
+	var c client
+	n.in.Call(func(m *Member) { m.Damaged(errFlipped) })
+	n.write(session(), &c)
+	n.in.Call(func(m *Member) { m.LeaveAnswered(membership.ErrLastMember) })
+	n.write(session(), &c)
+	if got := c.statuses(); !slices.Equal(got, []wire.Status{wire.StatusUnavailable, wire.StatusOK}) {
+		t.Errorf("%v", got)
+	}
+}
+
+// A look at the lease does not outlive it.
+func TestDamageForgetsTheLook(t *testing.T) {
+	g := newGroupWith(t, 1, options{counts: true})
+	n := g.node("n1")
+	n.keepAsks = true
+	n.count = 1 << 40
+	if !n.m.Reader().Serves() || !n.m.Reader().look.holds(n.count) {
+		t.Fatal("no look counts")
+	}
+	n.do(func(m *Member) { m.Damaged(errFlipped) })
+	if n.m.Reader().Serves() {
+		t.Error("it serves")
 	}
 }

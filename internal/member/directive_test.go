@@ -384,3 +384,23 @@ func TestToView(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 }
+
+// Who is not in the new view is let go as soon as it is entered.
+func TestLinksOfTheNewView(t *testing.T) {
+	g := newGroup(t, 2)
+	n := g.node("n1")
+	g.away = true
+	alone := membership.View{ID: 2, Prev: 1, Members: []membership.Member{named(1)}}
+	d := n.latest()
+	d.Attempt = &membership.Attempt{View: alone, Leader: 1}
+	n.direct(d)
+	if n.m.core.Installed() != 2 || len(n.peers) != 1 {
+		t.Fatalf("installed %d, peers %+v", n.m.core.Installed(), n.peers)
+	}
+	d = n.latest()
+	d.Attempt, d.Views = nil, []membership.View{alone}
+	n.direct(d)
+	if n.m.core.View().ID != 2 || len(n.peers) > 0 || n.peersOf != 2 {
+		t.Errorf("view %d, peers %+v", n.m.core.View().ID, n.peers)
+	}
+}

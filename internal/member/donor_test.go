@@ -211,7 +211,18 @@ func TestDonorRests(t *testing.T) {
 		t.Errorf("%d bytes are sent, after %d", d.sent, sent)
 	}
 	g.now += 100 * time.Microsecond
-	d.expect(t, q, "300µs", "chunk", "chunk")
+	d.expect(t, q, "300µs", "chunk")
+	g.now += 100 * time.Microsecond
+	d.expect(t, q, "chunk") // nobody has worked since
+}
+
+// However short its rest is.
+func TestDonorRestsShortly(t *testing.T) {
+	_, n, d := donating(t, 60, 1000)
+	d.expect(t, &queue{}, "chunk")
+	n.write(session(), &client{})
+	d.timed, d.took, d.sent, d.delivered = false, 1, 1000, 750
+	d.expect(t, &queue{}, "1ns", "chunk")
 }
 
 // It rests no more after the last chunk.

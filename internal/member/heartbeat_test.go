@@ -182,6 +182,16 @@ func TestPeersHeard(t *testing.T) {
 	expect("who is not in the view", peer(2, s), peer(3, 20*s), peer(4, 0))
 }
 
+// The first of the view counts as the others do.
+func TestFirstIsAPeer(t *testing.T) {
+	g := newGroup(t, 2)
+	n := g.node("n2")
+	n.heard[1] = g.now
+	if got := n.m.peersHeard(g.now); !slices.Equal(got, []membership.Peer{peer(1, 0)}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 // A member that owes an answer to a PROPOSE is silent since the message became the
 // oldest that is unfinished, however much comes from it.
 func TestPeersAwaited(t *testing.T) {

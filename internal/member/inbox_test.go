@@ -98,7 +98,7 @@ func TestInboxReset(t *testing.T) {
 	if len(in.acks) != 0 || len(in.bytes) != 0 {
 		t.Errorf("%d acks, %d bytes are left", len(in.acks), len(in.bytes))
 	}
-	in.Command(make([]byte, maxKeptBytes+1), Ticket{})
+	in.bytes = make([]byte, 10, maxKeptBytes+1)
 	in.Reset()
 	if cap(in.bytes) != 0 {
 		t.Errorf("it keeps %d bytes", cap(in.bytes))

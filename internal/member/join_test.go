@@ -382,13 +382,15 @@ func TestCatchUpExactly(t *testing.T) {
 	if err := tr.taken(); err != nil {
 		t.Fatal(err)
 	}
-	for first, size := range []int{catchUpBytes, 1} {
+	for first, size := range []int{catchUpBytes, 1, catchUpBytes - 2, 1, 1} {
 		payload := make([]byte, size)
 		copy(payload, session().Append(nil))
 		tr.backlog = append(tr.backlog, observedDelivery{View: 1, First: uint64(first) + 2, Count: 1, Payload: payload})
 	}
-	if err := tr.taken(); err != nil || len(tr.backlog) != 1 {
-		t.Errorf("%d are left, %v", len(tr.backlog), err)
+	for _, left := range []int{4, 1, 0} {
+		if err := tr.taken(); err != nil || len(tr.backlog) != left {
+			t.Errorf("%d are left, %v, want %d", len(tr.backlog), err, left)
+		}
 	}
 }
 
@@ -412,5 +414,23 @@ func TestObserved(t *testing.T) {
 	}
 	if n.position() != 0 {
 		t.Error("it is applied")
+	}
+}
+
+// A joiner that has acknowledged a cut holds all that it needs, whoever its donor was.
+func TestDonorAfterTheCut(t *testing.T) {
+	g, j, d := joining(t, 2)
+	g.hold("n1", "n3")
+	j.do(func(m *Member) { m.Directed(without(&d, 1)) })
+	j.in.Message(g.node("n2").self, &isis.Message{Kind: isis.KindCut, View: j.m.core.Attempt(), Cut: &isis.Cut{Base: j.position()}})
+	j.turn()
+	if !j.m.core.CutAcknowledged() || j.m.joiner.donor.ID != "n2" {
+		t.Fatalf("the cut is not acknowledged, or the donor is %v", j.m.joiner.donor)
+	}
+	j.m.directive.latest = *without(&d, 2)
+	j.took()
+	j.m.checkDonor()
+	if did := j.took(); len(did) > 0 || !j.m.joiner.ready {
+		t.Errorf("it is asked for %q, ready: %v", did, j.m.joiner.ready)
 	}
 }

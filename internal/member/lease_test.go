@@ -318,3 +318,14 @@ func TestSetIfNew(t *testing.T) {
 		t.Error("it is not set")
 	}
 }
+
+// A member whose clock on the wall is set back notes it in its next turn.
+func TestSetBackIsNoted(t *testing.T) {
+	n := newGroup(t, 1).node("n1")
+	before := n.m.leases.wall.Until()
+	n.ahead = -500 * time.Millisecond
+	n.do(func(*Member) {})
+	if got := before - n.m.leases.wall.Until(); got != 500*time.Millisecond {
+		t.Errorf("the lease ends %v earlier", got)
+	}
+}

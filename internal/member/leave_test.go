@@ -179,6 +179,16 @@ func TestLeaveAnsweredLate(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 	})
+	t.Run("stays, and is damaged", func(t *testing.T) {
+		_, n := leaving(t, 1)
+		n.do(func(m *Member) { m.Leave(false) })
+		n.asked()
+		n.do(func(m *Member) { m.Stay() })
+		n.do(func(m *Member) { m.Damaged(errFlipped) })
+		n.expectAsks("while the other question is under way")
+		n.answerLeave(errConnection)
+		n.expectAsks("then", n.reloads())
+	})
 	t.Run("damaged", func(t *testing.T) {
 		g, n := leaving(t, 1)
 		n.do(func(m *Member) { m.Damaged(errFlipped) })

@@ -287,6 +287,9 @@ func TestAuditsRemembered(t *testing.T) {
 	n := newGroup(t, 1).node("n1")
 	for i := range uint64(maxAudits + 2) {
 		n.m.audited(&store.AuditNote{Position: 10 + i, Digest: 20 + i})
+		if len(n.m.audits.recent) > maxAudits {
+			t.Errorf("%d are remembered", len(n.m.audits.recent))
+		}
 		if i == maxAudits-1 && n.m.audits.recent[0] != (auditDigest{10, 20}) {
 			t.Error("one is forgotten too soon")
 		}

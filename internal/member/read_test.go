@@ -53,7 +53,7 @@ func TestRead(t *testing.T) {
 	}{
 		{"a variable", Read{Key: "k"}, true, &wire.Reply{Position: 2, Version: 2, Data: []byte("v")}},
 		{"without a lease", Read{Key: "k"}, false, &wire.Reply{Status: wire.StatusUnavailable}},
-		{"stale", Read{Key: "k", Stale: true}, false, &wire.Reply{Position: 2, Version: 2, Data: []byte("v")}},
+		{"stale", Read{Key: "k", Stale: true, Position: 2}, false, &wire.Reply{Position: 2, Version: 2, Data: []byte("v")}},
 		{"nothing", Read{Key: "k", Nothing: true, Position: 1}, true, &wire.Reply{Position: 1}},
 		{"nothing without a lease", Read{Nothing: true}, false, &wire.Reply{Status: wire.StatusUnavailable}},
 		{"a barrier that was refused", Read{status: wire.StatusInterrupted, Nothing: true, Stale: true}, true, &wire.Reply{Status: wire.StatusInterrupted}},
@@ -323,4 +323,38 @@ func TestParkedReadsAgainstAList(t *testing.T) {
 			"write": func(*rapid.T) { n.write(session(), &client{}) },
 		})
 	})
+}
+
+// Parked reads are looked at in the turns that reach one of them, and in no others.
+func TestParkedReadsRest(t *testing.T) {
+	n := newGroup(t, 1).node("n1")
+	var c, gone client
+	park := func(c *client, position uint64) {
+		n.do(func(m *Member) {
+			m.Park(&Read{Ticket: Ticket{Waiter: c}, Position: position, Nothing: true, Deadline: n.soon()})
+		})
+	}
+	expect := func(want uint64) {
+		t.Helper()
+		if got := n.m.parked.next; got != want {
+			t.Errorf("at %d, the next one waits for %d, want %d", n.position(), got, want)
+		}
+	}
+	expect(afterBarrier)
+	park(&gone, 3)
+	park(&c, 7)
+	n.do(func(m *Member) { m.Forget(&gone) })
+	expect(3)
+	n.write(session(), &client{})
+	n.write(session(), &client{})
+	expect(3) // a bound
+	n.write(session(), &client{})
+	expect(7)
+	for range 4 {
+		n.write(session(), &client{})
+	}
+	expect(afterBarrier)
+	if len(c.got) != 1 {
+		t.Errorf("%+v", c.got)
+	}
 }
