@@ -202,7 +202,6 @@ func (m *Member) entered(v isis.View) {
 	m.due.probe = true // later in the turn, which takes it along
 	m.ordinal.enter(v.Rank(m.self) == 0, now)
 	m.reader.level.Store(m.levelOf(v.ID))
-	m.linkPeers()
 	m.reader.inView.Store(true)
 }
 
