@@ -32,6 +32,7 @@ func TestDamaged(t *testing.T) {
 	var c client
 	n.do(func(m *Member) {
 		m.Park(&Read{Ticket: Ticket{Waiter: &c}, Position: 100, Deadline: n.soon()})
+		m.Park(&Read{Ticket: Ticket{Waiter: teller{n}}, Position: 100, Deadline: n.soon()})
 	})
 	n.write(session(), &c)
 	n.took()
@@ -39,7 +40,7 @@ func TestDamaged(t *testing.T) {
 	if got := c.statuses(); !slices.Equal(got, []wire.Status{wire.StatusInterrupted, wire.StatusUnavailable}) {
 		t.Errorf("%v", got)
 	}
-	n.expectDid("it is damaged", "member.DamageFound", "member.Lapsed", "member.Barred", "ask false "+errFlipped.Error())
+	n.expectDid("it is damaged", "member.DamageFound", "member.Lapsed", "answer 0 status 11", "member.Barred", "ask false "+errFlipped.Error())
 	n.expectAsks("it is damaged", n.reloads())
 	if got := eventsOf[DamageFound](n); len(got) != 1 || got[0] != (DamageFound{Err: errFlipped}) {
 		t.Errorf("%+v", got)

@@ -236,6 +236,9 @@ func TestViewsInOrder(t *testing.T) {
 	if len(got) != 1 || got[0].View.ID != 3 || got[0].Rank != 0 || got[0].Position != 100 {
 		t.Errorf("%+v", got)
 	}
+	if n.linkedInView {
+		t.Error("it is in the view before it is linked with its members")
+	}
 	m := n.m
 	if m.directive.committed.ID != 3 || m.heartbeat != 300*time.Millisecond || !m.reader.InView() || m.reader.FeatureLevel() != 4 || m.beat.entered != g.now {
 		t.Errorf("%+v, %v", m.directive.committed, m.heartbeat)

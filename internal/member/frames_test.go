@@ -69,3 +69,13 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("%q", err)
 	}
 }
+
+// The numbers of frames and refusals are part of the protocol.
+func TestNumbersOfFrames(t *testing.T) {
+	if got := []byte{frameChunk, frameLoaded, frameHead, frameRefused}; !bytes.Equal(got, []byte{16, 17, 18, 19}) {
+		t.Errorf("frames %d", got)
+	}
+	if got := []byte{refusedNow, refusedDamaged, refusedLagged}; !bytes.Equal(got, []byte{0, 1, 2}) {
+		t.Errorf("refusals %d", got)
+	}
+}

@@ -105,7 +105,7 @@ func (g *group) add(who membership.Member, o *options) *node {
 	n.m = New(Config{
 		Core: core, Group: testGroup, Generation: 1, Settings: settings, Limits: o.limits.WithDefaults(),
 		MaxLagBytes: o.lag, ChunkBytes: o.chunk, Links: n, Host: n, Doubt: func() { n.doubts++ },
-		Clock: clock.Of(&clock.Virtual{Now: n.moment, Count: func() uint64 { return n.count }, Counts: o.counts}),
+		Clock: clock.Of(&clock.Virtual{Now: n.clocks, Count: n.counter, Counts: o.counts}),
 	})
 	for _, incarnation := range o.cut {
 		n.cut[incarnation] = true

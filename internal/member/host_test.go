@@ -23,15 +23,20 @@ type node struct {
 	alive bool
 	err   error // why it has ended
 
-	ahead    time.Duration // of its clock on the wall
-	behind   time.Duration // of both its clocks
-	count    uint64        // by the processor's counter
-	doubts   int
-	peers    []link.Peer
-	cut      map[uint64]bool // by incarnation: there is no connection
-	lost     map[uint64]error
-	heard    map[uint64]time.Duration
-	peersOf  uint64 // the view of SetPeers
+	ahead   time.Duration // of its clock on the wall
+	behind  time.Duration // of both its clocks
+	count   uint64        // by the processor's counter
+	counted int           // how often it was asked for
+	onNow   func()        // is called when the clocks are asked
+	doubts  int
+	peers   []link.Peer
+	cut     map[uint64]bool // by incarnation: there is no connection
+	lost    map[uint64]error
+	heard   map[uint64]time.Duration
+	peersOf uint64 // the view of SetPeers
+
+	linkedInView bool // at SetPeers the member was in a view
+
 	queued   []packet
 	due      [Timers]time.Duration // 0: not asked for
 	did      []string              // what the member asked its host for, in order
@@ -60,6 +65,20 @@ type ask struct {
 func (n *node) moment() clock.Moment {
 	now := n.g.now - n.behind
 	return clock.Moment{Steady: now, Wall: now + n.ahead}
+}
+
+// clocks is the time for the member.
+func (n *node) clocks() clock.Moment {
+	if n.onNow != nil {
+		n.onNow()
+	}
+	return n.moment()
+}
+
+// counter is the processor's counter for the member.
+func (n *node) counter() uint64 {
+	n.counted++
+	return n.count
 }
 
 // do calls fn in a turn of its own.
@@ -168,7 +187,9 @@ func (n *node) Flush() {
 }
 
 // SetPeers is part of Links.
-func (n *node) SetPeers(view uint64, peers []link.Peer) { n.peersOf, n.peers = view, peers }
+func (n *node) SetPeers(view uint64, peers []link.Peer) {
+	n.peersOf, n.peers, n.linkedInView = view, peers, n.m.Reader().InView()
+}
 
 // AppendPeers is part of Links.
 func (n *node) AppendPeers(dst []link.Status) []link.Status {

@@ -81,6 +81,7 @@ func TestEnd(t *testing.T) {
 		m.Digest(&Read{Ticket: Ticket{Waiter: &c, Tag: 6}, Deadline: n.soon()})
 	})
 	n.m.waiting.expireNext() // has had its answer
+	n.do(func(m *Member) { m.Park(&Read{Ticket: Ticket{Waiter: late{t, n}}, Position: 100, Deadline: n.soon()}) })
 	n.m.Fail(errConnection)
 	if _, err := n.m.Turn(&Inbox{}); err == nil {
 		t.Fatal("it goes on")
@@ -116,6 +117,18 @@ func TestEnd(t *testing.T) {
 	n.m.End(&Inbox{})
 	if len(c.got) > 0 {
 		t.Errorf("answers come twice: %+v", c.got)
+	}
+}
+
+// late holds that a member that answers it is in no view any more.
+type late struct {
+	t *testing.T
+	n *node
+}
+
+func (w late) Answer(uint64, int, *wire.Reply) {
+	if w.n.m.Reader().InView() {
+		w.t.Error("it is in a view while it answers")
 	}
 }
 
@@ -173,4 +186,34 @@ func TestFire(t *testing.T) {
 	n.took()
 	n.do(func(m *Member) { m.Fire(Timers) })
 	n.expectDid("no timer")
+}
+
+// The bounds and times that documents and other releases go by.
+func TestBounds(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		got, want int64
+	}{
+		{"DefaultTimeout", int64(DefaultTimeout), int64(30 * time.Second)},
+		{"JoinPatience", int64(JoinPatience), int64(10 * time.Second)},
+		{"headPatience", int64(headPatience), int64(10 * time.Second)},
+		{"leaveAgain", int64(leaveAgain), int64(200 * time.Millisecond)},
+		{"aloneAgain", int64(aloneAgain), int64(time.Second)},
+		{"ackDelay", int64(ackDelay), int64(time.Millisecond)},
+		{"leastStep", int64(leastStep), int64(time.Millisecond)},
+		{"leastLeft", int64(leastLeft), int64(10 * time.Millisecond)},
+		{"lookCycles", lookCycles, 1 << 16},
+		{"maxParked", maxParked, 1 << 17},
+		{"maxAudits", maxAudits, 64},
+		{"maxKeptBytes", maxKeptBytes, 4 << 20},
+		{"catchUpBytes", catchUpBytes, 1 << 20},
+		{"closeBytes", closeBytes, 256 << 10},
+		{"donorRest", donorRest, 3},
+		{"refusalsToGiveUp", refusalsToGiveUp, 2},
+		{"MaxFrameBytes", MaxFrameBytes, 64 << 20},
+	} {
+		if tc.got != tc.want {
+			t.Errorf("%s is %d, want %d", tc.name, tc.got, tc.want)
+		}
+	}
 }

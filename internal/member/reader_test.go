@@ -167,3 +167,14 @@ func TestReaderTells(t *testing.T) {
 		t.Error("it has another state")
 	}
 }
+
+// A look counts from before the clocks were looked at.
+func TestLookCountsFromBefore(t *testing.T) {
+	n := newGroupWith(t, 1, options{counts: true}).node("n1")
+	n.m.Reader().look.forget()
+	n.count = 1 << 40
+	n.onNow = func() { n.count += 1000 }
+	if !n.m.Reader().Serves() || n.m.Reader().look.at.Load() != 1<<40 {
+		t.Errorf("it counts from %d later", n.m.Reader().look.at.Load()-1<<40)
+	}
+}

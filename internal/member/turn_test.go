@@ -395,3 +395,45 @@ func TestDueWork(t *testing.T) {
 		t.Error("nor is it delivered")
 	}
 }
+
+// A turn without commands does not look at the lease while it is held.
+func TestIdleTurnDoesNotLook(t *testing.T) {
+	n := newGroup(t, 1).node("n1")
+	n.counted = 0
+	n.do(func(*Member) {})
+	if n.counted != 0 {
+		t.Errorf("it looks %d times", n.counted)
+	}
+	n.write(session(), &client{})
+	if n.counted != 1 {
+		t.Errorf("with a command it looks %d times", n.counted)
+	}
+}
+
+// What is vouched for in a turn counts for those who wait for what it delivers.
+func TestLeaseBeforeReads(t *testing.T) {
+	g := newGroup(t, 2)
+	n := g.node("n1")
+	var c client
+	n.do(func(m *Member) {
+		m.Park(&Read{Ticket: Ticket{Waiter: &c}, Position: 1, Nothing: true, Deadline: g.now + time.Hour})
+	})
+	other := g.node("n2")
+	other.do(func(m *Member) { m.orderOwn(session(), Ticket{}) })
+	g.carry()
+	n.turn() // it has answered the PROPOSE
+	g.hold("n2", "n1")
+	g.settle()
+	g.now += 3 * time.Second // nobody has looked
+	n.do(func(m *Member) { m.sendProbe() })
+	g.settle()
+	if n.m.Reader().Serves() || len(c.got) > 0 || n.position() != 0 {
+		t.Fatalf("at %d, %+v", n.position(), c.got)
+	}
+	clear(g.held)
+	g.carry()
+	n.turn()
+	if got := c.statuses(); !slices.Equal(got, []wire.Status{wire.StatusOK}) || n.position() != 1 {
+		t.Errorf("at %d, %v", n.position(), got)
+	}
+}
