@@ -288,3 +288,23 @@ func TestDamageForgetsTheLook(t *testing.T) {
 		t.Error("it serves")
 	}
 }
+
+// The results of the message that meets damage are nobody's: they are not those of the
+// other members.
+func TestResultsOfDamage(t *testing.T) {
+	g, n := leaving(t, 1)
+	g.open()
+	n.write(g.set("k", "5"), &client{})
+	value, _, _ := n.m.Reader().State().Get("k")
+	value[0] ^= 1
+	add := g.set("k", "")
+	add.Op, add.Value, add.Delta = wire.OpAdd, nil, 1
+	var c client
+	size := n.write(add, &c)
+	if got := c.take(); len(got) != 1 || got[0].reply.Status != wire.StatusInterrupted || got[0].size != size {
+		t.Errorf("%+v", got)
+	}
+	if d := n.m.Reader().Damage(); d == nil || !errors.Is(d.Err, store.ErrDigest) {
+		t.Errorf("%+v", d)
+	}
+}

@@ -434,3 +434,52 @@ func TestDonorAfterTheCut(t *testing.T) {
 		t.Errorf("it is asked for %q, ready: %v", did, j.m.joiner.ready)
 	}
 }
+
+// A state comes under the same limits only.
+func TestLimitsOfAJoiner(t *testing.T) {
+	limits := store.Limits{MaxKeyBytes: 100, MaxValueBytes: 1000, SessionTTL: time.Minute}
+	g := newGroupWith(t, 1, options{limits: limits})
+	g.open()
+	same, other := g.join(options{limits: limits}), g.join(options{})
+	g.advance(3 * time.Second)
+	if !same.m.Reader().Serves() {
+		t.Errorf("the same limits: %v", same.err)
+	}
+	if !errors.Is(other.err, ErrCannotLoad) || !errors.Is(other.err, store.ErrLimits) {
+		t.Errorf("others: %v", other.err)
+	}
+}
+
+// A group of which one member is cut off, and comes back as another incarnation, agrees.
+func TestJoinsWhileOthersFail(t *testing.T) {
+	g := newGroup(t, 3)
+	g.open()
+	writes := 0
+	write := func(id string) {
+		for i := range 20 {
+			writes++
+			g.node(id).write(g.set(fmt.Sprint(writes%7), fmt.Sprint(i)), &client{})
+			g.advance(20 * time.Millisecond)
+		}
+	}
+	write("n1")
+	j := g.join(options{chunk: 50})
+	for range 5 {
+		g.advance(time.Millisecond)
+		g.node("n1").write(g.set("k", "v"), &client{})
+	}
+	g.crash("n3") // it is the donor
+	write("n1")
+	g.advance(5 * time.Second)
+	write("n1")
+	g.advance(3 * time.Second)
+	if !j.m.Reader().Serves() {
+		t.Fatalf("the joiner does not serve: %v, %+v", j.err, eventsOf[TransferOver](j))
+	}
+	first := g.node("n1")
+	for _, n := range g.nodes {
+		if n.alive && (n.position() != first.position() || n.m.Reader().State().Digest() != first.m.Reader().State().Digest()) {
+			t.Errorf("%s is at %d, n1 at %d", n.named.ID, n.position(), first.position())
+		}
+	}
+}

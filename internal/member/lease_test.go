@@ -164,12 +164,18 @@ func TestLeaseTimeFollows(t *testing.T) {
 	if n.m.heartbeat != 2*time.Second || n.m.Reader().Detection() != 8*time.Second {
 		t.Fatalf("%v, %v", n.m.heartbeat, n.m.Reader().Detection())
 	}
-	n.do(func(m *Member) { m.sendProbe() })
-	if got := n.m.Reader().LeaseEnd() - g.now; got != 8*time.Second {
-		t.Errorf("it lasts %v", got)
-	}
-	if got := n.m.leases.wall.Until() - n.moment().Wall; got != 8*time.Second {
-		t.Errorf("by the clock on the wall it lasts %v", got)
+	for _, ahead := range []time.Duration{time.Minute, -time.Minute, 0} {
+		g.now += time.Hour
+		n.ahead = ahead
+		n.do(func(*Member) {})
+		n.do(func(m *Member) { m.sendProbe() })
+		now, r := n.moment(), n.m.Reader()
+		if got := r.LeaseEnd() - now.Steady; got != 8*time.Second {
+			t.Errorf("it lasts %v", got)
+		}
+		if got := time.Duration(r.until.wall.Load()) - now.Wall; got != 8*time.Second || n.m.leases.wall.Until() != now.Wall+got {
+			t.Errorf("by the clock on the wall, %v ahead, it lasts %v", ahead, got)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 func TestReaderServes(t *testing.T) {
 	g := newGroupWith(t, 1, options{counts: true})
 	n := g.node("n1")
+	n.ahead = time.Minute
 	r := n.m.Reader()
 	left := func(steady, wall time.Duration) {
 		now := n.moment()

@@ -2,6 +2,7 @@ package member
 
 import (
 	"testing"
+	"time"
 
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -33,5 +34,29 @@ func TestClockSetBackMeanwhile(t *testing.T) {
 	g.now, n.behind, n.ahead = g.now+slept, n.behind+slept, n.ahead+slept
 	if n.m.Reader().Serves() {
 		t.Error("a lease that was asked for longer than the lease time ago")
+	}
+}
+
+// TestClockSetBackInTheTurn holds that a step back that the turn of the answer is the
+// first to see counts once.
+func TestClockSetBackInTheTurn(t *testing.T) {
+	const back = 500 * time.Millisecond
+	n := newGroup(t, 2).node("n1")
+	g := n.g
+	g.hold("n2", "n1")
+	g.away = true
+	g.advance(time.Second)
+	n.do(func(m *Member) { m.sendBeat() })
+	sent := n.beats[len(n.beats)-1]
+	g.now += 100 * time.Millisecond
+	n.ahead -= back
+	n.do(func(m *Member) {
+		m.Answered(sent, &membership.Directive{Group: testGroup, Generation: 1, Settings: membership.DefaultSettings()}, nil)
+	})
+	if got, want := n.m.leases.wall.Until(), sent.At.Wall-back+2*time.Second; got != want || n.m.leases.back != back {
+		t.Errorf("the lease ends %v from when it should", got-want)
+	}
+	if got, want := n.m.leases.steady.Until(), sent.At.Steady+2*time.Second; got != want {
+		t.Errorf("by the steady clock it ends %v from when it should", got-want)
 	}
 }
