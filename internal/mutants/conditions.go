@@ -12,17 +12,16 @@ func (f *finder) condition(e ast.Expr) {
 	if e == nil || mentionsPlanted(e) {
 		return
 	}
+	shown := "!" + f.text(e)
 	switch e := ast.Unparen(e).(type) {
 	case *ast.BinaryExpr: // see binary
+		return
 	case *ast.UnaryExpr:
 		if e.Op == token.NOT {
-			f.replace(e, "("+f.text(e.X)+")", f.text(e.X))
-		} else {
-			f.replace(e, "!"+f.text(e), "!"+f.text(e))
+			shown = f.text(e.X)
 		}
-	default:
-		f.replace(e, "!"+f.text(e), "!"+f.text(e))
 	}
+	f.add(of(e), "("+on+" != ("+f.text(e)+"))", of(e), shown)
 }
 
 // binary adds the mutants of an operator, and reports whether to look at its operands.
@@ -45,18 +44,18 @@ func (f *finder) binary(n *ast.BinaryExpr) bool {
 // and as if one operand decided.
 func (f *finder) chain(n *ast.BinaryExpr) {
 	neutral, decides := "true", "false"
-	without, with := "(true || (", "(false && ("
+	without, with := on+" || ", off+" && "
 	if n.Op == token.LOR {
 		neutral, decides = decides, neutral
 		without, with = with, without
 	}
 	for _, operand := range f.operands(n, n.Op) {
 		if !mentionsPlanted(operand) {
-			f.replace(operand, without+f.text(operand)+"))", neutral)
+			f.add(of(operand), "("+without+"("+f.text(operand)+"))", of(operand), neutral)
 		}
 	}
 	if n.Op != token.LAND || !f.needless[n] {
-		f.replace(n, with+f.text(n)+"))", decides)
+		f.add(of(n), "("+with+"("+f.text(n)+"))", of(n), decides)
 	}
 }
 
@@ -82,8 +81,9 @@ var swaps = map[token.Token][]token.Token{
 
 // comparison adds the mutants of a comparison.
 func (f *finder) comparison(n *ast.BinaryExpr) {
-	for _, op := range swaps[n.Op] {
-		f.add(n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), op.String(), op.String())
+	op, x, y := n.Op.String(), f.text(n.X), f.text(n.Y)
+	for _, other := range swaps[n.Op] {
+		f.instead(n, x+" "+other.String()+" "+y, span{n.OpPos, n.OpPos + token.Pos(len(op))}, other.String())
 	}
 	// x < 8 and x >= 8 become x < 7 and x >= 7, the others 9: x <= 8, the neighbour of
 	// x < 8, is x < 9 already.
@@ -91,29 +91,36 @@ func (f *finder) comparison(n *ast.BinaryExpr) {
 	if n.Op == token.LSS || n.Op == token.GEQ {
 		step = -1
 	}
-	f.offByOne(n.Y, n.Op, step)
+	if c := f.offByOne(n.Y, n.Op, step); c != "" {
+		f.instead(n, x+" "+op+" "+c, of(n.Y), c)
+	}
 	if n.Op != token.EQL && n.Op != token.NEQ {
 		step = -step
 	}
-	f.offByOne(n.X, n.Op, step)
+	if c := f.offByOne(n.X, n.Op, step); c != "" {
+		f.instead(n, c+" "+op+" "+y, of(n.X), c)
+	}
 }
 
-// offByOne adds the mutant with another constant as the operand of a comparison. Constants
-// with a name are often members of a list, which are not compared by order.
-func (f *finder) offByOne(e ast.Expr, op token.Token, step int) {
+// instead adds the mutant with another comparison.
+func (f *finder) instead(n *ast.BinaryExpr, other string, visible span, shown string) {
+	f.add(of(n), "("+on+" && ("+other+") || "+off+" && ("+f.text(n)+"))", visible, shown)
+}
+
+// offByOne returns another constant in the place of the operand of a comparison, or
+// nothing. Constants with a name are often members of a list, which are not compared by
+// order. What is compared with 0 may have no numbers below.
+func (f *finder) offByOne(e ast.Expr, op token.Token, step int) string {
 	switch e := ast.Unparen(e).(type) {
 	case *ast.BasicLit:
 		value, err := strconv.ParseInt(e.Value, 0, 32)
-		if e.Kind != token.INT || err != nil {
-			return
+		if e.Kind == token.INT && err == nil && value+int64(step) >= 0 {
+			return strconv.FormatInt(value+int64(step), 10)
 		}
-		text := strconv.FormatInt(value+int64(step), 10)
-		f.replace(e, text, text)
 	case *ast.Ident:
-		if !f.constants[e.Name] || op == token.EQL || op == token.NEQ {
-			return
+		if f.constants[e.Name] && op != token.EQL && op != token.NEQ {
+			return e.Name + map[int]string{-1: "-1", 1: "+1"}[step]
 		}
-		text := e.Name + map[int]string{-1: "-1", 1: "+1"}[step]
-		f.replace(e, "("+text+")", text)
 	}
+	return ""
 }

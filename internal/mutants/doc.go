@@ -19,8 +19,9 @@
 // Declarations by :=, what follows the last semicolon of a for, and what is passed to
 // panic stay as they are. So does what only a planted bug runs (internal/planted).
 //
-// The checkout is not touched: the go command reads the changed file through its flag
-// -overlay. The file targets.txt says which tests should notice, in the order in which
+// The checkout is not touched: the go command reads changed files through its flag
+// -overlay. Mutants that do not overlap are compiled together, and the environment's
+// DSM_MUTANT says which of them is switched on when the tests run. The file targets.txt says which tests should notice, in the order in which
 // they are tried. Tests of another package may be named. A mutant that the tests do not
 // reach at all, as their coverage shows, is not run. Tests that run for much longer than
 // without the change are ended, which kills the mutant.

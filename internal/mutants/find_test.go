@@ -30,28 +30,41 @@ func TestFind(t *testing.T) {
 				t.Fatal(err)
 			}
 			var shown strings.Builder
+			var all []*mutant
 			for i := range mutants {
 				m := &mutants[i]
+				m.number = i + 1
+				all = append(all, m)
 				fmt.Fprintf(&shown, "%d: %s", m.line, strings.TrimPrefix(m.what(), m.function+": "))
-				if err := check(m.apply(source)); err != nil {
+				if err := check(apply(source, all[i:i+1])); err != nil {
 					fmt.Fprintf(&shown, " (%v)", err)
 				}
 				shown.WriteString("\n")
+			}
+			for _, batch := range batches(all) {
+				if err := check(apply(source, batch)); err != nil {
+					t.Errorf("%s: together: %v\n%s", d.Pos, err, apply(source, batch))
+				}
 			}
 			return shown.String()
 		})
 	})
 }
 
-// check compiles a file that imports nothing, or package planted.
+// check compiles a file that imports nothing, or package planted, with what mutants ask.
 func check(source []byte) error {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, "p.go", source, 0)
 	if err != nil {
 		return err
 	}
+	const asked = "package p; var mutantOn int; func mutantMin[T int](int, ...T) (t T) { return t }; func mutantMax[T int](int, ...T) (t T) { return t }"
+	more, err := parser.ParseFile(set, "switch.go", asked, 0)
+	if err != nil {
+		return err
+	}
 	config := types.Config{Importer: plantedOnly{}}
-	_, err = config.Check("p", set, []*ast.File{file}, nil)
+	_, err = config.Check("p", set, []*ast.File{file, more}, nil)
 	if e := new(types.Error); errors.As(err, e) {
 		return errors.New(e.Msg)
 	}

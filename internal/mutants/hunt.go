@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -80,11 +79,11 @@ func (h *hunt) choose(mutants []mutant) []*mutant {
 	return chosen
 }
 
-// tryAll tries mutants, several at once, until the time is up.
+// tryAll tries mutants, several batches at once, until the time is up.
 func (h *hunt) tryAll(ctx context.Context, t *target, sources map[string]*source, mutants []*mutant) *counts {
 	var c counts
 	var group sync.WaitGroup
-	next := make(chan *mutant)
+	next := make(chan []*mutant)
 	for range h.jobs {
 		temp, err := os.MkdirTemp(h.temp, "")
 		if err != nil {
@@ -94,60 +93,26 @@ func (h *hunt) tryAll(ctx context.Context, t *target, sources map[string]*source
 			break
 		}
 		group.Go(func() {
-			for m := range next {
-				o, err := h.try(ctx, temp, t, sources[m.file], m)
-				h.count(&c, m, o, err)
+			for mutants := range next {
+				b := batch{hunt: h, target: t, sources: sources, temp: temp, counts: &c}
+				b.try(ctx, mutants)
 			}
 		})
 	}
-	for _, m := range mutants {
-		if ctx.Err() != nil || h.hasFailed() || h.time > 0 && time.Since(h.began) >= h.time {
+	for _, batch := range batches(mutants) {
+		if h.over(ctx) {
 			break
 		}
-		next <- m
+		next <- batch
 	}
 	close(next)
 	group.Wait()
 	return &c
 }
 
-// try returns what becomes of one mutant. The error says why, or is one of the tool.
-func (h *hunt) try(ctx context.Context, temp string, t *target, s *source, m *mutant) (outcome, error) {
-	flag, err := overlay(temp, s.path, m.apply(s.text))
-	if err != nil {
-		return notTried, err
-	}
-	binary := filepath.Join(temp, "mutant.test")
-	built := "" // the package whose tests were compiled
-	for i := range t.stages {
-		stage := &t.stages[i]
-		if !stage.coverage.reaches(s.pkg, m) {
-			continue
-		}
-		if built != stage.pkg {
-			err := build(ctx, h.dir, stage.pkg, binary, flag)
-			if ctx.Err() != nil {
-				return notTried, nil
-			}
-			if err != nil {
-				return notCompiled, err
-			}
-			built = stage.pkg
-		}
-		switch err := stage.test(ctx, h.dir, binary, stage.limit); {
-		case ctx.Err() != nil:
-			return notTried, nil
-		case errors.Is(err, errTime):
-			return timedOut, err
-		case err != nil:
-			return killed, err
-		}
-	}
-	if built != "" {
-		return survived, nil
-	}
-	if err := build(ctx, h.dir, s.pkg, binary, flag); err != nil {
-		return notCompiled, err
-	}
-	return unreached, nil
+// over reports whether no other mutant is tried.
+func (h *hunt) over(ctx context.Context) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return ctx.Err() != nil || h.failed != nil || h.time > 0 && time.Since(h.began) >= h.time
 }

@@ -105,16 +105,16 @@ func TestEndsInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := stage{pkg: "./count", flags: []string{"-test.run=Blocks"}}
-	if err := s.test(t.Context(), dir, binary, time.Millisecond); !errors.Is(err, errTime) {
+	if err := s.test(t.Context(), dir, binary, time.Millisecond, 0); !errors.Is(err, errTime) {
 		t.Errorf("got %v", err)
 	}
 	s.flags = []string{"-test.run=Name"}
-	if err := s.test(t.Context(), dir, binary, time.Hour); err != nil {
+	if err := s.test(t.Context(), dir, binary, time.Hour, 0); err != nil {
 		t.Error(err)
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if err := s.test(ended, dir, binary, time.Hour); !errors.Is(err, context.Canceled) {
+	if err := s.test(ended, dir, binary, time.Hour, 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -17,8 +17,10 @@ type mutant struct {
 	before, after string // the line, without what stands around it
 	twin          int    // from 2: it looks like the one before in the same function
 
+	number     int // of the target, from 1
 	start, end int // of the bytes that are replaced
 	text       string
+	alone      bool // it cannot be switched off, so that no other can be tried with it
 }
 
 // key identifies the mutant in the file of acceptances.
@@ -37,13 +39,6 @@ func (m *mutant) what() string {
 		text += fmt.Sprintf(" [%d]", m.twin)
 	}
 	return text
-}
-
-// apply returns the file with the change.
-func (m *mutant) apply(source []byte) []byte {
-	changed := append([]byte(nil), source[:m.start]...)
-	changed = append(changed, m.text...)
-	return append(changed, source[m.end:]...)
 }
 
 // finder finds the mutants of a file.
@@ -134,22 +129,23 @@ func (f *finder) text(n ast.Node) string {
 	return string(f.source[f.offset(n.Pos()):f.offset(n.End())])
 }
 
-// replace adds the mutant that has other text in the place of a node, and shows it so.
-func (f *finder) replace(n ast.Node, text, shown string) {
-	f.add(n.Pos(), n.End(), text, shown)
-}
+// span is a part of the source.
+type span struct{ from, to token.Pos }
 
-// add adds a mutant. What is shown may be shorter than the text that makes it compile.
-func (f *finder) add(from, to token.Pos, text, shown string) {
-	start, end := f.offset(from), f.offset(to)
+func of(n ast.Node) span { return span{n.Pos(), n.End()} }
+
+// add adds the mutant that has text in the place of a part of the source, with the mark
+// for its number. It is shown as if another part were replaced by what is shown.
+func (f *finder) add(part span, text string, visible span, shown string) *mutant {
 	m := mutant{
-		file: f.name, line: f.set.Position(from).Line, column: f.set.Position(from).Column,
-		function: f.function, start: start, end: end, text: text,
+		file: f.name, line: f.set.Position(visible.from).Line, column: f.set.Position(visible.from).Column,
+		function: f.function, start: f.offset(part.from), end: f.offset(part.to), text: text,
 	}
-	m.before, m.after = f.lines(start, end, shown)
+	m.before, m.after = f.lines(f.offset(visible.from), f.offset(visible.to), shown)
 	f.twins[m.key()]++
 	m.twin = f.twins[m.key()]
 	f.found = append(f.found, m)
+	return &f.found[len(f.found)-1]
 }
 
 // lines returns the line in which a change begins, and how it looks afterwards.

@@ -19,7 +19,7 @@ func (c *counts) summary(all int) string {
 	}
 	return fmt.Sprintf("%d mutants, %d killed (%d by time), %d survive (%d unreached, %d accepted), %d do not compile, %d not tried",
 		all, c.of[killed]+c.of[timedOut], c.of[timedOut], c.of[survived]+c.of[unreached], c.of[unreached], c.accepted,
-		c.of[notCompiled], all-tried+c.of[notTried])
+		c.of[notCompiled], all-tried)
 }
 
 // names are shown in front of mutants.
@@ -28,18 +28,14 @@ var names = [unreached + 1]string{
 	survived: "survives", unreached: "survives unreached",
 }
 
-// count notes what became of a mutant, and prints it if it survives. The error says why,
-// or that the tool failed.
-func (h *hunt) count(c *counts, m *mutant, o outcome, err error) {
+// count notes what became of a mutant, and prints it if it survives.
+func (h *hunt) count(c *counts, m *mutant, o outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c.of[o]++
 	accepted := h.accepted.note(m, o)
 	name := names[o]
 	switch {
-	case o == notTried && err != nil:
-		h.fail(err)
-		return
 	case o < survived:
 		if h.verbose {
 			h.print("%s: %s", name, m.place())
@@ -68,12 +64,6 @@ func (h *hunt) fail(err error) {
 	if h.failed == nil {
 		h.failed = err
 	}
-}
-
-func (h *hunt) hasFailed() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.failed != nil
 }
 
 // verdict returns an error if a survivor is not accepted, or if one that is accepted is

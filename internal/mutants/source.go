@@ -14,7 +14,8 @@ import (
 
 // source is a file that is changed.
 type source struct {
-	pkg  string // its import path
+	pkg  string // the import path of its package
+	name string // of the package
 	path string
 	text []byte
 }
@@ -55,21 +56,24 @@ func (t *target) load(ctx context.Context, dir string) (map[string]*source, []mu
 			if err != nil {
 				return nil, nil, err
 			}
-			sources[short] = &source{pkg: pkg.ImportPath, path: filepath.Join(pkg.Dir, file), text: texts[file]}
+			sources[short] = &source{pkg: pkg.ImportPath, name: pkg.Name, path: filepath.Join(pkg.Dir, file), text: texts[file]}
 			mutants = append(mutants, found...)
 		}
+	}
+	for i := range mutants {
+		mutants[i].number = i + 1
 	}
 	return sources, mutants, nil
 }
 
 // listed is what is read of the go command's description of a package.
 type listed struct {
-	Dir, ImportPath string
-	GoFiles         []string
+	Dir, ImportPath, Name string
+	GoFiles               []string
 }
 
 func list(ctx context.Context, dir, pkg string) (*listed, error) {
-	cmd := exec.CommandContext(ctx, "go", "list", "-json=Dir,ImportPath,GoFiles", pkg)
+	cmd := exec.CommandContext(ctx, "go", "list", "-json=Dir,ImportPath,Name,GoFiles", pkg)
 	cmd.Dir = dir
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

@@ -47,8 +47,8 @@ func build(ctx context.Context, dir, pkg, binary string, flags ...string) error 
 var errTime = errors.New("the tests were ended after their time")
 
 // test runs the tests of a stage in the directory of their package. Its binary must be
-// compiled already.
-func (s *stage) test(ctx context.Context, dir, binary string, limit time.Duration, flags ...string) error {
+// compiled already; number is that of the mutant which is switched on.
+func (s *stage) test(ctx context.Context, dir, binary string, limit time.Duration, number int, flags ...string) error {
 	// The binary ends itself and says where it was, or is killed somewhat later.
 	within, stop := context.WithTimeout(ctx, limit+limit/4+5*time.Second)
 	defer stop()
@@ -56,6 +56,7 @@ func (s *stage) test(ctx context.Context, dir, binary string, limit time.Duratio
 	args = append(append(args, flags...), s.flags...)
 	cmd := exec.CommandContext(within, "sh", args...)
 	cmd.Dir = filepath.Join(dir, filepath.FromSlash(s.pkg))
+	cmd.Env = append(os.Environ(), variable+"="+strconv.Itoa(number))
 	cmd.WaitDelay = time.Second // a process that the tests have started may hold the output
 	text, err := cmd.CombinedOutput()
 	switch {
@@ -82,7 +83,7 @@ func (s *stage) measure(ctx context.Context, dir, temp string, packages []string
 	if limit == 0 {
 		limit = 10 * time.Minute
 	}
-	if err := s.test(ctx, dir, binary, limit, "-test.coverprofile="+profile); err != nil {
+	if err := s.test(ctx, dir, binary, limit, 0, "-test.coverprofile="+profile); err != nil {
 		return fmt.Errorf("the tests of %s must pass before anything is changed: %w", s.pkg, err)
 	}
 	s.took = time.Since(began)
@@ -97,16 +98,21 @@ func (s *stage) measure(ctx context.Context, dir, temp string, packages []string
 	return err
 }
 
-// overlay writes a changed file, and the file that has the go command read it in the
-// place of the original. It returns the go command's flag.
-func overlay(temp, original string, changed []byte) (flag string, err error) {
-	file, list := filepath.Join(temp, filepath.Base(original)), filepath.Join(temp, "overlay.json")
-	text, err := json.Marshal(map[string]map[string]string{"Replace": {original: file}})
+// overlay writes changed files, and the file that has the go command read them in the
+// place of the originals. It returns the go command's flag.
+func overlay(temp string, files map[string][]byte) (flag string, err error) {
+	replace := make(map[string]string)
+	for original, changed := range files {
+		name := filepath.Join(temp, fmt.Sprintf("%d_%s", len(replace), filepath.Base(original)))
+		if err := os.WriteFile(name, changed, 0o600); err != nil {
+			return "", err
+		}
+		replace[original] = name
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(file, changed, 0o600); err != nil {
-		return "", err
-	}
+	list := filepath.Join(temp, "overlay.json")
 	return "-overlay=" + list, os.WriteFile(list, text, 0o600)
 }

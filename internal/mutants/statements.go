@@ -27,10 +27,9 @@ func removable(s ast.Stmt) bool {
 	}
 }
 
-// without adds the mutant that has text in the place of a statement. The statement stays
-// where it is never executed, so that all that it uses is used.
-func (f *finder) without(s ast.Stmt, text, shown string) {
-	f.replace(s, text+"if false { "+f.text(s)+" }", shown)
+// without adds the mutant without a statement.
+func (f *finder) without(s ast.Stmt) {
+	f.add(of(s), "if "+off+" { "+f.text(s)+" }", of(s), "")
 }
 
 // assign adds the mutants without an assignment, one for each variable.
@@ -39,7 +38,7 @@ func (f *finder) assign(n *ast.AssignStmt) {
 		return
 	}
 	if !f.header[n] && len(n.Lhs) == 1 && !hasCall(n.Rhs[0]) {
-		f.without(n, "", "")
+		f.without(n)
 		return
 	}
 	for i := range n.Lhs {
@@ -48,9 +47,9 @@ func (f *finder) assign(n *ast.AssignStmt) {
 		}
 		text := f.blank(n, i)
 		if f.header[n] {
-			f.replace(n, text, text)
+			f.add(of(n), text, of(n), text).alone = true
 		} else {
-			f.without(n, text+"; ", text)
+			f.add(of(n), "if "+on+" { "+text+" } else { "+f.text(n)+" }", of(n), text)
 		}
 	}
 }

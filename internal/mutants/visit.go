@@ -38,7 +38,7 @@ func (f *finder) visit(n ast.Node) bool {
 		f.assign(n)
 	case *ast.IncDecStmt, *ast.ExprStmt, *ast.DeferStmt, *ast.GoStmt, *ast.SendStmt, *ast.BranchStmt:
 		if removable(n.(ast.Stmt)) && !f.header[n.(ast.Stmt)] {
-			f.without(n.(ast.Stmt), "", "")
+			f.without(n.(ast.Stmt))
 		}
 	case *ast.ReturnStmt:
 		for _, result := range n.Results {
@@ -69,8 +69,7 @@ func (f *finder) ifStmt(n *ast.IfStmt) {
 	}
 	returns := endsInReturn(body)
 	if returns {
-		inner := string(f.source[f.offset(n.Body.Lbrace)+1 : f.offset(n.Body.Rbrace)])
-		f.replace(n.Body, "{ if false {"+inner+"} }", "{}")
+		f.add(of(n.Cond), "(("+f.text(n.Cond)+") && "+off+")", of(n.Body), "{}")
 	}
 	if returns || len(body) == 1 && removable(body[0]) {
 		f.needless[n.Cond] = true
@@ -82,8 +81,8 @@ func (f *finder) clause(body []ast.Stmt) {
 	if !endsInReturn(body) {
 		return
 	}
-	from, to := body[0].Pos(), body[len(body)-1].End()
-	f.add(from, to, "if false { "+string(f.source[f.offset(from):f.offset(to)])+" }", "(no body)")
+	whole := span{body[0].Pos(), body[len(body)-1].End()}
+	f.add(whole, "if "+off+" { "+string(f.source[f.offset(whole.from):f.offset(whole.to)])+" }", whole, "(no body)")
 }
 
 func endsInReturn(body []ast.Stmt) bool {
@@ -124,9 +123,9 @@ func (f *finder) call(n *ast.CallExpr) bool {
 	case "panic":
 		return false
 	case "min":
-		f.replace(fn, "max", "max")
+		f.add(span{fn.Pos(), n.Lparen + 1}, "mutantMin("+mark+", ", of(fn), "max")
 	case "max":
-		f.replace(fn, "min", "min")
+		f.add(span{fn.Pos(), n.Lparen + 1}, "mutantMax("+mark+", ", of(fn), "min")
 	}
 	return true
 }
@@ -137,9 +136,9 @@ func (f *finder) result(e ast.Expr) {
 	case *ast.Ident:
 		switch e.Name {
 		case "true":
-			f.replace(e, "false", "false")
+			f.add(of(e), off, of(e), "false")
 		case "false":
-			f.replace(e, "true", "true")
+			f.add(of(e), on, of(e), "true")
 		}
 	case *ast.UnaryExpr:
 		if e.Op == token.NOT {
