@@ -106,12 +106,31 @@ func (r *replica) take(req *wire.Request, from *clientConn, to func(wire.Reply))
 			refuse()
 			return
 		}
+		if !r.admits() {
+			r.w.counts.Outside++
+			r.outside = append(r.outside, func() { r.take(req, from, to) })
+			return
+		}
 		r.waiting++
-		r.admitted += len(req.RawCommand)
+		r.gate.Admit(len(req.RawCommand))
 		r.in.Command(req.RawCommand, member.Ticket{Waiter: &waiter{r: r, to: to, write: true}})
 		r.wakeTurn()
 	default:
 		panic("sim: no such request")
+	}
+}
+
+// admits reports whether another write may be under way. Once faults have stopped any may:
+// a member with little room would not keep up with what has gathered.
+func (r *replica) admits() bool { return r.gate.Open() || r.w.healed }
+
+// letIn takes the writes that wait for admission, as far as there is room now, or, at a
+// member that does not serve, to refuse them.
+func (r *replica) letIn() {
+	for len(r.outside) > 0 && (r.admits() || r.over || !r.reader.Serves()) {
+		next := r.outside[0]
+		r.outside = r.outside[1:]
+		next()
 	}
 }
 

@@ -136,7 +136,9 @@ func (w *world) checkLease(r *replica) {
 	// it has seen that it was set back. So a machine does not fall asleep here between the
 	// moment at which its clock is set back and the next turn (clocks.go): nobody could tell.
 	// The processor's counter spares a look at the clocks only while a lot is left by both.
-	lasts := time.Duration(float64(w.traits.detection)/(1-w.traits.drift)) + time.Microsecond
+	// It lasts as long as the detection time was when it was asked for, which a registry
+	// that was started again may have changed.
+	lasts := time.Duration(float64(w.longest)/(1-w.traits.drift)) + time.Microsecond
 	if w.Now > at+lasts {
 		w.fail("lease: %s answers a read %v after a view without it was committed", r, w.Now-at)
 	}

@@ -87,8 +87,8 @@ func (w *world) finish() {
 		o.agree(append([]*replica(nil), members...))
 	}
 	for _, r := range members {
-		if r.admitted != 0 {
-			w.fail("admission: %s is idle, and %d bytes of commands are taken for under way", r, r.admitted)
+		if n := r.gate.Admitted(); n != 0 || len(r.outside) > 0 {
+			w.fail("admission: %s is idle, %d bytes of commands are taken for under way, and %d writes wait", r, n, len(r.outside))
 		}
 		if r.damage.what != "" && r.reader.State().VerifyAll() != nil {
 			w.fail("damage: %s is a member in the end, and %s is damaged", r, r.damage.what)

@@ -27,6 +27,7 @@ type Counts struct {
 	Shared        uint64 `name:"  strong, with a shared barrier"`
 	LateReads     uint64 `name:"  whose time was up"`
 	Forgotten     uint64 `name:"  whose client has gone"`
+	Outside       uint64 `name:"writes that waited for admission"`
 	Full          uint64 `name:"writes refused, since many wait"`
 	LateWrites    uint64 `name:"writes whose time was up" rare:"yes"`
 	Commands      uint64 `name:"commands in the order"`

@@ -48,6 +48,7 @@ const (
 	DamagedMemory                // of a member
 	ClockSet                     // the one on the wall, forward or back
 	Sleep                        // of a machine
+	OtherTimes                   // a registry is started again with other times
 	faultKinds
 )
 
@@ -61,7 +62,7 @@ var faultNames = [faultKinds]string{
 	"lag", "cut from registry", "registry crash", "registry disk full", "stuck member", "stuck leader", "partial join",
 	"slow join", "second process", "leave", "cut client", "late request", "mail lost", "mail doubled", "mail late",
 	"total loss", "cut at a commit", "registry directory lost", "damaged memory",
-	"clock on the wall set", "sleep of a machine",
+	"clock on the wall set", "sleep of a machine", "registry with other times",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -149,5 +149,5 @@ func (r *replica) post() {
 			})
 		})
 	})
-	r.p.After(r.w.traits.detection, over)
+	r.p.After(r.reader.Detection(), over)
 }

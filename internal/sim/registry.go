@@ -56,11 +56,34 @@ func (g *registry) start() {
 	if g.w.tracing() {
 		g.w.trace("registry: starts")
 	}
+	if g.boots > 1 && g.w.retimes {
+		g.retime()
+	}
 	g.group = membership.New(g.disk, 0)
 	state, _ := g.group.Unsaved()
 	g.disk = state
 	g.group.Saved()
 	g.tick(g.boots)
+}
+
+// retime gives the group other times, as whoever starts its registry may.
+func (g *registry) retime() {
+	w, s := g.w, g.w.settings()
+	s.Detection = pick(w.bounds, s.Detection/2, s.Detection, 2*s.Detection)
+	s.Heartbeat = (s.Detection / pick(w.bounds, time.Duration(4), 5, 8)).Truncate(time.Millisecond)
+	if s.Detection == g.disk.Settings.Detection && s.Heartbeat == g.disk.Settings.Heartbeat {
+		return
+	}
+	state, err := g.disk.WithSettings(s)
+	if err != nil {
+		w.fail("registry: no other times: %v", err)
+	}
+	g.disk = state
+	w.longest = max(w.longest, s.Detection)
+	w.counts.Faults[OtherTimes]++
+	if w.tracing() {
+		w.trace("fault: %s: %v, heartbeats every %v", OtherTimes, s.Detection, s.Heartbeat)
+	}
 }
 
 func (g *registry) crash() {

@@ -33,10 +33,11 @@ type replica struct {
 	replies []answer              // of this turn
 
 	// What the member owes.
-	admitted int  // bytes of commands that are not known to be over
-	waiting  int  // requests that have no answer
-	lapsed   bool // in this turn: it owes nobody anything after it
-	safe     bool // it leaves, and those who stay have what it has delivered
+	gate    member.Gate
+	outside []func() // writes that wait for admission
+	waiting int      // requests that have no answer
+	lapsed  bool     // in this turn: it owes nobody anything after it
+	safe    bool     // it leaves, and those who stay have what it has delivered
 
 	links *wires.Links
 
@@ -73,7 +74,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 	p.Brink()
 	r := &replica{
 		w: w, p: p, self: isis.MemberID{ID: p.id, Incarnation: incarnation}, group: d.Group, generation: d.Generation,
-		in: &member.Inbox{}, spare: &member.Inbox{}, applied: d.Base,
+		in: &member.Inbox{}, spare: &member.Inbox{}, applied: d.Base, gate: member.NewGate(w.gateBytes),
 	}
 	r.links = wires.NewLinks(wires.LinksConfig{
 		Self: r.self, Group: r.group, Generation: r.generation, Site: p.site, Process: p, Network: w.network, Random: w.machines,
@@ -144,8 +145,9 @@ func (r *replica) turn() {
 	in := r.in
 	r.in, r.spare = r.spare, nil
 	released, err := r.member.Turn(in)
-	if r.admitted -= released; r.admitted < 0 {
-		r.w.fail("admission: %s gives back %d bytes more than it was given", r, -r.admitted)
+	r.gate.Release(released)
+	if n := r.gate.Admitted(); n < 0 {
+		r.w.fail("admission: %s gives back %d bytes more than it was given", r, -n)
 	}
 	r.checkAnswered()
 	in.Reset()
@@ -156,6 +158,7 @@ func (r *replica) turn() {
 	}
 	r.letOut()
 	r.publish()
+	r.letIn()
 }
 
 // checkAnswered holds that nobody waits at a member that has no lease any more.
@@ -201,6 +204,7 @@ func (r *replica) end(err error) {
 	r.lapsed = true
 	r.checkAnswered()
 	r.letOut()
+	r.letIn()
 	for _, c := range r.clients {
 		c.conn.Close(1)
 	}

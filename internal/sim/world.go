@@ -18,7 +18,7 @@ type world struct {
 
 	// One source of randomness for each purpose, so that a run without a kind of
 	// fault resembles the one with it.
-	faults, wires, machines, users, damages, pieces, times *rand.Rand
+	faults, wires, machines, users, damages, pieces, times, bounds *rand.Rand
 
 	network   *wires.Network
 	hosts     []*host
@@ -38,6 +38,10 @@ type world struct {
 	healed   bool   // faults have stopped
 	draining bool   // clients begin nothing more
 	counter  bool   // processes may use the counters of their processors
+	retimes  bool   // the registry may be started again with other times
+
+	longest   time.Duration // detection time of any registry so far
+	gateBytes int           // of commands under way at a member
 }
 
 func newWorld(seed uint64, options Options) *world {
@@ -45,10 +49,12 @@ func newWorld(seed uint64, options Options) *world {
 	w := &world{
 		options: options, seed: seed,
 		faults: source(1), wires: source(2), machines: source(3), users: source(4), damages: source(6),
-		pieces: source(7), times: source(8),
+		pieces: source(7), times: source(8), bounds: source(9),
 		byAddr: make(map[string]*process), bound: make(map[*wires.Conn]*replica), replicas: make([]*replica, 1), told: make(map[told]uint64),
 	}
 	w.traits = drawTraits(source(5), options)
+	w.gateBytes = pick(w.bounds, 300, 2000, 1<<20, 1<<20, 1<<20, 1<<20)
+	w.longest, w.retimes = w.traits.detection, w.bounds.IntN(6) == 0 && !w.traits.deafOnly && !options.Without.Has(OtherTimes)
 	return w
 }
 
