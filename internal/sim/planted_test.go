@@ -19,6 +19,7 @@ const maxSeeds = 20000
 // them show something else: then the search finds another.
 var shownBy = map[planted.Bug]uint64{
 	planted.AuditByKeptDigest:  334,
+	planted.BarrierShared:      1722,
 	planted.DonorIgnoresDamage: 445,
 	planted.LeaseFromAnswer:    783,
 	planted.LeaseFromReceipt:   3698,
