@@ -234,6 +234,9 @@ func checkStallCountsOneInterval(t testing.TB) {
 	if len(n.delivers) == 0 {
 		t.Fatal("no tick was ordered")
 	}
+	if len(n.delivers) > 2 {
+		t.Fatalf("%d ticks make up for the stall", len(n.delivers))
+	}
 	for _, d := range n.delivers {
 		cmd, _, err := wire.DecodeCommand(d.Payload)
 		if err != nil || cmd.Op != wire.OpTick || cmd.Delta != 1000 {

@@ -107,6 +107,9 @@ func TestDonorsOrder(t *testing.T) {
 	d.expect(t, q, "chunk", "part 1", "part 2", "chunk")
 	q.parts = [][]byte{[]byte("part 3")}
 	d.expect(t, q, "part 3")
+	if d.delivered != 3*len("part 1") {
+		t.Errorf("%d bytes are delivered between the chunks", d.delivered)
+	}
 	for {
 		step := d.next(t, q)
 		if step == "loaded" {

@@ -132,6 +132,13 @@ func TestVouchNeedsBothClocks(t *testing.T) {
 	if steady, wall := n.m.leases.steady.Until(), n.m.leases.wall.Until(); steady != began+100*s || wall != began+95*s {
 		t.Errorf("until %v, %v", steady-began, wall-began)
 	}
+	n = newGroup(t, 1).node("n1")
+	n.m.leases.steady.Time, n.m.leases.wall.Time = 100*s, 100*s
+	n.ahead = 1 - leastStep // no step, but behind
+	n.m.takeVouch(&Beat{Report: membership.Report{View: 1}, At: clock.Moment{Steady: began, Wall: began}}, &membership.Directive{Group: testGroup, Generation: 1})
+	if wall := n.m.leases.wall.Until(); wall != n.moment().Wall+100*s {
+		t.Errorf("until %v", wall-began)
+	}
 }
 
 // The first lease, and another after one has run out, are told.

@@ -181,7 +181,7 @@ func TestLeaveAnsweredLate(t *testing.T) {
 	})
 	t.Run("stays, and is damaged", func(t *testing.T) {
 		_, n := leaving(t, 1)
-		n.do(func(m *Member) { m.Leave(false) })
+		n.do(func(m *Member) { m.Leave(true) }) // damage is no force
 		n.asked()
 		n.do(func(m *Member) { m.Stay() })
 		n.do(func(m *Member) { m.Damaged(errFlipped) })

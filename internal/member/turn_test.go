@@ -65,6 +65,18 @@ func TestTurnsOrder(t *testing.T) {
 	g.settle()
 	n.expectDid("its message is delivered", "send n2 FINAL", "flush", "answer 1 status 0", "deliver 1", "answer 2 status 0")
 
+	g = newGroupWith(t, 2, options{settings: membership.Settings{Delivery: membership.Agreed}})
+	n = g.node("n1")
+	n.do(func(m *Member) { m.Deliveries(true) })
+	n.in.Encode(session(), Ticket{Waiter: teller{n}, Tag: 1})
+	n.turn()
+	g.carry()
+	g.node("n2").turn()
+	g.carry()
+	n.took()
+	n.turn()
+	n.expectDid("others have its place before it is delivered here", "send n2 FINAL", "flush", "answer 1 status 0", "deliver 1")
+
 	g = newGroup(t, 3)
 	n = g.node("n1")
 	g.hold("n2", "n3")
@@ -292,10 +304,11 @@ func TestWritesExpire(t *testing.T) {
 	g.hold("n2", "n1")
 	var c client
 	n.do(func(m *Member) { m.pulse() })
-	submitted := g.now
+	submitted := g.now // roughly: by the pulse
+	g.now += 40 * time.Millisecond
 	size := n.in.Encode(session(), Ticket{Waiter: &c, Tag: 1})
 	n.turn()
-	g.now += 60 * time.Millisecond
+	g.now += 20 * time.Millisecond
 	n.do(func(m *Member) { m.pulse() })
 	n.in.Encode(session(), Ticket{Waiter: &c, Tag: 2})
 	n.turn()
