@@ -407,3 +407,17 @@ func TestLinksOfTheNewView(t *testing.T) {
 		t.Errorf("view %d, peers %+v", n.m.core.View().ID, n.peers)
 	}
 }
+
+// The newest view that was committed is it, in whatever order a joiner hears of them.
+func TestCommitted(t *testing.T) {
+	_, n := observer(t)
+	d := membership.Directive{Group: testGroup, Generation: 1, Settings: membership.DefaultSettings(), Reason: "x"}
+	for _, id := range []uint64{5, 4, 6} {
+		d.Revision++
+		d.Views = []membership.View{{ID: id, Prev: 1, Members: []membership.Member{named(1)}}}
+		n.m.Directed(&d)
+		if want := max(id, 5); n.m.directive.committed.ID != want {
+			t.Errorf("view %d is committed, want %d", n.m.directive.committed.ID, want)
+		}
+	}
+}

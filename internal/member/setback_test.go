@@ -60,3 +60,30 @@ func TestClockSetBackInTheTurn(t *testing.T) {
 		t.Errorf("by the steady clock it ends %v from when it should", got-want)
 	}
 }
+
+// TestClockSetBackOften holds that all steps back since a heartbeat count, and none
+// before it.
+func TestClockSetBackOften(t *testing.T) {
+	const back = 100 * time.Millisecond
+	n := newGroup(t, 2).node("n1")
+	g := n.g
+	g.hold("n2", "n1")
+	g.away = true
+	setBack := func() {
+		n.ahead -= back
+		n.do(func(*Member) {})
+	}
+	setBack()
+	g.advance(time.Second)
+	n.do(func(m *Member) { m.sendBeat() })
+	sent := n.beats[len(n.beats)-1]
+	setBack()
+	setBack()
+	g.now += 3 * back
+	n.do(func(m *Member) {
+		m.Answered(sent, &membership.Directive{Group: testGroup, Generation: 1, Settings: membership.DefaultSettings()}, nil)
+	})
+	if got, want := n.m.leases.wall.Until(), sent.At.Wall-2*back+2*time.Second; got != want {
+		t.Errorf("the lease ends %v from when it should", got-want)
+	}
+}

@@ -92,7 +92,7 @@ func snapshot(t *testing.T, n *node) [][]byte {
 	for more := true; more; {
 		var b []byte
 		var err error
-		if b, more, err = s.Next(beginFrame(nil, frameChunk), 1<<20); err != nil {
+		if b, more, err = s.Next(beginFrame(nil, frameChunk), 100); err != nil {
 			t.Fatal(err)
 		}
 		frames = append(frames, endFrame(b, 0))
@@ -267,7 +267,13 @@ func TestFramesInPhase(t *testing.T) {
 func TestOutrun(t *testing.T) {
 	const lag = 1000
 	g, tr := loading(t, options{lag: lag})
+	for i := range 5 {
+		g.node("n1").write(g.set(fmt.Sprint(i), strings.Repeat("v", 50)), &client{})
+	}
 	chunks := snapshot(t, g.node("n1"))
+	if len(chunks) < 3 {
+		t.Fatalf("%d chunks", len(chunks))
+	}
 	size := 0
 	for _, c := range chunks {
 		size += len(c) - frameHeadlen
