@@ -43,7 +43,7 @@ func (h around) Timer(t member.Timer, after time.Duration) {
 	number := r.timers[t]
 	r.p.After(after, func() {
 		if !r.over && r.timers[t] == number {
-			r.call(func(m *member.Member) { m.Fire(t) })
+			r.call(r.fires[t])
 		}
 	})
 }

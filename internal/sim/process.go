@@ -90,8 +90,8 @@ func (p *process) After(d time.Duration, what func()) { p.alarm(p.Steady()+d, d,
 // alarm is After for a time of the steady clock, from which it is d away.
 func (p *process) alarm(at, d time.Duration, what func()) {
 	p.w.After(time.Duration(float64(d)/p.clock.Rate()), func() {
-		if !p.paused && at-p.Steady() <= time.Microsecond {
-			p.Do(what)
+		if p.Ready() && at-p.Steady() <= time.Microsecond {
+			what()
 			return
 		}
 		p.Do(func() {
@@ -116,6 +116,9 @@ func (p *process) Do(what func()) {
 		p.doOnTheBrink(what)
 	}
 }
+
+// Ready reports whether Do calls what it is given at once, and nothing else.
+func (p *process) Ready() bool { return p.alive && !p.paused && p.crashIn == 0 }
 
 // crashed is what a process panics with that crashes in the middle of a step.
 type crashed struct{}

@@ -28,9 +28,11 @@ type replica struct {
 	spare   *member.Inbox
 	aside   []peerMessage // from peers, while the process takes nothing of them
 	turning bool          // a turn is planned
+	turns   func()        // does it
 	over    bool
 	timers  [member.Timers]uint64 // number of the latest request of each kind
-	replies []answer              // of this turn
+	fires   [member.Timers]func(*member.Member)
+	replies []answer // of this turn
 
 	// What the member owes.
 	gate    member.Gate
@@ -99,6 +101,10 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 		Doubt: func() { r.call(func(m *member.Member) { m.Fire(member.TimerPulse) }) },
 	})
 	r.reader = r.member.Reader()
+	r.turns = func() { p.Do(r.turn) }
+	for t := range r.fires {
+		r.fires[t] = func(m *member.Member) { m.Fire(member.Timer(t)) }
+	}
 	for uint64(len(w.replicas)) <= incarnation {
 		w.replicas = append(w.replicas, nil)
 	}
@@ -129,7 +135,7 @@ func (r *replica) wakeTurn() {
 		return
 	}
 	r.turning = true
-	r.w.After(upTo(r.w.machines, r.p.pace)+time.Microsecond, func() { r.p.Do(r.turn) })
+	r.w.After(upTo(r.w.machines, r.p.pace)+time.Microsecond, r.turns)
 }
 
 // turn does one turn, and lets out what it brings.

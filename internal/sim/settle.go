@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/seed-8247e700/dsm/isis"
 )
 
 // settle stops the faults and lets the group come to rest: within a bounded time
@@ -107,7 +106,7 @@ func (w *world) allServe() bool {
 			return false
 		}
 		r := h.run.current
-		if r.over || !view.Has(r.self.Incarnation) || r.view.ID != view.ID || !r.reader.Serves() || r.member.Status().Phase != isis.Normal {
+		if r.over || !view.Has(r.self.Incarnation) || r.view.ID != view.ID || !r.reader.Serves() || r.wedged != 0 {
 			return false
 		}
 	}

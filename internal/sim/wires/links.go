@@ -23,6 +23,7 @@ type Links struct {
 	epochs uint64
 	dirty  []*link
 	closed bool
+	come   isis.Message // the latest
 }
 
 // LinksConfig describes a member's links.
@@ -40,7 +41,7 @@ type LinksConfig struct {
 	// Find returns the process that listens at an address, nil if none does.
 	Find func(addr string) Listener
 
-	// Receive takes a message.
+	// Receive takes a message, which is used again.
 	Receive func(from isis.MemberID, m *isis.Message)
 
 	// Dead is told why a link is given up until a later view.
@@ -375,11 +376,10 @@ func (l *link) record(a *attachment, body []byte) error {
 		a.in.confirmed = max(a.in.confirmed, mark.Confirmed)
 		return nil
 	}
-	m, err := transport.DecodeMessage(body)
-	if err != nil {
+	if l.r.come, err = transport.DecodeMessage(body); err != nil {
 		return err
 	}
 	l.r.Counts.Messages++
-	l.r.Receive(l.peer, &m)
+	l.r.Receive(l.peer, &l.r.come)
 	return nil
 }

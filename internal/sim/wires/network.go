@@ -115,6 +115,7 @@ type End struct {
 // Owner is a process that has ends of connections.
 type Owner interface {
 	Do(what func()) // now, or once it goes on
+	Ready() bool    // Do does what it is given at once
 	AddConn(c *Conn)
 	DropConn(c *Conn)
 }
@@ -182,7 +183,7 @@ func (c *Conn) arrive(to int) {
 		e.scheduled = true
 		c.n.Time.At(max(e.queue[e.at].at, c.n.Time.Now), func() { c.arrive(to) })
 	}
-	if e.Owner != nil {
+	if e.Owner != nil && !e.Owner.Ready() {
 		e.Owner.Do(func() { c.take(to, it) })
 	} else {
 		c.take(to, it)
