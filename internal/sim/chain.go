@@ -50,9 +50,7 @@ func (c *chain) saved(w *world, before, after *membership.State) {
 		c.last, c.highest = v.ID, v.ID
 		c.views, c.of = append(c.views, v), append(c.of, after.Generation)
 		w.committing()
-		if w.tracing() {
-			w.trace("registry: view %d is committed: %v", v.ID, v.Members)
-		}
+		w.trace("registry: view %d is committed: %v", v.ID, v.Members)
 	}
 	if view, ok := after.Committed(); ok && view.ID != c.last {
 		w.fail("views: the registry is back at view %d, the last was %d", view.ID, c.last)

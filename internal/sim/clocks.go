@@ -46,9 +46,7 @@ func (w *world) strikeClock(k Fault) {
 		}
 		p.clock.SetWall(lasts)
 	}
-	if w.tracing() {
-		w.trace("fault: %s %s %v", k, p, lasts)
-	}
+	w.trace("fault: %s %s %v", k, p, lasts)
 	if k == ClockSet {
 		return
 	}

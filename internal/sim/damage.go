@@ -65,9 +65,7 @@ func (w *world) damageMemory() {
 	r.damage.what = what
 	r.damage.ever = true
 	w.counts.Faults[DamagedMemory]++
-	if w.tracing() {
-		w.trace("fault: %s of %s is damaged", r.damage.what, r)
-	}
+	w.trace("fault: %s of %s is damaged", r.damage.what, r)
 }
 
 // damageValue changes a value that is no number, and does not become one: adding to it is
@@ -151,9 +149,7 @@ func (w *world) replaceDamaged() {
 		if r == nil || r.over || r.reader.Damage() == nil || !r.reader.Damage().Alone {
 			continue
 		}
-		if w.tracing() {
-			w.trace("an operator gives up the damaged state of %s", r)
-		}
+		w.trace("an operator gives up the damaged state of %s", r)
 		r.p.crash(true)
 	}
 }

@@ -147,9 +147,7 @@ func (f *feed) pump() {
 		loads := f.donor.Loading()
 		f.taken = false
 		b, pause, err := f.donor.Next(f)
-		if f.r.w.tracing() {
-			f.r.w.trace("  %s gives #%d %d bytes, rests %v: %v", f.r, f.joiner, len(b), pause, err)
-		}
+		f.r.w.trace("  %s gives #%d %d bytes, rests %v: %v", f.r, f.joiner, len(b), pause, err)
 		f.writing = b
 		switch {
 		case err != nil:

@@ -61,16 +61,12 @@ func (w *world) oneOrBoth(a, b int) [][2]int {
 }
 
 func (w *world) cutWays(k Fault, ways [][2]int) bool {
-	if w.tracing() {
-		w.trace("fault: %s %v", k, ways)
-	}
+	w.trace("fault: %s %v", k, ways)
 	for _, way := range ways {
 		w.network.Block(way[0], way[1])
 	}
 	w.until(func() {
-		if w.tracing() {
-			w.trace("heals: %s %v", k, ways)
-		}
+		w.trace("heals: %s %v", k, ways)
 		for _, way := range ways {
 			w.network.Unblock(way[0], way[1])
 		}

@@ -130,9 +130,7 @@ func (w *world) strikeProcess(k Fault) bool {
 	if p == nil {
 		return false
 	}
-	if w.tracing() {
-		w.trace("fault: %s %s", k, p)
-	}
+	w.trace("fault: %s %s", k, p)
 	switch k {
 	case Pause:
 		p.paused = true
@@ -167,9 +165,7 @@ func (w *world) startTwin() bool {
 		return false
 	}
 	twin := w.newProcess(p.id, w.twinSite(), 9999)
-	if w.tracing() {
-		w.trace("fault: a second process of %s", p.id)
-	}
+	w.trace("fault: a second process of %s", p.id)
 	twin.register()
 	return true
 }

@@ -46,9 +46,7 @@ func (h around) Observe(t *member.Transfer) {
 		r.p.After(r.w.traits.latency, func() { j.end(member.ErrUnreached) })
 		return
 	}
-	if r.w.tracing() {
-		r.w.trace("%s asks %s for its state", r, target)
-	}
+	r.w.trace("%s asks %s for its state", r, target)
 	j.c = r.w.connect(r.p.site, r.p, target)
 	j.c.Ends[0].OnData = j.arrived
 	j.c.Ends[0].OnClose = func() {
@@ -185,9 +183,7 @@ func (j *joining) end(err error) {
 	if j.over {
 		return
 	}
-	if j.r.w.tracing() {
-		j.r.w.trace("%s: the transfer ends: %v", j.r, err)
-	}
+	j.r.w.trace("%s: the transfer ends: %v", j.r, err)
 	j.stop()
 	j.r.call(func(m *member.Member) { m.TransferEnded(j.transfer, err) })
 }

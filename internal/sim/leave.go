@@ -13,9 +13,7 @@ func (w *world) leaveTime() time.Duration { return 4 * w.traits.detection }
 
 // leave takes the node out of its group.
 func (p *process) leave() {
-	if p.w.tracing() {
-		p.w.trace("%s is to leave", p)
-	}
+	p.w.trace("%s is to leave", p)
 	p.leaving, p.leftAt = true, p.Steady()
 	p.After(p.w.leaveTime(), func() {
 		if p.leaving && p.Steady()-p.leftAt >= p.w.leaveTime() {
@@ -27,9 +25,7 @@ func (p *process) leave() {
 
 // giveUpLeaving ends a process that was not let go. Its group notices its silence.
 func (p *process) giveUpLeaving() {
-	if p.w.tracing() {
-		p.w.trace("%s is not let go", p)
-	}
+	p.w.trace("%s is not let go", p)
 	p.w.counts.NotLetGo++
 	p.crash(true)
 	if p.host != nil {

@@ -71,9 +71,7 @@ func (p *process) announce(r membership.Registration, wait time.Duration) {
 					return
 				}
 				if err != nil {
-					if p.w.tracing() {
-						p.w.trace("%s is not registered: %v", p, err)
-					}
+					p.w.trace("%s is not registered: %v", p, err)
 					if errors.Is(err, membership.ErrOtherGroup) && p.current == nil {
 						// A process that starts has no state and may join any group.
 						r.Group, r.ProvedDead = 0, 0

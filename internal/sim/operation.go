@@ -197,9 +197,7 @@ func (op *operation) attempt() {
 func (op *operation) send(req *wire.Request) {
 	w, conn, number := op.c.w, op.c.conn, op.attempts
 	op.on, op.sent = conn, req
-	if w.tracing() {
-		w.trace("%s asks %s: %s", op.c, conn.Ends[1].Owner, op)
-	}
+	w.trace("%s asks %s: %s", op.c, conn.Ends[1].Owner, op)
 	arrive := func() {
 		r, from := serving(conn)
 		if r == nil {
@@ -271,9 +269,7 @@ func (op *operation) judge(v session.Verdict, reply wire.Reply) {
 		op.teller = w.bound[on]
 	}
 	op.on = nil
-	if w.tracing() {
-		w.trace("%s: %s: verdict %d status %d position %d version %d", c, op, v, reply.Status, reply.Position, reply.Version)
-	}
+	w.trace("%s: %s: verdict %d status %d position %d version %d", c, op, v, reply.Status, reply.Position, reply.Version)
 	switch {
 	case v == session.Answered && op.generation == c.bound:
 		op.reply = reply

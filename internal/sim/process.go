@@ -60,9 +60,7 @@ func (h *host) start(proof bool) {
 	p := h.w.newProcess(h.id, h.site, h.port)
 	p.host, p.last = h, h.disk
 	h.run = p
-	if h.w.tracing() {
-		h.w.trace("%s starts, proves %d dead", p, p.last.incarnation)
-	}
+	h.w.trace("%s starts, proves %d dead", p, p.last.incarnation)
 	p.register()
 }
 
@@ -162,9 +160,7 @@ func (p *process) crash(word bool) {
 	if !p.alive {
 		return
 	}
-	if p.w.tracing() {
-		p.w.trace("%s crashes", p)
-	}
+	p.w.trace("%s crashes", p)
 	if r := p.current; r != nil && !r.over {
 		r.over = true
 		r.countTransfers()
@@ -181,9 +177,7 @@ func (p *process) crash(word bool) {
 
 // stop ends the process in good order.
 func (p *process) stop() {
-	if p.w.tracing() {
-		p.w.trace("%s stops", p)
-	}
+	p.w.trace("%s stops", p)
 	p.gone()
 }
 

@@ -53,9 +53,7 @@ func (g *registry) start() {
 	g.up, g.problem, g.told, g.watchers = true, false, 0, nil
 	g.begun = g.w.Now
 	g.boots++
-	if g.w.tracing() {
-		g.w.trace("registry: starts")
-	}
+	g.w.trace("registry: starts")
 	if g.boots > 1 && g.w.retimes {
 		g.retime()
 	}
@@ -81,15 +79,11 @@ func (g *registry) retime() {
 	g.disk = state
 	w.longest = max(w.longest, s.Detection)
 	w.counts.Faults[OtherTimes]++
-	if w.tracing() {
-		w.trace("fault: %s: %v, heartbeats every %v", OtherTimes, s.Detection, s.Heartbeat)
-	}
+	w.trace("fault: %s: %v, heartbeats every %v", OtherTimes, s.Detection, s.Heartbeat)
 }
 
 func (g *registry) crash() {
-	if g.w.tracing() {
-		g.w.trace("registry: crashes")
-	}
+	g.w.trace("registry: crashes")
 	g.up, g.crashIn = false, 0
 	g.w.After(g.w.lasting(), g.start)
 }
@@ -100,9 +94,7 @@ func (g *registry) crash() {
 func (g *registry) lose() {
 	w := g.w
 	w.counts.Faults[LostRegistry]++
-	if w.tracing() {
-		w.trace("fault: %s", LostRegistry)
-	}
+	w.trace("fault: %s", LostRegistry)
 	before := g.disk
 	// A group that is founded later begins above the one before, by the clock.
 	g.disk = membership.NewState(before.Group+1, before.Floor, w.settings())
@@ -197,12 +189,8 @@ func (g *registry) written(state membership.State) {
 // tell pushes to all watchers what has changed.
 func (g *registry) tell() {
 	events := g.group.TakeEvents()
-	if g.w.tracing() {
-		for _, e := range events {
-			g.w.trace("registry: %s", describeEvent(&e))
-		}
-	}
 	for i := range events {
+		g.w.trace("registry: %s", describeEvent(&events[i]))
 		switch events[i].Kind {
 		case membership.EventAttempt:
 			g.w.counts.Attempts++

@@ -83,9 +83,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 		Detection: t.detection, Ping: t.ping, KeptBytes: t.keptBytes, Counts: &w.counts.LinkCounts,
 		Find: w.listener, Receive: r.receive, Fail: w.fail,
 		Dead: func(peer isis.MemberID, why error) {
-			if w.tracing() {
-				w.trace("%s: the link with %s#%d is dead: %v", r, peer.ID, peer.Incarnation, why)
-			}
+			w.trace("%s: the link with %s#%d is dead: %v", r, peer.ID, peer.Incarnation, why)
 		},
 	})
 	h := around{r}
@@ -111,9 +109,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 	w.replicas[incarnation] = r
 	p.current = r
 	w.order(d.Generation).beginAt(r, d.Base)
-	if w.tracing() {
-		w.trace("%s begins, generation %d", r, r.generation)
-	}
+	w.trace("%s begins, generation %d", r, r.generation)
 	r.call(func(m *member.Member) {
 		m.Deliveries(true)
 		r.hear(&d, func() { m.Start(&d) })
@@ -199,9 +195,7 @@ func (r *replica) unstick() {
 
 // end stops all that runs: the member has ended.
 func (r *replica) end(err error) {
-	if r.w.tracing() {
-		r.w.trace("%s ends: %v", r, err)
-	}
+	r.w.trace("%s ends: %v", r, err)
 	r.over = true
 	if r.obeys || errors.Is(err, member.ErrGeneration) || errors.Is(err, member.ErrLeft) && r.hears != nil && r.hears.Excluded {
 		r.w.chain.obeyed(r)

@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"time"
-
 )
 
 // settle stops the faults and lets the group come to rest: within a bounded time
@@ -28,9 +27,7 @@ func (w *world) settle() {
 
 // heal ends all faults.
 func (w *world) heal() {
-	if w.tracing() {
-		w.trace("faults stop")
-	}
+	w.trace("faults stop")
 	w.healed = true
 	g := w.registry
 	g.full, g.crashIn = false, 0
@@ -82,9 +79,7 @@ func (w *world) operate(since time.Duration) {
 			return
 		}
 	}
-	if w.tracing() {
-		w.trace("an operator begins a new generation")
-	}
+	w.trace("an operator begins a new generation")
 	w.counts.Forced++
 	g.step(func(now time.Duration) {
 		if _, err := g.group.NewGeneration(now, true); err != nil {

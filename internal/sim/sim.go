@@ -49,7 +49,7 @@ func Run(seed uint64, options Options) (result Result) {
 		default:
 			result.Violation = fmt.Sprintf("panic: %v\n%s", reason, debug.Stack())
 		}
-		if result.Violation != "" && w.tracing() {
+		if result.Violation != "" {
 			w.trace("VIOLATION: %s", result.Violation)
 		}
 	}()
@@ -69,6 +69,11 @@ func (w *world) fail(format string, args ...any) {
 
 func (w *world) tracing() bool { return w.options.Trace != nil }
 
+// trace prints what happens. Where much of it does, or a word of it is dear, tracing is
+// asked first.
 func (w *world) trace(format string, args ...any) {
+	if !w.tracing() {
+		return
+	}
 	w.options.Trace(fmt.Sprintf("%12.6f ", w.Now.Seconds()) + fmt.Sprintf(format, args...))
 }

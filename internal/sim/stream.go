@@ -104,9 +104,7 @@ func (c *client) send(run, ordinal uint64, op *operation) {
 	c.session.Number(&op.Operation, &op.command)
 	req := &wire.Request{ID: uint64(op.Attempts()), Kind: wire.RequestWrite, RawCommand: op.command.Append(nil)}
 	op.on, op.sent, op.attempts = conn, req, op.Attempts()
-	if w.tracing() {
-		w.trace("%s asks %s in run %d: %s", c, conn.Ends[1].Owner, run, op)
-	}
+	w.trace("%s asks %s in run %d: %s", c, conn.Ends[1].Owner, run, op)
 	conn.Send(1, func() {
 		r, from := serving(conn)
 		if r == nil {
@@ -131,9 +129,7 @@ func (c *client) replied(run, ordinal uint64, reply wire.Reply, on *wires.Conn) 
 		return
 	}
 	if !verdict.Final() {
-		if c.w.tracing() {
-			c.w.trace("%s: %s: verdict %d status %d", c, write, verdict, reply.Status)
-		}
+		c.w.trace("%s: %s: verdict %d status %d", c, write, verdict, reply.Status)
 		if run == pipeline.Run() {
 			write.on = nil // it has its answer: no copy of it is under way
 		}
