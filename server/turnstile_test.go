@@ -339,19 +339,25 @@ func TestAwaitRoom(t *testing.T) {
 		happens func(d *doorman, end context.CancelFunc)
 		want    bool
 	}{
-		"room":    {func(d *doorman, _ context.CancelFunc) { d.release = 11; d.post(func(*member.Member) {}) }, true},
-		"less":    {func(d *doorman, end context.CancelFunc) { d.release = 0; d.post(func(*member.Member) {}); end() }, false},
-		"context": {func(_ *doorman, end context.CancelFunc) { end() }, false},
-		"lease":   {func(d *doorman, _ context.CancelFunc) { d.refuses.Store(true); d.wakeWaiting() }, false},
-		"end":     {func(d *doorman, _ context.CancelFunc) { d.ends = true; d.post(func(*member.Member) {}) }, false},
+		"room":             {func(d *doorman, _ context.CancelFunc) { d.release = 11; d.post(func(*member.Member) {}) }, true},
+		"less":             {func(d *doorman, end context.CancelFunc) { d.release = 0; d.post(func(*member.Member) {}); end() }, false},
+		"context":          {func(_ *doorman, end context.CancelFunc) { end() }, false},
+		"lease":            {func(d *doorman, _ context.CancelFunc) { d.refuses.Store(true); d.wakeWaiting() }, false},
+		"end":              {func(d *doorman, _ context.CancelFunc) { d.ends = true; d.post(func(*member.Member) {}) }, false},
+		"room and end":     {func(d *doorman, _ context.CancelFunc) { d.atOnce(func() { d.stopped = true }) }, false},
+		"room and context": {func(d *doorman, end context.CancelFunc) { d.atOnce(end) }, false},
 	} {
 		for _, which := range []string{"the first", "the second"} {
 			t.Run(name+" "+which, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					var d doorman
+					d := doorman{settles: true}
 					d.init(10, &d)
 					if !d.awaitRoom(t.Context(), nil) {
 						t.Fatal("there is room from the beginning")
+					}
+					gone, leave := context.WithCancel(t.Context())
+					if leave(); !d.awaitRoom(gone, gone) {
+						t.Fatal("there is room without a wait")
 					}
 					d.submit(&command11{})
 					ctx, end := context.WithCancel(t.Context())
@@ -378,6 +384,66 @@ func TestAwaitRoom(t *testing.T) {
 	}
 }
 
+// A batch is taken as far as there is room, and the rest waits for some.
+func TestSubmitWithin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d doorman
+		d.init(20, &d)
+		within, end := context.WithCancel(t.Context())
+		submit := func(commands int) <-chan int {
+			got := make(chan int, 1)
+			go func() {
+				taken := 0
+				for b := new(commands1); taken < commands; {
+					b.left = commands - taken
+					n := d.submitWithin(t.Context(), within, b)
+					if taken += n; n == 0 {
+						break
+					}
+				}
+				got <- taken
+			}()
+			synctest.Wait()
+			return got
+		}
+		if n := <-submit(1); n != 1 {
+			t.Errorf("%d commands of 1 were taken", n)
+		}
+		if n := <-submit(20); n != 20 || d.underWay() != 21 {
+			t.Errorf("%d commands of 20 were taken, %d bytes are under way", n, d.underWay())
+		}
+		got := submit(3)
+		select {
+		case n := <-got:
+			t.Errorf("%d commands were taken without room", n)
+		default:
+		}
+		d.release = 21
+		d.post(func(*member.Member) {})
+		if n := <-got; n != 3 {
+			t.Errorf("%d commands of 3 were taken once there was room", n)
+		}
+		<-submit(18)
+		got = submit(1)
+		end()
+		if n := <-got; n != 0 {
+			t.Errorf("%d commands were taken after the end of the context", n)
+		}
+	})
+}
+
+// commands1 is a batch of commands of one byte.
+type commands1 struct{ left int }
+
+func (b *commands1) add(in *member.Inbox) int {
+	if b.left == 0 {
+		return 0
+	}
+	b.left--
+	in.Command(make([]byte, 1), member.Ticket{})
+	return 1
+}
+
 // command11 is a batch of one command of 11 bytes.
 type command11 struct{ added bool }
 
@@ -393,16 +459,30 @@ func (b *command11) add(in *member.Inbox) int {
 // doorman owns turns in which nothing is done.
 type doorman struct {
 	turnstile
-	release int // in the next turn
+	settles bool // the test's goroutine takes the turns, and waits in each
+	release int  // in the next turn
 	ends    bool
 	refuses atomic.Bool
 }
 
 func (d *doorman) turn(*member.Inbox) (int, bool) {
+	if d.settles {
+		synctest.Wait() // whoever was woken too soon waits again
+	}
 	released := d.release
 	d.release = 0
 	return released, !d.ends
 }
 func (d *doorman) end(*member.Inbox) {}
-func (d *doorman) serves() bool      { return !d.refuses.Load() }
-func (d *doorman) goOn(work func())  { work() }
+
+// atOnce makes room, and has something else happen before anybody can take it.
+func (d *doorman) atOnce(happens func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gate.Release(11)
+	happens()
+	d.room.Broadcast()
+}
+
+func (d *doorman) serves() bool     { return !d.refuses.Load() }
+func (d *doorman) goOn(work func()) { work() }
