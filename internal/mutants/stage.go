@@ -56,7 +56,8 @@ func (s *stage) test(ctx context.Context, dir, binary string, limit time.Duratio
 	args = append(append(args, flags...), s.flags...)
 	cmd := exec.CommandContext(within, "sh", args...)
 	cmd.Dir = filepath.Join(dir, filepath.FromSlash(s.pkg))
-	cmd.Env = append(os.Environ(), variable+"="+strconv.Itoa(number))
+	// What fails is a mutant: rapid must not keep it in the checkout for later runs.
+	cmd.Env = append(os.Environ(), variable+"="+strconv.Itoa(number), "RAPID_NOFAILFILE=1")
 	cmd.WaitDelay = time.Second // a process that the tests have started may hold the output
 	text, err := cmd.CombinedOutput()
 	switch {
