@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -343,4 +344,60 @@ func TestLeaveTrouble(t *testing.T) {
 	if h.lines() != "" {
 		t.Errorf("it logs %s", h.lines())
 	}
+}
+
+// A donor that stops in the middle of the state is given up after a while, and asked
+// again. Once the state is there, it may be silent for as long as it likes.
+func TestDonorThatStops(t *testing.T) {
+	for name, loaded := range map[string]bool{"while it loads": false, "afterwards": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dials := 0
+				h := newLone(t, Config{Dial: func(context.Context, string) (net.Conn, error) {
+					dials++
+					near, far := net.Pipe()
+					go donateTo(far, loaded)
+					return near, nil
+				}})
+				first := membership.Directive{
+					Settings: membership.Settings{Detection: time.Minute, Heartbeat: time.Hour},
+					Views:    []membership.View{{ID: 1, Members: []membership.Member{{ID: "n2", Incarnation: 2, PeerAddr: "n2:1"}}}},
+				}
+				h.post(func(m *member.Member) { m.Start(&first) })
+				time.Sleep(member.JoinPatience - time.Second) //nolint:forbidigo // in a bubble
+				synctest.Wait()
+				if dials != 1 || h.count(slog.LevelInfo, "observing a member ended") != 0 {
+					t.Errorf("%d dials: %s", dials, h.lines())
+				}
+				time.Sleep(5 * time.Second) //nolint:forbidigo // in a bubble
+				synctest.Wait()
+				if again := dials > 1; again == loaded || h.following != loaded {
+					t.Errorf("%d dials, following %v: %s", dials, h.following, h.lines())
+				}
+			})
+		})
+	}
+}
+
+// donateTo makes the handshake of a donor, sends an empty state if it is to, and is
+// silent until the joiner hangs up.
+func donateTo(conn net.Conn, loads bool) {
+	if _, err := wire.ReadHello(conn); err != nil {
+		return
+	}
+	if err := wire.WriteHelloReply(conn, wire.HelloReply{Status: wire.StatusOK, Version: wire.MaxVersion}); err != nil {
+		return
+	}
+	if loads {
+		var b []byte
+		snapshot := store.New(store.Limits{}).Snapshot()
+		b = append(b, 0, 0, 0, 0, 16)
+		b, _, _ = snapshot.Next(b, 1<<20)
+		binary.LittleEndian.PutUint32(b, uint32(len(b)-wire.HeaderBytes))
+		b = append(b, 1, 0, 0, 0, 17)
+		if _, err := conn.Write(b); err != nil {
+			return
+		}
+	}
+	_, _ = conn.Read(make([]byte, 1))
 }

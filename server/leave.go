@@ -60,14 +60,9 @@ type leaveRequest struct {
 // refusal is why the registry does not let a node go.
 type refusal struct{ err error }
 
-// refuse tells whoever has the node leave that the registry refuses.
-func (l *leaves) refuse(err error) {
-	select {
-	case <-l.refused:
-	default:
-	}
-	l.refused <- refusal{err}
-}
+// refuse tells whoever has the node leave that the registry refuses. There is room: a
+// leave that is refused has ended, and the next one begins with an empty channel.
+func (l *leaves) refuse(err error) { l.refused <- refusal{err} }
 
 // leaving is what clients of a node that leaves are told.
 func (r *replica) leaving() string { return "node " + r.self.ID + " is leaving" }
