@@ -401,3 +401,62 @@ func donateTo(conn net.Conn, loads bool) {
 	}
 	_, _ = conn.Read(make([]byte, 1))
 }
+
+// hangingRegistry answers nothing.
+type hangingRegistry struct {
+	registryClient
+	asked chan context.Context
+}
+
+func (h hangingRegistry) Heartbeat(ctx context.Context, _ membership.From, _ *membership.Report) (*membership.Directive, error) {
+	h.asked <- ctx
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// A registry that does not answer a heartbeat is asked again after the detection time.
+func TestHeartbeatsHaveATime(t *testing.T) {
+	h := newLone(t, Config{})
+	asked := make(chan context.Context)
+	h.background.Go(func() { h.sendHeartbeats(h.ctx, hangingRegistry{asked: asked}) })
+	h.host.Beat(&member.Beat{})
+	ctx := <-asked
+	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > h.detection() {
+		t.Errorf("it may take until %v: %v", deadline, ok)
+	}
+}
+
+// Whoever reads the deliveries misses none of the turn in which it begins: a joiner's
+// snapshot was taken before them.
+func TestFeedBeginsWithItsTurn(t *testing.T) {
+	g := newGroup(t, registry.Settings{Detection: time.Hour, Tick: time.Minute})
+	g.start("n1", func(c *Config) { c.OnDeliver = nil }) // nobody else reads them
+	c := g.client("n1")
+	c.set("k", "before")
+	r := g.nodes["n1"].current.Load()
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	f := newFeed(near)
+	release := g.hold("n1")
+	var at uint64
+	r.post(func(m *member.Member) {
+		at = r.reader.State().Applied()
+		r.front.addFeed(m, f)
+	})
+	w := &call{done: make(replies, 1)}
+	w.raw = (&wire.Command{Op: wire.OpSet, Session: c.session, Seq: c.seq + 1, Floor: c.seq + 1, Key: "k"}).Append(nil)
+	if r.submit(w) != 1 {
+		t.Fatal("the write was not taken")
+	}
+	release()
+	<-w.done
+	b, err := f.Take(nil, false)
+	if err != nil || len(b) == 0 {
+		t.Fatalf("the reader has nothing: %v", err)
+	}
+	d, err := wire.DecodeDelivery(b[wire.HeaderBytes+1:])
+	if err != nil || d.First != at+1 {
+		t.Errorf("the first delivery is at %d, the reader began at %d: %v", d.First, at, err)
+	}
+}

@@ -114,9 +114,6 @@ func (r *replica) end(rest *member.Inbox) {
 	r.member.End(rest)
 	r.front.endTurn(r.member)
 	r.front.end(r.reason)
-	for _, t := range r.timers {
-		t.Stop()
-	}
 	r.next = r.member.Successor()
 	close(r.ended)
 }
