@@ -14,7 +14,7 @@ import (
 // feed carries the node's deliveries to one reader on a connection: a joiner,
 // or a client that subscribed. The protocol loop adds to it and never waits; a
 // goroutine writes. When all readers of the node together are too far behind,
-// the one that is furthest is cut off: see replica.publishFeeds.
+// the one that is furthest is cut off: see front.publishFeeds.
 type feed struct {
 	conn   net.Conn
 	joiner uint64 // incarnation of the joiner it is for, 0: a client's

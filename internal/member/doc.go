@@ -23,8 +23,9 @@
 //		}
 //	}
 //
-// All methods of a Member are called within a turn, from [Inbox.Call], but for New,
-// Reader, Turn, End and Outcome. Other goroutines have the [Reader].
+// All methods of a Member are called within a turn, from [Inbox.Call]. The owner may also
+// call Reader and Deliveries before the first turn and between two, End and Successor after
+// the last, and Outcome within [Host].Delivered. Other goroutines have the [Reader].
 //
 // The methods of [Links], [Host] and [Waiter] are called by the owner within a turn. They
 // must neither block nor call the Member, but for Outcome.

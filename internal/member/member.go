@@ -44,7 +44,6 @@ type Member struct {
 	self       isis.MemberID
 	group      uint64
 	generation uint64
-	settings   membership.Settings
 	limits     store.Limits
 	clock      clock.Clock
 	links      Links
@@ -83,7 +82,7 @@ type Member struct {
 // New returns a member that is in no view yet.
 func New(cfg Config) *Member {
 	m := &Member{
-		self: cfg.Core.Self, group: cfg.Group, generation: cfg.Generation, settings: cfg.Settings, limits: cfg.Limits,
+		self: cfg.Core.Self, group: cfg.Group, generation: cfg.Generation, limits: cfg.Limits,
 		clock: cfg.Clock, links: cfg.Links, host: cfg.Host,
 		reader:      &Reader{clock: cfg.Clock, doubt: cfg.Doubt},
 		maxLagBytes: cfg.MaxLagBytes, chunkBytes: cfg.ChunkBytes,
