@@ -42,7 +42,7 @@ func TestGuestsAreLetGo(t *testing.T) {
 // A node without work takes no turns but those of its pulse and of what the
 // group itself orders.
 func TestIdleNodesRest(t *testing.T) {
-	g := newGroup(t, registry.Settings{Detection: time.Hour, Tick: time.Second, Audit: time.Hour, SessionTTL: time.Hour})
+	g := newGroup(t, registry.Settings{Detection: time.Hour, Tick: time.Minute, Audit: time.Hour, SessionTTL: time.Hour})
 	g.startAll(2)
 	for id, n := range g.nodes {
 		r := n.current.Load()
