@@ -109,9 +109,6 @@ func (r *replica) lapsed(e *member.Lapsed) {
 func (r *replica) waits(e *member.Waits) {
 	w := &r.why
 	w.waitFor(r.log, e.Reason)
-	if e.Reason == "" {
-		return
-	}
 	var ids, whys []string
 	for _, p := range e.Unlinked {
 		ids = append(ids, member.Name(p.MemberID))
@@ -164,7 +161,7 @@ func (r *replica) noteUnloaded(donor isis.MemberID, err error) (again bool) {
 		text = fmt.Sprintf("loading the state of %s: %s", member.Name(donor), strings.TrimPrefix(err.Error(), "server: "))
 	}
 	before := r.why.unloaded.Swap(&text)
-	return before != nil && *before == text && errors.Is(err, member.ErrUnreached)
+	return before != nil && *before == text
 }
 
 // configError says of an error that comes from what this node was configured with.

@@ -62,7 +62,6 @@ func (h host) Observe(t *member.Transfer) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	r.endTransfer = cancel
 	r.background.Go(func() {
-		defer cancel()
 		err := r.follow(ctx, t)
 		r.post(func(m *member.Member) { m.TransferEnded(t, err) })
 	})

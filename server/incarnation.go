@@ -38,11 +38,7 @@ func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *membership
 		return nil, err
 	}
 	r.member = member.New(member.Config{
-		Core: isis.Config{
-			Self: self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: n.cfg.Window,
-			MaxUndelivered: undelivered * n.cfg.Window, MaxUndeliveredBytes: undeliveredBytes,
-			MaxBatchBytes: n.cfg.MaxBatchBytes, MaxPendingBytes: 2 * n.cfg.MaxAdmittedBytes,
-		},
+		Core:  n.cfg.core(self, d),
 		Group: r.group, Generation: r.generation, Settings: r.settings, Limits: r.limits(), MaxLagBytes: n.cfg.MaxLagBytes,
 		Clock: n.cfg.clock, Links: r.net, Host: host{r}, Doubt: r.doubt,
 	})
@@ -55,10 +51,18 @@ func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *membership
 	return r, nil
 }
 
+// core is how the protocol runs in the generation that d tells of.
+func (c *Config) core(self isis.MemberID, d *membership.Directive) isis.Config {
+	return isis.Config{
+		Self: self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: c.Window,
+		MaxUndelivered: undelivered * c.Window, MaxUndeliveredBytes: undeliveredBytes,
+		MaxBatchBytes: c.MaxBatchBytes, MaxPendingBytes: 2 * c.MaxAdmittedBytes,
+	}
+}
+
 // live runs a replica until it ends, and returns why it did.
 func (n *Node) live(ctx context.Context, r *replica) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	r.ctx = ctx
 	n.setIncarnation(r)
 	first := r.next
