@@ -154,6 +154,9 @@ func TestWhyNot(t *testing.T) {
 	if warned() != 1 {
 		t.Errorf("it warns %d times of the same", warned())
 	}
+	if n := h.count(slog.LevelInfo, "is no member yet"); n != 2 {
+		t.Errorf("it is logged %d times that it is no member, for two reasons", n)
+	}
 	h.host.Event(member.Waits{Reason: "is not linked", Unlinked: unlinked("n2", "n3")})
 	if warned() != 1 {
 		t.Error("it warns of what it has seen once")
@@ -161,6 +164,12 @@ func TestWhyNot(t *testing.T) {
 	h.host.Event(member.Waits{Reason: "is not linked", Unlinked: unlinked("n2", "n3")})
 	if warned() != 2 || text(&h.why.unlinked) != "no link to n2#7 at n2:1, which it advertises: no route; no link to n3#7 at n3:1, which it advertises: no route" {
 		t.Errorf("%d warnings, %q", warned(), text(&h.why.unlinked))
+	}
+	for range 3 {
+		h.host.Event(member.Waits{Reason: "is linked"})
+	}
+	if warned() != 2 {
+		t.Error("it warns of no member")
 	}
 	h.host.Event(member.Waits{})
 	if text(&h.why.waitsFor) != "" {
@@ -209,6 +218,17 @@ func TestEndsOfTransfers(t *testing.T) {
 				t.Error("once a state is loaded, nothing keeps it from that")
 			}
 		})
+	}
+}
+
+// Another member that is not reached is worth another warning.
+func TestTwoThatAreNotReached(t *testing.T) {
+	h := newLone(t, Config{})
+	for _, where := range []string{"n2:1", "n3:1", "n3:1"} {
+		h.host.Event(member.TransferOver{Err: fmt.Errorf("%w: dialling %s", member.ErrUnreached, where), Needed: true})
+	}
+	if n := h.count(slog.LevelWarn, "cannot be reached"); n != 2 {
+		t.Errorf("%d warnings: %s", n, h.lines())
 	}
 }
 
@@ -458,5 +478,75 @@ func TestFeedBeginsWithItsTurn(t *testing.T) {
 	d, err := wire.DecodeDelivery(b[wire.HeaderBytes+1:])
 	if err != nil || d.First != at+1 {
 		t.Errorf("the first delivery is at %d, the reader began at %d: %v", d.First, at, err)
+	}
+}
+
+// Timers stand still until the member asks for them, and fire once, after the time that
+// it names.
+func TestTimers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newLone(t, Config{})
+		for timer := range h.timers {
+			if h.timers[timer].Stop() {
+				t.Errorf("timer %d is on at first", timer)
+			}
+		}
+		h.host.Timer(member.TimerLeave, time.Second)
+		time.Sleep(time.Second - 1) //nolint:forbidigo // in a bubble
+		if !h.timers[member.TimerLeave].Stop() {
+			t.Error("it has fired early, or not begun")
+		}
+		h.host.Timer(member.TimerLeave, time.Second)
+		time.Sleep(time.Second) //nolint:forbidigo // in a bubble
+		if h.timers[member.TimerLeave].Stop() {
+			t.Error("it has not fired")
+		}
+		h.doubt()
+		synctest.Wait()
+		if !h.timers[member.TimerPulse].Stop() {
+			t.Error("nobody has looked at the lease: the pulse did not go on")
+		}
+	})
+}
+
+// What is asked of the registry is what the member says.
+func TestAskToLeave(t *testing.T) {
+	h := newLone(t, Config{})
+	want := leaveRequest{membership.From{ID: "n1", Incarnation: 1, Group: 2, Generation: 3}, true, "damaged"}
+	h.host.AskToLeave(want.from, want.force, want.reason)
+	if got := <-h.leaves.asked; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// Where nobody reads the deliveries they are not gathered: at first, and after the last
+// reader has gone.
+func TestDeliveriesThatNobodyReads(t *testing.T) {
+	g := newGroup(t, registry.Settings{Detection: time.Hour, Tick: time.Minute})
+	n := g.start("n1", func(c *Config) { c.OnDeliver = nil })
+	c := g.client("n1")
+	r := n.current.Load()
+	gathered := func() (deliveries int) {
+		r.do(func(*member.Member) { n.cfg.OnDeliver = func(*wire.Delivery) { deliveries++ } })
+		c.set("k", "v")
+		r.do(func(*member.Member) { n.cfg.OnDeliver = nil })
+		return deliveries
+	}
+	if n := gathered(); n != 0 {
+		t.Errorf("%d deliveries are gathered before anybody reads", n)
+	}
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	f := newFeed(near)
+	r.do(func(m *member.Member) { r.front.addFeed(m, f) })
+	c.set("k", "w")
+	if f.Waiting() == 0 {
+		t.Error("the reader has nothing")
+	}
+	f.close(net.ErrClosed)
+	c.set("k", "x") // its turn finds that the reader has gone
+	if n := gathered(); n != 0 {
+		t.Errorf("%d deliveries are gathered after the last reader has gone", n)
 	}
 }
