@@ -18,7 +18,7 @@ type binding struct {
 // link is a connection in a pool.
 type link struct {
 	conn    wire.Conn
-	local   wire.LocalReader // conn, if it is to a replica in this process, or nil
+	local   wire.LocalReader // of the replica in this process that conn is to, or nil
 	info    wire.Info
 	server  string // its address, "" when the Connector knows no address
 	bound   *binding
@@ -47,7 +47,9 @@ func newLink(conn wire.Conn, server string, bound *binding) *link {
 		closed:  make(chan struct{}),
 	}
 	if info.MaxInFlight == 0 { // begin and put would do nothing
-		l.local, _ = conn.(wire.LocalReader)
+		if local, ok := conn.(wire.Local); ok {
+			l.local = local.Reader()
+		}
 	}
 	l.idleSince.Store(steady(now))
 	return l

@@ -39,8 +39,12 @@ func (c lateConn) Submit(_ context.Context, writes []wire.Submission, sink wire.
 	return len(writes), nil
 }
 
-func (c lateConn) GetLocal(_ string, position uint64) (data []byte, version, reflects uint64, ok bool) {
-	return c.r.value, 1, max(position, c.r.position.Load()), true
+func (c lateConn) Reader() wire.LocalReader { return lateReader{c.r} }
+
+type lateReader struct{ r *lateReplica }
+
+func (l lateReader) Get(_ string, position uint64) (data []byte, version, reflects uint64, ok bool) {
+	return l.r.value, 1, max(position, l.r.position.Load()), true
 }
 
 // The short way of a read does not overtake the session's asynchronous writes.

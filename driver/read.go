@@ -53,7 +53,7 @@ func (h *handle) getLocal(ctx context.Context, key string) (value Value, ok bool
 		return Value{}, false
 	}
 	seen := st.position.Load()
-	data, version, reflects, ok := links[0].local.GetLocal(key, seen)
+	data, version, reflects, ok := links[0].local.Get(key, seen)
 	if !ok || reflects < seen {
 		return Value{}, false
 	}

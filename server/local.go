@@ -20,9 +20,9 @@ type localConn struct {
 }
 
 var (
-	_ wire.Conn        = localConn{}
-	_ wire.LocalReader = localConn{}
-	_ wire.Bounded     = localConn{}
+	_ wire.Conn    = localConn{}
+	_ wire.Local   = localConn{}
+	_ wire.Bounded = localConn{}
 )
 
 // Within returns the connection of a client, with calls that ctx ends, as
@@ -58,10 +58,8 @@ func (c localConn) Get(ctx context.Context, key string, position uint64, strong 
 	return c.getLater(ctx, key, position, strong)
 }
 
-// GetLocal reads at once, as wire.LocalReader says.
-func (c localConn) GetLocal(key string, position uint64) (data []byte, version, reflects uint64, ok bool) {
-	return c.f.reader.Get(key, position)
-}
+// Reader returns the member's reader itself, so that a read passes nothing between.
+func (c localConn) Reader() wire.LocalReader { return c.f.reader }
 
 func (c localConn) getLater(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
 	answer := make(replies, 1)

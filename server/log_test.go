@@ -39,6 +39,18 @@ func (l *deliveryLog) deliver(d *wire.Delivery) {
 	l.arrived = make(chan struct{})
 }
 
+// await returns the delivery that begins at a position, once it is here.
+func (l *deliveryLog) await(t *testing.T, first uint64) (d wire.Delivery) {
+	t.Helper()
+	eventually(t, "a delivery", func() (known bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		d, known = l.messages[first]
+		return known
+	})
+	return d
+}
+
 // snapshot notes that the node has loaded the state at a position.
 func (l *deliveryLog) snapshot(position uint64) {
 	l.mu.Lock()

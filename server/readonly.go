@@ -34,7 +34,8 @@ type readOnlyConn struct{ localConn }
 
 var (
 	_ wire.Conn        = readOnlyConn{}
-	_ wire.LocalReader = readOnlyConn{}
+	_ wire.Local       = readOnlyConn{}
+	_ wire.LocalReader = readOnlyReader{}
 	_ wire.Bounded     = readOnlyConn{}
 )
 
@@ -50,10 +51,16 @@ func (c readOnlyConn) Get(ctx context.Context, key string, position uint64, stro
 	return reply, err
 }
 
-// GetLocal reads as localConn does.
-func (c readOnlyConn) GetLocal(key string, position uint64) (data []byte, version, reflects uint64, ok bool) {
-	data, version, reflects, ok = c.localConn.GetLocal(key, position)
-	return c.f.guarded(data), version, reflects, ok
+// Reader returns a reader that does as Get does.
+func (c readOnlyConn) Reader() wire.LocalReader { return readOnlyReader{c.f} }
+
+// readOnlyReader is the reader of a readOnlyConn.
+type readOnlyReader struct{ f *front }
+
+// Get reads as the member's reader does.
+func (r readOnlyReader) Get(key string, position uint64) (data []byte, version, reflects uint64, ok bool) {
+	data, version, reflects, ok = r.f.reader.Get(key, position)
+	return r.f.guarded(data), version, reflects, ok
 }
 
 // guarded returns a copy of b that cannot be written to.

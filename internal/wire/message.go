@@ -214,12 +214,17 @@ type Bounded interface {
 	Within(ctx context.Context, client string) Conn
 }
 
-// LocalReader is a Conn to a replica in the same process, which answers a read
-// at once if it can.
+// Local is a Conn to a replica in the same process.
+type Local interface {
+	// Reader returns what reads the replica without the Conn.
+	Reader() LocalReader
+}
+
+// LocalReader answers a read of a replica in the same process at once if it can.
 type LocalReader interface {
-	// GetLocal is Get, not strong, of a replica that serves and has reached
+	// Get is the Conn's Get, not strong, of a replica that serves and has reached
 	// position: the data, the version, which is 0 if there is no such variable,
 	// and the position that the answer reflects, which is not below the one asked
-	// for. Of any other replica ok is false; Get then waits, or says why not.
-	GetLocal(key string, position uint64) (data []byte, version, reflects uint64, ok bool)
+	// for. Of any other replica ok is false; the Conn's Get then waits, or says why not.
+	Get(key string, position uint64) (data []byte, version, reflects uint64, ok bool)
 }
