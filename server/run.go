@@ -39,7 +39,7 @@ func (n *Node) incarnations(ctx context.Context) error {
 			n.withdraw(ctx, r)
 			return reason // no later incarnation would do better, unless it is the network that has changed
 		}
-		if d := r.next; d != nil && errors.Is(reason, member.ErrGeneration) {
+		if d := r.next; d != nil {
 			// The same incarnation goes on, in a generation that has just begun.
 			r, err = n.newReplica(ctx, r.self.Incarnation, d)
 			continue
@@ -94,10 +94,8 @@ const askAgain = 200 * time.Millisecond
 
 // sleep pauses, and tells whether it did so to the end.
 func sleep(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(pause):
 		return true
 	case <-ctx.Done():
 		return false
