@@ -58,10 +58,15 @@ func TestHeartbeatsAndTheirAnswers(t *testing.T) {
 		}
 		answers := make(chan answer)
 		from := membership.From{ID: "n1", Incarnation: 1, Group: 2, Generation: 3}
+		var before context.Context
 		client := &scriptedRegistry{heartbeat: func(ctx context.Context, f membership.From, report *membership.Report) (*membership.Directive, error) {
 			if f != from || report.Position != 7 {
 				t.Errorf("%+v sends %+v", f, report)
 			}
+			if before != nil && before.Err() == nil {
+				t.Error("the context of the heartbeat before has not ended")
+			}
+			before = ctx
 			select {
 			case a := <-answers:
 				return a.d, a.err
@@ -96,13 +101,13 @@ func TestHeartbeatsAndTheirAnswers(t *testing.T) {
 		}
 
 		// The end of the replica while an answer is awaited is no trouble of the registry's.
-		before := h.lines()
+		logged := h.lines()
 		h.host.Beat(&member.Beat{From: from, Report: membership.Report{Position: 7}})
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
-		if h.lines() != before {
-			t.Errorf("at the end it logs %s", strings.TrimPrefix(h.lines(), before))
+		if h.lines() != logged {
+			t.Errorf("at the end it logs %s", strings.TrimPrefix(h.lines(), logged))
 		}
 	})
 }

@@ -15,10 +15,15 @@ import (
 
 // asking has a lone replica ask a registry that answers as the test says.
 func asking(t *testing.T, h *lone, answer func(context.Context, leaveRequest) error) {
+	var before context.Context
 	client := &scriptedRegistry{leave: func(ctx context.Context, from membership.From, force bool, reason string) error {
 		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != askTime {
 			t.Errorf("a question may take until %v: %v", deadline, ok)
 		}
+		if before != nil && before.Err() == nil {
+			t.Error("the context of the question before has not ended")
+		}
+		before = ctx
 		return answer(ctx, leaveRequest{from, force, reason})
 	}}
 	h.background.Go(func() { h.asks(h.ctx, client) })
@@ -163,6 +168,9 @@ func TestLeaveTroubleOfTheDamaged(t *testing.T) {
 		said(registry.ErrMinMembers, least, 1)
 		said(nil, least, 1)
 		said(registry.ErrMinMembers, least, 2)
+		said(registry.ErrDegraded, still, 3)
+		said(nil, still, 3)
+		said(registry.ErrDegraded, still, 4)
 	})
 }
 
@@ -181,7 +189,11 @@ func TestLeaveTroubleAnew(t *testing.T) {
 	}
 }
 
-// loneNode is a node without a network: what a test does with its replicas.
+// stopping is how long a lone node takes to stop.
+const stopping = time.Second
+
+// loneNode is a node without a network: what a test does with its replicas. It is to be
+// in a bubble.
 func loneNode() (n *Node, cancelled chan struct{}) {
 	cancelled = make(chan struct{}, 1)
 	n = &Node{
@@ -191,7 +203,10 @@ func loneNode() (n *Node, cancelled chan struct{}) {
 	n.cancel = func() {
 		select {
 		case cancelled <- struct{}{}:
-			close(n.done)
+			go func() {
+				time.Sleep(stopping) //nolint:forbidigo // in a bubble
+				close(n.done)
+			}()
 		default:
 		}
 	}
@@ -239,16 +254,19 @@ func TestOneLeaveAtATime(t *testing.T) {
 // A node that is in no view stops when it is to leave: before its first incarnation, and
 // between two.
 func TestLeaveBetweenIncarnations(t *testing.T) {
-	h := newLone(t, Config{})
-	h.post(func(m *member.Member) { m.Fail(member.ErrExcluded) })
-	<-h.ended
-	for name, r := range map[string]*replica{"before the first": nil, "between two": h.replica} {
-		n, cancelled := loneNode()
-		n.current.Store(r)
-		if err := n.Leave(t.Context(), false); err != nil || len(cancelled) != 1 {
-			t.Errorf("%s: %v, it is told to stop %d times", name, err, len(cancelled))
+	synctest.Test(t, func(t *testing.T) {
+		h := newLone(t, Config{})
+		h.post(func(m *member.Member) { m.Fail(member.ErrExcluded) })
+		<-h.ended
+		for name, r := range map[string]*replica{"before the first": nil, "between two": h.replica} {
+			n, cancelled := loneNode()
+			n.current.Store(r)
+			began := time.Now()
+			if err := n.Leave(t.Context(), false); err != nil || len(cancelled) != 1 || time.Since(began) != stopping {
+				t.Errorf("%s: %v after %v, it is told to stop %d times", name, err, time.Since(began), len(cancelled))
+			}
 		}
-	}
+	})
 }
 
 // A node that came back while it was to leave has its new incarnation leave.
@@ -291,7 +309,7 @@ func TestCloseWithinItsTime(t *testing.T) {
 		})
 		began := time.Now()
 		err := n.Close()
-		if !errors.Is(err, registry.ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute {
+		if !errors.Is(err, registry.ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute+stopping {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
 		<-n.closing
@@ -303,16 +321,19 @@ func TestCloseWithinItsTime(t *testing.T) {
 
 // Stop stops the node without a question to the registry, once.
 func TestStop(t *testing.T) {
-	n, cancelled := loneNode()
-	h := newLone(t, Config{})
-	n.setIncarnation(h.replica)
-	n.Stop()
-	<-n.closing
-	if len(cancelled) != 1 || h.reader.Leaving() {
-		t.Errorf("it is told to stop %d times, leaving %v", len(cancelled), h.reader.Leaving())
-	}
-	n.Stop()
-	if err := n.Close(); err != nil {
-		t.Error(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		n, cancelled := loneNode()
+		h := newLone(t, Config{})
+		n.setIncarnation(h.replica)
+		began := time.Now()
+		n.Stop()
+		<-n.closing
+		if len(cancelled) != 1 || h.reader.Leaving() || time.Since(began) != stopping {
+			t.Errorf("after %v, told to stop %d times, leaving %v", time.Since(began), len(cancelled), h.reader.Leaving())
+		}
+		n.Stop()
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }

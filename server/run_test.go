@@ -142,7 +142,8 @@ func TestEndOfIncarnations(t *testing.T) {
 	}
 }
 
-// In a new generation the same incarnation goes on, without a registration.
+// In a new generation the same incarnation goes on, without a registration. If it does
+// not know the new one it registers.
 func TestIncarnationGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log logLines
@@ -164,6 +165,12 @@ func TestIncarnationGoesOn(t *testing.T) {
 		synctest.Wait()
 		if r := n.current.Load(); r == before || r.self != before.self || r.generation != 2 || registered != 1 {
 			t.Errorf("%v of generation %d goes on after %d registrations", r.self, r.generation, registered)
+		}
+		n.current.Load().post(func(m *member.Member) { m.Answered(&member.Beat{}, nil, registry.ErrOtherGeneration) })
+		time.Sleep(time.Second) //nolint:forbidigo // in a bubble
+		synctest.Wait()
+		if registered != 2 || n.current.Load().over() {
+			t.Errorf("after %d registrations it has ended: %v", registered, n.current.Load().over())
 		}
 		cancel()
 		if err := <-ended; !errors.Is(err, ErrClosed) {
@@ -319,14 +326,15 @@ func TestRegister(t *testing.T) {
 		want          error
 		warns         int
 	}{
-		"taken":            {first: true, answers: []answer{{group: known}}},
-		"taken again":      {group: known, answers: []answer{{group: known, asks: known}}},
-		"not reached":      {first: true, answers: []answer{{err: unreachable}}, want: unreachable},
-		"other group":      {first: true, group: known, answers: []answer{{err: registry.ErrOtherGroup, asks: known}, {group: 8}}, warns: 1},
-		"any group":        {first: true, answers: []answer{{err: registry.ErrOtherGroup}}, want: registry.ErrOtherGroup},
-		"wrong answer":     {first: true, group: known, answers: []answer{{group: 8, asks: known}}, want: registry.ErrOtherGroup},
-		"not reached, run": {group: known, answers: []answer{{err: unreachable, asks: known}, {err: unreachable, asks: known, after: 50}, {err: unreachable, asks: known, after: 100}, {err: unreachable, asks: known, after: 200}, {err: unreachable, asks: known, after: 400}, {err: unreachable, asks: known, after: 800}, {err: unreachable, asks: known, after: 1000}, {group: known, asks: known, after: 1000}}, warns: 7},
-		"other group, run": {group: known, answers: []answer{{err: registry.ErrOtherGroup, asks: known}, {group: 8, asks: known, after: 50}, {group: known, asks: known, after: 100}}, warns: 2},
+		"taken":                    {first: true, answers: []answer{{group: known}}},
+		"taken again":              {group: known, answers: []answer{{group: known, asks: known}}},
+		"not reached":              {first: true, answers: []answer{{err: unreachable}}, want: unreachable},
+		"not reached, known group": {first: true, group: known, answers: []answer{{err: unreachable, asks: known}}, want: unreachable},
+		"other group":              {first: true, group: known, answers: []answer{{err: registry.ErrOtherGroup, asks: known}, {group: 8}}, warns: 1},
+		"any group":                {first: true, answers: []answer{{err: registry.ErrOtherGroup}}, want: registry.ErrOtherGroup},
+		"wrong answer":             {first: true, group: known, answers: []answer{{group: 8, asks: known}}, want: registry.ErrOtherGroup},
+		"not reached, run":         {group: known, answers: []answer{{err: unreachable, asks: known}, {err: unreachable, asks: known, after: 50}, {err: unreachable, asks: known, after: 100}, {err: unreachable, asks: known, after: 200}, {err: unreachable, asks: known, after: 400}, {err: unreachable, asks: known, after: 800}, {err: unreachable, asks: known, after: 1000}, {group: known, asks: known, after: 1000}}, warns: 7},
+		"other group, run":         {group: known, answers: []answer{{err: registry.ErrOtherGroup, asks: known}, {group: 8, asks: known, after: 50}, {group: known, asks: known, after: 100}}, warns: 2},
 		"in use": {first: true, answers: []answer{
 			{err: inUse(0, time.Second, 5)}, {err: inUse(900*time.Millisecond, time.Second, 5), after: 250}, {err: inUse(time.Second, time.Second, 5), after: 100}, {group: known, after: 20},
 		}, warns: 1},
@@ -338,6 +346,7 @@ func TestRegister(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log logLines
 				asked, last := 0, time.Now()
+				var before context.Context
 				client := &scriptedRegistry{register: func(ctx context.Context, req membership.Registration) (uint64, *membership.Directive, error) {
 					if asked == len(tc.answers) {
 						t.Fatal("it asks again")
@@ -353,6 +362,10 @@ func TestRegister(t *testing.T) {
 					if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != registryPatience {
 						t.Errorf("question %d may take until %v", asked, deadline)
 					}
+					if before != nil && before.Err() == nil {
+						t.Errorf("question %d: the context of the one before has not ended", asked)
+					}
+					before = ctx
 					if pause := time.Since(last); pause != a.after*time.Millisecond {
 						t.Errorf("question %d comes after %v, want %v", asked, pause, a.after*time.Millisecond)
 					}
@@ -406,6 +419,9 @@ func TestRegisterEnds(t *testing.T) {
 				if _, err := n.register(ctx, false, false); !errors.Is(err, ErrClosed) || time.Since(began) != time.Millisecond {
 					t.Errorf("after %v: %v", time.Since(began), err)
 				}
+				if warns := strings.Contains(strings.Join(log.lines(), ""), "does not take this node back"); warns != (answer == registry.ErrUnreachable) { //nolint:errorlint // the very same
+					t.Errorf("it logs %s", log.lines())
+				}
 			})
 		})
 	}
@@ -423,18 +439,22 @@ func (l closingListener) Close() error { return l.err }
 type closingConn struct {
 	net.Conn
 	closed chan struct{}
+	err    error
 }
 
-func (c *closingConn) Close() error { close(c.closed); return nil }
+func (c *closingConn) Close() error { close(c.closed); return c.err }
 
 // A node that ends gives up all that it holds before it says so, and logs what it cannot
 // give up. A listener that was closed before is none of that.
 func TestFinish(t *testing.T) {
 	for name, tc := range map[string]struct {
-		listener error
-		logs     bool
+		listener, conn error
+		logs           bool
 	}{
-		"in good order": {}, "closed before": {listener: net.ErrClosed}, "with an error": {listener: errors.New("a bad thing"), logs: true},
+		"in good order":    {},
+		"closed before":    {listener: net.ErrClosed},
+		"a bad listener":   {listener: errors.New("a bad thing"), logs: true},
+		"a bad connection": {conn: errors.New("a bad thing"), logs: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -444,7 +464,7 @@ func TestFinish(t *testing.T) {
 				n.listener = closingListener{err: tc.listener}
 				ctx, cancel := context.WithCancel(t.Context())
 				n.cancel = cancel
-				conn := &closingConn{closed: make(chan struct{})}
+				conn := &closingConn{closed: make(chan struct{}), err: tc.conn}
 				if !n.conns.Add(conn) {
 					t.Fatal("the connection is not taken")
 				}
