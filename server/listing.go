@@ -49,7 +49,7 @@ type listing struct {
 	position uint64
 	snapshot *store.Snapshot // nil: all keys that are left are in next
 	ahead    int             // listAhead
-	after    string          // next begins after it
+	after    string          // the latest page began after it, and so does next
 	next     []wire.ListedKey
 	begun    time.Time
 	used     time.Time // the latest page was asked for
@@ -93,10 +93,10 @@ func (f *front) listingOf(q *wire.ListQuery, now time.Time) (l *listing, refusal
 	if q.Listing != 0 {
 		l := f.listings.open[q.Listing]
 		switch {
+		case l != nil && l.busy: // and only its number may be looked at
+			return nil, wire.Reply{Status: wire.StatusUnavailable, Data: fmt.Appendf(nil, "another page of this listing is under way")}
 		case l == nil || l.prefix != q.Prefix || q.After < l.after:
 			return nil, wire.Reply{Status: wire.StatusNotFound, Data: fmt.Appendf(nil, "this listing is not open here any more: begin it again")}
-		case l.busy:
-			return nil, wire.Reply{Status: wire.StatusUnavailable, Data: fmt.Appendf(nil, "another page of this listing is under way")}
 		}
 		l.used = now
 		return l, wire.Reply{}
@@ -157,8 +157,8 @@ func (f *front) closeListing(l *listing) {
 // page makes the page that a query asks for.
 func (l *listing) page(q *wire.ListQuery) wire.ListPage {
 	l.skip(q.After)
+	l.after = q.After
 	if len(l.next) == 0 && l.snapshot != nil {
-		l.after = q.After
 		l.gather()
 	}
 	limit := q.Limit

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -223,5 +224,182 @@ func TestListingOverTheNetwork(t *testing.T) {
 		n := 1
 		r.do(func(*member.Member) { n = len(r.front.listings.open) })
 		return n == 0
+	})
+}
+
+// hasClosed reports whether a snapshot was closed, which the store learns with its next
+// message only.
+func hasClosed(s *store.Snapshot) bool {
+	return !reflect.ValueOf(s).Elem().FieldByName("closed").FieldByName("v").IsZero()
+}
+
+// A listing goes on for those who name it, its prefix, and a key that it has not passed.
+func TestListingGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &front{reader: member.New(member.Config{}).Reader()}
+		l, _ := f.listingOf(&wire.ListQuery{Prefix: "k", After: "k1"}, time.Now())
+		for q, want := range map[wire.ListQuery]wire.Status{
+			{Listing: l.number, Prefix: "k", After: "k1"}:     wire.StatusOK,
+			{Listing: l.number, Prefix: "k", After: "k2"}:     wire.StatusOK,
+			{Listing: l.number, Prefix: "k", After: "k"}:      wire.StatusNotFound,
+			{Listing: l.number, Prefix: "", After: "k1"}:      wire.StatusNotFound,
+			{Listing: l.number + 1, Prefix: "k", After: "k1"}: wire.StatusNotFound,
+		} {
+			if got, reply := f.listingOf(&q, time.Now()); reply.Status != want || (got == l) != (want == wire.StatusOK) {
+				t.Errorf("%+v: %+v", q, reply)
+			}
+		}
+		// It is open for as long as somebody asks for its pages, up to a time.
+		snapshot := l.snapshot
+		for begun := time.Now(); time.Since(begun) < listLife-listIdle; {
+			time.Sleep(listIdle - time.Second) //nolint:forbidigo // of the bubble
+			if f.expireListings(time.Now()); len(f.listings.open) != 1 || hasClosed(snapshot) {
+				t.Fatalf("it is closed after %v", time.Since(begun))
+			}
+			if got, _ := f.listingOf(&wire.ListQuery{Listing: l.number, Prefix: "k", After: "k1"}, time.Now()); got != l {
+				t.Fatal("it is not found")
+			}
+		}
+		time.Sleep(listIdle - time.Second) //nolint:forbidigo // of the bubble
+		if f.expireListings(time.Now()); len(f.listings.open) != 0 || !hasClosed(snapshot) {
+			t.Error("it is open for longer than its life")
+		}
+	})
+}
+
+// Whoever goes back to keys that the listing has passed is told, and does not miss them.
+func TestListingDoesNotGoBack(t *testing.T) {
+	s := store.New(store.Limits{})
+	apply(s, wire.Command{Op: wire.OpOpenSession})
+	for i, key := range []string{"a", "b", "c", "d"} {
+		apply(s, wire.Command{Op: wire.OpSet, Session: 1, Seq: uint64(i + 1), Floor: uint64(i + 1), Key: key})
+	}
+	l := &listing{number: 1, snapshot: s.Snapshot(), ahead: listAhead}
+	f := &front{listings: listings{open: map[uint64]*listing{1: l}}}
+	for _, after := range []string{"", "a", "a", "c"} {
+		q := wire.ListQuery{Listing: 1, Limit: 1, After: after}
+		got, reply := f.listingOf(&q, time.Now())
+		if got != l {
+			t.Fatalf("after %q: %+v", after, reply)
+		}
+		if page := l.page(&q); page.Keys[0].Key <= after || len(page.Keys) != 1 {
+			t.Errorf("after %q: %+v", after, page)
+		}
+	}
+	for _, after := range []string{"", "a", "b"} {
+		if got, reply := f.listingOf(&wire.ListQuery{Listing: 1, After: after}, time.Now()); got != nil || reply.Status != wire.StatusNotFound {
+			t.Errorf("back to %q: %+v", after, reply)
+		}
+	}
+}
+
+// The listing that nobody has asked for the longest makes room for another.
+func TestOldestListingMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &front{reader: member.New(member.Config{}).Reader()}
+		begin := func() *listing {
+			l, _ := f.listingOf(&wire.ListQuery{}, time.Now())
+			time.Sleep(time.Second) //nolint:forbidigo // of the bubble
+			return l
+		}
+		var all []*listing
+		for range maxListings {
+			all = append(all, begin())
+		}
+		f.listingOf(&wire.ListQuery{Listing: all[0].number}, time.Now()) // and all[1] is the oldest
+		time.Sleep(listGrace)                                            //nolint:forbidigo // of the bubble
+		begin()
+		for i, l := range all {
+			if open := f.listings.open[l.number] != nil; open != (i != 1) || open == (l.snapshot == nil) {
+				t.Errorf("number %d is open: %v", i, open)
+			}
+		}
+		time.Sleep(listIdle) //nolint:forbidigo // of the bubble
+		if begin(); len(f.listings.open) != 1 {
+			t.Errorf("%d are open", len(f.listings.open))
+		}
+	})
+}
+
+// A page has no more keys, and no more bytes, than it may have, but one key at least.
+func TestPageIsBounded(t *testing.T) {
+	keys := func(n, bytes int) (list []wire.ListedKey) {
+		for i := range n {
+			list = append(list, wire.ListedKey{Key: fmt.Sprintf("%0*d", bytes, i)})
+		}
+		return list
+	}
+	l := &listing{next: keys(1000, 1000)}
+	page := l.page(&wire.ListQuery{})
+	if size := len(page.Append(nil)); size > wire.MaxListedBytes || size < wire.MaxListedBytes-2*1025*25 || !page.More {
+		t.Errorf("%d bytes, more %v", size, page.More)
+	}
+	if n := len(page.Keys); n != wire.MaxListedBytes/1025 {
+		t.Errorf("%d keys of 1000 bytes", n)
+	}
+	l = &listing{next: keys(2, wire.MaxListedBytes)}
+	if page := l.page(&wire.ListQuery{}); len(page.Keys) != 1 || !page.More {
+		t.Errorf("%d long keys, more %v", len(page.Keys), page.More)
+	}
+	for _, limit := range []uint64{0, wire.MaxListedKeys, wire.MaxListedKeys + 1} {
+		l = &listing{next: slices.Repeat([]wire.ListedKey{{Key: "k"}}, wire.MaxListedKeys+1)} // longer ones do not fit
+		if page := l.page(&wire.ListQuery{Limit: limit}); len(page.Keys) != wire.MaxListedKeys || !page.More {
+			t.Errorf("%d keys for a limit of %d, more %v", len(page.Keys), limit, page.More)
+		}
+	}
+}
+
+// The keys that a listing keeps ahead are bounded in bytes, and the others come with
+// another look at the snapshot, which is closed after the last.
+func TestKeysAheadAreBounded(t *testing.T) {
+	const keyBytes, most = 1000, listAheadBytes / 1000
+	s := store.New(store.Limits{})
+	apply(s, wire.Command{Op: wire.OpOpenSession})
+	key := func(i int) string { return fmt.Sprintf("%0*d", keyBytes, i) }
+	for i := range most + 2 {
+		apply(s, wire.Command{Op: wire.OpSet, Session: 1, Seq: uint64(i + 1), Floor: uint64(i + 1), Key: key(i)})
+	}
+	snapshot := s.Snapshot()
+	l := listing{snapshot: snapshot, ahead: listAhead}
+	if l.gather(); len(l.next) != most || l.snapshot == nil || hasClosed(snapshot) {
+		t.Fatalf("%d keys are ahead, of %d that may be", len(l.next), most)
+	}
+	page := l.page(&wire.ListQuery{After: key(most - 1)})
+	if len(page.Keys) != 2 || page.Keys[0].Key != key(most) || page.More || l.snapshot != nil || !hasClosed(snapshot) {
+		t.Errorf("%d keys are left, more %v", len(page.Keys), page.More)
+	}
+}
+
+// A listing has one page under way, and whoever may not read what is stale gets none
+// from a node without a lease.
+func TestOnePageAtATime(t *testing.T) {
+	h := newLone(t, Config{})
+	var work []func()
+	h.front.goOn = func(fn func()) { work = append(work, fn) }
+	answers := make(replies, 2)
+	ask := func(q wire.ListQuery, stale bool) {
+		h.do(func(m *member.Member) {
+			h.front.list(m, &member.Read{Key: string(q.Append(nil)), Stale: stale, Ticket: member.Ticket{Waiter: answers}})
+		})
+	}
+	ask(wire.ListQuery{}, true)
+	for _, prefix := range []string{"", "of another"} {
+		ask(wire.ListQuery{Listing: 1, Prefix: prefix}, true)
+		if reply := <-answers; reply.Status != wire.StatusUnavailable || !strings.Contains(string(reply.Data), "another page") {
+			t.Errorf("a second page: %+v", reply)
+		}
+	}
+	ask(wire.ListQuery{}, false)
+	for i, want := range []wire.Status{wire.StatusOK, wire.StatusUnavailable} {
+		work[i]()
+		reply := <-answers
+		if reply.Status != want || want == wire.StatusOK && (reply.Version != 1 || len(reply.Data) == 0) {
+			t.Errorf("number %d: %+v", i, reply)
+		}
+	}
+	h.do(func(*member.Member) {
+		if n := len(h.front.listings.open); n != 0 || len(work) != 2 {
+			t.Errorf("%d are open, %d pages were made", n, len(work))
+		}
 	})
 }
