@@ -18,9 +18,10 @@ import (
 func TestIdleClientsMakeRoom(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
 	g.start("n1", func(c *Config) { c.MaxConns = 2 })
-	oldest, _ := g.raw("n1")
-	younger, _ := g.raw("n1")
 	r := g.nodes["n1"].current.Load()
+	oldest, _ := g.raw("n1")
+	eventually(t, "the oldest is a client", func() bool { return r.front.clients.len() == 1 })
+	younger, _ := g.raw("n1")
 	for _, idle := range []net.Conn{oldest, younger} {
 		eventually(t, "two are clients", func() bool { return r.front.clients.len() == 2 })
 		if err := g.dial("n1").Ping(t.Context()); err != nil {

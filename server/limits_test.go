@@ -292,6 +292,8 @@ func TestGoAway(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
 	g.startAll(2)
 	conn, frames := g.raw("n2")
+	clients := &g.nodes["n2"].current.Load().front.clients
+	eventually(t, "it is a client", func() bool { return clients.len() == 1 })
 	n := g.remove("n2")
 	done := make(chan error, 1)
 	go func() { done <- n.Leave(context.WithoutCancel(t.Context()), false) }()
