@@ -50,3 +50,39 @@ func TestLocalCallsEndWithin(t *testing.T) {
 		t.Errorf("another connection's: %v", err)
 	}
 }
+
+// ended returns a context that has ended.
+func ended(t *testing.T) context.Context {
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	return ctx
+}
+
+// What is refused at once was not sent, and says so.
+func TestLocalRefusals(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.start("n1", nil)
+	c := g.client("n1")
+	set := wire.Command{Op: wire.OpSet, Session: c.session, Seq: 1, Floor: 1, Key: "k"}
+	if _, err := c.conn.Write(ended(t), 0, set); !errors.Is(err, wire.ErrNotSent) || !errors.Is(err, context.Canceled) {
+		t.Errorf("a write whose context has ended: %v", err)
+	}
+	for _, op := range []wire.Op{wire.OpSet - 1, wire.OpBarrier, wire.OpTick} {
+		writes := []wire.Submission{{Command: set}, {Command: wire.Command{Op: op}}}
+		if taken, err := c.conn.Submit(t.Context(), writes, settled(nil)); taken != 0 || !errors.Is(err, wire.ErrNotSent) {
+			t.Errorf("operation %d: %d are taken, %v", op, taken, err)
+		}
+	}
+	if taken, err := c.conn.Submit(t.Context(), nil, settled(nil)); taken != 0 || err != nil {
+		t.Errorf("no writes: %d are taken, %v", taken, err)
+	}
+	if reply, err := c.conn.Get(t.Context(), "k", 0, true); err != nil || reply.Status != wire.StatusNotFound {
+		t.Errorf("it was written: %+v, %v", reply, err)
+	}
+	if info := c.conn.Info(); info.MaxInFlight != 0 {
+		t.Errorf("%+v", info)
+	}
+	if err := c.conn.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
