@@ -48,9 +48,24 @@ func TestDoAtTheEnd(t *testing.T) {
 	})
 }
 
+// The process itself learns what became of what came too late.
+func TestOutcomesAtTheEnd(t *testing.T) {
+	h := newLone(t, Config{})
+	sink := &countingSink{}
+	h.post(func(m *member.Member) {
+		m.Fail(member.ErrExcluded)
+		h.submit(&lateCommand{waiter: &localSink{f: h.front, sink: sink}})
+	})
+	<-h.ended
+	if sink.outcomes != 1 {
+		t.Errorf("it learns %d outcomes of one", sink.outcomes)
+	}
+}
+
 // lateCommand is a command whose client takes its time over the answer.
 type lateCommand struct {
 	added   bool
+	waiter  member.Waiter // nil: the command itself
 	reached chan wire.Status
 	goOn    chan struct{}
 }
@@ -60,7 +75,11 @@ func (c *lateCommand) add(in *member.Inbox) int {
 		return 0
 	}
 	c.added = true
-	in.Command([]byte{1}, member.Ticket{Waiter: c})
+	waiter := c.waiter
+	if waiter == nil {
+		waiter = c
+	}
+	in.Command([]byte{1}, member.Ticket{Waiter: waiter})
 	return 1
 }
 
