@@ -62,7 +62,7 @@ func newLone(t *testing.T, cfg Config) *lone {
 	h.replica, h.host = r, host{r}
 	r.init(cfg.MaxAdmittedBytes, r)
 	r.newTimers()
-	r.member = member.New(member.Config{Core: isis.Config{Self: r.self}, Settings: membership.Settings{Detection: time.Minute, Heartbeat: time.Second}, Links: noLinks{}, Host: h.host, Doubt: r.doubt})
+	r.member = member.New(member.Config{Core: isis.Config{Self: r.self}, Settings: membership.Settings{Detection: time.Minute, Heartbeat: time.Second, Tick: time.Hour, Audit: time.Hour}, Clock: cfg.clock, Links: noLinks{}, Host: h.host, Doubt: r.doubt})
 	r.reader = r.member.Reader()
 	r.front = &front{cfg: r.cfg, log: r.log, node: "n1", limits: r.limits(), reader: r.reader, turns: r, ended: r.ended, goOn: r.goOn, info: r.info, status: r.status}
 	t.Cleanup(func() {
@@ -548,5 +548,42 @@ func TestDeliveriesThatNobodyReads(t *testing.T) {
 	c.set("k", "x") // its turn finds that the reader has gone
 	if n := gathered(); n != 0 {
 		t.Errorf("%d deliveries are gathered after the last reader has gone", n)
+	}
+}
+
+// A transfer that is given up hangs up, and so does one whose donor refuses.
+func TestTransferHangsUp(t *testing.T) {
+	for name, refuses := range map[string]bool{"given up": false, "refused": true} {
+		synctest.Test(t, func(t *testing.T) {
+			var dialled []*timedConn
+			h := newLone(t, Config{Dial: pipes(&dialled, func(far net.Conn) {
+				if !refuses {
+					donateTo(far, true)
+				} else if _, err := wire.ReadHello(far); err == nil {
+					_ = wire.WriteHelloReply(far, wire.HelloReply{Status: wire.StatusUnavailable})
+				}
+			})})
+			began := time.Now()
+			h.do(func(m *member.Member) {
+				m.Start(&membership.Directive{
+					Settings: membership.Settings{Detection: time.Minute, Heartbeat: time.Hour},
+					Views:    []membership.View{{ID: 1, Members: []membership.Member{{ID: "n2", Incarnation: 2, PeerAddr: "n2:1"}}}},
+				})
+			})
+			synctest.Wait()
+			if !refuses {
+				if all := dialled[0].all; len(all) != 2 || !all[0].Equal(began.Add(time.Minute+2*time.Second)) || !all[1].IsZero() {
+					t.Errorf("%s: its deadlines %v", name, all)
+				}
+				if h.transfers.Load() != 1 || dialled[0].wasClosed() {
+					t.Errorf("%s: %d transfers, hung up: %v", name, h.transfers.Load(), dialled[0].wasClosed())
+				}
+				h.do(func(*member.Member) { h.host.Observe(nil) })
+				synctest.Wait()
+			}
+			if !dialled[0].wasClosed() {
+				t.Errorf("%s: the connection is left open", name)
+			}
+		})
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // in has a node keep its identity in a directory.
@@ -277,6 +278,148 @@ func TestAwaitIdentity(t *testing.T) {
 		defer cancel()
 		if _, err := awaitIdentity(ctx, log, func() (*identity, error) { return nil, full }); !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a disk that stays full: %v", err)
+		}
+	})
+}
+
+// What is recorded is what the next run reads. Who cannot read it lets go of the lock.
+func TestIdentityRecord(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	open := func(id string) *identity {
+		t.Helper()
+		ident, err := openIdentity(dir, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ident
+	}
+	first := open("n1")
+	if first.last != (identityRecord{ID: "n1"}) {
+		t.Errorf("a new directory has %+v", first.last)
+	}
+	if err := first.record(5, 7); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.record(5, 8); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openIdentity(dir, "n1"); !errors.Is(err, ErrIdentityInUse) {
+		t.Errorf("a directory in use: %v", err)
+	}
+	if err := first.close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := openIdentity(dir, "n2"); !errors.Is(err, ErrConfig) {
+		t.Errorf("the directory of another: %v", err)
+	}
+	second := open("n1")
+	if second.last != (identityRecord{ID: "n1", Group: 5, Incarnation: 8}) {
+		t.Errorf("it has %+v", second.last)
+	}
+	if err := second.close(); err != nil {
+		t.Error(err)
+	}
+	var names []string
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, f := range files {
+		names = append(names, f.Name())
+	}
+	if fmt.Sprint(names) != "[identity.json lock]" {
+		t.Errorf("it leaves %v", names)
+	}
+	if _, err := openIdentity(filepath.Join(dir, "lock"), "n1"); !errors.Is(err, ErrConfig) {
+		t.Errorf("a directory that is a file: %v", err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "x"), 0o700); err != nil {
+		t.Error(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "x", "identity.json"), 0o700); err != nil {
+		t.Error(err)
+	}
+	if _, err := openIdentity(filepath.Join(dir, "x"), "n1"); !errors.Is(err, ErrConfig) {
+		t.Errorf("a record that is a directory: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "x", "lock")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its lock is left: %v", err)
+	}
+	if ident, err := openIdentity("", "n1"); err != nil || ident.lock != nil || ident.record(3, 4) != nil ||
+		ident.last != (identityRecord{ID: "n1", Group: 3, Incarnation: 4}) || ident.close() != nil {
+		t.Errorf("without a directory: %+v, %v", ident, err)
+	}
+	gone := &identity{dir: filepath.Join(dir, "gone")}
+	if err := gone.record(1, 1); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a directory that is gone: %v", err)
+	}
+}
+
+// leftRegistry notes who leaves.
+type leftRegistry struct {
+	registryClient
+	err   error
+	left  []membership.From
+	alone []bool
+	by    []time.Time
+}
+
+func (l *leftRegistry) Leave(ctx context.Context, from membership.From, force bool, _ string) error {
+	by, _ := ctx.Deadline()
+	l.left, l.alone, l.by = append(l.left, from), append(l.alone, force), append(l.by, by)
+	return l.err
+}
+
+// A node that cannot record its identity tries again with growing pauses, says so every
+// minute, and frees its id when it gives up: with the view, if that is its own only.
+func TestRecordIdentity(t *testing.T) {
+	dir := t.TempDir()
+	free := obstruct(t, dir)
+	synctest.Test(t, func(t *testing.T) {
+		var out lockedBuffer
+		left := &leftRegistry{err: registry.ErrUnreachable}
+		n := &Node{
+			cfg: Config{ID: "n1", DataDir: dir}, identity: &identity{dir: dir, last: identityRecord{ID: "n1"}},
+			log: slog.New(slog.NewTextHandler(&out, nil)), client: left,
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Second)
+		defer cancel()
+		first := membership.Directive{Group: 5, Generation: 6, Views: []membership.View{{ID: 1, Members: []membership.Member{{ID: "n1", Incarnation: 3}}}}}
+		if err := n.recordIdentity(ctx, 3, &first); !errors.Is(err, ErrClosed) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			t.Errorf("it gives up: %v", err)
+		}
+		if why := n.hindrance.Load(); why == nil || !strings.Contains(*why, dir) {
+			t.Errorf("it says %v", why)
+		}
+		if lines := strings.Count(out.String(), "the identity cannot be recorded"); lines != 3 {
+			t.Errorf("it logs %d times in two minutes and a half", lines)
+		}
+		if !strings.Contains(out.String(), "the registry does not know that this node gives up") {
+			t.Error("it does not log that it could not leave")
+		}
+		left.err = nil
+		out = lockedBuffer{}
+		second, later, others := first, first, first
+		second.Views = []membership.View{{ID: 2, Prev: 1, Members: first.Views[0].Members}}
+		later.Views = append(later.Views[:1:1], second.Views...)
+		others.Views = []membership.View{{ID: 1, Members: append(first.Views[0].Members[:1:1], membership.Member{ID: "n2", Incarnation: 4})}}
+		n.retract(4, &first)
+		n.retract(3, &second)
+		n.retract(3, &later)
+		n.retract(3, &others)
+		n.retract(3, &membership.Directive{Group: 5, Generation: 6})
+		if want := []bool{true, false, false, false, false, false}; fmt.Sprint(left.alone) != fmt.Sprint(want) {
+			t.Errorf("with the view: %v, want %v", left.alone, want)
+		}
+		if left.left[0] != (membership.From{ID: "n1", Incarnation: 3, Group: 5, Generation: 6}) {
+			t.Errorf("it leaves as %+v", left.left[0])
+		}
+		if out.String() != "" || !left.by[5].Equal(time.Now().Add(giveUpTime)) {
+			t.Errorf("it asks until %v: %s", left.by[5], out.String())
+		}
+		free()
+		if err := n.recordIdentity(t.Context(), 3, &first); err != nil || n.hindrance.Load() != nil || n.identity.last.Incarnation != 3 {
+			t.Errorf("once there is room: %v, %v, %+v", err, n.hindrance.Load(), n.identity.last)
 		}
 	})
 }

@@ -138,3 +138,47 @@ func TestStartEndsBeforeTheIDIsFree(t *testing.T) {
 	}
 	g.kill("n1") // which cannot leave, since the dead n2 stays for an hour
 }
+
+// How long a node waits for its id, and when it gives up, follows from what the registry
+// says of the one that has it.
+func TestRefusedID(t *testing.T) {
+	held := func(holder string, beats uint64, silent time.Duration) *registry.InUseError {
+		return &registry.InUseError{Holder: holder, Addr: "n1:1", Silent: silent, Detection: time.Minute, Beats: beats}
+	}
+	type step struct {
+		refusal *registry.InUseError
+		wait    time.Duration
+		ends    bool
+	}
+	for name, steps := range map[string][]step{
+		"silent": {
+			{held("n1#1", 5, 0), 250 * time.Millisecond, false},
+			{held("n1#1", 6, time.Minute-100*time.Millisecond), 100 * time.Millisecond, false}, // sent before it died
+			{held("n1#1", 6, 2*time.Minute), 20 * time.Millisecond, false},
+		},
+		"alive":              {{held("n1#1", 5, 0), 250 * time.Millisecond, false}, {held("n1#1", 7, 0), 0, true}},
+		"another holder":     {{held("n1#1", 5, 0), 250 * time.Millisecond, false}, {held("n1#2", 9, 0), 250 * time.Millisecond, false}, {held("n1#2", 10, 0), 250 * time.Millisecond, false}, {held("n1#2", 11, 0), 0, true}},
+		"another registry":   {{held("n1#1", 5, 0), 250 * time.Millisecond, false}, {held("n1#1", 0, 0), 250 * time.Millisecond, false}, {held("n1#1", 1, 0), 250 * time.Millisecond, false}, {held("n1#1", 2, 0), 0, true}},
+		"an earlier release": {{&registry.InUseError{Holder: "n1#1"}, 0, true}},
+	} {
+		var p predecessor
+		h := newLone(t, Config{})
+		n := &Node{log: h.replica.log}
+		for i, s := range steps {
+			wait, err := p.refused(n, s.refusal)
+			if wait != s.wait || (err != nil) != s.ends || err != nil && !errors.Is(err, s.refusal) {
+				t.Errorf("%s, refusal %d: it waits for %v, %v, want %v, %v", name, i, wait, err, s.wait, s.ends)
+			}
+		}
+		if told := n.refused.Load() != nil; told != (name != "an earlier release") {
+			t.Errorf("%s: it says what it waits for: %v", name, told)
+		}
+		if logged := h.count(slog.LevelWarn, waitsForID); (logged > 0) != (name != "an earlier release") || logged > 1 {
+			t.Errorf("%s: it is logged %d times", name, logged)
+		}
+	}
+	other := errors.New("no id")
+	if wait, err := new(predecessor).refused(&Node{}, other); wait != 0 || !errors.Is(err, other) {
+		t.Errorf("another refusal: %v, %v", wait, err)
+	}
+}

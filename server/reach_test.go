@@ -2,15 +2,22 @@ package server
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // A node that others do not reach where it says it is fails to start, and says
@@ -158,4 +165,179 @@ func answering(t *testing.T, reply *wire.HelloReply) (addr string) {
 		}
 	}()
 	return listener.Addr().String()
+}
+
+// pipes dials by pipes: what is at the other end is done by answer, which then hangs up.
+func pipes(dialled *[]*timedConn, answer func(far net.Conn)) func(context.Context, string) (net.Conn, error) {
+	return func(context.Context, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		c := &timedConn{Conn: near}
+		*dialled = append(*dialled, c)
+		go func() {
+			answer(far)
+			_ = far.Close()
+		}()
+		return c, nil
+	}
+}
+
+// answerAs answers a greeting as a node would that refuses clients.
+func answerAs(t *testing.T, info wire.Info) func(net.Conn) {
+	return func(far net.Conn) {
+		hello, err := wire.ReadHello(far)
+		if err != nil || hello.Role != wire.RoleClient || hello.MinVersion != wire.MinVersion || hello.MaxVersion != wire.MaxVersion {
+			t.Errorf("a greeting %+v, %v", hello, err)
+		}
+		if err := wire.WriteHelloReply(far, wire.HelloReply{Status: wire.StatusUnavailable, Info: info}); err != nil {
+			t.Error(err)
+		}
+		_, _ = far.Read(make([]byte, 1)) // until it hangs up
+	}
+}
+
+func joinerHello(incarnation uint64) *wire.Hello {
+	return &wire.Hello{Role: wire.RoleObserve, Extra: binary.AppendUvarint(nil, incarnation)}
+}
+
+// A joiner is served if it is what is found at its address, and nothing else is.
+func TestProve(t *testing.T) {
+	good := wire.Info{NodeID: "n2", Incarnation: 2, Group: 5, Generation: 6}
+	for name, tc := range map[string]struct {
+		change func(*wire.Info)
+		text   string
+	}{
+		"itself":             {func(*wire.Info) {}, ""},
+		"another group":      {func(i *wire.Info) { i.Group = 7 }, "finds n2 of group 7, generation 6"},
+		"another generation": {func(i *wire.Info) { i.Generation = 7 }, "finds n2 of group 5, generation 7"},
+		"another node":       {func(i *wire.Info) { i.NodeID = "n3" }, "finds n3#2 instead"},
+		"an earlier run":     {func(i *wire.Info) { i.Incarnation = 1 }, "finds n2#1 instead"},
+		"the donor":          {func(i *wire.Info) { i.NodeID, i.Incarnation = "n1", 1 }, "leads n1 to itself"},
+		"a namesake":         {func(i *wire.Info) { i.NodeID, i.Incarnation = "n1", 9 }, "finds n1#9 instead"},
+		"one of its number":  {func(i *wire.Info) { i.NodeID, i.Incarnation = "n3", 1 }, "finds n3#1 instead"},
+	} {
+		info := good
+		tc.change(&info)
+		var dialled []*timedConn
+		h := newLone(t, Config{Dial: pipes(&dialled, answerAs(t, info))})
+		h.begin(membership.Member{ID: "n2", Incarnation: 2, PeerAddr: "n2:1"})
+		h.group, h.generation = 5, 6
+		refusal := h.prove(joinerHello(2))
+		if refusal == nil {
+			if tc.text != "" {
+				t.Errorf("%s: it is served", name)
+			}
+		} else if tc.text == "" || refusal.Status != wire.StatusBadRequest || !strings.Contains(refusal.Message, tc.text) || refusal.Info.NodeID != "n1" {
+			t.Errorf("%s: %+v", name, refusal)
+		}
+		if len(dialled) != 1 || !dialled[0].wasClosed() {
+			t.Errorf("%s: %d connections, which stay", name, len(dialled))
+		}
+	}
+}
+
+// A joiner that is not reached in time is refused, and the connection is let go.
+func TestProveEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dialled []*timedConn
+		h := newLone(t, Config{Dial: pipes(&dialled, func(far net.Conn) { _, _ = io.Copy(io.Discard, far) })})
+		h.begin(membership.Member{ID: "n2", Incarnation: 2, PeerAddr: "n2:1"})
+		began := time.Now()
+		refusal := h.prove(joinerHello(2))
+		if refusal == nil || refusal.Status != wire.StatusBadRequest || !strings.Contains(refusal.Message, "deadline exceeded") {
+			t.Errorf("one that says nothing: %+v", refusal)
+		}
+		if took := time.Since(began); took != 2*time.Second || !dialled[0].wasClosed() {
+			t.Errorf("it took %v", took)
+		}
+	})
+	for detection, want := range map[time.Duration]time.Duration{
+		0: time.Second, 1500 * time.Millisecond: 1500 * time.Millisecond, time.Minute: 2 * time.Second,
+	} {
+		if got := proofTime(detection); got != want {
+			t.Errorf("proofTime(%v) is %v, want %v", detection, got, want)
+		}
+	}
+}
+
+// Joiners that the registry has not told of are waited for, so many at a time.
+func TestAwaitJoiner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newLone(t, Config{Dial: func(context.Context, string) (net.Conn, error) { return nil, io.EOF }})
+		h.begin()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		answers := make(chan membership.Member, maxAwaited+1)
+		for range maxAwaited {
+			go func() {
+				joiner, ok := h.awaitJoiner(ctx, 2)
+				if !ok {
+					t.Error("one that comes is not waited for")
+				}
+				answers <- joiner
+			}()
+		}
+		synctest.Wait()
+		began := time.Now()
+		if _, ok := h.awaitJoiner(ctx, 2); ok || time.Since(began) != 0 {
+			t.Errorf("one too many is waited for: %v, for %v", ok, time.Since(began))
+		}
+		time.Sleep(time.Second) //nolint:forbidigo // in a bubble
+		h.do(func(m *member.Member) {
+			m.Directed(&membership.Directive{Revision: 1, Settings: membership.Settings{Detection: time.Minute, Heartbeat: time.Hour}, Joining: []membership.Member{{ID: "n2", Incarnation: 2, PeerAddr: "n2:1"}}})
+		})
+		for range maxAwaited {
+			if joiner := <-answers; joiner.PeerAddr != "n2:1" {
+				t.Errorf("it is %+v", joiner)
+			}
+		}
+		if took := time.Since(began); took > 1100*time.Millisecond {
+			t.Errorf("it is noticed after %v", took)
+		}
+		if n := h.awaited.Load(); n != 0 {
+			t.Errorf("%d are waited for", n)
+		}
+		if joiner, ok := h.awaitJoiner(ctx, 2); !ok || joiner.ID != "n2" {
+			t.Errorf("%+v, %v", joiner, ok)
+		}
+		short, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		began = time.Now()
+		if _, ok := h.awaitJoiner(short, 3); ok || time.Since(began) != 5*time.Second || h.awaited.Load() != 0 {
+			t.Errorf("one that never comes: %v after %v, %d are waited for", ok, time.Since(began), h.awaited.Load())
+		}
+		h.post(func(m *member.Member) { m.Fail(ErrClosed) })
+		if _, ok := h.awaitJoiner(ctx, 3); ok {
+			t.Error("a node that has ended knows a joiner")
+		}
+		if n := h.awaited.Load(); n != 0 {
+			t.Errorf("%d are waited for at the end", n)
+		}
+	})
+}
+
+// Who answers at an address is the member or somebody else.
+func TestIsMember(t *testing.T) {
+	h := newLone(t, Config{})
+	h.group = 5
+	who := isis.MemberID{ID: "n2", Incarnation: 2}
+	for _, tc := range []struct {
+		found wire.Info
+		who   isis.MemberID
+		want  string
+	}{
+		{wire.Info{NodeID: "n2", Incarnation: 2, Group: 5}, who, ""},
+		{wire.Info{}, who, ""},
+		{wire.Info{NodeID: "n1", Incarnation: 1, Group: 5}, who, "this node itself"},
+		{wire.Info{NodeID: "n1", Incarnation: 1, Group: 5}, h.self, ""},
+		{wire.Info{NodeID: "n1", Incarnation: 1, Group: 7}, who, "n1 of another group (7)"},
+		{wire.Info{NodeID: "n2", Incarnation: 2, Group: 7}, who, "n2 of another group (7)"},
+		{wire.Info{NodeID: "n2", Incarnation: 3, Group: 5}, who, "n2#3 answers"},
+		{wire.Info{NodeID: "n3", Incarnation: 2, Group: 5}, who, "n3#2 answers"},
+		{wire.Info{NodeID: "n1", Incarnation: 4, Group: 5}, who, "n1#4 answers"},
+		{wire.Info{NodeID: "n3", Incarnation: 1, Group: 5}, who, "n3#1 answers"},
+	} {
+		if err := h.isMember(tc.found, tc.who); (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%+v for %v: %v, want %q", tc.found, tc.who, err, tc.want)
+		}
+	}
 }

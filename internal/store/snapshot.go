@@ -93,6 +93,13 @@ func (s *Store) retireSnapshots() {
 	}
 }
 
+// Snapshots returns how many snapshots are open: for each the store keeps old versions.
+// The owner calls it.
+func (s *Store) Snapshots() int {
+	s.retireSnapshots()
+	return len(s.opened.list)
+}
+
 // Position returns the position whose state the snapshot has.
 func (s *Snapshot) Position() uint64 { return s.position }
 
