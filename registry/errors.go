@@ -6,6 +6,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/seed-8247e700/dsm/registry/keeper"
 	"github.com/seed-8247e700/dsm/registry/membership"
 	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
@@ -28,7 +29,7 @@ var (
 	// ErrDegraded means: the registry could not save its state and refuses changes
 	// until it can. Whether a change that was just under way holds then is unknown,
 	// but nobody was told of it.
-	ErrDegraded = errors.New("registry cannot save its state")
+	ErrDegraded = keeper.ErrDegraded
 	// ErrUnreachable means: no registry answered. Whether the request had an effect is
 	// unknown; all requests may be repeated.
 	ErrUnreachable = errors.New("registry unreachable")

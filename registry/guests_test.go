@@ -10,6 +10,8 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/connset"
 	"github.com/seed-8247e700/dsm/registry/membership"
+
+	"github.com/seed-8247e700/dsm/registry/keeper"
 )
 
 // Connections that nothing is asked on keep no node out, and no watch that is open
@@ -36,10 +38,10 @@ func TestGuestsThatAskNothing(t *testing.T) {
 			func(d *membership.Directive) { directives <- d })
 	}()
 	<-directives
-	watch := func() *watcher {
+	watch := func() *keeper.Watch {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		return f.watchers[n.from.Incarnation]
+		return f.keeper.Watching(n.from.Incarnation)
 	}
 	first := watch()
 	var idle []net.Conn

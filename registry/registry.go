@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-8247e700/dsm/registry/keeper"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
@@ -24,14 +25,9 @@ type Registry struct {
 	listener net.Listener
 	server   *http.Server
 
-	// mu guards the group, the watchers and problem. It is held while state is
-	// saved, so that everybody sees either none or all of a change.
-	mu       sync.Mutex
-	group    *membership.Group
-	watchers map[uint64]*watcher
-	problem  error         // why changes are refused; nil: all is well
-	tried    time.Duration // when saving failed last
-	told     uint64
+	mu     sync.Mutex // guards keeper and closed, and is held while the state is being saved
+	keeper *keeper.Keeper
+	closed bool
 
 	stopping  chan struct{} // closed when Close begins
 	closeOnce sync.Once
@@ -52,7 +48,6 @@ func Start(ctx context.Context, cfg Config) (*Registry, error) {
 		log:      cfg.Logger,
 		clock:    cfg.Clock,
 		durable:  cfg.DataDir != "",
-		watchers: make(map[uint64]*watcher),
 		stopping: make(chan struct{}),
 		done:     make(chan struct{}),
 	}
@@ -63,7 +58,7 @@ func Start(ctx context.Context, cfg Config) (*Registry, error) {
 	if !r.durable {
 		r.log.Warn("views are kept in memory only: if the registry stops, the group's members go on with a frozen view and cannot return; give a data directory to keep them")
 	}
-	status := r.group.Status(r.clock.Now())
+	status, _ := r.keeper.Status(r.clock.Now())
 	r.log.Info("registry started", "addr", r.Addr(), "group", groupName(status.Group),
 		"generation", status.Generation, "view", status.View.ID, "dir", cfg.DataDir)
 	interval := max(status.Settings.Heartbeat/4, time.Millisecond)
@@ -128,12 +123,9 @@ func (r *Registry) begin(ctx context.Context, cfg Config, old membership.State, 
 	if r.listener, err = lc.Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return fmt.Errorf("registry: %w; choose another address to listen on", err)
 	}
-	r.group = membership.New(state, r.clock.Now())
-	first, _ := r.group.Unsaved()
-	if err := r.store.save(first); err != nil {
+	if r.keeper, err = keeper.Open(state, r.clock.Now(), disk{r}, told{r.log}); err != nil {
 		return errors.Join(fmt.Errorf("registry: save the state in %s: %w", cfg.DataDir, err), r.listener.Close())
 	}
-	r.group.Saved()
 	if found && settings != old.Settings {
 		r.log.Info("settings of the group changed", "from", old.Settings, "to", settings)
 	}
@@ -197,13 +189,27 @@ func (r *Registry) Close() error {
 		r.loops.Wait()
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.problem == nil {
-			r.problem = ErrClosed
-		}
+		r.closed = true
 		r.closeErr = errors.Join(r.closeErr, r.store.close())
 		r.log.Info("registry stopped", "addr", r.Addr())
 	})
 	return r.closeErr
+}
+
+// disk saves the keeper's state.
+type disk struct{ r *Registry }
+
+// Save is part of keeper.Store.
+func (d disk) Save(state membership.State) error { return d.r.store.save(state) }
+
+// keep does something with the group, alone.
+func (r *Registry) keep(do func(k *keeper.Keeper, now time.Duration) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return ErrClosed
+	}
+	return do(r.keeper, r.clock.Now())
 }
 
 // serve answers requests until Close.
@@ -226,9 +232,7 @@ func (r *Registry) tick(interval time.Duration) {
 		case <-r.stopping:
 			return
 		case <-ticks:
-			// A failure to save is logged where it happens, once.
-			_ = r.step(func(now time.Duration) error { r.group.Tick(now); return nil })
-			r.saveAgain()
+			_ = r.keep(func(k *keeper.Keeper, now time.Duration) error { k.Tick(now); return nil }) // none but ErrClosed
 		}
 	}
 }

@@ -389,14 +389,15 @@ func TestDegraded(t *testing.T) {
 		t.Errorf("GET /healthz: %d", code)
 	}
 
-	f.clock.advance(t, saveInterval*3/2) // it tries again, in vain
+	const again = time.Second     // it tries every second
+	f.clock.advance(t, again*3/2) // it tries again, in vain
 	f.mu.Lock()
 	disk.fail = nil
 	f.mu.Unlock()
 	if _, err := f.client.Heartbeat(t.Context(), a.from, &a.report); !errors.Is(err, ErrDegraded) {
 		t.Errorf("heartbeat before another try: %v", err)
 	}
-	f.clock.advance(t, 2*saveInterval)
+	f.clock.advance(t, 2*again)
 	if d := a.heartbeat(t); d.Excluded {
 		t.Errorf("a member after the disk was repaired: %v", d)
 	}

@@ -59,6 +59,7 @@ var policy = map[string]rule{
 	"isis":                {std: pure, ours: []string{"internal/planted"}},
 	"internal/lease":      {std: pureTimed, ours: []string{"internal/planted"}},
 	"registry/membership": {std: pureTimed, ours: []string{"internal/planted"}},
+	"registry/keeper":     {std: pureTimed, ours: []string{"internal/planted", "registry/membership"}},
 
 	// What applications import: these packages, and the standard library.
 	"internal/wire":    {std: whole},
@@ -72,7 +73,7 @@ var policy = map[string]rule{
 	"internal/member": {
 		std: pureAtomic,
 		ours: []string{
-			"internal/clock", "internal/lease", "internal/link", "internal/planted", "internal/store", "internal/wire", "isis", "registry/membership",
+			"internal/clock", "internal/lease", "internal/link", "internal/planted", "internal/store", "internal/wire", "isis", "registry/keeper", "registry/membership",
 		},
 	},
 	"internal/store": {
@@ -102,7 +103,7 @@ var policy = map[string]rule{
 	"registry": {
 		std: whole,
 		ours: []string{
-			"internal/client", "internal/connset", "internal/hostport", "internal/outfile", "internal/planted", "internal/rlimit", "registry/membership", "registry/registrypb",
+			"internal/client", "internal/connset", "internal/hostport", "internal/outfile", "internal/planted", "internal/rlimit", "registry/keeper", "registry/membership", "registry/registrypb",
 			"registry/registrypb/registrypbconnect",
 		},
 		outside: []string{
@@ -127,7 +128,7 @@ var policy = map[string]rule{
 		std: whole,
 		ours: []string{
 			"internal/clock", "internal/link", "internal/member", "internal/planted", "internal/session", "internal/sim/oracle",
-			"internal/sim/wires", "internal/store", "internal/wire", "isis", "registry/membership",
+			"internal/sim/wires", "internal/store", "internal/wire", "isis", "registry/keeper", "registry/membership",
 		},
 	},
 	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/link", "internal/transport", "internal/transport/stream", "isis"}},

@@ -61,4 +61,6 @@ const (
 	StallCountsInFull
 	AdmissionKept
 	LeavesUnsafely
+	ToldUnsaved
+	WedgeLost
 )

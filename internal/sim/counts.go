@@ -37,6 +37,8 @@ type Counts struct {
 	Entered       uint64 `name:"  entered by members"`
 	Generations   uint64 `name:"  of a new generation"`
 	Forced        uint64 `name:"  begun by an operator" rare:"yes"`
+	Coalesced     uint64 `name:"directives that a later one replaced"`
+	SavedAgain    uint64 `name:"registries that could save again"`
 	Exclusions    uint64 `name:"exclusions of nodes that run"`
 	Snapshots     uint64 `name:"snapshots loaded"`
 	Between       uint64 `name:"  deliveries between chunks"`

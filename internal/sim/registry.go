@@ -1,30 +1,24 @@
 package sim
 
 import (
-	"cmp"
-	"slices"
+	"errors"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/registry/keeper"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
-// registry is a model of the shell of package registry around the real
-// decisions: it saves what has changed before anybody hears of it.
+// registry is a host of the registry's keeper, as package registry is one: a process with
+// a disk that may be full, and may be killed between any two things that it does.
 type registry struct {
 	w       *world
-	group   *membership.Group
+	keeper  *keeper.Keeper
 	disk    membership.State // what survives
 	up      bool
-	full    bool // the disk is: nothing can be saved
-	problem bool // something could not be saved
-	tried   time.Duration
+	full    bool          // the disk is: nothing can be saved
 	begun   time.Duration // of this process
-	told    uint64
-	boots   uint64 // processes so far
+	boots   uint64        // processes so far
 	crashIn int
-
-	watchers []*replica // by incarnation
 }
 
 // brink is a point at which the registry may crash.
@@ -50,17 +44,19 @@ func (g *registry) start() {
 	if g.up {
 		return
 	}
-	g.up, g.problem, g.told, g.watchers = true, false, 0, nil
-	g.begun = g.w.Now
+	g.up, g.begun = true, g.w.Now
 	g.boots++
 	g.w.trace("registry: starts")
 	if g.boots > 1 && g.w.retimes {
 		g.retime()
 	}
-	g.group = membership.New(g.disk, 0)
-	state, _ := g.group.Unsaved()
-	g.disk = state
-	g.group.Saved()
+	full := g.full
+	g.full = false // whoever starts it makes room first
+	k, err := keeper.Open(g.disk, 0, g, g)
+	if err != nil {
+		g.w.fail("registry: it does not start: %v", err)
+	}
+	g.keeper, g.full = k, full
 	g.tick(g.boots)
 }
 
@@ -112,39 +108,15 @@ func (g *registry) tick(boot uint64) {
 		return
 	}
 	g.w.After(g.w.traits.heartbeat/4, func() { g.tick(boot) })
-	g.step(func(now time.Duration) { g.group.Tick(now) }, nil)
-	if g.up && g.boots == boot && g.problem && g.w.Now-g.tried >= g.w.traits.detection/2 {
-		g.guard(func() {
-			if g.save() {
-				g.problem = false
-				g.tell()
-			}
-		})
-	}
+	g.step(func(k *keeper.Keeper, now time.Duration) { k.Tick(now) })
 }
 
-// step changes the group, saves what must be saved, tells whom it concerns, and
-// answers. It may crash between any two of these.
-func (g *registry) step(change func(now time.Duration), answer func()) {
+// step does something with the group. The registry may crash before and after it, and
+// within, where it saves and where it tells.
+func (g *registry) step(do func(k *keeper.Keeper, now time.Duration)) {
 	g.guard(func() {
-		if g.problem {
-			return
-		}
 		g.brink()
-		change(g.now())
-		g.brink()
-		if planted.On(planted.RestartForgets) {
-			g.tellUnsaved(answer)
-			return
-		}
-		if !g.save() {
-			return
-		}
-		g.brink()
-		g.tell()
-		if answer != nil {
-			answer()
-		}
+		do(g.keeper, g.now())
 		g.brink()
 	})
 }
@@ -165,114 +137,108 @@ func (g *registry) guard(what func()) {
 	what()
 }
 
-func (g *registry) save() bool {
-	state, unsaved := g.group.Unsaved()
-	if !unsaved {
-		return true
-	}
-	if g.full {
-		g.problem, g.tried = true, g.w.Now
-		return false
-	}
-	g.written(state)
-	g.group.Saved()
-	return true
-}
+var errDiskFull = errors.New("no space left on the disk")
 
-// written is the moment at which a state is on disk.
-func (g *registry) written(state membership.State) {
+// Save is part of keeper.Store.
+func (g *registry) Save(state membership.State) error {
+	g.brink()
+	if g.full {
+		return errDiskFull
+	}
 	before := g.disk
 	g.disk = state
 	g.w.chain.saved(g.w, &before, &state)
-}
-
-// tell pushes to all watchers what has changed.
-func (g *registry) tell() {
-	events := g.group.TakeEvents()
-	for i := range events {
-		g.w.trace("registry: %s", describeEvent(&events[i]))
-		switch events[i].Kind {
-		case membership.EventAttempt:
-			g.w.counts.Attempts++
-		case membership.EventNewGeneration:
-			g.w.counts.Generations++
-		}
-	}
-	revision := g.group.Revision()
-	if revision == g.told {
-		return
-	}
-	g.told = revision
-	g.watchers = slices.DeleteFunc(g.watchers, func(r *replica) bool { return r.over || !r.p.alive })
-	for _, r := range g.watchers {
-		from := r.member.From()
-		if d, err := g.group.Directive(from, g.group.ViewOf(from)); err == nil {
-			r.pushed(d)
-		}
-		g.brink()
-	}
-}
-
-// tellUnsaved is a mistake that tests switch on: the registry tells of what it
-// has not saved yet, and saves it after that.
-func (g *registry) tellUnsaved(answer func()) {
-	state, unsaved := g.group.Unsaved()
-	g.group.Saved()
-	g.tell()
-	if answer != nil {
-		answer()
-	}
 	g.brink()
-	if unsaved && !g.full {
-		g.written(state)
+	return nil
+}
+
+// Event is part of keeper.Told.
+func (g *registry) Event(e *membership.Event) {
+	g.w.trace("registry: %s", describeEvent(e))
+	switch e.Kind {
+	case membership.EventAttempt:
+		g.w.counts.Attempts++
+	case membership.EventNewGeneration:
+		g.w.counts.Generations++
 	}
+}
+
+// Degraded is part of keeper.Told.
+func (g *registry) Degraded(err error) { g.w.trace("registry: saves nothing: %v", err) }
+
+// Recovered is part of keeper.Told.
+func (g *registry) Recovered() {
+	g.w.counts.SavedAgain++
+	g.w.trace("registry: saves again")
 }
 
 func (g *registry) heartbeat(from membership.From, report membership.Report, reply func(membership.Directive, error)) {
-	var err error
-	g.step(func(now time.Duration) { err = g.group.Heartbeat(now, from, report) }, func() {
-		if err != nil {
-			reply(membership.Directive{}, err)
-			return
-		}
-		reply(g.group.Directive(from, report.View))
+	g.step(func(k *keeper.Keeper, now time.Duration) {
+		reply(k.Heartbeat(now, from, report))
 	})
 }
 
 func (g *registry) register(r membership.Registration, reply func(uint64, membership.Directive, error)) {
-	var err error
-	var incarnation uint64
-	g.step(func(now time.Duration) { incarnation, err = g.group.Register(now, r) }, func() {
-		if err != nil {
-			reply(0, membership.Directive{}, err)
-			return
-		}
-		s := g.group.Status(g.now())
-		d, err := g.group.Directive(membership.From{ID: r.ID, Incarnation: incarnation, Group: s.Group, Generation: s.Generation}, 0)
-		reply(incarnation, d, err)
+	g.step(func(k *keeper.Keeper, now time.Duration) {
+		reply(k.Register(now, r))
 	})
 }
 
 func (g *registry) leave(from membership.From, force bool, reason string, reply func(error)) {
-	var err error
-	g.step(func(now time.Duration) { err = g.group.Leave(now, from, force, reason) }, func() { reply(err) })
+	g.step(func(k *keeper.Keeper, now time.Duration) {
+		reply(k.Leave(now, from, force, reason))
+	})
 }
 
-// watch adds a watcher, which hears at once how things stand.
+// push is a stream of directives to a replica. It is not always ready for the next one.
+type push struct {
+	g    *registry
+	r    *replica
+	boot uint64
+	w    *keeper.Watch
+	due  bool // it will look for what is new
+}
+
+// watch opens a stream, which hears at once how things stand.
 func (g *registry) watch(from membership.From, r *replica) {
-	i, found := slices.BinarySearchFunc(g.watchers, from.Incarnation, func(r *replica, incarnation uint64) int {
-		return cmp.Compare(r.self.Incarnation, incarnation)
+	g.guard(func() {
+		p := &push{g: g, r: r, boot: g.boots}
+		p.w = g.keeper.Watch(from, p.wake)
+		p.next()
 	})
-	if found {
-		g.watchers[i] = r
-	} else {
-		g.watchers = slices.Insert(g.watchers, i, r)
-	}
-	if g.problem {
+}
+
+// wake has the stream look for what is new, once it is ready.
+func (p *push) wake() {
+	if p.due {
+		p.g.w.counts.Coalesced++
 		return
 	}
-	if d, err := g.group.Directive(from, g.group.ViewOf(from)); err == nil {
-		r.pushed(d)
+	p.due = true
+	p.g.brink()
+	p.g.w.After(upTo(p.g.w.wires, p.g.w.traits.heartbeat/8), func() {
+		p.due = false
+		if p.g.up && p.g.boots == p.boot {
+			p.g.guard(p.next)
+		}
+	})
+}
+
+// next sends what is new, and ends the stream if nobody is there for it or if it is to
+// end.
+func (p *push) next() {
+	p.g.brink()
+	if p.r.over || !p.r.p.alive {
+		p.g.keeper.Unwatch(p.w)
+		return
+	}
+	d, err := p.g.keeper.Next(p.w)
+	if err != nil {
+		p.g.keeper.Unwatch(p.w)
+		return
+	}
+	if d != nil {
+		p.r.pushed(*d)
 	}
 }
 
@@ -310,7 +276,7 @@ func (g *registry) possible() []membership.View {
 	if a := g.disk.Attempt; a != nil {
 		views = append(views, a.View)
 	}
-	if state, unsaved := g.group.Unsaved(); unsaved {
+	if state := g.keeper.Unsaved(); state != nil {
 		if view, ok := state.Committed(); ok {
 			views = append(views, view)
 		}
@@ -319,4 +285,10 @@ func (g *registry) possible() []membership.View {
 		}
 	}
 	return views
+}
+
+// degraded reports whether the registry refuses changes since it cannot save them.
+func (g *registry) degraded() bool {
+	_, problem := g.keeper.Status(g.now())
+	return problem != nil
 }

@@ -1,8 +1,11 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/seed-8247e700/dsm/registry/keeper"
 )
 
 // settle stops the faults and lets the group come to rest: within a bounded time
@@ -81,11 +84,11 @@ func (w *world) operate(since time.Duration) {
 	}
 	w.trace("an operator begins a new generation")
 	w.counts.Forced++
-	g.step(func(now time.Duration) {
-		if _, err := g.group.NewGeneration(now, true); err != nil {
+	g.step(func(k *keeper.Keeper, now time.Duration) {
+		if _, err := k.NewGeneration(now, true); err != nil && !errors.Is(err, keeper.ErrDegraded) {
 			w.fail("progress: no new generation by force: %v", err)
 		}
-	}, nil)
+	})
 }
 
 // allServe tells whether every host's node is a member of the committed view, and
@@ -93,7 +96,7 @@ func (w *world) operate(since time.Duration) {
 func (w *world) allServe() bool {
 	g := w.registry
 	view, ok := g.disk.Committed()
-	if !ok || !g.up || g.problem || g.disk.Attempt != nil || len(view.Members) != len(w.hosts) {
+	if !ok || !g.up || g.degraded() || g.disk.Attempt != nil || len(view.Members) != len(w.hosts) {
 		return false
 	}
 	for _, h := range w.hosts {

@@ -21,6 +21,13 @@ type Directive struct {
 	Joining  []Member
 }
 
+// Same reports whether nothing differs but the revision, and the words about what a
+// joiner waits for: nothing that a node acts on.
+func (d *Directive) Same(e *Directive) bool {
+	return d.Group == e.Group && d.Generation == e.Generation && d.Base == e.Base && d.Excluded == e.Excluded &&
+		d.Settings == e.Settings && slices.EqualFunc(d.Views, e.Views, View.same) && d.Attempt.same(e.Attempt) && slices.Equal(d.Joining, e.Joining)
+}
+
 // Directive returns what to tell a node that is in the given view (0: none).
 // It refuses those of another group or generation. It panics while state is
 // unsaved, because a node must never know more than a restarted registry.

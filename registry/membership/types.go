@@ -38,11 +38,22 @@ func (v View) rank(incarnation uint64) int {
 	return slices.IndexFunc(v.Members, func(m Member) bool { return m.Incarnation == incarnation })
 }
 
+func (v View) same(w View) bool {
+	return v.ID == w.ID && v.Prev == w.Prev && v.FeatureLevel == w.FeatureLevel && slices.Equal(v.Members, w.Members)
+}
+
 // Attempt is a view change under way. View.ID is the attempt's own id and
 // View.Prev the committed view it starts from.
 type Attempt struct {
 	View   View
 	Leader uint64 // incarnation of a survivor
+}
+
+func (a *Attempt) same(b *Attempt) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Leader == b.Leader && a.View.same(b.View)
 }
 
 // State is what a group must not forget. A State that was handed out is never
