@@ -308,8 +308,8 @@ func watchSeesTheNextAttempt(t testing.TB) {
 	}
 	for i := range 5 {
 		f.now += f.disk.Settings.AttemptTimeout
-		c := membership.From{}
-		if c = f.node(fmt.Sprintf("c%d", i)); f.disk.Attempt != nil && f.disk.Attempt.View.ID != first.Attempt.View.ID {
+		c := f.node(fmt.Sprintf("c%d", i))
+		if f.disk.Attempt != nil && f.disk.Attempt.View.ID != first.Attempt.View.ID {
 			break
 		}
 		beat(c, membership.Report{Ready: true, Observed: a.Incarnation, Peers: []membership.Peer{{Incarnation: a.Incarnation}}})
