@@ -142,7 +142,7 @@ func (n *Node) judge(r *replica, hello *wire.Hello) wire.HelloReply {
 			"dsm get --stale reads what it has", n.cfg.ID)
 	case hello.Role == wire.RoleObserve && r.reader.Damage() != nil:
 		return refuse(wire.StatusUnavailable, "%s: load the state of another node", r.isDamaged())
-	case r.reader.Leaving():
+	case hello.Role == wire.RoleClient && r.reader.Leaving(): // a joiner may need its state
 		return n.tellingStatus(hello, refuse(wire.StatusUnavailable, "node %s is leaving its group: try another node", n.cfg.ID))
 	case hello.Role == wire.RoleObserve && hello.Group == 0:
 		return refuse(wire.StatusBadRequest, "a joiner names its group")

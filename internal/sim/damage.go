@@ -130,6 +130,11 @@ func (r *replica) audited() {
 	}
 }
 
+// unaware reports whether the replica's memory is damaged, and no audit has found it yet.
+func (r *replica) unaware() bool {
+	return r.damage.what != "" && r.reader.Damage() == nil && r.reader.State().VerifyAll() != nil
+}
+
 // differ takes the verdict that replicas differ, which only damage excuses.
 func (r *replica) differ(position uint64, differing []string) {
 	excused := len(differing) == 0

@@ -49,7 +49,7 @@ func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.Hello
 		return
 	}
 	reply.Info = wire.Info{Group: r.group, Generation: r.generation, NodeID: r.self.ID, Incarnation: r.self.Incarnation}
-	if hello.Group != r.group || hello.Generation != r.generation || !r.reader.InView() || r.reader.Leaving() {
+	if hello.Group != r.group || hello.Generation != r.generation || !r.reader.InView() {
 		refuse(wire.StatusUnavailable, "no donor")
 		return
 	}

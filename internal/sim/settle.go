@@ -124,7 +124,7 @@ func (w *world) settled() bool {
 	first := w.hosts[0].run.current
 	for _, h := range w.hosts {
 		r := h.run.current
-		if r.member.Status().Queue > 0 || r.applied != first.applied {
+		if r.member.Status().Queue > 0 || r.applied != first.applied || r.unaware() {
 			return false
 		}
 	}

@@ -34,7 +34,7 @@ func (g *Group) plan() (plan, bool) {
 	dead := g.suspects(base.Members)
 	// Those that let an attempt pass are left out, unless that leaves too few.
 	for _, strict := range []bool{true, false} {
-		p := plan{base: base, excluded: make(map[uint64]string)}
+		p := plan{base: base, survivors: make([]Member, 0, len(members)), excluded: make(map[uint64]string)}
 		for _, m := range members {
 			reason, out := dead[m.Incarnation]
 			if !out && strict && g.nodes[m.Incarnation].unanswered != 0 {
@@ -64,6 +64,10 @@ func (g *Group) sizeAllowed(size int) bool {
 // dropLeavers takes those that want to leave out of the plan, as far as a
 // survivor and the minimum size remain.
 func (g *Group) dropLeavers(p *plan) {
+	leaving := func(m Member) bool { return g.nodes[m.Incarnation].leaving }
+	if !slices.ContainsFunc(p.survivors, leaving) {
+		return
+	}
 	for _, m := range slices.Clone(p.survivors) {
 		n := g.nodes[m.Incarnation]
 		if !n.leaving || len(p.survivors) == 1 {

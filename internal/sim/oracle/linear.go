@@ -20,10 +20,21 @@ type register struct {
 // variable is the model of one variable. An operation of unknown outcome may have
 // taken effect at any time after it began, or never, which is after all others.
 var variable = porcupine.Model{
-	Init: func() any { return register{} },
+	Init: func() any { return new(register) },
 	Step: func(state, input, _ any) (bool, any) {
-		return input.(*Call).linear(state.(register))
+		s := state.(*register)
+		ok, next := input.(*Call).linear(s)
+		if !ok || next.equal(s) {
+			return ok, state
+		}
+		return true, &next
 	},
+	Equal: func(a, b any) bool { return a.(*register).equal(b.(*register)) },
+}
+
+// equal compares what differs most often first.
+func (s *register) equal(t *register) bool {
+	return s == t || s.version == t.version && s.exists == t.exists && s.value == t.value
 }
 
 // Call is a write, or a strong read, of one variable.
@@ -37,10 +48,10 @@ type Call struct {
 }
 
 // linear applies the call to a state, and tells whether its answer fits.
-func (op *Call) linear(s register) (bool, register) {
+func (op *Call) linear(s *register) (bool, register) {
 	if op.Read {
 		return s.exists == (op.Reply.Version != 0) && s.value == string(op.Reply.Data) &&
-			(s.version == 0 || s.version == op.Reply.Version), s
+			(s.version == 0 || s.version == op.Reply.Version), *s
 	}
 	next := register{exists: true, value: string(op.Command.Value), version: op.Reply.Position}
 	status := wire.StatusOK
@@ -57,7 +68,7 @@ func (op *Call) linear(s register) (bool, register) {
 		}
 		next.value = strconv.FormatInt(number+op.Command.Delta, 10)
 		if !op.Unknown && op.Reply.Number != number+op.Command.Delta {
-			return false, s
+			return false, *s
 		}
 	case wire.OpCompareAndSet:
 		if s.exists && s.version == 0 {
@@ -69,7 +80,7 @@ func (op *Call) linear(s register) (bool, register) {
 		}
 	}
 	if status != wire.StatusOK {
-		next = s
+		next = *s
 	}
 	return op.Unknown || status == op.Reply.Status, next
 }
