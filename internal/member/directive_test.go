@@ -380,6 +380,62 @@ func TestEntered(t *testing.T) {
 	}
 }
 
+// What the flush brings is applied before the view that it ends is left.
+func TestFlushIsAppliedFirst(t *testing.T) {
+	g := newGroup(t, 3)
+	g.open()
+	n := g.node("n1")
+	n.do(func(m *Member) { m.Deliveries(true) })
+	g.hold("n3", "n1")
+	g.hold("n3", "n2")
+	n.write(g.set("k", "v"), &client{})
+	g.settle()
+	if n.value("k") == "v" {
+		t.Fatal("it is delivered without n3")
+	}
+	g.crash("n3")
+	n.took()
+	g.advance(5 * time.Second)
+	did := n.took()
+	delivered, entered := -1, -1
+	for i, what := range did {
+		switch {
+		case strings.HasPrefix(what, "deliver") && delivered < 0:
+			delivered = i
+		case what == "member.Entered":
+			entered = i
+		}
+	}
+	if delivered < 0 || entered < delivered || n.value("k") != "v" {
+		t.Errorf("%q", did)
+	}
+}
+
+// The view's feature level is that of the view that is entered, which may not be the
+// newest one that is committed.
+func TestLevelOfTheViewEntered(t *testing.T) {
+	n := newGroup(t, 1).node("n1")
+	n.m.directive.committed = membership.View{ID: 6, FeatureLevel: 60}
+	n.m.directive.latest.Views = []membership.View{{ID: 5, FeatureLevel: 50}}
+	n.m.entered(isis.View{ID: 5, Members: []isis.MemberID{n.self}})
+	if got := n.m.Reader().FeatureLevel(); got != 50 {
+		t.Errorf("level %d", got)
+	}
+}
+
+// The leader of an attempt is known by its name, also if nothing but the attempt names it.
+func TestLeaderOfAnAttempt(t *testing.T) {
+	g := newGroup(t, 1)
+	n := g.node("n1")
+	d := n.latest()
+	d.Attempt = &membership.Attempt{View: membership.View{ID: 2, Prev: 1, Members: []membership.Member{named(1), named(8)}}, Leader: 8}
+	n.took()
+	n.direct(d)
+	if did := n.took(); !slices.ContainsFunc(did, func(what string) bool { return strings.HasPrefix(what, "send n8 ") }) {
+		t.Errorf("%q", did)
+	}
+}
+
 func TestToView(t *testing.T) {
 	v := toView(&membership.View{ID: 3, Prev: 2, FeatureLevel: 7, Members: []membership.Member{named(1), named(4)}})
 	want := isis.View{ID: 3, Prev: 2, Members: []isis.MemberID{{ID: "n1", Incarnation: 1}, {ID: "n4", Incarnation: 4}}}

@@ -240,6 +240,9 @@ func (n *node) Delivered(d *wire.Delivery) {
 // Event is part of Host.
 func (n *node) Event(e Event) {
 	n.record("%T", e)
+	if e, ok := e.(Entered); ok && n.position() != e.Position {
+		n.g.t.Errorf("%s enters a view at %d, and has applied what comes up to %d", n.named.ID, e.Position, n.position())
+	}
 	n.events = append(n.events, e)
 }
 

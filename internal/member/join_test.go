@@ -435,6 +435,51 @@ func TestDonorAfterTheCut(t *testing.T) {
 	}
 }
 
+// With agreed delivery a joiner follows one of the survivors, or acknowledges no cut:
+// another member may have delivered in an order that is lost with it.
+func TestNoCutAfterADonorThatGoes(t *testing.T) {
+	for _, goes := range []bool{false, true} {
+		g := newGroupWith(t, 2, options{settings: membership.Settings{Delivery: membership.Agreed}})
+		g.open()
+		j := g.join(options{settings: membership.Settings{Delivery: membership.Agreed}, cut: []uint64{1}})
+		g.advance(100 * time.Millisecond)
+		if !j.m.joiner.ready || j.m.joiner.donor.ID != "n2" {
+			t.Fatalf("ready %v, donor %v", j.m.joiner.ready, j.m.joiner.donor)
+		}
+		d, err := g.registry.Directive(j.m.From(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leader, out := g.node("n2").self, uint64(1)
+		if goes {
+			leader, out = g.node("n1").self, 2
+		}
+		attempt := without(&d, out)
+		j.do(func(m *Member) { m.Directed(attempt) })
+		j.in.Message(leader, &isis.Message{Kind: isis.KindCut, View: attempt.Attempt.View.ID, Cut: &isis.Cut{Base: j.position()}})
+		j.turn()
+		if j.m.core.CutAcknowledged() == goes {
+			t.Errorf("the donor goes: %v, the cut is acknowledged: %v", goes, !goes)
+		}
+	}
+}
+
+// A donor that delivers in the view whose cut is acknowledged here shows that the view is
+// committed: that delivery is not applied as one of the view before.
+func TestDeliveryOfTheNextView(t *testing.T) {
+	g, j, d := joining(t, 2)
+	g.hold("n1", "n3")
+	j.do(func(m *Member) { m.Directed(without(&d, 1)) })
+	attempt := j.m.core.Attempt()
+	j.in.Message(g.node("n2").self, &isis.Message{Kind: isis.KindCut, View: attempt, Cut: &isis.Cut{Base: j.position()}})
+	j.turn()
+	before := j.position()
+	err := j.m.observed([]observedDelivery{{View: attempt, First: before + 1, Count: 1, Payload: session().Append(nil)}})
+	if err != ErrMemberNow || j.position() != before { //nolint:errorlint // the same
+		t.Errorf("%v, at %d after %d", err, j.position(), before)
+	}
+}
+
 // A state comes under the same limits only.
 func TestLimitsOfAJoiner(t *testing.T) {
 	limits := store.Limits{MaxKeyBytes: 100, MaxValueBytes: 1000, SessionTTL: time.Minute}
