@@ -7,9 +7,6 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// maxKeyBytes is the longest key.
-const maxKeyBytes = 1024
-
 func (h *handle) set(ctx context.Context, key string, value []byte) (uint64, error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpSet, Key: key, Value: value})
 	return positionOf(reply, err)
@@ -94,7 +91,7 @@ func (h *handle) ping(ctx context.Context) error {
 
 // checkKey is ErrInvalidKey for a key that the group would not take.
 func checkKey(key string) error {
-	if len(key) == 0 || len(key) > maxKeyBytes || key[0] == 0 {
+	if len(key) == 0 || len(key) > wire.MaxKeyBytes || key[0] == 0 {
 		return ErrInvalidKey
 	}
 	return nil

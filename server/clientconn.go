@@ -52,7 +52,7 @@ type clientWrite struct {
 
 // newClientConn returns what serves conn. asks is called once it has a request.
 func newClientConn(f *front, conn net.Conn, asks func()) *clientConn {
-	limit := f.cfg.MaxValueBytes + maxKeyBytes + wire.RequestOverheadBytes
+	limit := f.cfg.MaxValueBytes + wire.MaxKeyBytes + wire.RequestOverheadBytes
 	c := &clientConn{
 		f:    f,
 		conn: conn,

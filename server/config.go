@@ -268,9 +268,6 @@ func (c *Config) maxRecordBytes() int {
 	return int(min(membership.MaxNodes*member, math.MaxInt32))
 }
 
-// maxKeyBytes bounds a key.
-const maxKeyBytes = 1 << 10
-
 const idCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 func (c *Config) validateAddresses() error {

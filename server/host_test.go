@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -409,12 +408,9 @@ func donateTo(conn net.Conn, loads bool) {
 		return
 	}
 	if loads {
-		var b []byte
-		snapshot := store.New(store.Limits{}).Snapshot()
-		b = append(b, 0, 0, 0, 0, 16)
-		b, _, _ = snapshot.Next(b, 1<<20)
-		binary.LittleEndian.PutUint32(b, uint32(len(b)-wire.HeaderBytes))
-		b = append(b, 1, 0, 0, 0, 17)
+		b, _, _ := store.New(store.Limits{}).Snapshot().Next(wire.BeginFrame(nil, wire.FrameChunk), 1<<20)
+		b = wire.EndFrame(b, 0)
+		b = wire.EndFrame(wire.BeginFrame(b, wire.FrameLoaded), len(b))
 		if _, err := conn.Write(b); err != nil {
 			return
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/transport"
+	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -61,7 +62,7 @@ type replica struct {
 // all nodes of a group.
 func (r *replica) limits() store.Limits {
 	return store.Limits{
-		MaxKeyBytes:   maxKeyBytes,
+		MaxKeyBytes:   wire.MaxKeyBytes,
 		MaxValueBytes: r.cfg.MaxValueBytes,
 		SessionTTL:    r.settings.SessionTTL,
 	}

@@ -103,7 +103,7 @@ func (s *Status) encode() []byte {
 func (r *replica) info() wire.Info {
 	return wire.Info{
 		Group: r.group, Generation: r.generation, NodeID: r.self.ID, Incarnation: r.self.Incarnation,
-		MaxKeyBytes: maxKeyBytes, MaxValueBytes: uint32(r.cfg.MaxValueBytes), MaxInFlight: uint32(r.cfg.MaxInFlight),
+		MaxKeyBytes: wire.MaxKeyBytes, MaxValueBytes: uint32(r.cfg.MaxValueBytes), MaxInFlight: uint32(r.cfg.MaxInFlight),
 		SessionTTL: r.settings.SessionTTL,
 	}
 }

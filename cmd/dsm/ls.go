@@ -15,9 +15,6 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// maxKeyBytes is how long keys may be, in every group.
-const maxKeyBytes = 1024
-
 // lsFlags are the flags of dsm ls.
 type lsFlags struct {
 	target
@@ -73,8 +70,8 @@ func (f *lsFlags) check(cmd *cobra.Command) error {
 		case !cmd.Flags().Changed(name):
 		case f.token != "":
 			return usagef("--%s: the listing of a --page-token has its own; leave it out", name)
-		case len(text) > maxKeyBytes:
-			return usagef("--%s has %d bytes: keys have at most %d", name, len(text), maxKeyBytes)
+		case len(text) > wire.MaxKeyBytes:
+			return usagef("--%s has %d bytes: keys have at most %d", name, len(text), wire.MaxKeyBytes)
 		case strings.HasPrefix(text, "\x00"):
 			return usagef("--%s begins with a zero byte: no key does", name)
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // pageToken says where a listing goes on. To users it is a word.
@@ -47,7 +49,7 @@ func parsePageToken(word string) (pageToken, error) {
 	if err == nil {
 		err = json.Unmarshal(text, &f)
 	}
-	if err != nil || f.Listing == 0 || len(f.Prefix) > maxKeyBytes || len(f.After) == 0 || len(f.After) > maxKeyBytes {
+	if err != nil || f.Listing == 0 || len(f.Prefix) > wire.MaxKeyBytes || len(f.After) == 0 || len(f.After) > wire.MaxKeyBytes {
 		return pageToken{}, usagef("--page-token %q: give the word that an earlier dsm ls --limit has told, whole", word)
 	}
 	if err := checkDialled("--page-token: its server", f.Addr); err != nil {

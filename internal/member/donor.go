@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/clock"
 	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // Feed is a joiner's queue of encoded deliveries, which the host adds to in each turn
@@ -58,7 +59,7 @@ const (
 
 // snapshotChunkBytes is the size of a snapshot's frames, unless one value is larger.
 // The buffer of a frame reader keeps room for as much.
-const snapshotChunkBytes = 256<<10 - frameHeadlen
+const snapshotChunkBytes = 256<<10 - wire.FrameBytes
 
 // closeBytes is how much may wait for a joiner that is close to the head.
 const closeBytes = 256 << 10
@@ -96,13 +97,13 @@ func (d *Donor) Next(f Feed) (b []byte, pause time.Duration, err error) {
 			}
 		case sendLoaded:
 			d.step = sendHead
-			d.buf = endFrame(beginFrame(d.buf[:0], frameLoaded), 0)
+			d.buf = wire.EndFrame(wire.BeginFrame(d.buf[:0], wire.FrameLoaded), 0)
 			return d.buf, 0, nil
 		case sendHead:
 			d.step = sendDeliveries
 			if f.Waiting() <= closeBytes {
-				d.buf = binary.AppendUvarint(beginFrame(d.buf[:0], frameHead), d.reader.state.Load().Applied())
-				return endFrame(d.buf, 0), 0, nil
+				d.buf = binary.AppendUvarint(wire.BeginFrame(d.buf[:0], wire.FrameHead), d.reader.state.Load().Applied())
+				return wire.EndFrame(d.buf, 0), 0, nil
 			}
 		default:
 			if b, err = d.take(f, true); b != nil {
@@ -126,12 +127,12 @@ func (d *Donor) take(f Feed, wait bool) ([]byte, error) {
 // chunk returns the next part of the snapshot.
 func (d *Donor) chunk() (b []byte, err error) {
 	d.began, d.timed = d.clock.Steady(), true
-	if d.buf, d.more, err = d.snap.Next(beginFrame(d.buf[:0], frameChunk), d.chunkBytes); err != nil {
+	if d.buf, d.more, err = d.snap.Next(wire.BeginFrame(d.buf[:0], wire.FrameChunk), d.chunkBytes); err != nil {
 		return nil, fmt.Errorf("server: snapshot: %w", err)
 	}
 	d.sent += len(d.buf)
 	d.step = sendChanges
-	return endFrame(d.buf, 0), nil
+	return wire.EndFrame(d.buf, 0), nil
 }
 
 // rest goes on to the next chunk, or to the end of them. It returns how long to rest

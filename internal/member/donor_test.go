@@ -76,11 +76,11 @@ func (d *Donor) next(t *testing.T, q *queue) string {
 		t.Fatal(err)
 	}
 	switch kind {
-	case frameChunk:
+	case wire.FrameChunk:
 		return "chunk"
-	case frameLoaded:
+	case wire.FrameLoaded:
 		return "loaded"
-	case frameHead:
+	case wire.FrameHead:
 		position, _ := binary.Uvarint(body)
 		return fmt.Sprintf("head %d", position)
 	}

@@ -1,7 +1,6 @@
 package member
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,17 +8,6 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
-)
-
-// Frames from a donor to a joiner, on a connection of their own so that no
-// heartbeat queues behind them. They look like a client connection's; deliveries
-// are wire.FrameDelivery.
-const (
-	frameChunk   = 16 // a part of the snapshot
-	frameLoaded  = 17 // the snapshot is complete
-	frameHead    = 18 // little more waits to be sent; body: uvarint position of the donor by now
-	frameRefused = 19 // the donor gives the joiner up: a byte that says why, and the reason in words
-	frameHeadlen = 5
 )
 
 // MaxFrameBytes bounds a frame from a donor: the longest message, with its bitmap and
@@ -44,8 +32,8 @@ func AppendRefusal(dst []byte, reason error) []byte {
 		code = refusedLagged
 	}
 	start := len(dst)
-	dst = append(beginFrame(dst, frameRefused), code)
-	return endFrame(append(dst, reason.Error()...), start)
+	dst = append(wire.BeginFrame(dst, wire.FrameRefused), code)
+	return wire.EndFrame(append(dst, reason.Error()...), start)
 }
 
 // printable is what stands for a character of a text from another node.
@@ -69,14 +57,4 @@ func refusal(body []byte) error {
 		kind = ErrDonorLagged
 	}
 	return fmt.Errorf("%w: %s", kind, strings.Map(printable, string(body[1:])))
-}
-
-// beginFrame appends the head of a frame, whose length endFrame fills in.
-func beginFrame(dst []byte, kind byte) []byte {
-	return append(dst, 0, 0, 0, 0, kind)
-}
-
-func endFrame(b []byte, start int) []byte {
-	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start-wire.HeaderBytes))
-	return b
 }

@@ -13,18 +13,18 @@ import (
 
 // frame returns a whole frame.
 func frame(kind byte, body ...byte) []byte {
-	return endFrame(append(beginFrame(nil, kind), body...), 0)
+	return wire.EndFrame(append(wire.BeginFrame(nil, kind), body...), 0)
 }
 
 // A frame's length counts its kind and its body.
 func TestFrames(t *testing.T) {
 	b := append([]byte("before"), 0)
 	start := len(b)
-	b = endFrame(append(beginFrame(b, frameChunk), "body"...), start)
-	if want := append([]byte("before\x00"), 5, 0, 0, 0, frameChunk, 'b', 'o', 'd', 'y'); !bytes.Equal(b, want) {
+	b = wire.EndFrame(append(wire.BeginFrame(b, wire.FrameChunk), "body"...), start)
+	if want := append([]byte("before\x00"), 5, 0, 0, 0, wire.FrameChunk, 'b', 'o', 'd', 'y'); !bytes.Equal(b, want) {
 		t.Errorf("%q, want %q", b, want)
 	}
-	if b := frame(frameLoaded); !bytes.Equal(b, []byte{1, 0, 0, 0, frameLoaded}) || len(b) != frameHeadlen {
+	if b := frame(wire.FrameLoaded); !bytes.Equal(b, []byte{1, 0, 0, 0, wire.FrameLoaded}) || len(b) != wire.FrameBytes {
 		t.Errorf("%q", b)
 	}
 }
@@ -48,7 +48,7 @@ func TestRefusals(t *testing.T) {
 			t.Fatalf("%q", b)
 		}
 		kind, body, err := wire.NewFrameReader(bytes.NewReader(rest), 1000).Next()
-		if err != nil || kind != frameRefused || body[0] != tc.code || string(body[1:]) != tc.reason.Error() {
+		if err != nil || kind != wire.FrameRefused || body[0] != tc.code || string(body[1:]) != tc.reason.Error() {
 			t.Errorf("%v: kind %d, %q, %v", tc.reason, kind, body, err)
 			continue
 		}
@@ -72,7 +72,7 @@ func TestRefusals(t *testing.T) {
 
 // The numbers of frames and refusals are part of the protocol.
 func TestNumbersOfFrames(t *testing.T) {
-	if got := []byte{frameChunk, frameLoaded, frameHead, frameRefused}; !bytes.Equal(got, []byte{16, 17, 18, 19}) {
+	if got := []byte{wire.FrameChunk, wire.FrameLoaded, wire.FrameHead, wire.FrameRefused}; !bytes.Equal(got, []byte{16, 17, 18, 19}) {
 		t.Errorf("frames %d", got)
 	}
 	if got := []byte{refusedNow, refusedDamaged, refusedLagged}; !bytes.Equal(got, []byte{0, 1, 2}) {

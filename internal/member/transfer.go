@@ -144,7 +144,7 @@ func (t *Transfer) Work() bool {
 // memory as the state has taken so far, and MaxLagBytes.
 func (t *Transfer) load(kind byte, body []byte) (err error) {
 	switch kind {
-	case frameChunk:
+	case wire.FrameChunk:
 		t.size += len(body)
 		return t.restorer.Chunk(body)
 	case wire.FrameDelivery:
@@ -157,11 +157,11 @@ func (t *Transfer) load(kind byte, body []byte) (err error) {
 			return fmt.Errorf("%w: %d bytes, and %d of the state", ErrOutrun, t.waiting, t.size)
 		}
 		return nil
-	case frameLoaded:
+	case wire.FrameLoaded:
 		t.state, err = t.restorer.Finish()
 		t.restorer = nil
 		return err
-	case frameRefused:
+	case wire.FrameRefused:
 		return refusal(body)
 	default:
 		return fmt.Errorf("%w: frame of kind %d in a snapshot", wire.ErrMalformed, kind)
@@ -175,7 +175,7 @@ func (t *Transfer) follow(kind byte, body []byte) error {
 		d, err := ownDelivery(body)
 		t.burst = append(t.burst, d)
 		return err
-	case frameHead:
+	case wire.FrameHead:
 		head, n := binary.Uvarint(body)
 		if n <= 0 {
 			return wire.ErrMalformed
@@ -184,7 +184,7 @@ func (t *Transfer) follow(kind byte, body []byte) error {
 			t.head = head
 		}
 		return nil
-	case frameRefused:
+	case wire.FrameRefused:
 		return refusal(body)
 	default:
 		return fmt.Errorf("%w: frame of kind %d from a donor", wire.ErrMalformed, kind)

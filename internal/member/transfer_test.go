@@ -73,7 +73,7 @@ func (tr *transfer) taken() (err error) {
 // load brings the transfer the whole state of n1.
 func (tr *transfer) load(t *testing.T, between ...[]byte) {
 	t.Helper()
-	for _, f := range append(append(snapshot(t, tr.n.g.node("n1")), between...), frame(frameLoaded)) {
+	for _, f := range append(append(snapshot(t, tr.n.g.node("n1")), between...), frame(wire.FrameLoaded)) {
 		if err := tr.read(f); err != nil {
 			t.Fatal(err)
 		}
@@ -92,10 +92,10 @@ func snapshot(t *testing.T, n *node) [][]byte {
 	for more := true; more; {
 		var b []byte
 		var err error
-		if b, more, err = s.Next(beginFrame(nil, frameChunk), 100); err != nil {
+		if b, more, err = s.Next(wire.BeginFrame(nil, wire.FrameChunk), 100); err != nil {
 			t.Fatal(err)
 		}
-		frames = append(frames, endFrame(b, 0))
+		frames = append(frames, wire.EndFrame(b, 0))
 	}
 	return frames
 }
@@ -106,7 +106,9 @@ func delivery(first uint64, payload []byte) []byte {
 }
 
 // head is a frame that says where the donor is.
-func head(position uint64) []byte { return frame(frameHead, binary.AppendUvarint(nil, position)...) }
+func head(position uint64) []byte {
+	return frame(wire.FrameHead, binary.AppendUvarint(nil, position)...)
+}
 
 // Whom a transfer asks, and how.
 func TestTransferGreets(t *testing.T) {
@@ -170,7 +172,7 @@ func TestTransferAnyCut(t *testing.T) {
 			tr.pipe.Write(f)
 		}
 		tr.pipe.Write(delivery(2, session().Append(nil)))
-		tr.pipe.Write(frame(frameLoaded))
+		tr.pipe.Write(frame(wire.FrameLoaded))
 		tr.pipe.Write(delivery(3, session().Append(nil)))
 		tr.pipe.Write(head(3))
 		for again := 0; tr.pipe.Len() > 0 || tr.frames.Buffered() || tr.Work(); again++ {
@@ -223,11 +225,11 @@ func TestFramesInPhase(t *testing.T) {
 		{"delivery", func(*testing.T, *transfer) []byte { return delivery(2, session().Append(nil)) }, nil, nil},
 		{"half a delivery", func(*testing.T, *transfer) []byte { return frame(wire.FrameDelivery, 1) }, wire.ErrMalformed, wire.ErrMalformed},
 		{"head", func(*testing.T, *transfer) []byte { return head(1) }, wire.ErrMalformed, nil},
-		{"no head", func(*testing.T, *transfer) []byte { return frame(frameHead) }, wire.ErrMalformed, wire.ErrMalformed},
-		{"half a head", func(*testing.T, *transfer) []byte { return frame(frameHead, 0x80) }, wire.ErrMalformed, wire.ErrMalformed},
-		{"refusal", func(*testing.T, *transfer) []byte { return frame(frameRefused, refusedLagged, 'x') }, ErrDonorLagged, ErrDonorLagged},
-		{"loaded", func(*testing.T, *transfer) []byte { return frame(frameLoaded) }, store.ErrFormat, wire.ErrMalformed},
-		{"no state", func(*testing.T, *transfer) []byte { return frame(frameChunk, 1, 2, 3) }, store.ErrFormat, wire.ErrMalformed},
+		{"no head", func(*testing.T, *transfer) []byte { return frame(wire.FrameHead) }, wire.ErrMalformed, wire.ErrMalformed},
+		{"half a head", func(*testing.T, *transfer) []byte { return frame(wire.FrameHead, 0x80) }, wire.ErrMalformed, wire.ErrMalformed},
+		{"refusal", func(*testing.T, *transfer) []byte { return frame(wire.FrameRefused, refusedLagged, 'x') }, ErrDonorLagged, ErrDonorLagged},
+		{"loaded", func(*testing.T, *transfer) []byte { return frame(wire.FrameLoaded) }, store.ErrFormat, wire.ErrMalformed},
+		{"no state", func(*testing.T, *transfer) []byte { return frame(wire.FrameChunk, 1, 2, 3) }, store.ErrFormat, wire.ErrMalformed},
 		{"another kind", func(*testing.T, *transfer) []byte { return frame(99) }, wire.ErrMalformed, wire.ErrMalformed},
 	} {
 		for _, following := range []bool{false, true} {
@@ -276,7 +278,7 @@ func TestOutrun(t *testing.T) {
 	}
 	size := 0
 	for _, c := range chunks {
-		size += len(c) - frameHeadlen
+		size += len(c) - wire.FrameBytes
 		if err := tr.read(c); err != nil {
 			t.Fatal(err)
 		}
@@ -405,7 +407,7 @@ func TestOneBurst(t *testing.T) {
 // While the state is on its way, it ends a read, and what comes after it waits.
 func TestLoadedEndsARead(t *testing.T) {
 	g, tr := loading(t, options{})
-	if err := tr.read(append(snapshot(t, g.node("n1")), frame(frameLoaded), head(1))...); err != nil {
+	if err := tr.read(append(snapshot(t, g.node("n1")), frame(wire.FrameLoaded), head(1))...); err != nil {
 		t.Fatal(err)
 	}
 	if tr.state == nil || tr.restorer != nil || tr.head != headUnknown || !tr.Work() {

@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // Limits bound what the state takes in. They are counted in the ordered state,
@@ -25,7 +27,7 @@ type Limits struct {
 // The defaults and the highest limits that make sense: a snapshot's record
 // holds one variable or one session whole.
 const (
-	defaultMaxKeyBytes        = 1 << 10
+	defaultMaxKeyBytes        = wire.MaxKeyBytes
 	defaultMaxValueBytes      = 1 << 20
 	defaultMaxSessions        = 100_000
 	defaultMaxClientSessions  = 10_000

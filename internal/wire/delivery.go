@@ -6,7 +6,7 @@ import "encoding/binary"
 // of the Count commands and no byte more.
 func AppendDelivery(dst []byte, d *Delivery) []byte {
 	start := len(dst)
-	dst = beginFrame(dst, FrameDelivery)
+	dst = BeginFrame(dst, FrameDelivery)
 	dst = binary.AppendUvarint(dst, d.View)
 	dst = appendBytes(dst, d.Sender)
 	dst = binary.AppendUvarint(dst, d.Incarnation)
@@ -15,7 +15,7 @@ func AppendDelivery(dst []byte, d *Delivery) []byte {
 	dst = binary.AppendUvarint(dst, uint64(d.Count))
 	dst = appendBytes(dst, d.Payload)
 	dst = append(dst, d.Effects...)
-	return endFrame(dst, start)
+	return EndFrame(dst, start)
 }
 
 // DecodeDelivery reads the body of a delivery's frame. Sender, Payload and

@@ -7,21 +7,25 @@ const (
 	// HeaderBytes is the size of a frame's length.
 	HeaderBytes = 4
 
+	// FrameBytes is what a frame has beside its body: its length and its kind.
+	FrameBytes = HeaderBytes + 1
+
+	// MaxKeyBytes is how long a variable's name may be.
+	MaxKeyBytes = 1 << 10
+
 	// RequestOverheadBytes bounds what a request's frame adds to its key and
 	// its value: a node that allows keys of k and values of v bytes reads
 	// frames of at most k + v + RequestOverheadBytes.
 	RequestOverheadBytes = 128
 )
 
-// beginFrame appends the header of a frame of the kind; endFrame fills in its
-// length.
-func beginFrame(dst []byte, kind byte) []byte {
+// BeginFrame appends the header of a frame of a kind. The body follows, and EndFrame.
+func BeginFrame(dst []byte, kind byte) []byte {
 	return append(dst, 0, 0, 0, 0, kind)
 }
 
-// endFrame writes the length of the frame that began at start and goes to the
-// end of dst.
-func endFrame(dst []byte, start int) []byte {
+// EndFrame sets the length of the frame that began at start and goes to the end of dst.
+func EndFrame(dst []byte, start int) []byte {
 	binary.LittleEndian.PutUint32(dst[start:], uint32(len(dst)-start-HeaderBytes))
 	return dst
 }
@@ -29,9 +33,9 @@ func endFrame(dst []byte, start int) []byte {
 // AppendGoAway appends a whole GoAway frame. The reason is for people.
 func AppendGoAway(dst []byte, reason string) []byte {
 	start := len(dst)
-	dst = beginFrame(dst, FrameGoAway)
+	dst = BeginFrame(dst, FrameGoAway)
 	dst = append(dst, reason...)
-	return endFrame(dst, start)
+	return EndFrame(dst, start)
 }
 
 // DecodeGoAway returns the reason in the body of a GoAway frame, as a copy.

@@ -13,7 +13,7 @@ import (
 
 // frameOf is a frame with a body.
 func frameOf(kind byte, body []byte) []byte {
-	return endFrame(append(beginFrame(nil, kind), body...), 0)
+	return EndFrame(append(BeginFrame(nil, kind), body...), 0)
 }
 
 // pieces hands out the parts of a stream one Read each, and counts the reads.

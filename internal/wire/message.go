@@ -101,6 +101,15 @@ const (
 	FrameGoAway   = 4 // node to client: no new requests here, the node is leaving; those in flight are answered
 )
 
+// Frame kinds from a donor to a joiner, on a connection of their own so that no heartbeat
+// queues behind them. Deliveries are FrameDelivery.
+const (
+	FrameChunk   = 16 // a part of the snapshot
+	FrameLoaded  = 17 // the snapshot is complete
+	FrameHead    = 18 // little more waits to be sent; body: uvarint position of the donor by now
+	FrameRefused = 19 // the donor gives the joiner up: a byte that says why, and the reason in words
+)
+
 // RequestKind says what a request asks for.
 type RequestKind uint8
 

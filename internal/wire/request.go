@@ -10,7 +10,7 @@ import (
 // counts as 0. It panics when r.Kind is not one of the kinds.
 func AppendRequest(dst []byte, r *Request) []byte {
 	start := len(dst)
-	dst = beginFrame(dst, FrameRequest)
+	dst = BeginFrame(dst, FrameRequest)
 	dst = binary.AppendUvarint(dst, r.ID)
 	dst = append(dst, byte(r.Kind))
 	dst = binary.AppendUvarint(dst, uint64(max(r.Timeout, 0)))
@@ -29,7 +29,7 @@ func AppendRequest(dst []byte, r *Request) []byte {
 	default:
 		panic("wire: AppendRequest of an unknown kind")
 	}
-	return endFrame(dst, start)
+	return EndFrame(dst, start)
 }
 
 // DecodeRequest reads the body of a request's frame. Key, Command and
@@ -60,7 +60,7 @@ func DecodeRequest(body []byte) (Request, error) {
 // AppendReply appends r as a whole frame.
 func AppendReply(dst []byte, r *Reply) []byte {
 	start := len(dst)
-	dst = beginFrame(dst, FrameReply)
+	dst = BeginFrame(dst, FrameReply)
 	dst = binary.AppendUvarint(dst, r.ID)
 	dst = append(dst, byte(r.Status))
 	dst = binary.AppendUvarint(dst, r.Position)
@@ -68,7 +68,7 @@ func AppendReply(dst []byte, r *Reply) []byte {
 	dst = binary.AppendVarint(dst, r.Number)
 	// The data goes to the end of the frame, which tells its length.
 	dst = append(dst, r.Data...)
-	return endFrame(dst, start)
+	return EndFrame(dst, start)
 }
 
 // DecodeReply reads the body of a reply's frame. Data aliases body, and is nil
