@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 )
@@ -85,4 +87,26 @@ func TestLocalRefusals(t *testing.T) {
 	if err := c.conn.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// A read that was handed over within the last turn is not left without an answer.
+func TestReadAfterTheLastTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newLone(t, Config{})
+		answered := make(chan wire.Reply, 1)
+		h.post(func(m *member.Member) {
+			go func() {
+				reply, err := localConn{f: h.front}.getLater(t.Context(), "k", 1, false)
+				if err != nil {
+					t.Error(err)
+				}
+				answered <- reply
+			}()
+			synctest.Wait() // it is in the inbox of the next turn
+			m.Fail(ErrClosed)
+		})
+		if reply := <-answered; reply.Status != wire.StatusUnavailable {
+			t.Errorf("%+v", reply)
+		}
+	})
 }
