@@ -14,9 +14,9 @@ import (
 )
 
 // partitioned is a group of three behind a proxy, under load.
-func partitioned(t *testing.T) (*group, *netfault.Proxy, *load) {
+func partitioned(t *testing.T, settings registry.Settings) (*group, *netfault.Proxy, *load) {
 	t.Helper()
-	g := newGroup(t, fast())
+	g := newGroup(t, settings)
 	proxy, through := g.throughProxy()
 	for _, id := range []string{"n1", "n2", "n3"} {
 		g.start(id, through(id))
@@ -158,7 +158,7 @@ func TestPartition(t *testing.T) {
 		"both ways": slices.Concat(deaf, mute), "deaf": deaf, "mute": mute,
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, proxy, l := partitioned(t)
+			g, proxy, l := partitioned(t, fast())
 			before := g.nodes["n3"].current.Load()
 			heal := cut(proxy, ways)
 			isolated := clock.Clock{}.Steady()
@@ -187,7 +187,7 @@ func TestOneLinkCut(t *testing.T) {
 		"both ways": bothWays("n2", "n3"), "one way": {{"n2", "n3"}}, "the other way": {{"n3", "n2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, proxy, l := partitioned(t)
+			g, proxy, l := partitioned(t, fast())
 			heal := cut(proxy, ways)
 			g.members("n1", "n1", "n2")
 			l.goesOn()
@@ -202,7 +202,7 @@ func TestOneLinkCut(t *testing.T) {
 // A member that the registry does not reach is vouched for by the others, and
 // stays.
 func TestCutFromRegistry(t *testing.T) {
-	g, proxy, l := partitioned(t)
+	g, proxy, l := partitioned(t, fast())
 	before := g.nodes["n3"].current.Load()
 	heal := cut(proxy, bothWays("n3", "registry"))
 	isolated := clock.Clock{}.Steady()
@@ -219,7 +219,7 @@ func TestCutFromRegistry(t *testing.T) {
 
 // Links that break are resumed within the view.
 func TestResets(t *testing.T) {
-	g, proxy, l := partitioned(t)
+	g, proxy, l := partitioned(t, registry.Settings{Detection: time.Hour}) // no pause of the machine costs anybody its place
 	view := g.nodes["n1"].Status().View
 	for range 20 {
 		proxy.Reset("n1", "n2")
