@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/internal/wire/codec"
 )
 
 // helloTimeout bounds how long a connection may take to say what it is for.
@@ -94,7 +94,8 @@ func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello) {
 		n.serveClient(r, conn, hello)
 		return
 	}
-	joiner, _ := binary.Uvarint(hello.Extra)
+	extra := codec.NewReader(hello.Extra)
+	joiner := extra.Uvarint()
 	err := r.donate(conn, joiner)
 	level := slog.LevelInfo
 	if errors.Is(err, member.ErrMemberNow) {

@@ -62,10 +62,11 @@ var policy = map[string]rule{
 	"registry/keeper":     {std: pureTimed, ours: []string{"internal/planted", "registry/membership"}},
 
 	// What applications import: these packages, and the standard library.
-	"internal/wire":    {std: whole},
-	"internal/client":  {std: whole, ours: []string{"internal/wire"}},
-	"internal/session": {std: pureTimed, ours: []string{"internal/planted", "internal/wire"}},
-	"driver":           {std: whole, ours: []string{"internal/client", "internal/session", "internal/wire"}},
+	"internal/wire/codec": {std: pure},
+	"internal/wire":       {std: whole, ours: []string{"internal/wire/codec"}},
+	"internal/client":     {std: whole, ours: []string{"internal/wire"}},
+	"internal/session":    {std: pureTimed, ours: []string{"internal/planted", "internal/wire"}},
+	"driver":              {std: whole, ours: []string{"internal/client", "internal/session", "internal/wire"}},
 
 	// The parts of a node.
 	"internal/clock": {std: whole},
@@ -73,12 +74,12 @@ var policy = map[string]rule{
 	"internal/member": {
 		std: pureAtomic,
 		ours: []string{
-			"internal/clock", "internal/lease", "internal/link", "internal/planted", "internal/store", "internal/wire", "isis", "registry/keeper", "registry/membership",
+			"internal/clock", "internal/lease", "internal/link", "internal/planted", "internal/store", "internal/wire", "internal/wire/codec", "isis", "registry/membership",
 		},
 	},
 	"internal/store": {
 		std:     whole,
-		ours:    []string{"internal/planted", "internal/wire"},
+		ours:    []string{"internal/planted", "internal/wire", "internal/wire/codec"},
 		outside: []string{"github.com/zeebo/xxh3"},
 	},
 	"internal/bound":            {std: whole},
@@ -96,7 +97,7 @@ var policy = map[string]rule{
 	"internal/transport/stream": {std: whole, ours: []string{"internal/planted"}},
 	"internal/transport": {
 		std:  whole,
-		ours: []string{"internal/clock", "internal/evloop", "internal/link", "internal/nbio", "internal/planted", "internal/sparelog", "internal/transport/stream", "internal/wire", "isis"},
+		ours: []string{"internal/clock", "internal/evloop", "internal/link", "internal/nbio", "internal/planted", "internal/sparelog", "internal/transport/stream", "internal/wire", "internal/wire/codec", "isis"},
 	},
 
 	// The registry.
@@ -119,7 +120,7 @@ var policy = map[string]rule{
 		std: whole,
 		ours: []string{
 			"internal/client", "internal/clock", "internal/connset", "internal/evloop", "internal/guard", "internal/hostport", "internal/member", "internal/nbio", "internal/outfile", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
-			"internal/transport/stream", "internal/wire", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
+			"internal/transport/stream", "internal/wire", "internal/wire/codec", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},
 	},
@@ -128,7 +129,7 @@ var policy = map[string]rule{
 		std: whole,
 		ours: []string{
 			"internal/clock", "internal/link", "internal/member", "internal/planted", "internal/session", "internal/sim/oracle",
-			"internal/sim/wires", "internal/store", "internal/wire", "isis", "registry/keeper", "registry/membership",
+			"internal/sim/wires", "internal/store", "internal/wire", "internal/wire/codec", "isis", "registry/keeper", "registry/membership",
 		},
 	},
 	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/link", "internal/transport", "internal/transport/stream", "isis"}},

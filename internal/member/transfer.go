@@ -13,6 +13,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/internal/wire/codec"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -176,8 +177,9 @@ func (t *Transfer) follow(kind byte, body []byte) error {
 		t.burst = append(t.burst, d)
 		return err
 	case wire.FrameHead:
-		head, n := binary.Uvarint(body)
-		if n <= 0 {
+		r := codec.NewReader(body)
+		head := r.Uvarint()
+		if r.Bad() { // what is left is a later release's
 			return wire.ErrMalformed
 		}
 		if !planted.On(planted.HeadForChunk) {

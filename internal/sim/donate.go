@@ -2,7 +2,6 @@ package sim
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/internal/wire/codec"
 )
 
 // feed is a donor's connection to a joiner, and the deliveries that wait for it. What is
@@ -53,7 +53,8 @@ func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.Hello
 		refuse(wire.StatusUnavailable, "no donor")
 		return
 	}
-	joiner, _ := binary.Uvarint(hello.Extra)
+	extra := codec.NewReader(hello.Extra)
+	joiner := extra.Uvarint()
 	r.lookFor(c, joiner, r.p.Steady()+r.w.proofTime(), refuse, func(m *member.Member) {
 		donor := m.Donate()
 		if donor == nil {

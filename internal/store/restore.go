@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/internal/wire/codec"
 )
 
 // ErrFormat means that what was given as a snapshot is not one, or not whole,
@@ -38,8 +39,8 @@ func Restore(limits Limits) *Restorer {
 // It keeps nothing of b. After an error, which is ErrFormat, ErrLimits or
 // ErrDigest, the restorer is of no more use.
 func (r *Restorer) Chunk(b []byte) error {
-	d := decoder{b: b}
-	for r.err == nil && len(d.b) > 0 {
+	d := codec.NewReader(b)
+	for r.err == nil && d.Len() > 0 {
 		r.err = r.record(&d)
 	}
 	return r.err
@@ -67,8 +68,8 @@ func (r *Restorer) Finish() (*Store, error) {
 }
 
 // record takes one record.
-func (r *Restorer) record(d *decoder) error {
-	kind := d.uint8()
+func (r *Restorer) record(d *codec.Reader) error {
+	kind := d.Uint8()
 	if r.ended || r.began == (kind == recordHeader) {
 		return fmt.Errorf("%w: record of kind %d out of place", ErrFormat, kind)
 	}
@@ -90,10 +91,10 @@ func (r *Restorer) record(d *decoder) error {
 	}
 }
 
-func (r *Restorer) header(d *decoder) error {
+func (r *Restorer) header(d *codec.Reader) error {
 	limits := r.store.limits.numbers()
 	told := limits[:]
-	switch version := d.uint8(); version {
+	switch version := d.Uint8(); version {
 	case formatBefore:
 		told = told[:limitsBefore]
 	case formatClients:
@@ -103,38 +104,38 @@ func (r *Restorer) header(d *decoder) error {
 	}
 	var theirs [len(limitNames)]uint64
 	for i := range told {
-		theirs[i] = d.uvarint()
+		theirs[i] = d.Uvarint()
 	}
 	for i, ours := range told {
-		if !d.bad && theirs[i] != ours {
+		if !d.Bad() && theirs[i] != ours {
 			return fmt.Errorf("%w: %s is %d there and %d here", ErrLimits, limitNames[i], theirs[i], ours)
 		}
 	}
-	r.position = d.uvarint()
-	r.store.sessions.setClock(d.uvarint())
-	if !r.audit(d) || d.bad {
+	r.position = d.Uvarint()
+	r.store.sessions.setClock(d.Uvarint())
+	if !r.audit(d) || d.Bad() {
 		return fmt.Errorf("%w: malformed header", ErrFormat)
 	}
 	return nil
 }
 
 // audit takes the audit under way and reports whether there can be such a one.
-func (r *Restorer) audit(d *decoder) bool {
-	a := audit{position: d.uvarint()}
+func (r *Restorer) audit(d *codec.Reader) bool {
+	a := audit{position: d.Uvarint()}
 	if a.position == 0 {
 		return true
 	}
-	a.votes = make([]vote, d.count(2))
+	a.votes = make([]vote, d.Count(2))
 	names := make([]string, len(a.votes))
 	for i := range a.votes {
 		v := &a.votes[i]
-		v.voter = string(d.bytes())
+		v.voter = string(d.Bytes())
 		names[i] = v.voter
-		switch d.uint8() {
+		switch d.Uint8() {
 		case 0:
 			a.missing++
 		case 1:
-			v.cast, v.digest = true, d.uint64()
+			v.cast, v.digest = true, d.Uint64()
 		default:
 			return false
 		}
@@ -148,9 +149,9 @@ func (r *Restorer) audit(d *decoder) bool {
 const leastResultBytes = 5
 
 // clientSession takes a session of a client that is known.
-func (r *Restorer) clientSession(d *decoder) error {
-	id := clientID{name: string(d.bytes()), address: string(d.bytes())}
-	if d.bad || !r.named || id == (clientID{}) || !id.valid() {
+func (r *Restorer) clientSession(d *codec.Reader) error {
+	id := clientID{name: string(d.Bytes()), address: string(d.Bytes())}
+	if d.Bad() || !r.named || id == (clientID{}) || !id.valid() {
 		return fmt.Errorf("%w: impossible client", ErrFormat)
 	}
 	c, bound := r.store.sessions.clients.admit(id, &r.store.limits)
@@ -161,27 +162,27 @@ func (r *Restorer) clientSession(d *decoder) error {
 }
 
 // session takes a session of a client, which may be nil.
-func (r *Restorer) session(d *decoder, c *client) error {
-	s := &session{client: c, id: d.uvarint(), renewed: d.uvarint(), floor: d.uvarint()}
+func (r *Restorer) session(d *codec.Reader, c *client) error {
+	s := &session{client: c, id: d.Uvarint(), renewed: d.Uvarint(), floor: d.Uvarint()}
 	t := r.store.sessions
 	limits := &r.store.limits
-	if d.bad || s.id == 0 || s.id > r.position || s.floor == 0 || t.byID[s.id] != nil ||
+	if d.Bad() || s.id == 0 || s.id > r.position || s.floor == 0 || t.byID[s.id] != nil ||
 		s.renewed > t.clock || t.clock-s.renewed >= limits.ttlMillis() || len(t.byID) >= limits.MaxSessions {
 		return fmt.Errorf("%w: impossible session %d", ErrFormat, s.id)
 	}
 	seq := s.floor
-	for i := range d.count(leastResultBytes) {
-		distance := d.uvarint()
-		result := wire.Result{Status: wire.Status(d.uint8()), Position: d.uvarint(), Version: d.uvarint(), Number: d.varint()}
+	for i := range d.Count(leastResultBytes) {
+		distance := d.Uvarint()
+		result := wire.Result{Status: wire.Status(d.Uint8()), Position: d.Uvarint(), Version: d.Uvarint(), Number: d.Varint()}
 		repeated, wrapped := distance == 0 && i > 0, seq+distance < seq
 		seq += distance
-		if d.bad || repeated || wrapped || seq-s.floor >= uint64(limits.MaxSessionResults) ||
+		if d.Bad() || repeated || wrapped || seq-s.floor >= uint64(limits.MaxSessionResults) ||
 			result.Position == 0 || result.Position > r.position {
 			return fmt.Errorf("%w: impossible result in session %d", ErrFormat, s.id)
 		}
 		t.record(s, seq, result)
 	}
-	if d.bad {
+	if d.Bad() {
 		return fmt.Errorf("%w: malformed session %d", ErrFormat, s.id)
 	}
 	t.insert(s)
@@ -189,9 +190,9 @@ func (r *Restorer) session(d *decoder, c *client) error {
 	return nil
 }
 
-func (r *Restorer) variable(d *decoder) error {
-	key, position, value := string(d.bytes()), d.uvarint(), d.bytes()
-	if d.bad || position == 0 || position > r.position || r.store.limits.checkVariable(key, value) != wire.StatusOK {
+func (r *Restorer) variable(d *codec.Reader) error {
+	key, position, value := string(d.Bytes()), d.Uvarint(), d.Bytes()
+	if d.Bad() || position == 0 || position > r.position || r.store.limits.checkVariable(key, value) != wire.StatusOK {
 		return fmt.Errorf("%w: impossible variable %.40q", ErrFormat, key)
 	}
 	if e, _ := r.store.variables.find(key); e != nil {
@@ -201,9 +202,9 @@ func (r *Restorer) variable(d *decoder) error {
 	return nil
 }
 
-func (r *Restorer) trailer(d *decoder) error {
-	digest := d.uint64()
-	if d.bad {
+func (r *Restorer) trailer(d *codec.Reader) error {
+	digest := d.Uint64()
+	if d.Bad() {
 		return fmt.Errorf("%w: malformed trailer", ErrFormat)
 	}
 	if digest != hashTrailer(r.store.Digest(), r.position) {

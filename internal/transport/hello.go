@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/seed-8247e700/dsm/internal/transport/stream"
+	"github.com/seed-8247e700/dsm/internal/wire/codec"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -24,9 +25,9 @@ func appendGreeting(dst []byte, g greeting) []byte {
 }
 
 func decodeGreeting(b []byte) (greeting, error) {
-	r := fields{b: b}
-	g := greeting{from: r.member(), to: r.member(), attempt: r.uvarint(), claim: r.claim()}
-	if r.bad { // what is left is a later release's
+	r := codec.NewReader(b)
+	g := greeting{from: readMember(&r), to: readMember(&r), attempt: r.Uvarint(), claim: readClaim(&r)}
+	if r.Bad() { // what is left is a later release's
 		return greeting{}, fmt.Errorf("%w: handshake of a peer", ErrMalformed)
 	}
 	return g, nil
@@ -43,22 +44,22 @@ func appendClaim(dst []byte, c stream.Claim) []byte {
 	return append(dst, 0)
 }
 
-func (r *fields) claim() stream.Claim {
-	c := stream.Claim{Epoch: r.uvarint(), PeerEpoch: r.uvarint(), Received: r.uvarint()}
-	switch r.uint8() {
+func readClaim(r *codec.Reader) stream.Claim {
+	c := stream.Claim{Epoch: r.Uvarint(), PeerEpoch: r.Uvarint(), Received: r.Uvarint()}
+	switch r.Uint8() {
 	case 0:
 	case 1:
 		c.Dead = true
 	default:
-		r.fail()
+		r.Fail()
 	}
 	return c
 }
 
 func decodeClaim(b []byte) (stream.Claim, error) {
-	r := fields{b: b}
-	c := r.claim()
-	if r.bad { // what is left is a later release's
+	r := codec.NewReader(b)
+	c := readClaim(&r)
+	if r.Bad() { // what is left is a later release's
 		return stream.Claim{}, fmt.Errorf("%w: handshake of a peer", ErrMalformed)
 	}
 	return c, nil

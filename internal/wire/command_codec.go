@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/seed-8247e700/dsm/internal/wire/codec"
+
 import "encoding/binary"
 
 // fields says which fields of a Command count.
@@ -87,69 +89,69 @@ func (c *Command) Append(dst []byte) []byte {
 // it. Key and Value alias b: clone what is kept longer than b. A command has
 // exactly one encoding, so what it took of b may be passed on as it is.
 func DecodeCommand(b []byte) (c Command, rest []byte, err error) {
-	cur := cursor{b: b}
-	cur.command(&c)
-	if cur.bad {
+	cur := codec.NewReader(b)
+	readCommand(&cur, &c)
+	if cur.Bad() {
 		return Command{}, nil, ErrMalformed
 	}
-	return c, cur.b, nil
+	return c, cur.Left(), nil
 }
 
 // command takes a command into cmd, which must be zero.
-func (c *cursor) command(cmd *Command) {
-	op := c.uint8()
+func readCommand(c *codec.Reader, cmd *Command) {
+	op := c.Uint8()
 	cmd.Op = Op(op &^ hasMore)
 	if !cmd.Op.Valid() {
-		c.fail()
+		c.Fail()
 		return
 	}
 	has, after := opFields[cmd.Op], op&hasMore != 0
 	if after && cmd.Op == OpOpenSession {
-		c.client(cmd)
+		readClient(c, cmd)
 		return
 	}
 	if has&fieldSession != 0 {
-		cmd.Session = c.uvarint()
+		cmd.Session = c.Uvarint()
 	}
 	if has&fieldSequence != 0 {
-		cmd.Seq = c.uvarint()
-		cmd.Floor = cmd.Seq - c.uvarint()
+		cmd.Seq = c.Uvarint()
+		cmd.Floor = cmd.Seq - c.Uvarint()
 	}
 	if after {
-		c.prev(cmd, has)
+		readPrev(c, cmd, has)
 	}
 	if has&fieldKey != 0 {
-		cmd.Key = aliasString(c.bytes())
+		cmd.Key = aliasString(c.Bytes())
 	}
 	if has&fieldValue != 0 {
-		cmd.Value = c.bytes()
+		cmd.Value = c.Bytes()
 	}
 	if has&fieldExpect != 0 {
-		cmd.Expect = c.uvarint()
+		cmd.Expect = c.Uvarint()
 	}
 	if has&fieldDelta != 0 {
-		cmd.Delta = c.varint()
+		cmd.Delta = c.Varint()
 	}
 }
 
 // client takes the client that opens a session. That nothing is known of it is told
 // by its absence alone.
-func (c *cursor) client(cmd *Command) {
-	cmd.Key, cmd.Value = aliasString(c.bytes()), c.bytes()
+func readClient(c *codec.Reader, cmd *Command) {
+	cmd.Key, cmd.Value = aliasString(c.Bytes()), c.Bytes()
 	if len(cmd.Value) == 0 {
 		cmd.Value = nil
 	}
 	if cmd.Key == "" && cmd.Value == nil {
-		c.fail()
+		c.Fail()
 	}
 }
 
 // prev takes the predecessor of a write. That there is none is told by its
 // absence alone.
-func (c *cursor) prev(cmd *Command, has fields) {
-	cmd.Prev = cmd.Seq - c.uvarint()
+func readPrev(c *codec.Reader, cmd *Command, has fields) {
+	cmd.Prev = cmd.Seq - c.Uvarint()
 	if cmd.Prev == 0 || has&fieldSequence == 0 {
-		c.fail()
+		c.Fail()
 	}
 }
 
@@ -166,10 +168,10 @@ func AppendStrings(dst []byte, list []string) []byte {
 // DecodeStrings is the inverse of AppendStrings. b must hold the list and
 // nothing else. The strings are copies. An empty list is nil.
 func DecodeStrings(b []byte) ([]string, error) {
-	cur := cursor{b: b}
+	cur := codec.NewReader(b)
 	// Each string takes at least its length's byte, which bounds the memory.
-	n := cur.max(uint64(len(b)))
-	if cur.bad || n > uint64(len(cur.b)) {
+	n := cur.Max(uint64(len(b)))
+	if cur.Bad() || n > uint64(cur.Len()) {
 		return nil, ErrMalformed
 	}
 	var list []string
@@ -177,9 +179,9 @@ func DecodeStrings(b []byte) ([]string, error) {
 		list = make([]string, 0, n)
 	}
 	for range n {
-		list = append(list, string(cur.bytes()))
+		list = append(list, string(cur.Bytes()))
 	}
-	if err := cur.end(); err != nil {
+	if err := end(&cur); err != nil {
 		return nil, err
 	}
 	return list, nil

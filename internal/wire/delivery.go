@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/seed-8247e700/dsm/internal/wire/codec"
+
 import "encoding/binary"
 
 // AppendDelivery appends d as a whole frame. Effects must have a bit for each
@@ -22,17 +24,17 @@ func AppendDelivery(dst []byte, d *Delivery) []byte {
 // Effects alias body. It checks that Payload and Effects can hold Count
 // commands; the commands themselves are for the caller to decode.
 func DecodeDelivery(body []byte) (Delivery, error) {
-	cur := cursor{b: body}
-	d := Delivery{View: cur.uvarint()}
-	d.Sender = aliasString(cur.bytes())
-	d.Incarnation = cur.uvarint()
-	d.Seq = cur.uvarint()
-	d.First = cur.uvarint()
-	count := cur.uvarint()
-	d.Payload = cur.bytes()
-	d.Effects = cur.rest()
+	cur := codec.NewReader(body)
+	d := Delivery{View: cur.Uvarint()}
+	d.Sender = aliasString(cur.Bytes())
+	d.Incarnation = cur.Uvarint()
+	d.Seq = cur.Uvarint()
+	d.First = cur.Uvarint()
+	count := cur.Uvarint()
+	d.Payload = cur.Bytes()
+	d.Effects = cur.Rest()
 	// A command takes at least a byte, so the payload bounds their number.
-	if cur.bad || count > uint64(len(d.Payload)) || uint64(len(d.Effects)) != (count+7)/8 {
+	if cur.Bad() || count > uint64(len(d.Payload)) || uint64(len(d.Effects)) != (count+7)/8 {
 		return Delivery{}, ErrMalformed
 	}
 	d.Count = int(count)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire/codec"
 )
 
 // WriteHello writes h with one call of w.Write.
@@ -27,18 +29,18 @@ func ReadHello(r io.Reader) (Hello, error) {
 	if err != nil {
 		return Hello{}, err
 	}
-	cur := cursor{b: b}
+	cur := codec.NewReader(b)
 	h := Hello{
-		Role:       Role(cur.uint8()),
-		MinVersion: uint16(cur.max(math.MaxUint16)),
-		MaxVersion: uint16(cur.max(math.MaxUint16)),
-		Group:      cur.uvarint(),
-		Generation: cur.uvarint(),
-		Extra:      cur.bytes(),
+		Role:       Role(cur.Uint8()),
+		MinVersion: uint16(cur.Max(math.MaxUint16)),
+		MaxVersion: uint16(cur.Max(math.MaxUint16)),
+		Group:      cur.Uvarint(),
+		Generation: cur.Uvarint(),
+		Extra:      cur.Bytes(),
 	}
 	// Later releases may append fields here and to the reply, so what is left
 	// is none of our business: this must be readable across all versions.
-	if cur.bad {
+	if cur.Bad() {
 		return Hello{}, ErrMalformed
 	}
 	return h, nil
@@ -71,24 +73,24 @@ func ReadHelloReply(r io.Reader) (HelloReply, error) {
 	if err != nil {
 		return HelloReply{}, err
 	}
-	cur := cursor{b: b}
+	cur := codec.NewReader(b)
 	h := HelloReply{
-		Status:  Status(cur.uint8()),
-		Version: uint16(cur.max(math.MaxUint16)),
+		Status:  Status(cur.Uint8()),
+		Version: uint16(cur.Max(math.MaxUint16)),
 		Info: Info{
-			Group:         cur.uvarint(),
-			Generation:    cur.uvarint(),
-			NodeID:        string(cur.bytes()),
-			Incarnation:   cur.uvarint(),
-			MaxKeyBytes:   uint32(cur.max(math.MaxUint32)),
-			MaxValueBytes: uint32(cur.max(math.MaxUint32)),
-			MaxInFlight:   uint32(cur.max(math.MaxUint32)),
-			SessionTTL:    time.Duration(cur.duration()),
+			Group:         cur.Uvarint(),
+			Generation:    cur.Uvarint(),
+			NodeID:        string(cur.Bytes()),
+			Incarnation:   cur.Uvarint(),
+			MaxKeyBytes:   uint32(cur.Max(math.MaxUint32)),
+			MaxValueBytes: uint32(cur.Max(math.MaxUint32)),
+			MaxInFlight:   uint32(cur.Max(math.MaxUint32)),
+			SessionTTL:    time.Duration(cur.Duration()),
 		},
-		Message: string(cur.bytes()),
-		Extra:   cur.bytes(),
+		Message: string(cur.Bytes()),
+		Extra:   cur.Bytes(),
 	}
-	if cur.bad {
+	if cur.Bad() {
 		return HelloReply{}, ErrMalformed
 	}
 	return h, nil

@@ -1,5 +1,7 @@
 package wire
 
+import "github.com/seed-8247e700/dsm/internal/wire/codec"
+
 import "encoding/binary"
 
 // Bounds on the pages of a listing.
@@ -28,11 +30,11 @@ func (q *ListQuery) Append(dst []byte) []byte {
 
 // DecodeListQuery reads what Append has written. The strings alias b.
 func DecodeListQuery(b []byte) (ListQuery, error) {
-	cur := cursor{b: b}
-	q := ListQuery{Listing: cur.uvarint(), Limit: cur.uvarint()}
-	q.After = aliasString(cur.bytes())
-	q.Prefix = aliasString(cur.rest())
-	if err := cur.end(); err != nil {
+	cur := codec.NewReader(b)
+	q := ListQuery{Listing: cur.Uvarint(), Limit: cur.Uvarint()}
+	q.After = aliasString(cur.Bytes())
+	q.Prefix = aliasString(cur.Rest())
+	if err := end(&cur); err != nil {
 		return ListQuery{}, err
 	}
 	return q, nil
@@ -75,19 +77,19 @@ func (k *ListedKey) Append(dst []byte) []byte {
 
 // DecodeListPage reads what Append has written. The keys alias b.
 func DecodeListPage(b []byte) (ListPage, error) {
-	cur := cursor{b: b}
+	cur := codec.NewReader(b)
 	var p ListPage
-	switch cur.uint8() {
+	switch cur.Uint8() {
 	case 0:
 	case 1:
 		p.More = true
 	default:
-		cur.fail()
+		cur.Fail()
 	}
-	for len(cur.b) > 0 {
-		p.Keys = append(p.Keys, ListedKey{Key: aliasString(cur.bytes()), Version: cur.uvarint(), Bytes: cur.uvarint()})
+	for cur.Len() > 0 {
+		p.Keys = append(p.Keys, ListedKey{Key: aliasString(cur.Bytes()), Version: cur.Uvarint(), Bytes: cur.Uvarint()})
 	}
-	if err := cur.end(); err != nil {
+	if err := end(&cur); err != nil {
 		return ListPage{}, err
 	}
 	return p, nil

@@ -3,6 +3,8 @@ package wire
 import (
 	"encoding/binary"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire/codec"
 )
 
 // AppendRequest appends r as a whole frame. Of a write it appends RawCommand
@@ -36,22 +38,22 @@ func AppendRequest(dst []byte, r *Request) []byte {
 // RawCommand alias body: clone what is kept longer. RawCommand is exactly the
 // encoding of Command, so that it may be embedded in a batch unread.
 func DecodeRequest(body []byte) (Request, error) {
-	cur := cursor{b: body}
-	r := Request{ID: cur.uvarint(), Kind: RequestKind(cur.uint8())}
-	r.Timeout = time.Duration(cur.duration())
-	r.Position = cur.uvarint()
+	cur := codec.NewReader(body)
+	r := Request{ID: cur.Uvarint(), Kind: RequestKind(cur.Uint8())}
+	r.Timeout = time.Duration(cur.Duration())
+	r.Position = cur.Uvarint()
 	switch r.Kind {
 	case RequestGet, RequestGetStrong, RequestList:
-		r.Key = aliasString(cur.rest())
+		r.Key = aliasString(cur.Rest())
 	case RequestWrite:
-		raw := cur.b
-		cur.command(&r.Command)
+		raw := cur.Left()
+		readCommand(&cur, &r.Command)
 		r.RawCommand = raw[:len(raw):len(raw)]
 	case RequestStatus, RequestSubscribe, RequestDigest, RequestPing, RequestBarrier:
 	default:
-		cur.fail()
+		cur.Fail()
 	}
-	if err := cur.end(); err != nil {
+	if err := end(&cur); err != nil {
 		return Request{}, err
 	}
 	return r, nil
@@ -74,13 +76,13 @@ func AppendReply(dst []byte, r *Reply) []byte {
 // DecodeReply reads the body of a reply's frame. Data aliases body, and is nil
 // when it is empty. A Status that this release does not know is let through.
 func DecodeReply(body []byte) (Reply, error) {
-	cur := cursor{b: body}
-	r := Reply{ID: cur.uvarint(), Status: Status(cur.uint8())}
-	r.Position = cur.uvarint()
-	r.Version = cur.uvarint()
-	r.Number = cur.varint()
-	r.Data = cur.rest()
-	if err := cur.end(); err != nil {
+	cur := codec.NewReader(body)
+	r := Reply{ID: cur.Uvarint(), Status: Status(cur.Uint8())}
+	r.Position = cur.Uvarint()
+	r.Version = cur.Uvarint()
+	r.Number = cur.Varint()
+	r.Data = cur.Rest()
+	if err := end(&cur); err != nil {
 		return Reply{}, err
 	}
 	return r, nil
