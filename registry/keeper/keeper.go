@@ -127,23 +127,18 @@ func (k *Keeper) Unsaved() *membership.State {
 // call was refused, if it was. An error that is ErrDegraded comes in place of that.
 func (k *Keeper) changed(now time.Duration, refusal error) error {
 	if planted.On(planted.ToldUnsaved) {
-		return k.toldUnsaved(now, refusal)
+		state, unsaved := k.group.Unsaved()
+		k.group.Saved()
+		k.tell()
+		if unsaved && k.store.Save(state) != nil {
+			k.tried = now
+		}
+		return refusal
 	}
 	if err := k.save(now); err != nil {
 		return err
 	}
 	k.tell()
-	return refusal
-}
-
-// toldUnsaved is changed with a mistake, for tests of the tests: it tells first.
-func (k *Keeper) toldUnsaved(now time.Duration, refusal error) error {
-	state, unsaved := k.group.Unsaved()
-	k.group.Saved()
-	k.tell()
-	if unsaved && k.store.Save(state) != nil {
-		k.tried = now
-	}
 	return refusal
 }
 

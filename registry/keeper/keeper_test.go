@@ -104,7 +104,7 @@ func savedBeforeTold(t testing.TB) {
 		t.Errorf("%+v", d)
 	}
 	d, err := f.Heartbeat(f.now, a, membership.Report{View: f.disk.Views[0].ID})
-	if err != nil || len(d.Views) != 0 || f.took() != "" {
+	if err != nil || d.Group != 7 || len(d.Views) != 0 || f.took() != "" {
 		t.Errorf("a heartbeat without news: %+v, %v, %v", d, err, f.log)
 	}
 	b := f.node("b")
@@ -198,23 +198,35 @@ func TestDegraded(t *testing.T) {
 	}
 }
 
-// Time passes for the group with each tick: a member that is silent for too long is not
-// waited for.
+// Time passes for the group with each tick: a joiner that is silent for too long is
+// forgotten, and whoever watches learns of it.
 func TestTick(t *testing.T) {
 	f := open(t)
-	a := f.node("a")
+	f.watch(f.node("a"))
+	f.node("b")
 	f.took()
-	f.now += membership.DefaultSettings().Detection + 1
 	f.Tick(f.now)
-	s, _ := f.Status(f.now)
-	if len(s.Nodes) != 1 || s.Nodes[0].Silent < membership.DefaultSettings().Detection {
-		t.Errorf("%+v", s.Nodes)
+	if got := f.took(); got != "" {
+		t.Errorf("at once: %s", got)
 	}
-	if _, err := f.Heartbeat(f.now, a, membership.Report{}); err != nil {
-		t.Error(err)
+	for range 11 {
+		f.now += membership.DefaultSettings().Detection / 10
+		f.Tick(f.now)
 	}
-	if s, _ = f.Status(f.now); s.Nodes[0].Silent != 0 {
-		t.Errorf("%+v", s.Nodes)
+	if got := f.took(); got != "node gone, wake a" {
+		t.Errorf("after the detection time: %s", got)
+	}
+}
+
+// A heartbeat whose consequences cannot be saved is answered with that.
+func TestHeartbeatThatCannotBeSaved(t *testing.T) {
+	f := open(t)
+	a := f.node("a")
+	b := f.node("b")
+	ready := membership.Report{Ready: true, Observed: a.Incarnation, Peers: []membership.Peer{{Incarnation: a.Incarnation}}}
+	f.fail = errors.New("full")
+	if d, err := f.Heartbeat(f.now, b, ready); !errors.Is(err, ErrDegraded) || d.Group != 0 {
+		t.Errorf("%+v, %v", d, err)
 	}
 }
 
@@ -263,6 +275,10 @@ func TestWatch(t *testing.T) {
 		t.Error("the watch in its place is gone")
 	}
 	f.Unwatch(again)
+	f.Unwatch(again) // it is over
+	last := f.watch(c)
+	f.Unwatch(last)
+	f.Unwatch(last)
 	f.node("d")
 	if got := f.took(); f.Watching(a.Incarnation) != nil || strings.Contains(got, "wake a") || !strings.Contains(got, "wake b") {
 		t.Errorf("%s", got)
