@@ -1,6 +1,10 @@
 package isis
 
-import "github.com/seed-8247e700/dsm/internal/planted"
+import (
+	"strconv"
+
+	"github.com/seed-8247e700/dsm/internal/planted"
+)
 
 // MemberID names one run of one node. Incarnations are given by the registry,
 // from one counter for the whole group, so an incarnation is never used twice.
@@ -8,6 +12,9 @@ type MemberID struct {
 	ID          string // the node's name, for life
 	Incarnation uint64 // from 1; higher means started later
 }
+
+// String returns the id and the incarnation, as in "n1#3".
+func (m MemberID) String() string { return m.ID + "#" + strconv.FormatUint(m.Incarnation, 10) }
 
 // View is an agreed list of members. Rank is the index in Members: seniority,
 // the longest a member first.

@@ -111,8 +111,8 @@ func (r *replica) waits(e *member.Waits) {
 	w.waitFor(r.log, e.Reason)
 	var ids, whys []string
 	for _, p := range e.Unlinked {
-		ids = append(ids, member.Name(p.MemberID))
-		whys = append(whys, fmt.Sprintf("no link to %s at %s, which it advertises: %s", member.Name(p.MemberID), p.Addr, strings.TrimPrefix(p.Broken.Error(), "transport: ")))
+		ids = append(ids, p.MemberID.String())
+		whys = append(whys, fmt.Sprintf("no link to %s at %s, which it advertises: %s", p.MemberID, p.Addr, strings.TrimPrefix(p.Broken.Error(), "transport: ")))
 	}
 	text, now := strings.Join(whys, "; "), strings.Join(ids, " ")
 	w.unlinked.Store(&text)
@@ -154,11 +154,11 @@ func (r *replica) noteUnloaded(donor isis.MemberID, err error) (again bool) {
 	case errors.Is(err, member.ErrUnreached):
 		text = strings.TrimPrefix(err.Error(), member.ErrUnreached.Error()+": ")
 	case errors.Is(err, member.ErrDonorDamaged):
-		text = fmt.Sprintf("the state of %s, which it is to load, is damaged: %v", member.Name(donor), err)
+		text = fmt.Sprintf("the state of %s, which it is to load, is damaged: %v", donor, err)
 	case errors.Is(err, store.ErrDigest):
-		text = fmt.Sprintf("what %s sent of its state is damaged: %v", member.Name(donor), err)
+		text = fmt.Sprintf("what %s sent of its state is damaged: %v", donor, err)
 	case err != nil:
-		text = fmt.Sprintf("loading the state of %s: %s", member.Name(donor), strings.TrimPrefix(err.Error(), "server: "))
+		text = fmt.Sprintf("loading the state of %s: %s", donor, strings.TrimPrefix(err.Error(), "server: "))
 	}
 	before := r.why.unloaded.Swap(&text)
 	return before != nil && *before == text

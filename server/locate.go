@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
-	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -39,7 +38,7 @@ func (r *replica) locate(ctx context.Context, who isis.MemberID, addr string) (s
 		return at, nil
 	})
 	if err != nil {
-		return "", fmt.Errorf("the name %s has %d addresses, and %s is found at none of them: %w", addr, len(addrs), member.Name(who), err)
+		return "", fmt.Errorf("the name %s has %d addresses, and %s is found at none of them: %w", addr, len(addrs), who, err)
 	}
 	return at, nil
 }

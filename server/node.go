@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/connset"
-	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/rlimit"
 	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -173,7 +172,7 @@ func (n *Node) waitsFor() string {
 	}
 	var parts []string
 	if why := r.why.waitsFor.Load(); why != nil && *why != "" {
-		parts = append(parts, member.Name(r.self)+" "+*why)
+		parts = append(parts, r.self.String()+" "+*why)
 	}
 	if why := r.why.unloaded.Load(); why != nil {
 		parts = append(parts, *why)

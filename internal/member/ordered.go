@@ -93,7 +93,7 @@ func (m *Member) audited(n *store.AuditNote) {
 		}
 		return true
 	})
-	m.due.votes = append(m.due.votes, vote{*n, slices.Contains(n.Voters, Name(m.self))})
+	m.due.votes = append(m.due.votes, vote{*n, slices.Contains(n.Voters, m.self.String())})
 	m.host.Event(Audited{Position: position})
 }
 
@@ -105,7 +105,7 @@ func (m *Member) vote(v *vote) {
 		return
 	}
 	m.orderOwn(&wire.Command{
-		Op: wire.OpAuditVote, Key: Name(m.self), Expect: v.Position,
+		Op: wire.OpAuditVote, Key: m.self.String(), Expect: v.Position,
 		Value: binary.LittleEndian.AppendUint64(nil, v.Digest),
 	}, Ticket{})
 }
@@ -122,7 +122,7 @@ func (m *Member) refuseAudits() {
 // the order.
 func (m *Member) decided(v *store.Verdict) {
 	m.host.Event(Verdict{Position: v.Position, Differing: v.Differing})
-	if slices.Contains(v.Differing, Name(m.self)) {
+	if slices.Contains(v.Differing, m.self.String()) {
 		m.due.damage = fmt.Errorf("server: the digest at position %d differs from that of most members", v.Position)
 	}
 }
@@ -172,16 +172,11 @@ func noAudit(position uint64) wire.Reply {
 	return wire.Reply{Status: wire.StatusNotFound, Position: position, Data: fmt.Appendf(nil, "no audit at position %d is remembered here", position)}
 }
 
-// Name returns a member's id and incarnation, as in "n1#3".
-func Name(m isis.MemberID) string {
-	return fmt.Sprintf("%s#%d", m.ID, m.Incarnation)
-}
-
 // Names returns the name of each member.
 func Names(members []isis.MemberID) []string {
 	names := make([]string, len(members))
 	for i, m := range members {
-		names[i] = Name(m)
+		names[i] = m.String()
 	}
 	return names
 }

@@ -7,8 +7,6 @@ import (
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
-func memberName(m isis.MemberID) string { return fmt.Sprintf("%s#%d", m.ID, m.Incarnation) }
-
 // describe names a message as the literature does.
 func describe(m *isis.Message) string {
 	s := fmt.Sprintf("%s view %d", m.Kind, m.View)
@@ -36,7 +34,7 @@ func describeEntries(entries []isis.Entry) string {
 }
 
 func describeDelivery(d *isis.Delivery) string {
-	return fmt.Sprintf("message %d of %s in view %d (%d commands from %d)", d.Seq, memberName(d.Sender), d.View, d.Count, d.First)
+	return fmt.Sprintf("message %d of %s in view %d (%d commands from %d)", d.Seq, d.Sender, d.View, d.Count, d.First)
 }
 
 func describeDirective(d *membership.Directive) string {

@@ -44,7 +44,7 @@ func (n *Network) accept(conn net.Conn, hello wire.Hello) {
 		return
 	}
 	if g.to != n.cfg.Self {
-		n.refuse(conn, wire.StatusUnavailable, fmt.Sprintf("this is %s, not %s", name(n.cfg.Self), name(g.to)))
+		n.refuse(conn, wire.StatusUnavailable, fmt.Sprintf("this is %s, not %s", n.cfg.Self, g.to))
 		return
 	}
 	l := (*n.links.Load())[g.from]
@@ -63,14 +63,10 @@ func (n *Network) accept(conn net.Conn, hello wire.Hello) {
 func (n *Network) stranger(id isis.MemberID) string {
 	for known := range *n.links.Load() {
 		if known.ID == id.ID {
-			return fmt.Sprintf("%s is linked as %s", name(id), name(known))
+			return fmt.Sprintf("%s is linked as %s", id, known)
 		}
 	}
-	return fmt.Sprintf("%s is not a peer of %s (yet)", name(id), name(n.cfg.Self))
-}
-
-func name(id isis.MemberID) string {
-	return fmt.Sprintf("%s#%d", id.ID, id.Incarnation)
+	return fmt.Sprintf("%s is not a peer of %s (yet)", id, n.cfg.Self)
 }
 
 // reply answers a Hello. It does not wait longer than a handshake may take, nor

@@ -75,7 +75,7 @@ func (in *inbox) Receive(from isis.MemberID, msgs []isis.Message) {
 	for i := range msgs {
 		want := numbered(from, in.self, in.next[from])
 		if string(AppendMessage(nil, &want)) != string(AppendMessage(nil, &msgs[i])) {
-			in.t.Errorf("message %d from %s is not what was sent, but of kind %s", in.next[from], name(from), msgs[i].Kind)
+			in.t.Errorf("message %d from %s is not what was sent, but of kind %s", in.next[from], from, msgs[i].Kind)
 			return
 		}
 		in.next[from]++

@@ -58,7 +58,7 @@ func (l *link) dialOnce() (attached bool, err error) {
 	l.mu.Unlock()
 	addr, err = l.n.cfg.Locate(ctx, Peer{MemberID: l.peer, Addr: addr})
 	if err != nil {
-		return false, fmt.Errorf("transport: locating %s: %w", name(l.peer), err)
+		return false, fmt.Errorf("transport: locating %s: %w", l.peer, err)
 	}
 	conn, err := l.n.cfg.Dial(ctx, addr)
 	if err != nil {
@@ -127,13 +127,13 @@ func (l *link) greet(conn net.Conn) (mine, theirs stream.Claim, err error) {
 func (l *link) verify(r wire.HelloReply) error {
 	if r.Info.Group != l.n.cfg.Group || r.Info.Generation != l.n.cfg.Generation {
 		return fmt.Errorf("%w: %s of group %x, generation %d, answers in place of %s of group %x, generation %d", ErrRefused, r.Info.NodeID,
-			r.Info.Group, r.Info.Generation, name(l.peer), l.n.cfg.Group, l.n.cfg.Generation)
+			r.Info.Group, r.Info.Generation, l.peer.String(), l.n.cfg.Group, l.n.cfg.Generation)
 	}
 	if r.Info.NodeID == l.peer.ID && r.Info.Incarnation == l.peer.Incarnation {
 		return nil
 	}
 	if r.Info.NodeID == l.n.cfg.Self.ID && r.Info.Incarnation == l.n.cfg.Self.Incarnation {
-		return fmt.Errorf("%w: the address of %s leads to this node itself", ErrRefused, name(l.peer))
+		return fmt.Errorf("%w: the address of %s leads to this node itself", ErrRefused, l.peer)
 	}
 	return fmt.Errorf("%w: %s#%d answers in place of %s#%d", ErrRefused, r.Info.NodeID, r.Info.Incarnation,
 		l.peer.ID, l.peer.Incarnation)
