@@ -67,9 +67,9 @@ var Bugs = []Info{
 	{LeaseFromAnswer, "LeaseFromAnswer", "the lease of a heartbeat counts from its answer"},
 	{StallCountsInFull, "StallCountsInFull", "a tick after a stall counts all of it"},
 	{AdmissionKept, "AdmissionKept", "a command that is refused stays admitted"},
+	{LeavesUnsafely, "LeavesUnsafely", "a member of a group with agreed delivery leaves without delivering safely first"},
 	{ToldUnsaved, "ToldUnsaved", "the registry tells of a change before it has saved it"},
 	{WedgeLost, "WedgeLost", "a node that was told of an attempt is not told of the next one, if the two came at once"},
-	{LeavesUnsafely, "LeavesUnsafely", "a member of a group with agreed delivery leaves without delivering safely first"},
 }
 
 // String returns the bug's name.
