@@ -111,7 +111,7 @@ func (r *replica) waits(e *member.Waits) {
 	w.waitFor(r.log, e.Reason)
 	var ids, whys []string
 	for _, p := range e.Unlinked {
-		ids = append(ids, p.MemberID.String())
+		ids = append(ids, p.String())
 		whys = append(whys, fmt.Sprintf("no link to %s at %s, which it advertises: %s", p.MemberID, p.Addr, strings.TrimPrefix(p.Broken.Error(), "transport: ")))
 	}
 	text, now := strings.Join(whys, "; "), strings.Join(ids, " ")

@@ -84,7 +84,7 @@ func (t *Transfer) expectDonor(found *wire.Info) error {
 	case found.Incarnation == 0: // it has not registered yet, and refuses for that
 	case found.Group == t.group && found.Incarnation == t.self.Incarnation && found.NodeID == t.self.ID:
 		return fmt.Errorf("%w: %s, which %s advertises, leads to this node itself: give %s --advertise with an address that other hosts can dial",
-			ErrUnreached, addr, donor.MemberID.String(), donor.ID)
+			ErrUnreached, addr, donor.MemberID, donor.ID)
 	case found.Group != t.group:
 		return fmt.Errorf("%w: at %s, which %s advertises, %s of another group (%x) answers", ErrUnreached, addr, donor.MemberID, found.NodeID, found.Group)
 	case found.Incarnation != donor.Incarnation || found.NodeID != donor.ID:
