@@ -2,6 +2,7 @@ package membership
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -22,6 +23,72 @@ func TestSettingsOver(t *testing.T) {
 	got = Settings{Detection: time.Second}.Over(got)
 	if got.Heartbeat != 100*time.Millisecond {
 		t.Errorf("a heartbeat that was given follows the detection time: %+v", got)
+	}
+}
+
+// Every field that is given is taken, and no other.
+func TestSettingsOverEach(t *testing.T) {
+	base := DefaultSettings()
+	all := Settings{
+		Delivery: Agreed, MinMembers: 3, Detection: 3 * time.Second, Heartbeat: 100 * time.Millisecond, AttemptTimeout: 5 * time.Second,
+		SessionTTL: 7 * time.Second, Tick: 2 * time.Second, Audit: 9 * time.Second,
+	}
+	if got := all.Over(base); got != all {
+		t.Errorf("all are given: %+v", got)
+	}
+	given, n := reflect.ValueOf(all), reflect.TypeFor[Settings]().NumField()
+	for i := range n {
+		var one Settings
+		want := base
+		reflect.ValueOf(&one).Elem().Field(i).Set(given.Field(i))
+		reflect.ValueOf(&want).Elem().Field(i).Set(given.Field(i))
+		if one.Detection != 0 {
+			want.Heartbeat, want.AttemptTimeout = heartbeatFor(one.Detection), one.Detection
+		}
+		if got := one.Over(base); got != want {
+			t.Errorf("%s is given: %+v", reflect.TypeFor[Settings]().Field(i).Name, got)
+		}
+	}
+	kept := Settings{AttemptTimeout: 5 * time.Second}.Over(base)
+	if got := (Settings{Detection: time.Second}).Over(kept); got.AttemptTimeout != 5*time.Second {
+		t.Errorf("an attempt timeout that was given follows the detection time: %+v", got)
+	}
+}
+
+// A time is allowed up to its bounds, and in whole milliseconds.
+func TestSettingsBounds(t *testing.T) {
+	const day = 24 * time.Hour
+	set := func(name string, s *Settings) *time.Duration {
+		return map[string]*time.Duration{
+			"detection": &s.Detection, "heartbeat": &s.Heartbeat, "attempt": &s.AttemptTimeout, "session": &s.SessionTTL, "tick": &s.Tick, "audit": &s.Audit,
+		}[name]
+	}
+	for name, bounds := range map[string][2]time.Duration{
+		"detection": {200 * time.Millisecond, time.Hour}, "heartbeat": {time.Millisecond, 700 * time.Millisecond},
+		"attempt": {40 * time.Millisecond, time.Hour}, "session": {100 * time.Millisecond, 30 * day},
+		"tick": {10 * time.Millisecond, time.Minute}, "audit": {100 * time.Millisecond, 30 * day},
+	} {
+		for value, ok := range map[time.Duration]bool{
+			bounds[0]: true, bounds[1]: true, bounds[0] - time.Millisecond: false, bounds[1] + time.Millisecond: false, bounds[0] + time.Microsecond: false,
+		} {
+			s := DefaultSettings()
+			s.Detection, s.Heartbeat, s.AttemptTimeout, s.SessionTTL, s.Tick = 2100*time.Millisecond, 20*time.Millisecond, 2*time.Second, time.Minute, 100*time.Millisecond
+			*set(name, &s) = value
+			if err := s.Validate(); (err == nil) != ok {
+				t.Errorf("%s %v: %v", name, value, err)
+			}
+		}
+	}
+	for value, ok := range map[int]bool{0: false, 1: true, MaxNodes: true, MaxNodes + 1: false} {
+		s := DefaultSettings()
+		s.MinMembers = value
+		if err := s.Validate(); (err == nil) != ok {
+			t.Errorf("%d members at least: %v", value, err)
+		}
+	}
+	s := DefaultSettings()
+	if s.Delivery = "sometimes"; s.Validate() == nil {
+		t.Error("another delivery level is allowed")
 	}
 }
 
