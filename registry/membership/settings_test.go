@@ -3,6 +3,7 @@ package membership
 import (
 	"errors"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -92,6 +93,33 @@ func TestSettingsBounds(t *testing.T) {
 	}
 }
 
+// crowd returns n members.
+func crowd(n int) []Member {
+	members := make([]Member, n)
+	for i := range members {
+		members[i] = Member{ID: strconv.Itoa(i), Incarnation: uint64(i) + 1}
+	}
+	return members
+}
+
+// What is just allowed is.
+func TestStateValidateBounds(t *testing.T) {
+	for name, change := range map[string]func(*State){
+		"as it is":            func(*State) {},
+		"the highest base":    func(s *State) { s.Base = MaxPosition },
+		"the highest floor":   func(s *State) { s.Floor = MaxPosition + Room + floorStep },
+		"a floor at the base": func(s *State) { s.Base, s.Floor = 9, 9 },
+		"as many members": func(s *State) {
+			s.Views, s.NextView, s.NextIncarnation = []View{{ID: 1, Members: crowd(MaxNodes)}}, 2, MaxNodes+1
+		},
+	} {
+		s := NewState(1, 0, DefaultSettings())
+		if change(&s); s.Validate() != nil {
+			t.Errorf("%s: %v", name, s.Validate())
+		}
+	}
+}
+
 // TestStateValidate breaks a good state in many ways.
 func TestStateValidate(t *testing.T) {
 	a := Member{ID: "a", Incarnation: 1}
@@ -106,6 +134,21 @@ func TestStateValidate(t *testing.T) {
 		"an id twice":           func(s *State) { s.Views[1].Members = []Member{a, {ID: "a", Incarnation: 2}} },
 		"attempt off the view":  func(s *State) { s.Attempt.View.Prev = 1 },
 		"leader is a joiner":    func(s *State) { s.Attempt.Leader = 9 },
+		"leader is left out":    func(s *State) { s.Attempt.Leader = 1 },
+		"leader was no member":  func(s *State) { s.Views = []View{{ID: 2, Members: []Member{a}}} },
+		"attempt on nothing":    func(s *State) { s.Views = nil },
+		"attempt of nobody":     func(s *State) { s.Attempt.View.ID = 4 },
+		"no generation":         func(s *State) { s.Generation = 0 },
+		"no view counter":       func(s *State) { s.NextView, s.Views, s.Attempt = 0, nil, nil },
+		"no member counter":     func(s *State) { s.NextIncarnation, s.Views, s.Attempt = 0, nil, nil },
+		"base too high":         func(s *State) { s.Base = MaxPosition + 1 },
+		"floor too high":        func(s *State) { s.Floor = MaxPosition + Room + floorStep + 1 },
+		"floor below the base":  func(s *State) { s.Base, s.Floor = 9, 8 },
+		"view without an id":    func(s *State) { s.Views[0].ID, s.Views[1].Prev = 0, 0 },
+		"view before itself":    func(s *State) { s.Views[0].Prev = 1 },
+		"too many members":      func(s *State) { s.Views[0].Members = crowd(MaxNodes + 1); s.NextIncarnation = 1 << 20 },
+		"no incarnation":        func(s *State) { s.Views[0].Members = []Member{{ID: "a"}} },
+		"of the next":           func(s *State) { s.Views[0].Members = []Member{{ID: "a", Incarnation: 3}} },
 	} {
 		s := NewState(1, 0, DefaultSettings())
 		s.NextView, s.NextIncarnation = 4, 3
