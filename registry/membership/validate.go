@@ -22,9 +22,9 @@ func (s State) Validate() error {
 		}
 		prev = v.ID
 	}
-	base, ok := s.Committed()
+	base, _ := s.Committed()
 	if a := s.Attempt; a != nil {
-		if !ok || a.View.Prev != base.ID {
+		if a.View.Prev != base.ID {
 			return refuse(ErrInvalid, "attempt %d does not start from the committed view", a.View.ID)
 		}
 		if !base.Has(a.Leader) || !a.View.Has(a.Leader) {
@@ -36,7 +36,7 @@ func (s State) Validate() error {
 }
 
 func (s State) validateView(v View) error {
-	if v.ID == 0 || v.ID >= s.NextView || v.Prev >= v.ID || len(v.Members) == 0 || len(v.Members) > MaxNodes {
+	if v.ID >= s.NextView || v.Prev >= v.ID || len(v.Members) == 0 || len(v.Members) > MaxNodes {
 		return refuse(ErrInvalid, "view %d is malformed", v.ID)
 	}
 	ids := make(map[string]struct{}, len(v.Members))
