@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -55,22 +56,21 @@ func TestWaitsForText(t *testing.T) {
 
 // A start that fails leaves the identity to the next one.
 func TestFailedStartFreesItsIdentity(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
 	dir := filepath.Join(t.TempDir(), "n1")
-	for name, cfg := range map[string]Config{
-		"no registry":        {Registry: "no port"},
-		"no place to listen": {Registry: "127.0.0.1:1", Listen: "no port"},
-	} {
-		cfg.ID, cfg.DataDir = "n1", dir
-		if n, err := Start(t.Context(), cfg); n != nil || !errors.Is(err, ErrConfig) {
-			t.Fatalf("%s: %v", name, err)
-		}
-		ident, err := openIdentity(dir, "n1")
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if err := ident.close(); err != nil {
-			t.Error(err)
-		}
+	if n, err := Start(t.Context(), Config{ID: "n1", DataDir: dir, Registry: "127.0.0.1:1", Listen: taken.Addr().String()}); n != nil || !errors.Is(err, ErrConfig) {
+		t.Fatalf("on an address that is taken: %v", err)
+	}
+	ident, err := openIdentity(dir, "n1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ident.close(); err != nil {
+		t.Error(err)
 	}
 }
 
