@@ -7,7 +7,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/member"
 )
 
-// // damage is what is wrong with a replica's memory. The
+// damage is what is wrong with a replica's memory. The
 // simulation loses the answers that a damaged replica gives, since nothing is promised of
 // those before an audit; all else that it does is checked.
 type damage struct {
