@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seed-8247e700/dsm/bench/check"
 	"github.com/seed-8247e700/dsm/driver"
+	"github.com/seed-8247e700/dsm/internal/check"
 	"github.com/seed-8247e700/dsm/internal/history"
 )
 

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/seed-8247e700/dsm/bench/check"
 	"github.com/seed-8247e700/dsm/bench/fault"
+	"github.com/seed-8247e700/dsm/internal/check"
 )
 
 // registryName is the registry among the processes.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"github.com/seed-8247e700/dsm/bench/check"
+	"github.com/seed-8247e700/dsm/internal/check"
 )
 
 // Report is what a run found.

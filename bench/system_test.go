@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-8247e700/dsm/bench/check"
+	"github.com/seed-8247e700/dsm/internal/check"
 )
 
 // TestMain lets the test binary be a node or a registry, as dsmbench can.

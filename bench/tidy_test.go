@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-8247e700/dsm/bench/check"
 	"github.com/seed-8247e700/dsm/driver"
+	"github.com/seed-8247e700/dsm/internal/check"
 )
 
 // TestTargetIsLeftTidy holds that a run on a running group takes its variables

@@ -125,6 +125,7 @@ var policy = map[string]rule{
 		outside: []string{"connectrpc.com/connect"},
 	},
 	"internal/history": {std: whole, ours: []string{"internal/wire"}, outside: []string{"github.com/zeebo/xxh3"}},
+	"internal/check":   {std: whole, ours: []string{"internal/history", "internal/wire"}, outside: []string{"github.com/zeebo/xxh3"}},
 	"internal/sim": {
 		std: whole,
 		ours: []string{
@@ -136,18 +137,13 @@ var policy = map[string]rule{
 	"internal/sim/oracle": {std: whole, ours: []string{"internal/wire", "isis"}, outside: []string{"github.com/anishathalye/porcupine"}},
 	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis"}},
 	"internal/sim/core":   {std: whole, ours: []string{"isis"}},
-	"bench/check": {
-		std:     whole,
-		ours:    []string{"internal/history", "internal/planted", "internal/wire"},
-		outside: []string{"github.com/zeebo/xxh3"},
-	},
-	"bench/attack":  {std: whole, ours: []string{"internal/wire"}},
-	"bench/against": {std: whole},
-	"bench/fault":   {std: whole},
+	"bench/attack":        {std: whole, ours: []string{"internal/wire"}},
+	"bench/against":       {std: whole},
+	"bench/fault":         {std: whole},
 	"bench": {
 		std: whole,
 		ours: []string{
-			"bench/attack", "bench/check", "bench/fault", "driver", "internal/bound", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/netfault",
+			"bench/attack", "bench/fault", "driver", "internal/bound", "internal/check", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/netfault",
 			"internal/outfile", "internal/outlive", "internal/planted", "internal/rlimit", "internal/wire", "registry", "server",
 		},
 		outside: []string{
