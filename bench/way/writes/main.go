@@ -1,4 +1,4 @@
-// Command writes is what internal/way measures: three nodes with event loops, a
+// Command writes is what bench/way measures: three nodes with event loops, a
 // registry and a client in one process, which make one write after another. It must
 // be built with -cover -covermode=atomic. It writes the coverage counters of the
 // writes alone into a directory.

@@ -1,7 +1,7 @@
 // Command way shows which files a write passes: of a client that is connected over
 // TCP, in a group of three nodes with event loops.
 //
-//	go run ./internal/way
+//	go run ./bench/way
 //
 // It builds the program below it, writes, with coverage, has it make a number of
 // writes one after another, and takes the statements that ran for every one of them.
@@ -47,7 +47,7 @@ func measure(ctx context.Context, dir string) (*way, error) {
 		return nil, err
 	}
 	for _, args := range [][]string{
-		{"go", "build", "-cover", "-covermode=atomic", "-coverpkg=" + module + "...", "-o", program, module + "internal/way/writes"},
+		{"go", "build", "-cover", "-covermode=atomic", "-coverpkg=" + module + "...", "-o", program, module + "bench/way/writes"},
 		{program, counters, fmt.Sprint(writes)},
 		{"go", "tool", "covdata", "textfmt", "-i=" + counters, "-o=" + text},
 	} {

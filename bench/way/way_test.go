@@ -37,7 +37,7 @@ github.com/seed-8247e700/dsm/a/x.go:1.2,3.4 10 300
 github.com/seed-8247e700/dsm/a/x.go:5.2,6.4 1 299
 github.com/seed-8247e700/dsm/b/y.go:1.2,3.4 4 300
 github.com/seed-8247e700/dsm/b/y.go:9.2,9.4 5 301
-github.com/seed-8247e700/dsm/internal/way/writes/main.go:9.2,9.4 50 301
+github.com/seed-8247e700/dsm/bench/way/writes/main.go:9.2,9.4 50 301
 `
 	w, err := read(strings.NewReader(profile))
 	if err != nil {

@@ -43,7 +43,7 @@ func read(r io.Reader) (*way, error) {
 			return nil, fmt.Errorf("a line of the profile is %q", line)
 		}
 		name = strings.TrimPrefix(name, module)
-		if count >= writes && !strings.HasPrefix(name, "internal/way/") {
+		if count >= writes && !strings.HasPrefix(name, "bench/way/") {
 			w.statements[name] += statements
 		}
 	}
