@@ -11,78 +11,31 @@ import (
 )
 
 // SetAsync is Set without the wait: it issues the write and returns. Value is
-// copied before. The writes of a handle take effect in the order in which they are
+// copied before. The writes of a session take effect in the order in which they are
 // issued, and its reads, and its other writes, come after those that were issued
-// before. It waits, within ctx, only while as many of them are outstanding as
-// SetMaxAsync allows, or together 64 MiB of values, and while the handle's session
-// is being opened, which its first write does. What goes wrong, then too, is told
-// by the Future. A write is tried again, whatever happens to servers and
-// connections, for the time of the option timeout, and an eighth more at most;
-// ctx has no part in that. One that fails does not hold back those after it.
-func (db *DB) SetAsync(ctx context.Context, key string, value []byte) *Future {
-	return db.main.setAsync(ctx, key, value)
-}
-
-// DeleteAsync is Delete without the wait, as SetAsync is Set.
-func (db *DB) DeleteAsync(ctx context.Context, key string) *Future {
-	return db.main.deleteAsync(ctx, key)
-}
-
-// AddAsync is Add without the wait, as SetAsync is Set. The Future has the sum.
-func (db *DB) AddAsync(ctx context.Context, key string, delta int64) *Future {
-	return db.main.addAsync(ctx, key, delta)
-}
-
-// CompareAndSetAsync is CompareAndSet without the wait, as SetAsync is Set. A
-// conflict is told by the Future.
-func (db *DB) CompareAndSetAsync(ctx context.Context, key string, value []byte, version uint64) *Future {
-	return db.main.compareAndSetAsync(ctx, key, value, version)
-}
-
-// Flush waits until all asynchronous writes of the handle that were issued before
-// have their outcome, and returns the error of the first that failed and that
-// nobody has been told of: neither by its Future's Wait nor by a Flush before. All
-// that have failed by then count as told. If ctx ends before, it returns an error
-// that wraps the context's, and nothing counts as told. Of failures that nobody
-// asks for, the first 1,024 are remembered.
-func (db *DB) Flush(ctx context.Context) error { return db.main.flush(ctx) }
-
-// SetAsync is DB.SetAsync in the Conn's session.
-func (c *Conn) SetAsync(ctx context.Context, key string, value []byte) *Future {
-	return c.handle.setAsync(ctx, key, value)
-}
-
-// DeleteAsync is DB.DeleteAsync in the Conn's session.
-func (c *Conn) DeleteAsync(ctx context.Context, key string) *Future {
-	return c.handle.deleteAsync(ctx, key)
-}
-
-// AddAsync is DB.AddAsync in the Conn's session.
-func (c *Conn) AddAsync(ctx context.Context, key string, delta int64) *Future {
-	return c.handle.addAsync(ctx, key, delta)
-}
-
-// CompareAndSetAsync is DB.CompareAndSetAsync in the Conn's session.
-func (c *Conn) CompareAndSetAsync(ctx context.Context, key string, value []byte, version uint64) *Future {
-	return c.handle.compareAndSetAsync(ctx, key, value, version)
-}
-
-// Flush is DB.Flush for the Conn's session.
-func (c *Conn) Flush(ctx context.Context) error { return c.handle.flush(ctx) }
-
-func (h *handle) setAsync(ctx context.Context, key string, value []byte) *Future {
+// before. SetAsync blocks while SetMaxAsync writes are outstanding, or 64 MiB of
+// values, and while the session is being opened, which its first write does, or until
+// ctx is done. The Future returns what goes wrong, then too. A write is tried again,
+// whatever happens to servers and connections, for the time of the option timeout,
+// and an eighth more at most; ctx has no part in that. One that fails does not hold
+// back those after it.
+func (h *handle) SetAsync(ctx context.Context, key string, value []byte) *Future {
 	return h.async(ctx, &Future{op: wire.OpSet, key: key, value: bytes.Clone(value)})
 }
 
-func (h *handle) deleteAsync(ctx context.Context, key string) *Future {
+// DeleteAsync is Delete without the wait, as SetAsync is Set.
+func (h *handle) DeleteAsync(ctx context.Context, key string) *Future {
 	return h.async(ctx, &Future{op: wire.OpDelete, key: key})
 }
 
-func (h *handle) addAsync(ctx context.Context, key string, delta int64) *Future {
+// AddAsync is Add without the wait, as SetAsync is Set. The Future has the sum.
+func (h *handle) AddAsync(ctx context.Context, key string, delta int64) *Future {
 	return h.async(ctx, &Future{op: wire.OpAdd, key: key, operand: uint64(delta)})
 }
 
-func (h *handle) compareAndSetAsync(ctx context.Context, key string, value []byte, version uint64) *Future {
+// CompareAndSetAsync is CompareAndSet without the wait, as SetAsync is Set. The
+// Future returns a conflict.
+func (h *handle) CompareAndSetAsync(ctx context.Context, key string, value []byte, version uint64) *Future {
 	return h.async(ctx, &Future{op: wire.OpCompareAndSet, key: key, value: bytes.Clone(value), operand: version})
 }
 

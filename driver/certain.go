@@ -14,7 +14,7 @@ import (
 // permanent reports whether trying again would not help: nothing that was tried
 // speaks our protocol, in a version of ours.
 func permanent(err error) bool {
-	if errors.Is(err, wire.ErrNodeClosed) {
+	if errors.Is(err, wire.ErrNodeClosed) || errors.Is(err, errNoNode) {
 		return true
 	}
 	return every(err, func(err error) bool {

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -114,7 +115,7 @@ var loops = map[string]stuck{
 		dsn: "dsm+registry://r:1",
 		prepare: func(_ *testing.T, _ *fakeCluster, db *DB, _ api) {
 			db.pool.source.(*servers).options.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return nil, sleep(ctx, time.Hour)
+				return nil, client.Sleep(ctx, time.Hour)
 			}
 		},
 	},

@@ -5,47 +5,12 @@ import (
 	"errors"
 )
 
-// Conn is a session of its own on a DB's connections. Its methods are those of
-// the DB, and may be called by many goroutines. It must be closed: until then, or
-// until it is garbage that was collected, the DB keeps its session alive in the group,
-// which bounds how many a client has.
+// Conn is a session of its own on a DB's connections. It reads and writes as the DB
+// does, and its methods may be called by many goroutines. It must be closed: until
+// then, or until it is garbage that was collected, the DB keeps its session alive in
+// the group, which bounds how many a client has.
 type Conn struct {
-	handle *handle
-}
-
-// Get is DB.Get in the Conn's session. The bytes of the Value must not be changed.
-func (c *Conn) Get(ctx context.Context, key string, options ...ReadOption) (Value, error) {
-	return c.handle.get(ctx, key, options)
-}
-
-// Set is DB.Set in the Conn's session.
-func (c *Conn) Set(ctx context.Context, key string, value []byte) (version uint64, err error) {
-	return c.handle.set(ctx, key, value)
-}
-
-// Delete is DB.Delete in the Conn's session.
-func (c *Conn) Delete(ctx context.Context, key string) (version uint64, err error) {
-	return c.handle.delete(ctx, key)
-}
-
-// Add is DB.Add in the Conn's session.
-func (c *Conn) Add(ctx context.Context, key string, delta int64) (sum int64, err error) {
-	return c.handle.add(ctx, key, delta)
-}
-
-// CompareAndSet is DB.CompareAndSet in the Conn's session.
-func (c *Conn) CompareAndSet(ctx context.Context, key string, value []byte, version uint64) (newVersion uint64, err error) {
-	return c.handle.compareAndSet(ctx, key, value, version)
-}
-
-// Ping is DB.Ping in the Conn's session.
-func (c *Conn) Ping(ctx context.Context) error {
-	return c.handle.ping(ctx)
-}
-
-// SessionID is DB.SessionID for the Conn's session.
-func (c *Conn) SessionID(ctx context.Context) (uint64, error) {
-	return c.handle.sessionID(ctx)
+	*handle
 }
 
 // Close ends the session. An operation whose request a server has may still be

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -23,7 +24,7 @@ func (p *pool) connect() {
 		}
 		if wait := time.Until(p.pace.until); wait > 0 {
 			p.mu.Unlock()
-			_ = sleep(p.ctx, wait) // the next round sees that the pool is closed
+			_ = client.Sleep(p.ctx, wait) // the next round sees that the pool is closed
 			continue
 		}
 		bound, only := p.bound, ""

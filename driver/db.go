@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
-	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // Defaults, where neither a data source name nor a method says otherwise.
@@ -23,17 +23,17 @@ const (
 )
 
 // Connector makes connections. A *server.Node is one: its connections read the
-// replica in the same process. The only other ones are this package's own; the
-// interface is not meant to be implemented elsewhere.
+// replica in the same process. What Connect returns is for this package alone; with a
+// connection of any other kind operations return ErrProtocol.
 type Connector interface {
-	Connect(ctx context.Context) (wire.Conn, error)
+	Connect(ctx context.Context) (io.Closer, error)
 }
 
 // DB is a handle on a group, for any number of goroutines. All of them together
 // are one session: each sees what any of them has seen. Make one, and keep it.
 type DB struct {
+	*handle  // of its session
 	pool     *pool
-	main     *handle
 	timeout  time.Duration
 	patience patience
 	keeper   keeper
@@ -90,7 +90,7 @@ func OpenDB(c Connector) *DB {
 
 func open(source source, timeout time.Duration, l limits) *DB {
 	db := &DB{pool: newPool(source, l), timeout: timeout, closed: newOutcome()}
-	db.main = newHandle(db)
+	db.handle = newHandle(db)
 	db.keeper.ctx, db.keeper.cancel = context.WithCancel(context.Background())
 	db.keeper.sessions = make(map[*handle]struct{})
 	db.streams.all = make(map[*stream]struct{})
@@ -106,73 +106,21 @@ func setDefault[T comparable](v *T, d T) {
 	}
 }
 
-// Get returns the value of a variable, or ErrNotFound. It is answered by the
-// replica that the handle is connected to, at or after all that the handle has
-// seen. With Strong it costs as much as a write.
-//
-// The bytes of the Value are shared: with an embedded replica they are its own, which
-// every reader of the process gets. They must not be changed; they never change by
-// themselves, and may be kept. A program that wants to sort, reverse or decode them in
-// place copies them first, by bytes.Clone. One that changes them damages the replica,
-// which then loads the state of another one, or goes on with the damage if there is no
-// other. To find the code that does so, run the program with DSM_DEBUG=readonly in its
-// environment, or with server.Config.ReadOnly: it crashes where it writes.
-func (db *DB) Get(ctx context.Context, key string, options ...ReadOption) (Value, error) {
-	return db.main.get(ctx, key, options)
-}
-
-// Set gives a variable a value, a copy of the one passed, and returns its
-// version.
-func (db *DB) Set(ctx context.Context, key string, value []byte) (version uint64, err error) {
-	return db.main.set(ctx, key, value)
-}
-
-// Delete removes a variable and returns the position at which it went. It
-// returns ErrNotFound if there was none.
-func (db *DB) Delete(ctx context.Context, key string) (version uint64, err error) {
-	return db.main.delete(ctx, key)
-}
-
-// Add adds delta to a counter and returns the sum. A counter is a variable that
-// holds the decimal text of an int64; one that does not exist counts as 0. It
-// returns ErrNotInteger or ErrOverflow, and changes nothing, if it cannot.
-func (db *DB) Add(ctx context.Context, key string, delta int64) (sum int64, err error) {
-	return db.main.add(ctx, key, delta)
-}
-
-// CompareAndSet gives a variable a value, as Set does, if it still has the
-// version, 0 if it still does not exist. Otherwise it returns a *ConflictError.
-func (db *DB) CompareAndSet(ctx context.Context, key string, value []byte, version uint64) (newVersion uint64, err error) {
-	return db.main.compareAndSet(ctx, key, value, version)
-}
-
-// Ping makes sure that a server answers, and connects to one if need be.
-func (db *DB) Ping(ctx context.Context) error {
-	return db.main.ping(ctx)
-}
-
-// SessionID returns the id of the handle's session in the group, and opens the
-// session if the handle has not written yet. The session is another one after
-// ErrSessionExpired and ErrGeneration.
-func (db *DB) SessionID(ctx context.Context) (uint64, error) {
-	return db.main.sessionID(ctx)
-}
-
 // Conn returns a session of its own, which has seen what the DB has seen until
 // now, and shares its connections.
 func (db *DB) Conn(ctx context.Context) (*Conn, error) {
-	if err := db.main.usable(); err != nil {
+	if err := db.usable(); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, unavailable(err, nil)
 	}
 	h := newHandle(db)
-	seen := db.main.state.Load()
+	seen := db.state.Load()
 	begun := newState(seen.bound)
 	begun.raise(seen.position.Load())
 	h.state.Store(begun)
-	c := &Conn{handle: h}
+	c := &Conn{h}
 	// One that is dropped without a Close must not hold its session for as long as
 	// the DB lives: nobody renews that any more, and it expires.
 	runtime.AddCleanup(c, db.keeper.drop, h)
@@ -197,8 +145,8 @@ func (db *DB) Close() error {
 }
 
 func (db *DB) close() error {
-	close(db.main.done)
-	givenUp, untold := db.streams.close(db.main)
+	close(db.done)
+	givenUp, untold := db.streams.close(db.handle)
 	sessions := db.keeper.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	forEach(sessions, renewalsAtATime, func(h *handle) { h.end(ctx) })

@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"io"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -20,7 +21,7 @@ type fakeReplica struct {
 	value    []byte
 }
 
-func (r *fakeReplica) Connect(context.Context) (wire.Conn, error) {
+func (r *fakeReplica) Connect(context.Context) (io.Closer, error) {
 	if r.closed.Load() {
 		return nil, errors.Join(errors.New("the node was stopped"), wire.ErrNodeClosed)
 	}
@@ -126,7 +127,7 @@ type stuckReplica struct {
 	absent bool // there is no connection to it either
 }
 
-func (r *stuckReplica) Connect(ctx context.Context) (wire.Conn, error) {
+func (r *stuckReplica) Connect(ctx context.Context) (io.Closer, error) {
 	if r.absent {
 		<-ctx.Done()
 		return nil, ctx.Err()

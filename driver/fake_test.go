@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -239,7 +240,7 @@ func (c *fakeCluster) dial(ctx context.Context, _, addr string) (net.Conn, error
 		far = time.Hour
 	}
 	n.mu.Unlock()
-	err := sleep(ctx, far)
+	err := client.Sleep(ctx, far)
 	n.mu.Lock()
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -90,7 +91,7 @@ func (r *faultyRun) fault(req *wire.Request) fault {
 // disturb breaks nodes, makes them leave and come back, and sometimes has all
 // sessions expire.
 func (r *faultyRun) disturb(ctx context.Context) {
-	for sleep(ctx, time.Duration(1+r.intN(50))*time.Millisecond) == nil {
+	for client.Sleep(ctx, time.Duration(1+r.intN(50))*time.Millisecond) == nil {
 		n := r.c.nodes[string(rune('a'+r.intN(3)))+":1"]
 		event, lag := r.intN(20), uint64(r.intN(40))
 		switch {

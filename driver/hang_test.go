@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -166,7 +167,7 @@ func TestRegistryIsAway(t *testing.T) {
 			}
 			asked.Add(1)
 			if away.Load() {
-				return nil, sleep(ctx, time.Hour)
+				return nil, client.Sleep(ctx, time.Hour)
 			}
 			here, there := net.Pipe()
 			go tellView(there)

@@ -221,10 +221,21 @@ func (op *operation) expired() bool {
 
 // pause waits before another attempt, if there is something to wait for.
 func (op *operation) pause() error {
-	if d := op.Pause(rand.Float64()); d > 0 {
-		return op.closer().sleep(op.ctx, d)
+	d := op.Pause(rand.Float64())
+	if d == 0 {
+		return nil
 	}
-	return nil
+	own, whole := op.closer().ends()
+	select {
+	case <-time.After(d):
+		return nil
+	case <-op.ctx.Done():
+		return op.ctx.Err()
+	case <-own:
+		return ErrClosed
+	case <-whole:
+		return ErrClosed
+	}
 }
 
 // giveUp returns what an operation without an answer returns, because of cause:

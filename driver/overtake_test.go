@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"io"
 	"testing"
 	"testing/synctest"
 
@@ -15,7 +16,7 @@ type lateReplica struct {
 	release chan struct{}
 }
 
-func (r *lateReplica) Connect(context.Context) (wire.Conn, error) {
+func (r *lateReplica) Connect(context.Context) (io.Closer, error) {
 	return lateConn{fakeReplicaConn{&r.fakeReplica}, r}, nil
 }
 

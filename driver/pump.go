@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -35,7 +36,7 @@ func (s *stream) pump() {
 		s.writer.mu.Unlock()
 		switch {
 		case delay > 0:
-			_ = sleep(s.ctx, delay) // its end is seen above
+			_ = client.Sleep(s.ctx, delay) // its end is seen above
 		case idle:
 			select {
 			case <-s.wake:

@@ -27,7 +27,18 @@ type ReadOption struct {
 // like a write.
 var Strong = ReadOption{strong: true}
 
-func (h *handle) get(ctx context.Context, key string, options []ReadOption) (Value, error) {
+// Get returns the value of a variable, or ErrNotFound. It is answered by the
+// replica that the handle is connected to, at or after all that the handle has
+// seen. With Strong it costs as much as a write.
+//
+// The bytes of the Value are shared: with an embedded replica they are its own, which
+// every reader of the process gets. They must not be changed; they never change by
+// themselves, and may be kept. A program that wants to sort, reverse or decode them in
+// place copies them first, by bytes.Clone. One that changes them damages the replica,
+// which then loads the state of another one, or goes on with the damage if there is no
+// other. To find the code that does so, run the program with DSM_DEBUG=readonly in its
+// environment, or with server.Config.ReadOnly: it crashes where it writes.
+func (h *handle) Get(ctx context.Context, key string, options ...ReadOption) (Value, error) {
 	if len(options) == 0 && traceOf(ctx) == nil {
 		if value, ok := h.getLocal(ctx, key); ok {
 			if value.Version == 0 {

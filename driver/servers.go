@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -28,9 +29,14 @@ type source interface {
 type single struct{ connector Connector }
 
 func (s single) connect(ctx context.Context, bound *binding, _ string) (wire.Conn, string, error) {
-	conn, err := s.connector.Connect(ctx)
+	made, err := s.connector.Connect(ctx)
 	if err != nil {
 		return nil, "", err
+	}
+	conn, ok := made.(wire.Conn)
+	if !ok {
+		_ = made.Close() // it is of no use
+		return nil, "", fmt.Errorf("%w: it made a %T; pass a *server.Node to OpenDB", errNoNode, made)
 	}
 	if compare(bound, conn.Info()) == relationOlder {
 		return nil, "", errors.Join(errOlder, conn.Close())
@@ -39,6 +45,9 @@ func (s single) connect(ctx context.Context, bound *binding, _ string) (wire.Con
 }
 
 func (single) failed(string) {}
+
+// errNoNode is why the connections of a Connector cannot be used.
+var errNoNode = errors.New("driver: the Connector is not a node")
 
 // relation says how a server's group and generation compare with a handle's.
 type relation int

@@ -137,7 +137,7 @@ func (h *handle) writing(ctx context.Context, op *session.Operation) (*state, ui
 			return nil, 0, h.unavailable(ctx.Err(), nil)
 		case <-h.done:
 			return nil, 0, ErrClosed
-		case <-h.db.main.done:
+		case <-h.db.done:
 			return nil, 0, ErrClosed
 		}
 		defer func() { <-h.opening }()
@@ -239,8 +239,10 @@ func (h *handle) endOpened(ctx context.Context) {
 	_, _ = op.run() // nobody is left who would want to know
 }
 
-// sessionID opens the session in the group if need be and returns its id.
-func (h *handle) sessionID(ctx context.Context) (uint64, error) {
+// SessionID returns the id of the session in the group, and opens it there if nothing
+// was written yet. The session is another one after ErrSessionExpired and
+// ErrGeneration.
+func (h *handle) SessionID(ctx context.Context) (uint64, error) {
 	if err := h.usable(); err != nil {
 		return 0, err
 	}
@@ -258,6 +260,15 @@ func (h *handle) usable() error {
 		return ErrClosed
 	}
 	return nil
+}
+
+// ends returns the channels that the Close of a handle and that of its DB close.
+// Those of nil are never closed.
+func (h *handle) ends() (own, whole <-chan struct{}) {
+	if h == nil {
+		return nil, nil
+	}
+	return h.done, h.db.done
 }
 
 // isClosed reports whether the handle, or its DB, was closed.

@@ -7,17 +7,24 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-func (h *handle) set(ctx context.Context, key string, value []byte) (uint64, error) {
+// Set gives a variable a value, a copy of the one passed, and returns its
+// version.
+func (h *handle) Set(ctx context.Context, key string, value []byte) (version uint64, err error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpSet, Key: key, Value: value})
 	return positionOf(reply, err)
 }
 
-func (h *handle) delete(ctx context.Context, key string) (uint64, error) {
+// Delete removes a variable and returns the position at which it went. It
+// returns ErrNotFound if there was none.
+func (h *handle) Delete(ctx context.Context, key string) (version uint64, err error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpDelete, Key: key})
 	return positionOf(reply, err)
 }
 
-func (h *handle) add(ctx context.Context, key string, delta int64) (int64, error) {
+// Add adds delta to a counter and returns the sum. A counter is a variable that
+// holds the decimal text of an int64; one that does not exist counts as 0. It
+// returns ErrNotInteger or ErrOverflow, and changes nothing, if it cannot.
+func (h *handle) Add(ctx context.Context, key string, delta int64) (sum int64, err error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpAdd, Key: key, Delta: delta})
 	if err != nil {
 		return 0, err
@@ -25,7 +32,9 @@ func (h *handle) add(ctx context.Context, key string, delta int64) (int64, error
 	return reply.Number, nil
 }
 
-func (h *handle) compareAndSet(ctx context.Context, key string, value []byte, version uint64) (uint64, error) {
+// CompareAndSet gives a variable a value, as Set does, if it still has the
+// version, 0 if it still does not exist. Otherwise it returns a *ConflictError.
+func (h *handle) CompareAndSet(ctx context.Context, key string, value []byte, version uint64) (newVersion uint64, err error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpCompareAndSet, Key: key, Value: value, Expect: version})
 	return positionOf(reply, err)
 }
@@ -80,7 +89,8 @@ func (op *operation) write(ctx context.Context) (wire.Reply, error) {
 	return reply, replyError(reply, &op.command)
 }
 
-func (h *handle) ping(ctx context.Context) error {
+// Ping makes sure that a server answers, and connects to one if need be.
+func (h *handle) Ping(ctx context.Context) error {
 	if err := h.usable(); err != nil {
 		return err
 	}

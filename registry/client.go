@@ -216,13 +216,7 @@ type pause struct{ next time.Duration }
 func newPause() *pause { return &pause{next: firstPause} }
 
 func (p *pause) wait(ctx context.Context) error {
-	timer := time.NewTimer(p.next/2 + rand.N(p.next))
-	defer timer.Stop()
+	d := p.next/2 + rand.N(p.next)
 	p.next = min(p.next*2, maxPause)
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return client.Sleep(ctx, d)
 }

@@ -35,7 +35,7 @@ func advertised(ctx context.Context, listener net.Addr, registries string, looku
 			return net.JoinHostPort(local, port), nil
 		}
 		var unknown *net.DNSError
-		if !errors.As(err, &unknown) || !sleep(ctx, leastPause) {
+		if !errors.As(err, &unknown) || client.Sleep(ctx, leastPause) != nil {
 			break
 		}
 	}

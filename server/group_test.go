@@ -164,11 +164,7 @@ type caller struct {
 
 func (g *group) client(id string) *caller {
 	g.t.Helper()
-	conn, err := g.nodes[id].Connect(g.t.Context())
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	c := &caller{t: g.t, conn: conn}
+	c := &caller{t: g.t, conn: g.connect(id)}
 	c.session = c.write(wire.Command{Op: wire.OpOpenSession}).Position
 	return c
 }

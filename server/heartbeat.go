@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
@@ -67,10 +68,10 @@ func (r *replica) from() membership.From {
 // watch takes the directives that the registry pushes. A registry that refuses to
 // push any, such as one of another group, is asked again: it may be replaced by
 // the right one.
-func (r *replica) watch(ctx context.Context, client registryClient) {
+func (r *replica) watch(ctx context.Context, asked registryClient) {
 	warned := false
 	for pause := leastPause; ; pause = min(2*pause, mostPause) {
-		err := client.Watch(ctx, r.from(), func(d *membership.Directive) {
+		err := asked.Watch(ctx, r.from(), func(d *membership.Directive) {
 			warned, pause = false, leastPause
 			r.post(func(m *member.Member) { m.Directed(d) })
 		})
@@ -81,7 +82,7 @@ func (r *replica) watch(ctx context.Context, client registryClient) {
 			warned = true
 			r.log.Warn("the registry pushes no directives, answers to heartbeats take their place until it does", "err", err)
 		}
-		if !sleep(ctx, pause) {
+		if client.Sleep(ctx, pause) != nil {
 			return
 		}
 	}

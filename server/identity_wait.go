@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
@@ -23,7 +24,7 @@ func awaitIdentity(ctx context.Context, log *slog.Logger, open func() (*identity
 			told = true
 			log.Error("the identity directory cannot be opened, waiting until it can: make room on its disk", "err", err)
 		}
-		if !sleep(ctx, wait) {
+		if client.Sleep(ctx, wait) != nil {
 			return nil, fmt.Errorf("%w: %w", err, ctx.Err())
 		}
 	}
@@ -49,7 +50,7 @@ func (n *Node) recordIdentity(ctx context.Context, incarnation uint64, d *member
 			n.log.Error("the identity cannot be recorded, and this node is in no view until it can: make room or repair the disk of its data directory",
 				"dir", n.cfg.DataDir, "incarnation", incarnation, "err", err)
 		}
-		if !sleep(ctx, wait) {
+		if client.Sleep(ctx, wait) != nil {
 			n.retract(incarnation, d)
 			return ErrClosed
 		}

@@ -81,10 +81,11 @@ func (w *writer) send(ctx context.Context, node int, cmd wire.Command) (wire.Rep
 	if r := n.current.Load(); r == nil || !r.reader.InView() {
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
-	conn, err := n.Connect(ctx)
+	local, err := n.Connect(ctx)
 	if err != nil {
 		return wire.Reply{}, err
 	}
+	conn := local.(wire.Conn)
 	reply, err := conn.Write(ctx, 0, cmd)
 	if ctx.Err() != nil {
 		// The outcome decides what the variable must be: wait for it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -14,7 +15,6 @@ import (
 	"github.com/seed-8247e700/dsm/internal/connset"
 	"github.com/seed-8247e700/dsm/internal/rlimit"
 	"github.com/seed-8247e700/dsm/internal/sparelog"
-	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // Node is a member of a group. It serves clients on its address, and the
@@ -213,7 +213,7 @@ func (n *Node) Err() error {
 // into the replica, with no socket between. It waits until the node serves. The
 // error wraps ErrClosed when the node has stopped, and the context's error when
 // that ends first. Connections are for the driver alone.
-func (n *Node) Connect(ctx context.Context) (wire.Conn, error) {
+func (n *Node) Connect(ctx context.Context) (io.Closer, error) {
 	r, err := n.awaitServing(ctx)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/internal/wire/codec"
@@ -79,7 +80,7 @@ func (r *replica) awaitJoiner(ctx context.Context, incarnation uint64) (joiner m
 		return membership.Member{}, false
 	}
 	for wait := 10 * time.Millisecond; !known(); wait = min(2*wait, 100*time.Millisecond) {
-		if !sleep(ctx, wait) {
+		if client.Sleep(ctx, wait) != nil {
 			return membership.Member{}, false
 		}
 	}

@@ -186,6 +186,6 @@ var doors = map[string]string{
 	"replica > node": `
 		Node Node.cancel Node.cfg Node.client Node.closeErr Node.closeOnce Node.closing Node.current
 		Node.done Node.incarnation Node.leaver Node.log Node.recordIdentity Node.setIncarnation leastPause
-		liveHeap mostPause replica.closeLoops replica.linkLoop replica.startLoops sleep
+		liveHeap mostPause replica.closeLoops replica.linkLoop replica.startLoops
 	`,
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
@@ -48,7 +49,7 @@ func (n *Node) incarnations(ctx context.Context) error {
 		case <-r.joined:
 			pause, served = leastPause, true
 		default:
-			if !sleep(ctx, pause) {
+			if client.Sleep(ctx, pause) != nil {
 				return ErrClosed
 			}
 			pause = min(2*pause, mostPause)
@@ -64,7 +65,7 @@ func (n *Node) withdraw(ctx context.Context, r *replica) {
 	defer cancel()
 	req := leaveRequest{r.from(), false, configError(r.reason).Error()}
 	err := askToLeave(ctx, n.client, req)
-	for err != nil && !member.Stands(err) && !errors.Is(err, registry.ErrUnknownNode) && sleep(ctx, askAgain) {
+	for err != nil && !member.Stands(err) && !errors.Is(err, registry.ErrUnknownNode) && client.Sleep(ctx, askAgain) == nil {
 		err = askToLeave(ctx, n.client, req)
 	}
 	if err != nil {
@@ -91,16 +92,6 @@ func (n *Node) finish(reason error) {
 
 // askAgain is how long a node that gives up waits before it tells the registry again.
 const askAgain = 200 * time.Millisecond
-
-// sleep pauses, and tells whether it did so to the end.
-func sleep(ctx context.Context, pause time.Duration) bool {
-	select {
-	case <-time.After(pause):
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
 
 // registryPatience is how long a node that starts looks for its registry.
 const registryPatience = 5 * time.Second
@@ -139,7 +130,7 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 			if wait, err = holder.refused(n, err); err != nil {
 				return nil, err
 			}
-			if !sleep(ctx, wait) {
+			if client.Sleep(ctx, wait) != nil {
 				return nil, ErrClosed
 			}
 			continue
@@ -147,7 +138,7 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 			return nil, err
 		}
 		n.log.Warn("the registry does not take this node back yet", "err", err)
-		if !sleep(ctx, wait) {
+		if client.Sleep(ctx, wait) != nil {
 			return nil, ErrClosed
 		}
 	}

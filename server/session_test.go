@@ -22,7 +22,7 @@ func (g *group) connect(id string) wire.Conn {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	return conn
+	return conn.(wire.Conn)
 }
 
 func TestRepeatedWriteTakesEffectOnce(t *testing.T) {
