@@ -132,7 +132,7 @@ func (n *Node) stepFlush(from MemberID, m *Message) error {
 		if n.flush.acks == nil || n.flush.cut == nil || n.flush.attempt.View.Rank(from) < 0 {
 			return n.violation(from, m, "not to the leader, or before there is a cut")
 		}
-		n.countAck(from)
+		n.flush.acks[from] = true
 		return nil
 	}
 }
@@ -233,18 +233,9 @@ func (n *Node) storeCut() {
 	}
 	f.acked = true
 	if f.attempt.Leader == n.cfg.Self {
-		n.countAck(n.cfg.Self)
+		n.flush.acks[n.cfg.Self] = true
 	} else {
 		n.send(f.attempt.Leader, Message{Kind: KindCutAck, View: f.attempt.View.ID})
-	}
-}
-
-// countAck counts a member's acknowledgement of the cut. With the last one the
-// attempt is installed, for the registry to commit.
-func (n *Node) countAck(from MemberID) {
-	n.flush.acks[from] = true
-	if n.Installed() != 0 {
-		n.out.Installed = n.flush.attempt.View.ID
 	}
 }
 

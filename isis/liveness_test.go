@@ -1,11 +1,13 @@
-package isis
+package isis_test
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/isis/isistest"
 )
 
 // TestNoTimerForSenders holds that a member never needs the timer of
@@ -15,75 +17,49 @@ import (
 func TestNoTimerForSenders(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.IntRange(2, 5).Draw(t, "members")
-		cfg := Config{Window: rapid.IntRange(1, 3).Draw(t, "window"), MaxBatchCommands: rapid.IntRange(1, 3).Draw(t, "batch")}
+		cfg := isis.Config{Window: rapid.IntRange(1, 3).Draw(t, "window"), MaxBatchCommands: rapid.IntRange(1, 3).Draw(t, "batch")}
 		cfg.DirectAcks = rapid.SampledFrom([]int{1, 5}).Draw(t, "direct")
-		view := View{ID: 1}
-		nodes := make([]*Node, size)
-		for i := range nodes {
-			cfg.Self = MemberID{ID: fmt.Sprint("n", i), Incarnation: uint64(i + 1)}
-			view.Members = append(view.Members, cfg.Self)
-			nodes[i] = New(cfg)
+		g := isistest.Group{Config: cfg}
+		for i := range size {
+			g.Start(fmt.Sprint("n", i))
 		}
-		links := map[[2]int][]Message{}
-		turn := func(i int) {
-			ready := nodes[i].Ready()
-			for _, e := range ready.Messages {
-				e.Acks = slices.Clone(e.Acks)
-				link := [2]int{i, int(e.To.Incarnation - 1)}
-				links[link] = append(links[link], e.Message)
-			}
+		if err := g.Form(); err != nil {
+			t.Fatal(err)
 		}
-		deliver := func(from, to int) bool {
-			link := [2]int{from, to}
-			if len(links[link]) == 0 {
-				return false
-			}
-			m := links[link][0]
-			links[link] = links[link][1:]
-			if err := nodes[to].Step(view.Members[from], &m); err != nil {
+		deliver := func(l *isistest.Link) {
+			if err := g.Deliver(l); err != nil {
 				t.Fatal(err)
 			}
-			return true
-		}
-		for i, n := range nodes {
-			if err := n.Commit(view); err != nil {
-				t.Fatal(err)
-			}
-			turn(i)
 		}
 		member := rapid.IntRange(0, size-1)
 		for range rapid.IntRange(0, 200).Draw(t, "steps") {
-			i := member.Draw(t, "member")
+			n := g.Nodes[member.Draw(t, "member")]
 			switch rapid.IntRange(0, 9).Draw(t, "step") {
 			case 0:
-				nodes[i].Submit([]byte("c"))
-				turn(i)
+				n.Core.Submit([]byte("c"))
+				g.Turn(n)
 			case 1:
-				turn(i)
+				g.Turn(n)
 			default:
-				deliver(member.Draw(t, "from"), i)
+				if l := g.Nodes[member.Draw(t, "from")].Links[n.Index()]; l.Len() > 0 {
+					deliver(l)
+				}
 				if rapid.Bool().Draw(t, "end turn") {
-					turn(i)
+					g.Turn(n)
 				}
 			}
 		}
-		for busy := true; busy; {
-			busy = false
-			for i := range nodes {
-				for from := range nodes {
-					for deliver(from, i) {
-						busy = true
-					}
-				}
-				turn(i)
-			}
-			for _, queue := range links {
-				busy = busy || len(queue) > 0
-			}
+		for _, n := range g.Nodes {
+			g.Turn(n)
 		}
-		for i, n := range nodes {
-			if !n.Idle() {
-				t.Fatalf("%s still waits for its own messages: %d held back", view.Members[i].ID, n.HeldBack())
+		for len(g.Busy) > 0 {
+			l := g.Busy[0]
+			deliver(l)
+			g.Turn(l.To)
+		}
+		for _, n := range g.Nodes {
+			if !n.Core.Idle() {
+				t.Fatalf("%v still waits for its own messages: %d held back", n.ID, n.Core.HeldBack())
 			}
 		}
 	})

@@ -148,14 +148,13 @@ type Delivery struct {
 }
 
 // Ready is what the owner has to do after a turn, in this order: send Messages
-// (their slices are valid until the next Step), apply Deliveries, note the
-// views Entered (with the deliveries before and after told apart by their View),
-// report Installed.
+// (their slices are valid until the next Step), log what was Rejected, apply
+// Deliveries, and note the views Entered. A Delivery names its View, since those of
+// two views may come in one turn.
 type Ready struct {
 	Messages   []Envelope
 	Deliveries []Delivery
 	Entered    []View
-	Installed  uint64  // attempt that this member led and that all members acknowledged; 0: none
 	Rejected   []error // kept messages that turned out to break the protocol
 }
 
@@ -284,7 +283,6 @@ func (r *Ready) reset() {
 	r.Deliveries = r.Deliveries[:0]
 	r.Entered = r.Entered[:0]
 	r.Rejected = nil
-	r.Installed = 0
 }
 
 func (n *Node) send(to MemberID, m Message) {

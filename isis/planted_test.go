@@ -14,16 +14,17 @@ import (
 func TestPlantedWedgedVouches(t *testing.T) {
 	planted.With(t, planted.WedgedVouches)
 	g := newTrio(t, isis.Config{})
-	a := isis.Attempt{View: isis.View{ID: 2, Prev: 1, Members: g.ids[1:]}, Leader: g.ids[1]}
-	for _, n := range g.nodes[1:] {
-		if !n.Wedge(a) {
+	asker, others := g.Nodes[0], g.Nodes[1:]
+	a := isis.Attempt{View: isis.View{ID: 2, Prev: 1, Members: []isis.MemberID{others[0].ID, others[1].ID}}, Leader: others[0].ID}
+	for _, n := range others {
+		if !n.Core.Wedge(a) {
 			t.Fatal("a member refused an attempt")
 		}
 	}
-	g.nodes[0].Probe(1)
-	g.turn(0)
+	asker.Core.Probe(1)
+	g.Turn(asker)
 	g.run()
-	if g.nodes[0].Vouched() == 1 {
+	if asker.Core.Vouched() == 1 {
 		planted.Caught(t, planted.WedgedVouches, "the answers to the probe of a member that is being left out")
 	}
 }

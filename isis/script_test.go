@@ -1,4 +1,4 @@
-package isis
+package isis_test
 
 import (
 	"fmt"
@@ -9,19 +9,24 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+
+	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/isis/isistest"
 )
 
 // TestScripts runs the scripts in testdata, which read like the figures of the
 // papers: who sends what, and what that makes others send and deliver. A script
 // names nodes n1, n2 ...; message 3 of n1 is n1/3. Commands:
 //
-//	group n1 n2 n3 [agreed] [window=N] [batch=N] [undelivered=N] [undelivered-bytes=N]   a group in view 1
+//	group n1 n2 n3 [agreed] [window=N] [batch=N] [undelivered=N] [undelivered-bytes=N] [direct=N]   a group in view 1
 //	submit n1 a b [held]     submits commands and ends the turn; held: does not end it
 //	deliver n1 n2 [N] [held] delivers the oldest N messages (1) from n1 to n2
 //	deliver all              delivers everything, link by link
 //	turn n1                  ends a turn
 //	acks n1                  sends the acknowledgements that wait for company
 //	probe n1 3, vouched n1   sends probe 3; the last probe that all others have answered
+//	leave n1, stay n1        delivers safely from now on, or again as the group does
+//	idle n1                  whether n1 is idle
 //	crash n1                 stops n1; what it has sent can still be delivered
 //	lose n1 n2               loses what n1, which has crashed, has sent to n2
 //	attempt 2 base=1 leader=n2 n2 n3   names an attempt; it becomes known by wedge
@@ -56,21 +61,11 @@ func TestScripts(t *testing.T) {
 
 // script is a group driven by a script.
 type script struct {
-	t        *testing.T
-	nodes    []*scripted // by incarnation - 1
-	links    map[[2]*scripted][]Message
-	attempts map[uint64]Attempt
-	config   Config
+	t *testing.T
+	isistest.Group
+	logs     map[*isistest.Node]string // commands delivered, a letter each
+	attempts map[uint64]isis.Attempt
 	out      strings.Builder
-}
-
-type scripted struct {
-	name   string
-	node   *Node
-	log    string // commands delivered, a letter each
-	stream []Delivery
-	donor  *scripted
-	dead   bool
 }
 
 func (s *script) printf(format string, args ...any) { fmt.Fprintf(&s.out, format, args...) }
@@ -87,28 +82,17 @@ func (s *script) run(d *datadriven.TestData) {
 	switch d.Cmd {
 	case "group":
 		s.group(d, names)
-	case "submit":
-		for _, command := range names[1:] {
-			if !s.find(names[0]).node.Submit([]byte(command)) {
-				s.printf("%s refuses %s\n", names[0], command)
-			}
-		}
-		s.turn(s.find(names[0]), held)
 	case "deliver":
 		s.deliver(names, held)
-	case "turn":
-		s.turn(s.find(names[0]), false)
-	case "acks":
-		s.find(names[0]).node.SendAcks()
-		s.turn(s.find(names[0]), false)
-	case "probe":
-		s.find(names[0]).node.Probe(number(names[1]))
-		s.turn(s.find(names[0]), false)
+	case "submit", "turn", "acks", "probe", "leave", "stay":
+		s.member(d.Cmd, s.find(names[0]), names[1:], held)
 	case "vouched":
-		s.printf("%d\n", s.find(names[0]).node.Vouched())
+		s.printf("%d\n", s.find(names[0]).Core.Vouched())
+	case "idle":
+		s.printf("%v\n", s.find(names[0]).Core.Idle())
 	case "state":
 		for _, name := range names {
-			s.out.WriteString(s.state(s.find(name)))
+			s.printf("%s", s.state(s.find(name)))
 		}
 	case "inject":
 		s.inject(d, names)
@@ -119,39 +103,58 @@ func (s *script) run(d *datadriven.TestData) {
 	}
 }
 
+// member has a node do something, and ends its turn unless it is held.
+func (s *script) member(cmd string, n *isistest.Node, args []string, held bool) {
+	switch cmd {
+	case "submit":
+		for _, command := range args {
+			if !n.Core.Submit([]byte(command)) {
+				s.printf("%s refuses %s\n", n.ID.ID, command)
+			}
+		}
+	case "acks":
+		n.Core.SendAcks()
+	case "probe":
+		n.Core.Probe(number(args[0]))
+	case "leave", "stay":
+		n.Core.DeliverSafely(cmd == "leave")
+	}
+	s.turn(n, held)
+}
+
 // membership does what concerns views.
 func (s *script) membership(d *datadriven.TestData, names []string) {
 	switch d.Cmd {
 	case "crash":
-		s.find(names[0]).dead = true
+		s.Stop(s.find(names[0]))
 	case "lose":
-		delete(s.links, [2]*scripted{s.find(names[0]), s.find(names[1])})
+		s.Truncate(s.link(names), 0)
 	case "attempt":
 		id := number(names[0])
 		var leader string
 		var base uint64
 		d.ScanArgs(s.t, "leader", &leader)
 		d.ScanArgs(s.t, "base", &base)
-		a := Attempt{View: View{ID: id, Prev: base}, Leader: s.find(leader).node.cfg.Self}
+		a := isis.Attempt{View: isis.View{ID: id, Prev: base}, Leader: s.find(leader).ID}
 		for _, name := range names[1:] {
-			a.View.Members = append(a.View.Members, s.find(name).node.cfg.Self)
+			a.View.Members = append(a.View.Members, s.find(name).ID)
 		}
 		s.attempts[id] = a
 	case "wedge":
 		for _, name := range names[1:] {
 			n := s.find(name)
-			if !n.node.Wedge(s.attempts[number(names[0])]) {
+			if !n.Core.Wedge(s.attempts[number(names[0])]) {
 				s.printf("%s does not take attempt %s\n", name, names[0])
 			}
-			s.turn(n, false)
+			s.Turn(n)
 		}
 	case "commit":
 		for _, name := range names[1:] {
 			n := s.find(name)
-			if err := n.node.Commit(s.attempts[number(names[0])].View); err != nil {
+			if err := n.Core.Commit(s.attempts[number(names[0])].View); err != nil {
 				s.printf("%s: %v\n", name, err)
 			}
-			s.turn(n, false)
+			s.Turn(n)
 		}
 	default:
 		s.t.Fatalf("unknown command %s", d.Cmd)
@@ -159,40 +162,49 @@ func (s *script) membership(d *datadriven.TestData, names []string) {
 }
 
 func (s *script) group(d *datadriven.TestData, names []string) {
-	*s = script{t: s.t, links: map[[2]*scripted][]Message{}, attempts: map[uint64]Attempt{}}
-	d.MaybeScanArgs(s.t, "window", &s.config.Window)
-	d.MaybeScanArgs(s.t, "batch", &s.config.MaxBatchCommands)
-	d.MaybeScanArgs(s.t, "undelivered", &s.config.MaxUndelivered)
-	d.MaybeScanArgs(s.t, "undelivered-bytes", &s.config.MaxUndeliveredBytes)
-	d.MaybeScanArgs(s.t, "direct", &s.config.DirectAcks)
-	s.config.Agreed = slices.Contains(names, "agreed")
-	names = slices.DeleteFunc(names, func(name string) bool { return name == "agreed" })
-	first := View{ID: 1}
-	for _, name := range names {
-		first.Members = append(first.Members, s.add(name).node.cfg.Self)
+	*s = script{t: s.t, logs: map[*isistest.Node]string{}, attempts: map[uint64]isis.Attempt{}}
+	d.MaybeScanArgs(s.t, "window", &s.Config.Window)
+	d.MaybeScanArgs(s.t, "batch", &s.Config.MaxBatchCommands)
+	d.MaybeScanArgs(s.t, "undelivered", &s.Config.MaxUndelivered)
+	d.MaybeScanArgs(s.t, "undelivered-bytes", &s.Config.MaxUndeliveredBytes)
+	d.MaybeScanArgs(s.t, "direct", &s.Config.DirectAcks)
+	s.Sent = func(from, to *isistest.Node, m *isis.Message) {
+		s.printf("  %s > %s  %s\n", from.ID.ID, to.ID.ID, isistest.Describe(m, from, to))
 	}
-	for _, n := range s.nodes {
-		if err := n.node.Commit(first); err != nil {
-			s.t.Fatal(err)
+	s.Rejected = func(n *isistest.Node, err error) { s.printf("  %s rejects: %v\n", n.ID.ID, err) }
+	s.Delivered = func(n *isistest.Node, d *isis.Delivery) {
+		s.printf("  %s delivers %s/%d %q at %d\n", n.ID.ID, d.Sender.ID, d.Seq, d.Payload, d.First)
+		s.logs[n] += string(d.Payload)
+	}
+	s.Entered = func(n *isistest.Node, v *isis.View) {
+		s.printf("  %s enters view %d", n.ID.ID, v.ID)
+		for _, m := range v.Members {
+			s.printf(" %s", m.ID)
 		}
-		s.turn(n, false)
+		s.printf("\n")
 	}
-	clear(s.links) // everybody knows of view 1
-	s.out.Reset()
-}
-
-func (s *script) add(name string) *scripted {
-	cfg := s.config
-	cfg.Self = MemberID{ID: name, Incarnation: uint64(len(s.nodes) + 1)}
-	n := &scripted{name: name, node: New(cfg)}
-	s.nodes = append(s.nodes, n)
-	return n
+	s.Installed = func(n *isistest.Node, attempt uint64) {
+		s.printf("  %s reports attempt %d installed\n", n.ID.ID, attempt)
+	}
+	for _, name := range names {
+		if name == "agreed" {
+			s.Config.Agreed = true
+		}
+	}
+	for _, name := range names {
+		if name != "agreed" {
+			s.Start(name)
+		}
+	}
+	if err := s.Form(); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // find returns the latest incarnation of a name.
-func (s *script) find(name string) *scripted {
-	for _, n := range slices.Backward(s.nodes) {
-		if n.name == name {
+func (s *script) find(name string) *isistest.Node {
+	for _, n := range slices.Backward(s.Nodes) {
+		if n.ID.ID == name {
 			return n
 		}
 	}
@@ -200,126 +212,95 @@ func (s *script) find(name string) *scripted {
 	return nil
 }
 
+// link returns the link from the first node named to the second.
+func (s *script) link(names []string) *isistest.Link {
+	return s.find(names[0]).Links[s.find(names[1]).Index()]
+}
+
 // deliver delivers from one link, or from all until they are empty.
 func (s *script) deliver(names []string, held bool) {
 	if names[0] != "all" {
-		link := [2]*scripted{s.find(names[0]), s.find(names[1])}
-		count := 1
+		count := uint64(1)
 		if len(names) > 2 {
-			count = int(number(names[2]))
+			count = number(names[2])
 		}
 		for range count {
-			s.step(link, held)
+			s.step(s.link(names), held)
 		}
 		return
 	}
-	for busy := true; busy; {
-		busy = false
-		for _, from := range s.nodes {
-			for _, to := range s.nodes {
-				for link := [2]*scripted{from, to}; len(s.links[link]) > 0; busy = true {
-					s.step(link, held)
+	for len(s.Busy) > 0 {
+		for _, from := range s.Nodes {
+			for _, l := range from.Links {
+				for l.Len() > 0 {
+					s.step(l, held)
 				}
 			}
 		}
 	}
 }
 
-func (s *script) step(link [2]*scripted, held bool) {
-	from, to := link[0], link[1]
-	if len(s.links[link]) == 0 {
-		s.printf("nothing is on its way from %s to %s\n", from.name, to.name)
+func (s *script) step(l *isistest.Link, held bool) {
+	if l.Len() == 0 {
+		s.printf("nothing is on its way from %s to %s\n", l.From.ID.ID, l.To.ID.ID)
 		return
 	}
-	m := s.links[link][0]
-	s.links[link] = s.links[link][1:]
-	if to.dead {
-		return
-	}
-	s.printf("%s < %s  %s\n", to.name, from.name, s.describe(&m, from, to))
-	s.take(from, to, &m)
-	s.turn(to, held)
+	s.printf("%s < %s  %s\n", l.To.ID.ID, l.From.ID.ID, isistest.Describe(l.Oldest(), l.From, l.To))
+	s.take(l.To, func() error { return s.Deliver(l) })
+	s.turn(l.To, held)
 }
 
-// take steps a message, and holds that a violation changes nothing.
-func (s *script) take(from, to *scripted, m *Message) {
-	before := s.state(to)
-	if err := to.node.Step(from.node.cfg.Self, m); err != nil {
+// take has a node take a message, and holds that a violation changes nothing.
+func (s *script) take(n *isistest.Node, step func() error) {
+	before := s.state(n)
+	if err := step(); err != nil {
 		s.printf("   %v\n", err)
-		if after := s.state(to); after != before {
+		if after := s.state(n); after != before {
 			s.t.Errorf("a violation has changed the state from\n%sto\n%s", before, after)
 		}
 	}
 }
 
-// turn ends a node's turn, as its owner does.
-func (s *script) turn(n *scripted, held bool) {
-	if held {
-		return
-	}
-	ready := n.node.Ready()
-	for i := range ready.Messages {
-		e := &ready.Messages[i]
-		m := e.Message
-		m.Acks = slices.Clone(m.Acks)
-		to := s.nodes[e.To.Incarnation-1]
-		s.printf("  %s > %s  %s\n", n.name, to.name, s.describe(&m, n, to))
-		link := [2]*scripted{n, to}
-		if !to.dead {
-			s.links[link] = append(s.links[link], m)
-		}
-	}
-	for i := range ready.Deliveries {
-		d := ready.Deliveries[i]
-		s.printf("  %s delivers %s/%d %q at %d\n", n.name, d.Sender.ID, d.Seq, d.Payload, d.First)
-		n.log += string(d.Payload)
-		for _, f := range s.nodes {
-			if f.donor == n {
-				f.stream = append(f.stream, d)
-			}
-		}
-	}
-	for _, v := range ready.Entered {
-		s.printf("  %s enters view %d %s\n", n.name, v.ID, memberNames(v.Members))
-	}
-	if ready.Installed != 0 {
-		s.printf("  %s reports attempt %d installed\n", n.name, ready.Installed)
-	}
-	for _, err := range ready.Rejected {
-		s.printf("  %s rejects: %v\n", n.name, err)
+func (s *script) state(n *isistest.Node) string {
+	first, rest, _ := strings.Cut(n.Core.Dump(isistest.Counters, isistest.Entries), "\n")
+	return fmt.Sprintf("%s: %s, log %q\n%s", n.ID.ID, first, s.logs[n], rest)
+}
+
+// turn ends a node's turn, unless it is held.
+func (s *script) turn(n *isistest.Node, held bool) {
+	if !held {
+		s.Turn(n)
 	}
 }
 
 func (s *script) joiner(cmd string, names []string) {
 	switch cmd {
 	case "join":
-		s.add(names[0])
+		s.Start(names[0])
 	case "observe":
 		n, donor := s.find(names[0]), s.find(names[1])
-		n.log, n.donor, n.stream = donor.log, donor, nil
-		n.node.Observe(uint64(len(n.log)), donor.node.cfg.Self)
-		s.turn(n, false)
+		s.logs[n] = s.logs[donor]
+		n.Observe(donor)
+		s.Turn(n)
 	case "skip":
 		n := s.find(names[0])
-		n.stream = n.stream[1:]
+		n.Stream = n.Stream[1:]
 	default:
 		n := s.find(names[0])
-		count := len(n.stream)
+		count := uint64(len(n.Stream))
 		if len(names) > 1 {
-			count = int(number(names[1]))
+			count = number(names[1])
 		}
 		for range count {
-			d := n.stream[0]
-			n.stream = n.stream[1:]
-			applies, err := n.node.Observed(d.View, d.First, d.Count)
-			s.printf("%s hears %s/%d %q at %d, applies: %v\n", n.name, d.Sender.ID, d.Seq, d.Payload, d.First, applies)
+			d, applies, err := n.Follow()
+			s.printf("%s hears %s/%d %q at %d, applies: %v\n", n.ID.ID, d.Sender.ID, d.Seq, d.Payload, d.First, applies)
 			if err != nil {
 				s.printf("   %v\n", err)
 			}
 			if applies {
-				n.log += string(d.Payload)
+				s.logs[n] += string(d.Payload)
 			}
-			s.turn(n, false)
+			s.Turn(n)
 		}
 	}
 }
@@ -327,8 +308,8 @@ func (s *script) joiner(cmd string, names []string) {
 // inject steps a message that nobody sent.
 func (s *script) inject(d *datadriven.TestData, names []string) {
 	from, to := s.find(names[0]), s.find(names[1])
-	m := Message{View: 1, Count: 1}
-	for kind := range KindStable + 1 {
+	m := isis.Message{View: 1, Count: 1}
+	for kind := range isis.KindStable + 1 {
 		if kind.String() == names[2] {
 			m.Kind = kind
 			break
@@ -344,24 +325,24 @@ func (s *script) inject(d *datadriven.TestData, names []string) {
 		}
 	}
 	switch m.Kind {
-	case KindFlushState:
-		m.State = &FlushState{Entries: s.entries(d)}
-	case KindCut:
-		m.Cut = &Cut{Members: to.node.view.Members, Entries: s.entries(d)}
+	case isis.KindFlushState:
+		m.State = &isis.FlushState{Entries: s.entries(d)}
+	case isis.KindCut:
+		m.Cut = &isis.Cut{Members: to.Core.View().Members, Entries: s.entries(d)}
 		d.MaybeScanArgs(s.t, "base", &m.Cut.Base)
 	}
-	s.take(from, to, &m)
-	s.turn(to, false)
+	s.take(to, func() error { return to.Core.Step(from.ID, &m) })
+	s.Turn(to)
 }
 
 // entries reads entry=(sender rank, seq, priority, count, held or final).
-func (s *script) entries(d *datadriven.TestData) []Entry {
+func (s *script) entries(d *datadriven.TestData) []isis.Entry {
 	arg, ok := d.Arg("entry")
 	if !ok {
 		return nil
 	}
 	v := arg.Vals
-	return []Entry{{
+	return []isis.Entry{{
 		Sender: uint32(number(v[0])), Seq: number(v[1]), Priority: number(v[2]), Count: uint32(number(v[3])),
 		Final: v[4] == "final", Held: v[4] == "held", Payload: []byte("x"),
 	}}

@@ -4,85 +4,38 @@ import (
 	"testing"
 
 	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/isis/isistest"
 )
 
-// trio is a group of three cores whose links are one queue.
+// trio is a group of three cores in view 1.
 type trio struct {
-	tb     testing.TB
-	nodes  [3]*isis.Node
-	ids    [3]isis.MemberID
-	queue  []queued
-	acks   []uint64 // backs the counters of queued ACKs, which the core writes on in
-	counts [3]uint64
-}
-
-type queued struct {
-	from isis.MemberID
-	isis.Envelope
+	isistest.Group
+	tb testing.TB
 }
 
 func newTrio(tb testing.TB, cfg isis.Config) *trio {
-	t := &trio{tb: tb}
-	view := isis.View{ID: 1}
-	for i := range t.nodes {
-		cfg.Self = isis.MemberID{ID: string(rune('a' + i)), Incarnation: uint64(i + 1)}
-		view.Members = append(view.Members, cfg.Self)
-		t.nodes[i], t.ids[i] = isis.New(cfg), cfg.Self
+	g := &trio{tb: tb, Group: isistest.Group{Config: cfg}}
+	for _, name := range []string{"a", "b", "c"} {
+		g.Start(name)
 	}
-	for _, n := range t.nodes {
-		if err := n.Commit(view); err != nil {
-			tb.Fatal(err)
-		}
+	if err := g.Form(); err != nil {
+		tb.Fatal(err)
 	}
-	for i := range t.nodes {
-		t.turn(i)
-	}
-	t.run()
-	return t
+	return g
 }
 
-func (t *trio) turn(i int) {
-	ready := t.nodes[i].Ready()
-	for _, e := range ready.Messages {
-		start := len(t.acks)
-		t.acks = append(t.acks, e.Acks...)
-		e.Acks = t.acks[start:len(t.acks):len(t.acks)]
-		t.queue = append(t.queue, queued{t.ids[i], e})
+func (g *trio) submit(i int, command []byte) {
+	if !g.Nodes[i].Core.Submit(command) {
+		g.tb.Fatal("refused")
 	}
-	for j := range ready.Deliveries {
-		t.counts[i] += uint64(ready.Deliveries[j].Count)
-	}
+	g.Turn(g.Nodes[i])
 }
 
 // run delivers all messages, and all acknowledgements.
-func (t *trio) run() {
-	for {
-		for at := 0; at < len(t.queue); at++ {
-			q := &t.queue[at]
-			to := int(q.To.Incarnation - 1)
-			if err := t.nodes[to].Step(q.from, &q.Message); err != nil {
-				t.tb.Fatal(err)
-			}
-			t.turn(to)
-		}
-		t.queue, t.acks = t.queue[:0], t.acks[:0]
-		for i, n := range t.nodes {
-			if n.AcksWait() {
-				n.SendAcks()
-				t.turn(i)
-			}
-		}
-		if len(t.queue) == 0 {
-			return
-		}
+func (g *trio) run() {
+	if err := g.Run(); err != nil {
+		g.tb.Fatal(err)
 	}
-}
-
-func (t *trio) submit(i int, command []byte) {
-	if !t.nodes[i].Submit(command) {
-		t.tb.Fatal("refused")
-	}
-	t.turn(i)
 }
 
 // TestSteadyStateAllocations holds that a message on its way through three cores,
@@ -103,7 +56,7 @@ func TestSteadyStateAllocations(t *testing.T) {
 				t.Errorf("%v allocations for a lone message, want 1 at most", allocs)
 			}
 			three := func() {
-				for i := range g.nodes {
+				for i := range g.Nodes {
 					g.submit(i, command)
 				}
 				g.run()
@@ -114,9 +67,9 @@ func TestSteadyStateAllocations(t *testing.T) {
 			if allocs := testing.AllocsPerRun(1000, three); allocs > 3 {
 				t.Errorf("%v allocations for three messages at once, want 3 at most", allocs)
 			}
-			for i, n := range g.nodes {
-				if g.counts[i] != g.counts[0] || n.Position() != g.counts[i] || !n.Idle() || n.HeldBack() != 0 {
-					t.Errorf("node %d has delivered %d of %d, idle %v", i, g.counts[i], g.counts[0], n.Idle())
+			for _, n := range g.Nodes {
+				if n.Applied != g.Nodes[0].Applied || n.Core.Position() != n.Applied || !n.Core.Idle() || n.Core.HeldBack() != 0 {
+					t.Errorf("%v has delivered %d of %d, idle %v", n.ID, n.Applied, g.Nodes[0].Applied, n.Core.Idle())
 				}
 			}
 		})

@@ -57,6 +57,7 @@ var policy = map[string]rule{
 	// The pure core.
 	"internal/planted":    {std: pure},
 	"isis":                {std: pure, ours: []string{"internal/planted"}},
+	"isis/isistest":       {std: pure, ours: []string{"isis"}},
 	"internal/lease":      {std: pureTimed, ours: []string{"internal/planted"}},
 	"registry/membership": {std: pureTimed, ours: []string{"internal/planted"}},
 	"registry/keeper":     {std: pureTimed, ours: []string{"internal/planted", "registry/membership"}},
@@ -135,8 +136,8 @@ var policy = map[string]rule{
 	},
 	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/link", "internal/transport", "internal/transport/stream", "isis"}},
 	"internal/sim/oracle": {std: whole, ours: []string{"internal/wire", "isis"}, outside: []string{"github.com/anishathalye/porcupine"}},
-	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis"}},
-	"internal/sim/core":   {std: whole, ours: []string{"isis"}},
+	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis", "isis/isistest"}},
+	"internal/sim/core":   {std: whole, ours: []string{"isis", "isis/isistest"}},
 	"bench/attack":        {std: whole, ours: []string{"internal/wire"}},
 	"bench/against":       {std: whole},
 	"bench/fault":         {std: whole},

@@ -1,94 +1,98 @@
 package core
 
-// placed is a command at its place in the order.
+import (
+	"fmt"
+	"strings"
+
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// placed is a message at its place in the order.
 type placed struct {
-	command uint32
-	view    uint32
-	sender  uint32 // incarnation
-	seq     uint32 // of its message
+	first    uint64 // position of its first command
+	view     uint64
+	sender   isis.MemberID
+	seq      uint64
+	commands string // of 4 bytes each
+}
+
+func (p placed) String() string {
+	return fmt.Sprintf("%s/%d of view %d at %d: %x", p.sender, p.seq, p.view, p.first, p.commands)
 }
 
 // order is the one order that all logs are held against, known as far as any
 // node has delivered.
 type order struct {
 	log   []placed
-	taken []int             // by incarnation: commands of it in the order
-	seqs  map[uint64]uint32 // by view and sender: seq of the last message in the order
+	taken []int // by incarnation: bytes of its commands in the order
+	seqs  map[stream]uint64
 }
 
-// check holds a node's delivery at a position (from 1) against the order.
-func (o *order) check(w *world, n *node, position int, p placed) {
-	if position <= len(o.log) {
-		if o.log[position-1] != p {
-			w.fail("order: %s has %+v at position %d, where others have %+v", n, p, position, o.log[position-1])
+// stream is what a member sends in a view. Its messages have rising numbers.
+type stream struct {
+	view   uint64
+	sender isis.MemberID
+}
+
+// check holds the message at a place of a node's log against the order: that of
+// others, with the commands of each sender once, in the order of submission, and the
+// messages of each stream by their numbers, from 1, without a gap.
+func (o *order) check(w *world, n *node, at int) {
+	p := n.log[at]
+	if at < len(o.log) {
+		if o.log[at] != p {
+			w.fail("order: %s has %v, where others have %v", n, p, o.log[at])
 		}
 		return
 	}
-	if position != len(o.log)+1 {
-		w.fail("gap: %s is at position %d, the order ends at %d", n, position, len(o.log))
+	if at != len(o.log) {
+		w.fail("gap: %s has delivered %d messages, the order ends at %d", n, at+1, len(o.log))
 	}
 	o.log = append(o.log, p)
-	w.counts.Commands++
-	o.checkOrigin(w, n, p)
-	o.checkSequence(w, n, position, p)
-}
-
-// checkOrigin holds that each command of a sender is in the order once, in the
-// order of submission.
-func (o *order) checkOrigin(w *world, n *node, p placed) {
-	for len(o.taken) <= int(p.sender) {
-		o.taken = append(o.taken, 0)
+	w.counts["commands in the order"] += len(p.commands) / 4
+	sender := w.nodeOf(p.sender)
+	taken := o.takenOf(sender)
+	if !strings.HasPrefix(sender.submitted[*taken:], p.commands) {
+		w.fail("validity: %s delivered %v, after %d bytes of %x", n, p, *taken, sender.submitted)
 	}
-	sender := w.nodes[p.sender-1]
-	at := o.taken[p.sender]
-	if at >= len(sender.submitted) || sender.submitted[at] != p.command {
-		w.fail("validity: %s delivered %+v as command %d of %s, out of %v", n, p, at, sender, sender.submitted)
-	}
-	o.taken[p.sender]++
-}
-
-// checkSequence holds that a sender's messages of a view stand in the order by
-// their numbers, from 1, without a gap.
-func (o *order) checkSequence(w *world, n *node, position int, p placed) {
+	*taken += len(p.commands)
 	if o.seqs == nil {
-		o.seqs = make(map[uint64]uint32)
+		o.seqs = make(map[stream]uint64)
 	}
-	key := uint64(p.view)<<32 | uint64(p.sender)
-	last := o.seqs[key]
-	before := placed{}
-	if position > 1 {
-		before = o.log[position-2]
-	}
-	sameMessage := p.seq == last && before.view == p.view && before.sender == p.sender && before.seq == p.seq
-	if !sameMessage && p.seq != last+1 {
-		w.fail("sequence: %s delivered message %d of %d in view %d after its message %d", n, p.seq, p.sender, p.view, last)
+	key := stream{p.view, p.sender}
+	if p.seq != o.seqs[key]+1 {
+		w.fail("sequence: %s delivered %v, after message %d", n, p, o.seqs[key])
 	}
 	o.seqs[key] = p.seq
+}
+
+func (o *order) takenOf(n *node) *int {
+	for len(o.taken) <= n.Index() {
+		o.taken = append(o.taken, 0)
+	}
+	return &o.taken[n.Index()]
 }
 
 // finish holds the survivors against what must be true once all is quiet.
 func (w *world) finish() {
 	members := w.registry.last().Members
 	for _, m := range members {
-		n := w.nodeOf(m)
-		if w.options.Agreed {
-			for i, p := range n.log {
-				w.order.check(w, n, i+1, p)
+		if n := w.nodeOf(m); w.options.Agreed {
+			for i := range n.log {
+				w.order.check(w, n, i)
 			}
 		}
 	}
-	for len(w.order.taken) <= len(w.nodes) {
-		w.order.taken = append(w.order.taken, 0)
-	}
 	for _, m := range members {
 		n := w.nodeOf(m)
-		if len(n.log) != len(w.order.log) || n.core.Position() != uint64(len(n.log)) {
-			w.fail("convergence: %s has %d commands at position %d, the order has %d", n, len(n.log), n.core.Position(), len(w.order.log))
+		if len(n.log) != len(w.order.log) || n.Core.Position() != n.Applied {
+			w.fail("convergence: %s has %d messages at position %d, applied %d, the order has %d",
+				n, len(n.log), n.Core.Position(), n.Applied, len(w.order.log))
 		}
 	}
 	for _, n := range w.nodes {
-		if (n.alive || n.left) && w.order.taken[n.id.Incarnation] != len(n.submitted) {
-			w.fail("lost: %s submitted %d commands, the order has %d", n, len(n.submitted), w.order.taken[n.id.Incarnation])
+		if taken := *w.order.takenOf(n); (n.Alive || n.left) && taken != len(n.submitted) {
+			w.fail("lost: %s submitted %d bytes of commands, the order has %d", n, len(n.submitted), taken)
 		}
 		if n.left {
 			w.finishLeaver(n)
@@ -96,16 +100,16 @@ func (w *world) finish() {
 	}
 }
 
-// finishLeaver holds that a node which left when it was idle saw its last command,
+// finishLeaver holds that a node which left when it was idle saw its last message,
 // and all before it, where everybody has them, at either delivery level.
 func (w *world) finishLeaver(n *node) {
 	last := len(n.log) - 1
-	for last >= 0 && uint64(n.log[last].sender) != n.id.Incarnation {
+	for last >= 0 && n.log[last].sender != n.ID {
 		last--
 	}
 	for i := range last + 1 {
 		if n.log[i] != w.order.log[i] {
-			w.fail("leave: %s had %+v at position %d, where others have %+v", n, n.log[i], i+1, w.order.log[i])
+			w.fail("leave: %s had %v, where others have %v", n, n.log[i], w.order.log[i])
 		}
 	}
 }

@@ -19,9 +19,8 @@ type registry struct {
 	ready   map[*node]bool
 	leaving map[*node]bool
 
-	// On their way, in no order.
-	directives []directive
-	reports    []report
+	directives mail[directive]
+	reports    mail[report]
 }
 
 // directive is what the registry tells a node: the committed views, in order,
@@ -40,8 +39,27 @@ type report struct {
 	leaving   bool
 }
 
-// maxMail bounds what is on its way to and from the registry: more is lost.
+// mail is what is on its way to or from the registry, in no order.
+type mail[T any] []T
+
+// maxMail bounds it: more is lost.
 const maxMail = 64
+
+func (m *mail[T]) send(x T) {
+	if len(*m) < maxMail {
+		*m = append(*m, x)
+	}
+}
+
+// arrive takes any out, which may arrive again, and reports whether it has got lost.
+func (m *mail[T]) arrive(w *world) (x T, lost bool) {
+	i := w.rng.IntN(len(*m))
+	x = (*m)[i]
+	if !w.chance(w.traits.double) {
+		*m = slices.Delete(*m, i, i+1)
+	}
+	return x, w.chance(w.traits.loss)
+}
 
 func (r *registry) last() *isis.View { return &r.views[len(r.views)-1] }
 
@@ -66,19 +84,17 @@ func (r *registry) possible() []*isis.View {
 
 // commit makes v the view after the last.
 func (r *registry) commit(w *world, v isis.View) {
-	if w.tracing() {
-		w.trace("registry: commits view %d %v", v.ID, v.Members)
-	}
-	w.counts.Views++
+	w.trace("registry: commits view %d %v", v.ID, v.Members)
+	w.counts["views"]++
 	if len(r.views) > 0 {
 		for _, m := range r.last().Members {
 			n := w.nodeOf(m)
 			switch {
-			case v.Rank(m) >= 0 || !n.alive:
+			case v.Rank(m) >= 0 || !n.Alive:
 			case n.left:
-				w.counts.Leaves++
+				w.counts["leaves"]++
 			default:
-				w.counts.Exclusions++
+				w.counts["exclusions of the living"]++
 			}
 		}
 	}
@@ -90,45 +106,31 @@ func (r *registry) commit(w *world, v isis.View) {
 
 // restart forgets what is volatile. What is on its way from it still arrives.
 func (r *registry) restart(w *world) {
-	if w.tracing() {
-		w.trace("registry: restarts")
-	}
-	w.counts.Restarts++
+	w.trace("registry: restarts")
+	w.counts["restarts of the registry"]++
 	r.failed = isis.MemberID{}
 	r.ready, r.leaving = nil, nil
 }
 
-// tell sends a directive.
-func (r *registry) tell(d directive) {
-	if len(r.directives) < maxMail {
-		r.directives = append(r.directives, d)
-	}
-}
-
 // hear notes that a node sends its report.
 func (r *registry) hear(n *node) {
-	if n.leaving && n.core.Idle() {
+	if n.leaving && n.Core.Idle() {
 		n.left = true
 	}
-	if len(r.reports) < maxMail {
-		r.reports = append(r.reports, report{
-			from: n, installed: n.core.Installed(), leaving: n.left,
-			ready: n.donor != nil && len(n.stream) < 3,
-		})
-	}
+	r.reports.send(report{
+		from: n, installed: n.Core.Installed(), leaving: n.left, ready: n.Donor != nil && len(n.Stream) < 3,
+	})
 }
 
 // take takes a report.
 func (r *registry) take(w *world, p report) {
-	if w.tracing() {
-		w.trace("registry: hears %s installed=%d ready=%v leaving=%v", p.from, p.installed, p.ready, p.leaving)
-	}
+	w.trace("registry: hears %s installed=%d ready=%v leaving=%v", p.from, p.installed, p.ready, p.leaving)
 	if r.ready == nil {
 		r.ready, r.leaving = make(map[*node]bool), make(map[*node]bool)
 	}
 	r.ready[p.from] = p.ready
 	r.leaving[p.from] = p.leaving
-	if a := r.attempt; a != nil && a.View.ID == p.installed && a.Leader == p.from.id {
+	if a := r.attempt; a != nil && a.View.ID == p.installed && a.Leader == p.from.ID {
 		r.commit(w, a.View)
 	}
 }
@@ -142,7 +144,7 @@ func (r *registry) propose(w *world, suspect func(*node) bool) {
 	var spare []isis.MemberID
 	for _, m := range base.Members {
 		n := w.nodeOf(m)
-		if n.alive && !n.doubtful {
+		if n.Alive && !n.doubtful {
 			spare = append(spare, m)
 		}
 		if !r.leaving[n] && !suspect(n) {
@@ -154,10 +156,10 @@ func (r *registry) propose(w *world, suspect func(*node) bool) {
 	}
 	leader := r.lead(w, members)
 	for _, n := range w.nodes {
-		if r.ready[n] && base.Rank(n.id) < 0 && !suspect(n) && r.joins(w, n) {
-			members = slices.DeleteFunc(members, func(m isis.MemberID) bool { return m.ID == n.id.ID && m != leader })
-			if !slices.ContainsFunc(members, func(m isis.MemberID) bool { return m.ID == n.id.ID }) {
-				members = append(members, n.id)
+		if r.ready[n] && base.Rank(n.ID) < 0 && !suspect(n) && r.joins(w, n) {
+			members = slices.DeleteFunc(members, func(m isis.MemberID) bool { return m.ID == n.ID.ID && m != leader })
+			if !slices.ContainsFunc(members, func(m isis.MemberID) bool { return m.ID == n.ID.ID }) {
+				members = append(members, n.ID)
 			}
 		}
 	}
@@ -169,10 +171,8 @@ func (r *registry) propose(w *world, suspect func(*node) bool) {
 	}
 	r.lastID += 1 + uint64(w.rng.IntN(2))
 	r.attempt = &isis.Attempt{View: isis.View{ID: r.lastID, Prev: base.ID, Members: members}, Leader: leader}
-	w.counts.Attempts++
-	if w.tracing() {
-		w.trace("registry: attempt %d from view %d, leader %v, %v", r.lastID, base.ID, leader, members)
-	}
+	w.counts["attempts"]++
+	w.trace("registry: attempt %d from view %d, leader %v, %v", r.lastID, base.ID, leader, members)
 }
 
 // lead chooses a survivor as the leader, another than in the attempt that failed
@@ -192,8 +192,8 @@ func (r *registry) lead(w *world, survivors []isis.MemberID) isis.MemberID {
 // joins tells whether a node may be added: not once it was a member, and not
 // beside a living node of its name.
 func (r *registry) joins(w *world, n *node) bool {
-	return !r.knows(n.id) && !slices.ContainsFunc(w.nodes, func(o *node) bool {
-		return o != n && o.alive && o.id.ID == n.id.ID
+	return !r.knows(n.ID) && !slices.ContainsFunc(w.nodes, func(o *node) bool {
+		return o != n && o.Alive && o.ID.ID == n.ID.ID
 	})
 }
 
@@ -205,20 +205,18 @@ func (r *registry) knows(m isis.MemberID) bool {
 // obey makes a node follow a directive.
 func (w *world) obey(d directive) {
 	n := d.to
-	if w.tracing() {
-		w.trace("%s is told of %d views, attempt %v", n, len(d.views), d.attempt)
-	}
+	w.trace("%s is told of %d views, attempt %v", n, len(d.views), d.attempt)
 	for _, v := range d.views {
-		if err := n.core.Commit(v); err != nil {
+		if err := n.Core.Commit(v); err != nil {
 			if !n.doubtful {
 				w.fail("commit: %s: %v", n, err)
 			}
-			w.counts.Missed++
+			w.counts["joiners that started over"]++
 			w.stop(n, err.Error())
 			return
 		}
 	}
 	if d.attempt != nil {
-		n.core.Wedge(*d.attempt)
+		n.Core.Wedge(*d.attempt)
 	}
 }

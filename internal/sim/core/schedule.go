@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/isis/isistest"
 )
 
 // traits are what one schedule is like. They differ from seed to seed, so that
@@ -20,30 +21,10 @@ type traits struct {
 	suspicion                  float64 // chance that an attempt passes over a living member
 	reload                     float64 // chance that a joiner loads a state though it has one
 	oversight                  float64 // chance that an attempt includes a dead one
-	weights                    [actions]int
+	actions                    []action
 }
 
-// action is one kind of random step.
-type action int
-
-const (
-	actDeliver action = iota
-	actSubmit
-	actTurn
-	actAcks
-	actDirect // the registry sends a directive, or one arrives
-	actReport // a node sends a report, or one arrives
-	actPropose
-	actCrash
-	actStart // a new node, or the next incarnation of one that stopped
-	actLoad
-	actFollow
-	actLeave
-	actRestart
-	actions
-)
-
-func drawTraits(rng *rand.Rand, o Options) traits {
+func drawTraits(rng *rand.Rand) traits {
 	t := traits{
 		members: 2 + rng.IntN(4), steps: 200 + rng.IntN(800),
 		window: 1 + rng.IntN(3), batch: 1 + rng.IntN(3),
@@ -54,7 +35,6 @@ func drawTraits(rng *rand.Rand, o Options) traits {
 		suspicion:  [...]float64{0, 0.1, 0.3}[rng.IntN(3)],
 		reload:     [...]float64{0, 0.1, 0.5}[rng.IntN(3)],
 		oversight:  rng.Float64() * 0.3,
-		weights:    [actions]int{400, 60, 30, 20, 100, 60, 10, 3, 4, 20, 40, 1, 2},
 	}
 	switch rng.IntN(20) {
 	case 0:
@@ -66,19 +46,14 @@ func drawTraits(rng *rand.Rand, o Options) traits {
 		t.undelivered = 1 + rng.IntN(4)
 	}
 	t.direct = [...]int{1, 3, maxNodes}[rng.IntN(3)]
-	for i := range t.weights {
-		switch rng.IntN(6) {
+	t.actions = actions()
+	for i := range t.actions {
+		switch weight := &t.actions[i].weight; rng.IntN(6) {
 		case 0:
-			t.weights[i] *= 4
+			*weight *= 4
 		case 1:
-			t.weights[i] = (t.weights[i] + 3) / 4
+			*weight = (*weight + 3) / 4
 		}
-	}
-	if o.Members > 0 {
-		t.members = o.Members
-	}
-	if o.Steps > 0 {
-		t.steps = o.Steps
 	}
 	return t
 }
@@ -89,102 +64,109 @@ const (
 	maxCommands = 120
 )
 
+// action is one kind of random step, and how often it is taken.
+type action struct {
+	weight int
+	act    func(*world)
+}
+
+func actions() []action {
+	return []action{
+		{400, (*world).deliverAny},
+		{60, (*world).submitAny},
+		{30, func(w *world) {
+			if n := w.pick(func(*node) bool { return true }); n != nil {
+				w.group.Turn(n.Node)
+			}
+		}},
+		{20, func(w *world) {
+			if n := w.pick(func(n *node) bool { return n.Core.AcksWait() }); n != nil {
+				n.Core.SendAcks()
+				w.endTurn(n.Node)
+			}
+		}},
+		{100, (*world).direct},
+		{60, (*world).report},
+		{10, (*world).proposeAny},
+		{3, func(w *world) {
+			if n := w.pick(w.dispensable); n != nil {
+				w.counts["crashes"]++
+				w.stop(n, "crash")
+			}
+		}},
+		{4, (*world).startAny},
+		{20, (*world).loadAny},
+		{40, func(w *world) {
+			if n := w.pick(func(n *node) bool { return len(n.Stream) > 0 }); n != nil {
+				w.follow(n)
+				w.endTurn(n.Node)
+			}
+		}},
+		{1, func(w *world) {
+			if n := w.pick(isMember); n != nil {
+				n.leaving = true
+			}
+		}},
+		{2, func(w *world) { w.registry.restart(w) }},
+	}
+}
+
 // step takes one random action.
 func (w *world) step() {
 	total := 0
-	for _, weight := range w.traits.weights {
-		total += weight
+	for _, a := range w.traits.actions {
+		total += a.weight
 	}
-	at := w.rng.IntN(total)
-	for a, weight := range w.traits.weights {
-		if at < weight {
-			w.act(action(a))
-			return
-		}
-		at -= weight
+	at, i := w.rng.IntN(total), 0
+	for ; at >= w.traits.actions[i].weight; i++ {
+		at -= w.traits.actions[i].weight
+	}
+	w.traits.actions[i].act(w)
+}
+
+func isMember(n *node) bool { return n.Member() }
+
+func (w *world) submitAny() {
+	n := w.pick(func(n *node) bool { return !n.leaving && n.Member() })
+	if n != nil && w.commands < maxCommands {
+		w.submit(n)
+		w.endTurn(n.Node)
 	}
 }
 
-func (w *world) act(a action) {
-	switch a {
-	case actDeliver:
-		w.deliverAny()
-	case actSubmit:
-		if n := w.pick(func(n *node) bool { return !n.leaving && n.member() }); n != nil && w.commands < maxCommands {
-			w.submit(n)
-			w.endTurn(n)
-		}
-	case actTurn:
-		if n := w.pick(func(*node) bool { return true }); n != nil {
-			w.turn(n)
-		}
-	case actAcks:
-		if n := w.pick(func(n *node) bool { return n.core.AcksWait() }); n != nil {
-			n.core.SendAcks()
-			w.endTurn(n)
-		}
-	case actDirect:
-		w.direct()
-	case actReport:
-		w.report()
-	case actPropose:
-		if w.registry.attempt != nil && !w.chance(w.traits.impatience) {
-			return
-		}
-		w.registry.propose(w, func(n *node) bool {
-			if n.alive {
-				return w.chance(w.traits.suspicion)
-			}
-			return !w.chance(w.traits.oversight)
-		})
-	case actRestart:
-		w.registry.restart(w)
-	default:
-		w.actOnNodes(a)
+// proposeAny begins an attempt, which may pass over the living and include the dead.
+func (w *world) proposeAny() {
+	if w.registry.attempt != nil && !w.chance(w.traits.impatience) {
+		return
 	}
-}
-
-func (w *world) actOnNodes(a action) {
-	switch a {
-	case actCrash:
-		if n := w.pick(w.dispensable); n != nil {
-			w.counts.Crashes++
-			w.stop(n, "crash")
+	w.registry.propose(w, func(n *node) bool {
+		if n.Alive {
+			return w.chance(w.traits.suspicion)
 		}
-	case actStart:
-		w.startAny()
-	case actLoad:
-		w.loadAny()
-	case actFollow:
-		if n := w.pick(func(n *node) bool { return len(n.stream) > 0 }); n != nil {
-			w.follow(n)
-			w.endTurn(n)
-		}
-	case actLeave:
-		if n := w.pick((*node).member); n != nil {
-			n.leaving = true
-		}
-	}
+		return !w.chance(w.traits.oversight)
+	})
 }
 
 // endTurn ends a node's turn, or leaves it to go on.
-func (w *world) endTurn(n *node) {
-	if n.alive && w.chance(w.traits.endTurn) {
-		w.turn(n)
+func (w *world) endTurn(n *isistest.Node) {
+	if n.Alive && w.chance(w.traits.endTurn) {
+		w.group.Turn(n)
 	}
 }
 
+func (w *world) anyBusy() *isistest.Link { return w.group.Busy[w.rng.IntN(len(w.group.Busy))] }
+
 // deliverAny delivers the oldest message of a random link.
 func (w *world) deliverAny() {
-	if len(w.busy) == 0 {
+	if len(w.group.Busy) == 0 {
 		return
 	}
-	l := w.busy[w.rng.IntN(len(w.busy))]
-	if l.speed < 1 && !w.chance(l.speed) {
+	l := w.anyBusy()
+	if speed := w.nodes[l.From.Index()].speeds[l.To.Index()]; speed < 1 && !w.chance(speed) {
 		return
 	}
 	w.deliver(l)
-	w.endTurn(l.to)
+	w.endTurn(l.To)
 }
 
 // direct sends a directive or lets one arrive, which may be an old one.
@@ -199,18 +181,13 @@ func (w *world) direct() {
 			case 1:
 				d.attempt = nil
 			}
-			r.tell(d)
+			r.directives.send(d)
 		}
 		return
 	}
-	i := w.rng.IntN(len(r.directives))
-	d := r.directives[i]
-	if !w.chance(w.traits.double) {
-		r.directives = append(r.directives[:i], r.directives[i+1:]...)
-	}
-	if d.to.alive && !w.chance(w.traits.loss) {
+	if d, lost := r.directives.arrive(w); !lost && d.to.Alive {
 		w.obey(d)
-		w.endTurn(d.to)
+		w.endTurn(d.to.Node)
 	}
 }
 
@@ -218,13 +195,13 @@ func (w *world) direct() {
 // such a node all the same now and then.
 func (w *world) upToDate(n *node) bool {
 	a := w.registry.attempt
-	return n.view == w.registry.last().ID && (a == nil || a.View.ID == n.core.Attempt() || a.View.Rank(n.id) < 0) && w.chance(0.95)
+	return n.view == w.registry.last().ID && (a == nil || a.View.ID == n.Core.Attempt() || a.View.Rank(n.ID) < 0) && w.chance(0.95)
 }
 
 // hasNews tells whether a node has something to report. Others report now and
 // then.
 func (w *world) hasNews(n *node) bool {
-	return n.core.Installed() != 0 || n.leaving || n.donor != nil || w.chance(0.05)
+	return n.Core.Installed() != 0 || n.leaving || n.Donor != nil || w.chance(0.05)
 }
 
 // report sends a report or lets one arrive.
@@ -236,12 +213,7 @@ func (w *world) report() {
 		}
 		return
 	}
-	i := w.rng.IntN(len(r.reports))
-	p := r.reports[i]
-	if !w.chance(w.traits.double) {
-		r.reports = append(r.reports[:i], r.reports[i+1:]...)
-	}
-	if !w.chance(w.traits.loss) {
+	if p, lost := r.reports.arrive(w); !lost {
 		r.take(w, p)
 	}
 }
@@ -249,7 +221,7 @@ func (w *world) report() {
 // dispensable tells whether the group survives without a node, whether or not
 // the attempt under way commits.
 func (w *world) dispensable(n *node) bool {
-	survives := func(v *node) bool { return v.alive && v != n && !v.doubtful }
+	survives := func(v *node) bool { return v.Alive && v != n && !v.doubtful }
 	for _, view := range w.registry.possible() {
 		found := false
 		for _, m := range view.Members {
@@ -270,29 +242,27 @@ func (w *world) startAny() {
 	}
 	id := string(rune('a' + w.rng.IntN(7)))
 	for _, n := range w.nodes {
-		if !n.alive || n.id.ID != id {
+		if !n.Alive || n.ID.ID != id {
 			continue
 		}
-		if n.core.Phase() != isis.Excluded {
+		if n.Core.Phase() != isis.Excluded {
 			return
 		}
 		w.stop(n, "excluded")
 	}
 	n := w.start(id)
-	if w.tracing() {
-		w.trace("%s starts", n)
-	}
+	w.trace("%s starts", n)
 }
 
 // loadAny makes a joiner without a donor, or now and then one with, load a state.
 func (w *world) loadAny() {
 	n := w.pick(func(n *node) bool {
-		return n.core.Phase() == isis.Observing && w.registry.views[0].Rank(n.id) < 0 && (n.donor == nil || !n.donor.alive && len(n.stream) == 0 || w.chance(w.traits.reload))
+		return n.Core.Phase() == isis.Observing && w.registry.views[0].Rank(n.ID) < 0 && (n.Donor == nil || !n.Donor.Alive && len(n.Stream) == 0 || w.chance(w.traits.reload))
 	})
-	if n == nil || n.core.Attempt() != 0 && !w.dispensable(n) {
+	if n == nil || n.Core.Attempt() != 0 && !w.dispensable(n) {
 		return
 	}
-	if donor := w.pick((*node).member); donor != nil {
+	if donor := w.pick(isMember); donor != nil {
 		w.load(n, donor)
 	}
 }

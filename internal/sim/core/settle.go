@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/isis/isistest"
 )
 
 // maxRounds bounds how long the group may take to come to rest once faults stop.
@@ -12,9 +13,7 @@ const maxRounds = 60
 // settle stops the faults and lets the group come to rest: every message
 // arrives, nobody is suspected who lives, nobody alive is left outside.
 func (w *world) settle() {
-	if w.tracing() {
-		w.trace("faults stop")
-	}
+	w.trace("faults stop")
 	r := &w.registry
 	idle := 0
 	for range maxRounds {
@@ -23,7 +22,7 @@ func (w *world) settle() {
 		w.restartOutsiders()
 		w.loadJoiners()
 		for _, n := range w.nodes {
-			if n.alive {
+			if n.Alive {
 				r.hear(n)
 			}
 		}
@@ -39,17 +38,17 @@ func (w *world) settle() {
 			idle = 0
 		}
 		if r.attempt == nil || idle > 2 {
-			r.propose(w, func(n *node) bool { return !n.alive })
+			r.propose(w, func(n *node) bool { return !n.Alive })
 			idle = 0
 		}
 		r.directives = r.directives[:0]
 		for _, n := range w.nodes {
-			if n.alive {
-				r.tell(directive{to: n, views: r.views, attempt: r.attempt})
+			if n.Alive {
+				r.directives.send(directive{to: n, views: r.views, attempt: r.attempt})
 			}
 		}
 		for _, d := range r.directives {
-			if d.to.alive {
+			if d.to.Alive {
 				w.obey(d)
 			}
 		}
@@ -64,22 +63,22 @@ func (w *world) exchange() {
 		if limit > 100_000 {
 			w.fail("progress: messages without end: %s", w.status())
 		}
-		if len(w.busy) > 0 {
-			l := w.busy[w.rng.IntN(len(w.busy))]
+		if len(w.group.Busy) > 0 {
+			l := w.anyBusy()
 			w.deliver(l)
-			w.turn(l.to)
+			w.group.Turn(l.To)
 			continue
 		}
 		for _, n := range w.nodes {
-			if n.alive {
-				for len(n.stream) > 0 {
+			if n.Alive {
+				for len(n.Stream) > 0 {
 					w.follow(n)
 				}
-				n.core.SendAcks()
-				w.turn(n)
+				n.Core.SendAcks()
+				w.group.Turn(n.Node)
 			}
 		}
-		if len(w.busy) == 0 {
+		if len(w.group.Busy) == 0 {
 			return
 		}
 	}
@@ -88,7 +87,7 @@ func (w *world) exchange() {
 // restartOutsiders ends nodes that learnt that they are excluded.
 func (w *world) restartOutsiders() {
 	for _, n := range w.nodes {
-		if n.alive && n.core.Phase() == isis.Excluded {
+		if n.Alive && n.Core.Phase() == isis.Excluded {
 			w.stop(n, "excluded")
 		}
 	}
@@ -96,19 +95,19 @@ func (w *world) restartOutsiders() {
 
 // loadJoiners gives joiners another donor whose own is not among the survivors.
 func (w *world) loadJoiners() {
-	survives := func(d *node) bool {
+	survives := func(d *isistest.Node) bool {
 		for _, view := range w.registry.possible() {
-			if view.Rank(d.id) < 0 {
+			if view.Rank(d.ID) < 0 {
 				return false
 			}
 		}
-		return d.alive && d.member()
+		return d.Alive && d.Member()
 	}
 	for _, n := range w.nodes {
-		if !n.alive || n.core.Phase() != isis.Observing || w.registry.knows(n.id) || n.donor != nil && survives(n.donor) {
+		if !n.Alive || n.Core.Phase() != isis.Observing || w.registry.knows(n.ID) || n.Donor != nil && survives(n.Donor) {
 			continue
 		}
-		if donor := w.pick(survives); donor != nil && (n.core.Attempt() == 0 || w.dispensable(n)) {
+		if donor := w.pick(func(d *node) bool { return survives(d.Node) }); donor != nil && (n.Core.Attempt() == 0 || w.dispensable(n)) {
 			w.load(n, donor)
 		}
 	}
@@ -123,14 +122,14 @@ func (w *world) settled() bool {
 	}
 	alive := 0
 	for _, n := range w.nodes {
-		if !n.alive {
+		if !n.Alive {
 			continue
 		}
 		alive++
 		if n.leaving && len(last.Members) > 1 {
 			return false
 		}
-		if n.core.Phase() != isis.Normal || n.view != last.ID || !n.core.Idle() || n.core.HeldBack() > 0 {
+		if n.Core.Phase() != isis.Normal || n.view != last.ID || !n.Core.Idle() || n.Core.HeldBack() > 0 {
 			return false
 		}
 	}
@@ -140,9 +139,9 @@ func (w *world) settled() bool {
 func (w *world) status() string {
 	s := fmt.Sprintf("view %v, attempt %v;", *w.registry.last(), w.registry.attempt)
 	for _, n := range w.nodes {
-		if n.alive {
+		if n.Alive {
 			s += fmt.Sprintf(" %s %s in %d for %d, position %d, pending %d, held back %d;",
-				n, n.core.Phase(), n.view, n.core.Attempt(), n.core.Position(), n.core.Pending(), n.core.HeldBack())
+				n, n.Core.Phase(), n.view, n.Core.Attempt(), n.Core.Position(), n.Core.Pending(), n.Core.HeldBack())
 		}
 	}
 	return s

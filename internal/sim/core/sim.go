@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/isis/isistest"
 )
 
 // Options choose what is simulated. The zero value is a group with safe delivery
@@ -13,14 +14,6 @@ import (
 type Options struct {
 	// Agreed chooses agreed delivery.
 	Agreed bool
-
-	// Members is the size of the first view. Default: the seed decides, mostly
-	// 2 to 5, at most 7.
-	Members int
-
-	// Steps is the number of random steps before faults stop. Default: the seed
-	// decides, 200 to 1000.
-	Steps int
 
 	// Trace receives one line for each event. Default: none.
 	Trace func(line string)
@@ -30,41 +23,7 @@ type Options struct {
 type Result struct {
 	Seed      uint64
 	Violation string // what guarantee was broken, and how; empty: none
-	Counts
-}
-
-// Counts tell what a run covered.
-type Counts struct {
-	Steps      uint64 // random steps
-	Messages   uint64 // delivered by links
-	Commands   uint64 // placed in the order
-	Deliveries uint64 // of messages, over all nodes
-	Views      uint64 // committed
-	Attempts   uint64
-	Crashes    uint64
-	Exclusions uint64 // of members that were alive and did not ask to leave
-	Joins      uint64 // views entered by nodes that were not in the first
-	Reloads    uint64 // states loaded anew by joiners
-	Leaves     uint64
-	Restarts   uint64 // of the registry
-	Missed     uint64 // joiners that had to start over
-}
-
-// Add adds the counts of another run.
-func (c *Counts) Add(d Counts) {
-	c.Steps += d.Steps
-	c.Messages += d.Messages
-	c.Commands += d.Commands
-	c.Deliveries += d.Deliveries
-	c.Views += d.Views
-	c.Attempts += d.Attempts
-	c.Crashes += d.Crashes
-	c.Exclusions += d.Exclusions
-	c.Joins += d.Joins
-	c.Reloads += d.Reloads
-	c.Leaves += d.Leaves
-	c.Restarts += d.Restarts
-	c.Missed += d.Missed
+	Counts    map[string]int
 }
 
 // world is one simulated group.
@@ -72,11 +31,10 @@ type world struct {
 	options Options
 	rng     *rand.Rand
 	traits  traits
-	counts  Counts
+	counts  map[string]int // what the run covers
 
-	nodes    []*node   // every incarnation ever; incarnation i is nodes[i-1]
-	links    [][]*link // [from][to], by index in nodes
-	busy     []*link   // those with messages
+	group    isistest.Group
+	nodes    []*node // beside group.Nodes
 	registry registry
 	order    order
 	commands uint32 // submitted so far
@@ -87,7 +45,8 @@ type violation string
 
 // Run simulates one schedule. Equal arguments give equal results.
 func Run(seed uint64, options Options) (result Result) {
-	w := &world{options: options, rng: rand.New(rand.NewPCG(seed, 0x1515))}
+	w := &world{options: options, rng: rand.New(rand.NewPCG(seed, 0x1515)), counts: map[string]int{}}
+	w.group = isistest.Group{Sent: w.sent, Rejected: w.rejected, Delivered: w.applied, Entered: w.entered}
 	defer func() {
 		result = Result{Seed: seed, Counts: w.counts}
 		switch reason := recover().(type) {
@@ -97,13 +56,13 @@ func Run(seed uint64, options Options) (result Result) {
 		default:
 			result.Violation = fmt.Sprintf("panic: %v\n%s", reason, debug.Stack())
 		}
-		if result.Violation != "" && w.tracing() {
+		if result.Violation != "" {
 			w.trace("VIOLATION: %s", result.Violation)
 		}
 	}()
 	w.begin()
 	for range w.traits.steps {
-		w.counts.Steps++
+		w.counts["steps"]++
 		w.step()
 	}
 	w.settle()
@@ -113,11 +72,15 @@ func Run(seed uint64, options Options) (result Result) {
 
 // begin starts the members of the first view.
 func (w *world) begin() {
-	w.traits = drawTraits(w.rng, w.options)
+	w.traits = drawTraits(w.rng)
+	w.group.Config = isis.Config{
+		Agreed: w.options.Agreed, Window: w.traits.window, MaxBatchCommands: w.traits.batch,
+		MaxUndelivered: w.traits.undelivered, DirectAcks: w.traits.direct,
+	}
 	var first isis.View
 	for i := range w.traits.members {
 		n := w.start(string(rune('a' + i)))
-		first.Members = append(first.Members, n.id)
+		first.Members = append(first.Members, n.ID)
 	}
 	w.rng.Shuffle(len(first.Members), func(i, j int) {
 		first.Members[i], first.Members[j] = first.Members[j], first.Members[i]
@@ -130,10 +93,10 @@ func (w *world) fail(format string, args ...any) {
 	panic(violation(fmt.Sprintf(format, args...)))
 }
 
-func (w *world) tracing() bool { return w.options.Trace != nil }
-
 func (w *world) trace(format string, args ...any) {
-	w.options.Trace(fmt.Sprintf(format, args...))
+	if w.options.Trace != nil {
+		w.options.Trace(fmt.Sprintf(format, args...))
+	}
 }
 
 // chance is true with probability p.
@@ -144,7 +107,7 @@ func (w *world) pick(pass func(*node) bool) *node {
 	var chosen *node
 	seen := 0
 	for _, n := range w.nodes {
-		if n.alive && pass(n) {
+		if n.Alive && pass(n) {
 			seen++
 			if w.rng.IntN(seen) == 0 {
 				chosen = n

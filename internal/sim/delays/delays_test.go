@@ -36,16 +36,15 @@ func TestTheory(t *testing.T) {
 				all(t, name+": the sender", r.Sender, senderDelay(agreed))
 				all(t, name+": the others", r.Others, othersDelays(n, agreed, direct == 1)...)
 				messages := 3 * (n - 1)
-				total := r.Total()
-				if got := total.Messages - total.Acks; got != messages*r.Commands {
+				if got := r.Sent.Messages - r.Sent.Acks; got != messages*r.Commands {
 					t.Errorf("%s: %d messages without acknowledgements, want %d each", name, got, messages)
 				}
 				acks := (n - 1) * (n - 1)
 				if direct == 1 {
 					acks = 2 * (n - 1)
 				}
-				if total.Acks != acks*r.Commands {
-					t.Errorf("%s: %d acknowledgements of %d commands, want %d each", name, total.Acks, r.Commands, acks)
+				if r.Sent.Acks != acks*r.Commands {
+					t.Errorf("%s: %d acknowledgements of %d commands, want %d each", name, r.Sent.Acks, r.Commands, acks)
 				}
 			}
 		}
@@ -87,8 +86,8 @@ func all(t *testing.T, what string, times delays.Times, want ...time.Duration) {
 func TestLone(t *testing.T) {
 	r := run(t, delays.Config{Members: 1, Delay: delay})
 	all(t, "a lone member", r.Sender, 0)
-	if total := r.Total(); total.Messages != 0 {
-		t.Errorf("a lone member has sent %+v", total)
+	if r.Sent.Messages != 0 {
+		t.Errorf("a lone member has sent %+v", r.Sent)
 	}
 }
 

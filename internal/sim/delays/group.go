@@ -1,7 +1,7 @@
 package delays
 
 import (
-	"container/heap"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/transport"
 	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/isis/isistest"
 )
 
 // Config says what is measured.
@@ -33,66 +34,39 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
-	for _, d := range []struct {
-		v *int
-		d int
-	}{{&c.Writers, 1}, {&c.CommandBytes, 100}, {&c.Clients, 1}, {&c.Commands, 100}} {
-		if *d.v <= 0 {
-			*d.v = d.d
-		}
-	}
-	if c.AckDelay <= 0 {
-		c.AckDelay = time.Millisecond
-	}
+	c.Writers = cmp.Or(c.Writers, 1)
+	c.CommandBytes = cmp.Or(c.CommandBytes, 100)
+	c.Clients = cmp.Or(c.Clients, 1)
+	c.Commands = cmp.Or(c.Commands, 100)
+	c.AckDelay = cmp.Or(c.AckDelay, time.Millisecond)
 }
 
-// event is an arrival, or the end of a timer, at a member.
+// event is an arrival on a link, or the end of a member's timer.
 type event struct {
-	at      time.Duration
-	order   int // among those at the same time: the order in which they were made
-	to      int
-	from    int // -1: the timer
-	message isis.Message
+	at   time.Duration
+	to   *member
+	link *isistest.Link // nil: the timer
 }
 
-type events []event
-
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	return e[i].at < e[j].at || e[i].at == e[j].at && e[i].order < e[j].order
-}
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-
-// Push is for package heap.
-func (e *events) Push(x any) { *e = append(*e, x.(event)) }
-
-// Pop is for package heap.
-func (e *events) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
-}
-
-// member is a core and its owner.
+// member is a node with its clients.
 type member struct {
-	core      *isis.Node
-	id        isis.MemberID
+	*isistest.Node
 	arrives   []time.Duration // by receiver: when what was sent last arrives
 	armed     bool            // the timer runs
 	left      int             // commands to submit
 	submitted []time.Duration // of own commands in flight, oldest first
-	delivered uint64
 }
 
 // group is such a group in virtual time.
 type group struct {
+	isistest.Group
 	cfg     Config
 	now     time.Duration
 	members []*member
-	events  events
-	orders  int
+	events  []event // by time, and those at one time as they were made
 	random  *rand.Rand
 	bytes   []byte
+	wrote   map[int]bool             // in this turn: to whom, and whether there was more than acknowledgements
 	born    map[uint64]time.Duration // by position: when its command was submitted, once that is known
 	early   map[uint64][]time.Duration
 	result  Result
@@ -100,54 +74,49 @@ type group struct {
 
 func newGroup(cfg Config) (*group, error) {
 	cfg.setDefaults()
-	g := &group{cfg: cfg, random: rand.New(rand.NewPCG(cfg.Seed, 0xde1a)), born: map[uint64]time.Duration{}, early: map[uint64][]time.Duration{}}
-	view := isis.View{ID: 1}
+	g := &group{
+		cfg: cfg, random: rand.New(rand.NewPCG(cfg.Seed, 0xde1a)), wrote: map[int]bool{},
+		born: map[uint64]time.Duration{}, early: map[uint64][]time.Duration{},
+	}
+	g.Config, g.Sent, g.Delivered = cfg.Core, g.sent, g.delivered
 	for i := range cfg.Members {
-		core := cfg.Core
-		core.Self = isis.MemberID{ID: fmt.Sprintf("n%02d", i), Incarnation: uint64(i + 1)}
-		view.Members = append(view.Members, core.Self)
-		g.members = append(g.members, &member{core: isis.New(core), id: core.Self, arrives: make([]time.Duration, cfg.Members)})
+		n := g.Start(fmt.Sprintf("n%02d", i))
+		g.members = append(g.members, &member{Node: n, arrives: make([]time.Duration, cfg.Members)})
 	}
-	for _, m := range g.members {
-		if err := m.core.Commit(view); err != nil {
-			return nil, err
-		}
-		m.core.Ready() // whose COMMITs nobody needs
-	}
-	g.result.Sent = make([]Sent, cfg.Members)
-	return g, nil
+	return g, g.Form()
 }
 
 // run has the writers write, and ends when nothing moves any more.
 func (g *group) run() (Result, error) {
-	for i := range g.cfg.Writers {
-		g.members[i].left = g.cfg.Commands
+	writers := g.members[:g.cfg.Writers]
+	for _, m := range writers {
+		m.left = g.cfg.Commands
 		for range min(g.cfg.Clients, g.cfg.Commands) {
-			g.submit(g.members[i])
+			g.submit(m)
 		}
 	}
-	for i := range g.cfg.Writers {
-		g.turn(i)
+	for _, m := range writers {
+		g.turn(m)
 	}
-	var woken []int
+	var woken []*member
 	for len(g.events) > 0 {
 		g.now = g.events[0].at
 		woken = woken[:0]
 		for len(g.events) > 0 && g.events[0].at == g.now {
-			e := heap.Pop(&g.events).(event)
-			m := g.members[e.to]
-			if e.from < 0 {
-				m.armed = false
-				m.core.SendAcks()
-			} else if err := m.core.Step(g.members[e.from].id, &e.message); err != nil {
+			e := g.events[0]
+			g.events = g.events[1:]
+			if e.link == nil {
+				e.to.armed = false
+				e.to.Core.SendAcks()
+			} else if err := g.Deliver(e.link); err != nil {
 				return Result{}, err
 			}
 			if !slices.Contains(woken, e.to) {
 				woken = append(woken, e.to)
 			}
 		}
-		for _, i := range woken {
-			g.turn(i)
+		for _, m := range woken {
+			g.turn(m)
 		}
 	}
 	g.result.Time = g.now
@@ -157,53 +126,40 @@ func (g *group) run() (Result, error) {
 func (g *group) submit(m *member) {
 	m.left--
 	m.submitted = append(m.submitted, g.now)
-	if !m.core.Submit(make([]byte, g.cfg.CommandBytes)) {
+	if !m.Core.Submit(make([]byte, g.cfg.CommandBytes)) {
 		panic("delays: more commands in flight than a core takes")
 	}
 }
 
 // turn ends a member's turn, and another for what its clients ask for next.
-func (g *group) turn(i int) {
-	m := g.members[i]
-	for {
-		ready := m.core.Ready()
-		wrote := map[int]bool{} // to whom, and whether there was more than acknowledgements
-		for j := range ready.Messages {
-			g.send(i, &ready.Messages[j], wrote)
-		}
-		for _, more := range wrote {
-			g.result.Sent[i].Writes++
+func (g *group) turn(m *member) {
+	for before := -1; m.left != before; {
+		before = m.left
+		g.Turn(m.Node)
+		s := &g.result.Sent
+		for _, more := range g.wrote {
+			s.Writes++
 			if !more {
-				g.result.Sent[i].AckWrites++
+				s.AckWrites++
 			}
 		}
-		before := m.left
-		for j := range ready.Deliveries {
-			g.delivered(m, &ready.Deliveries[j])
-		}
-		if m.left == before {
-			break
-		}
+		clear(g.wrote)
 	}
-	if !m.armed && m.core.AcksWait() {
+	if !m.armed && m.Core.AcksWait() {
 		m.armed = true
-		g.push(event{at: g.now + g.cfg.AckDelay, to: i, from: -1})
+		g.push(event{at: g.now + g.cfg.AckDelay, to: m})
 	}
 }
 
 func (g *group) push(e event) {
-	g.orders++
-	e.order = g.orders
-	heap.Push(&g.events, e)
+	i, _ := slices.BinarySearchFunc(g.events, e.at, func(f event, at time.Duration) int { return cmp.Or(cmp.Compare(f.at, at), -1) })
+	g.events = slices.Insert(g.events, i, e)
 }
 
-// send puts a message on its way. Its counters are copied: the core writes on in them.
-func (g *group) send(from int, e *isis.Envelope, wrote map[int]bool) {
-	to := int(e.To.Incarnation - 1)
-	m := e.Message
-	m.Acks = slices.Clone(m.Acks)
-	g.bytes = transport.AppendMessage(g.bytes[:0], &m)
-	s := &g.result.Sent[from]
+// sent counts a message, and says when it arrives.
+func (g *group) sent(from, to *isistest.Node, m *isis.Message) {
+	g.bytes = transport.AppendMessage(g.bytes[:0], m)
+	s := &g.result.Sent
 	s.Messages++
 	s.Bytes += len(g.bytes)
 	acknowledges := m.Kind == isis.KindAck || m.Kind == isis.KindHeld || m.Kind == isis.KindStable
@@ -211,25 +167,26 @@ func (g *group) send(from int, e *isis.Envelope, wrote map[int]bool) {
 		s.Acks++
 		s.AckBytes += len(g.bytes)
 	}
-	wrote[to] = wrote[to] || !acknowledges
+	i := to.Index()
+	g.wrote[i] = g.wrote[i] || !acknowledges
 	at := g.now + g.cfg.Delay
 	if g.cfg.Jitter > 0 {
 		at += time.Duration(g.random.Int64N(int64(g.cfg.Jitter)))
 	}
-	at = max(at, g.members[from].arrives[to])
-	g.members[from].arrives[to] = at
-	g.push(event{at: at, to: to, from: from, message: m})
+	arrives := g.members[from.Index()].arrives
+	arrives[i] = max(at, arrives[i])
+	g.push(event{at: arrives[i], to: g.members[i], link: from.Links[i]})
 }
 
 // delivered notes how long each command took, and has the clients whose commands these
 // were go on.
-func (g *group) delivered(m *member, d *isis.Delivery) {
+func (g *group) delivered(n *isistest.Node, d *isis.Delivery) {
+	m := g.members[n.Index()]
 	if d.Own {
 		g.result.Messages++
 	}
 	for k := range uint64(d.Count) {
 		position := d.First + k
-		m.delivered++
 		if !d.Own {
 			if born, known := g.born[position]; known {
 				g.result.Others.add(g.now - born)
@@ -255,9 +212,9 @@ func (g *group) delivered(m *member, d *isis.Delivery) {
 
 // check holds that everybody has delivered everything.
 func (g *group) check() error {
-	for _, m := range g.members {
-		if want := uint64(g.cfg.Writers * g.cfg.Commands); m.delivered != want || !m.core.Idle() {
-			return fmt.Errorf("delays: %s has delivered %d of %d, idle %v", m.id.ID, m.delivered, want, m.core.Idle())
+	for _, n := range g.Nodes {
+		if want := uint64(g.cfg.Writers * g.cfg.Commands); n.Applied != want || !n.Core.Idle() {
+			return fmt.Errorf("delays: %s has delivered %d of %d, idle %v", n.ID.ID, n.Applied, want, n.Core.Idle())
 		}
 	}
 	return nil

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Sent is what a member has sent.
+// Sent is what all members together have sent.
 type Sent struct {
 	Messages  int // of package isis
 	Acks      int // among them: ACK, HELD and STABLE
@@ -13,15 +13,6 @@ type Sent struct {
 	AckBytes  int
 	Writes    int // times that a turn had something for a member: system calls of a server
 	AckWrites int // of these with nothing but acknowledgements
-}
-
-func (s *Sent) add(t Sent) {
-	s.Messages += t.Messages
-	s.Acks += t.Acks
-	s.Bytes += t.Bytes
-	s.AckBytes += t.AckBytes
-	s.Writes += t.Writes
-	s.AckWrites += t.AckWrites
 }
 
 // Times are how long something took.
@@ -45,15 +36,7 @@ type Result struct {
 	Time     time.Duration // from the first submission until nothing moved
 	Sender   Times         // from submission to delivery at the same member
 	Others   Times         // to delivery at each other member
-	Sent     []Sent        // by member
-}
-
-// Total is what all members have sent.
-func (r *Result) Total() (total Sent) {
-	for _, s := range r.Sent {
-		total.add(s)
-	}
-	return total
+	Sent     Sent
 }
 
 // Run measures. Equal Configs give equal Results. An error means that the cores have

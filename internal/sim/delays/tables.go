@@ -94,7 +94,7 @@ func (t *table) group(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	total, commands := r.Total(), float64(r.Commands)
+	total, commands := r.Sent, float64(r.Commands)
 	delays := func(d time.Duration) string { return fmt.Sprintf("%.2f D", float64(d)/float64(cfg.Delay)) }
 	each := func(n int) string { return fmt.Sprintf("%.1f", float64(n)/commands) }
 	t.Rows = append(t.Rows, []string{
