@@ -46,6 +46,8 @@ func (s *driverSession) Do(ctx context.Context, r *request, a *answer) {
 	case history.Add:
 		a.sum, err = s.conn.Add(s.traced, r.key, r.delta)
 		a.version = s.trace.Position
+	default:
+		panic("bench: session.go does not know the operation " + string(r.kind))
 	}
 	a.position, a.node = s.trace.Position, s.trace.Node
 	a.session, a.seq = s.trace.Session, s.trace.Seq

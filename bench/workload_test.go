@@ -2,10 +2,12 @@ package bench
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/seed-8247e700/dsm/internal/history"
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // choices makes n choices of a client and counts them.
@@ -39,6 +41,19 @@ func TestWorkloadMix(t *testing.T) {
 	for key := range keys {
 		if !strings.HasPrefix(key, "p/") {
 			t.Fatalf("key %q lacks the prefix", key)
+		}
+	}
+}
+
+// Clients of a run do every write of the table of operations, and reports show it.
+func TestEveryWriteIsDone(t *testing.T) {
+	cfg := Defaults()
+	cfg.Writes, cfg.Adds, cfg.CAS, cfg.Dels = 1, 0.25, 0.25, 0.25
+	done, _, _ := choices(&cfg, 3, 1000)
+	for op := wire.Op(1); op.Valid(); op++ {
+		kind := history.Kind(op.String())
+		if (done[kind] > 0) != op.IsWrite() || slices.Contains(kinds, kind) != op.IsWrite() {
+			t.Errorf("%s: workload.go chooses it %d times, figures.go shows it: %v", op, done[kind], slices.Contains(kinds, kind))
 		}
 	}
 }

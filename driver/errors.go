@@ -92,6 +92,10 @@ var (
 	// speaks. Nothing was executed.
 	ErrVersion = errors.New("driver: the servers speak another version of the protocol")
 
+	// ErrUnsupported: a member of the group is of a release that does not know the
+	// operation. Nothing was changed. Upgrade all nodes first.
+	ErrUnsupported = errors.New("driver: the group does not support the operation yet")
+
 	// ErrProtocol: what listens at the address, or answered there, does not
 	// speak the protocol; the text says what it is, such as a registry. Nothing was executed, unless the error is
 	// ErrOutcomeUnknown too.

@@ -307,6 +307,8 @@ func replyError(reply wire.Reply, cmd *wire.Command) error {
 		return tooManySessions(reply)
 	case wire.StatusSessionExpired:
 		return ErrSessionExpired
+	case wire.StatusUnsupported:
+		return fmt.Errorf("%w: %s", ErrUnsupported, reply.Data)
 	default:
 		return fmt.Errorf("%w: refused as malformed: %s", ErrProtocol, reply.Data)
 	}

@@ -58,6 +58,40 @@ func TestOperations(t *testing.T) {
 	})
 }
 
+// Each write of the table of operations has a call, and an asynchronous one.
+func TestEveryWriteHasItsCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		ctx := t.Context()
+		for _, err := range []error{
+			second(db.Set(ctx, "k", nil)), second(db.CompareAndSet(ctx, "k", nil, 2)), second(db.Delete(ctx, "k")), second(db.Add(ctx, "n", 1)),
+			second(db.SetAsync(ctx, "k", nil).Wait(ctx)), second(db.DeleteAsync(ctx, "k").Wait(ctx)),
+			second(db.CompareAndSetAsync(ctx, "k", nil, 0).Wait(ctx)), second(db.AddAsync(ctx, "n", 1).Wait(ctx)),
+		} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		for op := wire.Op(1); op.Valid(); op++ {
+			if n := c.group.count(op); op.IsWrite() && n != 2 {
+				t.Errorf("variables.go and async.go have not a call each for %s: %d were ordered", op, n)
+			}
+		}
+	})
+}
+
+// What a member of the group does not know yet is an error of its own, which says why.
+func TestUnsupported(t *testing.T) {
+	refusal := (&wire.Operation{Name: "lock", From: wire.FromClient, Level: 9}).Refuse(8)
+	err := replyError(refusal.Reply(), &wire.Command{})
+	wantErr(t, err, ErrUnsupported)
+	wantNot(t, err, ErrProtocol)
+	if !strings.Contains(err.Error(), "lock needs feature level 9") {
+		t.Error(err)
+	}
+}
+
 func TestBadArgumentsAreNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)

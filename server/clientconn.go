@@ -184,8 +184,10 @@ func (c *clientConn) take(req *wire.Request) {
 		p := c.parked(req)
 		c.post(req.ID, func(m *member.Member) { m.Park(p) })
 	case wire.RequestWrite:
-		if !mayWrite(req.Command.Op) {
-			c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusBadRequest})
+		if refusal := c.f.reader.Refuse(req.Command.Op.Operation()); refusal != nil {
+			reply := refusal.Reply()
+			reply.ID = req.ID
+			c.reply(&reply)
 			return
 		}
 		if c.f.reader.Leaving() {
@@ -211,10 +213,6 @@ func (c *clientConn) take(req *wire.Request) {
 func (c *clientConn) answersWithoutLease(kind wire.RequestKind) bool {
 	return c.f.reader.InView() && (kind == wire.RequestStatus || c.stale && (kind == wire.RequestGet || kind == wire.RequestList))
 }
-
-// mayWrite tells whether a client may have a command ordered. Ticks, audits and
-// votes are the members' own.
-func mayWrite(op wire.Op) bool { return op >= wire.OpSet && op <= wire.OpCloseSession }
 
 // takeRare takes the requests whose answer needs the protocol loop.
 func (c *clientConn) takeRare(req *wire.Request) {

@@ -31,7 +31,7 @@ func embeddedName(called, node string) clientName {
 // has a member that does not know of clients, it names none.
 func (f *front) openSession(c clientName) *wire.Command {
 	cmd := &wire.Command{Op: wire.OpOpenSession}
-	if f.reader.FeatureLevel() >= levelClients {
+	if f.reader.FeatureLevel() >= wire.LevelClients {
 		cmd.Key, cmd.Value = c.name, []byte(c.address)
 	}
 	return cmd

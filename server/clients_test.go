@@ -103,7 +103,7 @@ func TestClientsAreNotNamedBelowTheirLevel(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
 	g.start("n1", nil)
 	r := g.nodes["n1"].current.Load()
-	if level := r.reader.FeatureLevel(); level != featureLevel {
+	if level := r.reader.FeatureLevel(); level != wire.LevelNewest {
 		t.Errorf("a view of this release has level %d", level)
 	}
 	if cmd := r.front.openSession(clientName{"c", "10.0.0.1"}); cmd.Key != "c" || string(cmd.Value) != "10.0.0.1" {

@@ -121,8 +121,8 @@ func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.
 	if c.f.reader.Leaving() || !c.f.reader.Serves() {
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
-	if !mayWrite(cmd.Op) {
-		return wire.Reply{Status: wire.StatusBadRequest}, nil
+	if refusal := c.f.reader.Refuse(cmd.Op.Operation()); refusal != nil {
+		return refusal.Reply(), nil
 	}
 	if err := ctx.Err(); err != nil {
 		return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)

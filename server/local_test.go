@@ -71,7 +71,7 @@ func TestLocalRefusals(t *testing.T) {
 	}
 	for _, op := range []wire.Op{wire.OpSet - 1, wire.OpBarrier, wire.OpTick} {
 		writes := []wire.Submission{{Command: set}, {Command: wire.Command{Op: op}}}
-		if taken, err := c.conn.Submit(t.Context(), writes, settled(nil)); taken != 0 || !errors.Is(err, wire.ErrNotSent) {
+		if taken, err := c.conn.Submit(t.Context(), writes, settled(nil)); taken != 0 || !errors.Is(err, wire.ErrNotSent) || !errors.As(err, new(*wire.Refusal)) {
 			t.Errorf("operation %d: %d are taken, %v", op, taken, err)
 		}
 	}

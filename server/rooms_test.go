@@ -156,9 +156,6 @@ var doors = map[string]string{
 	"everybody > replica": `
 		registryClient
 	`,
-	"front > node": `
-		levelClients
-	`,
 	"front > replica": `
 		ClientStatus SessionsStatus SessionsStatus.Alive SessionsStatus.ClientLimit SessionsStatus.Clients
 		SessionsStatus.Limit SessionsStatus.Most Status Status.Position Status.encode batch

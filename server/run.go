@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -104,7 +105,7 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 	req := membership.Registration{
 		ID: n.cfg.ID, PeerAddr: n.cfg.Advertise, ClientAddr: n.cfg.Advertise,
 		Group: n.identity.last.Group, ProvedDead: n.identity.last.Incarnation,
-		FeatureLevel: featureLevel,
+		FeatureLevel: wire.LevelNewest,
 	}
 	for wait := leastPause; ; wait = min(2*wait, mostPause) {
 		callCtx, cancel := context.WithTimeout(ctx, registryPatience)
@@ -143,10 +144,3 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 		}
 	}
 }
-
-// featureLevel is what this release can do in a view: at each level a member
-// understands what the one below does not. See also [membership.BaseLevel].
-const (
-	featureLevel = levelClients
-	levelClients = membership.BaseLevel + 1 // commands that open a session name the client, and so do snapshots
-)

@@ -18,6 +18,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/connset"
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
@@ -352,7 +353,7 @@ func TestRegister(t *testing.T) {
 						t.Fatal("it asks again")
 					}
 					a := tc.answers[asked]
-					want := membership.Registration{ID: "n1", PeerAddr: "n1:1", ClientAddr: "n1:1", Group: a.asks, FeatureLevel: featureLevel}
+					want := membership.Registration{ID: "n1", PeerAddr: "n1:1", ClientAddr: "n1:1", Group: a.asks, FeatureLevel: wire.LevelNewest}
 					if a.asks != 0 {
 						want.ProvedDead = 3
 					}

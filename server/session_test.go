@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/member"
-
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 )
@@ -250,7 +250,7 @@ func TestForbiddenCommands(t *testing.T) {
 	for _, conn := range []wire.Conn{g.connect("n1"), g.dial("n1")} {
 		for _, op := range []wire.Op{wire.OpBarrier, wire.OpTick, wire.OpAudit, wire.OpAuditVote} {
 			reply, err := conn.Write(t.Context(), 0, wire.Command{Op: op, Key: "n1#1", Value: make([]byte, 8), Delta: 1000})
-			if err != nil || reply.Status != wire.StatusBadRequest {
+			if err != nil || reply.Status != wire.StatusBadRequest || !strings.Contains(string(reply.Data), op.String()+" is for members") {
 				t.Errorf("op %d: %+v, %v", op, reply, err)
 			}
 		}

@@ -16,8 +16,8 @@ func (c localConn) Submit(ctx context.Context, writes []wire.Submission, sink wi
 		return 0, fmt.Errorf("%w: %w", wire.ErrNotSent, errNotServing)
 	}
 	for i := range writes {
-		if !mayWrite(writes[i].Command.Op) {
-			return 0, fmt.Errorf("%w: operation %d is not for clients", wire.ErrNotSent, writes[i].Command.Op)
+		if refusal := f.reader.Refuse(writes[i].Command.Op.Operation()); refusal != nil {
+			return 0, fmt.Errorf("%w: %w", wire.ErrNotSent, refusal)
 		}
 	}
 	if len(writes) == 0 {

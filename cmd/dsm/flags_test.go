@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // commands are all that there are, with their paths.
@@ -18,6 +20,17 @@ func commands(cmd *cobra.Command) []*cobra.Command {
 		list = append(list, commands(sub)...)
 	}
 	return list
+}
+
+// Every write of the table of operations has a command, with help.
+func TestEveryWriteHasACommand(t *testing.T) {
+	root := newRoot(&surroundings{})
+	for op := wire.Op(1); op.Valid(); op++ {
+		cmd, _, err := root.Find([]string{op.String()})
+		if found := err == nil && cmd.Name() == op.String() && cmd.Short != ""; found != op.IsWrite() {
+			t.Errorf("root.go: that there is a command %s is %v", op, found)
+		}
+	}
 }
 
 // Every flag with a value demands one, and one of its type; what is mistyped gets a

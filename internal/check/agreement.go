@@ -75,7 +75,7 @@ func (a *Agreement) settledOf(session uint64) *seqSet {
 func (a *Agreement) Order(e *Entry) {
 	a.position = e.Position
 	c := &e.Command
-	if !isWrite(c.Op) {
+	if !c.Op.IsWrite() {
 		return
 	}
 	if a.shared && !strings.HasPrefix(c.Key, a.prefix) {
@@ -169,7 +169,7 @@ func (a *Agreement) settle(t *told, f *found) bool {
 	}
 	if f.content != t.content {
 		a.violate("%s is in the order at position %d with another content (a %s)",
-			opText(&t.op), max(f.effect, f.refusedFirst), history.OpName(f.op))
+			opText(&t.op), max(f.effect, f.refusedFirst), f.op)
 		return true
 	}
 	switch {
@@ -210,7 +210,7 @@ func (a *Agreement) Finish() Result {
 		if _, ok := a.told[id]; !ok {
 			f := a.ordered[id]
 			a.violate("a %s of session %d, seq %d, was never submitted, but is in the order (%s)",
-				history.OpName(f.op), id.session, id.seq, f.text())
+				f.op, id.session, id.seq, f.text())
 		}
 	}
 	covers := fmt.Sprintf("%d writes took effect once, where told", a.writes)
@@ -244,5 +244,5 @@ func (f found) text() string {
 
 func entryText(e *Entry) string {
 	return fmt.Sprintf("%s %q of session %d, seq %d, at position %d",
-		history.OpName(e.Command.Op), e.Command.Key, e.Command.Session, e.Command.Seq, e.Position)
+		e.Command.Op, e.Command.Key, e.Command.Session, e.Command.Seq, e.Position)
 }

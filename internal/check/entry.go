@@ -21,23 +21,16 @@ type Entry struct {
 	Sum int64
 }
 
-// isWrite reports whether op changes a variable for a session.
-func isWrite(op wire.Op) bool {
-	switch op {
-	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet:
-		return true
-	default:
-		return false
+// wireOps has the operation that carries out each kind of write, which has its name.
+var wireOps = func() map[history.Kind]wire.Op {
+	ops := make(map[history.Kind]wire.Op)
+	for op := wire.Op(1); op.Valid(); op++ {
+		if op.IsWrite() {
+			ops[history.Kind(op.String())] = op
+		}
 	}
-}
-
-// wireOps has the operation that carries out each kind of write.
-var wireOps = map[history.Kind]wire.Op{
-	history.Set:           wire.OpSet,
-	history.Delete:        wire.OpDelete,
-	history.Add:           wire.OpAdd,
-	history.CompareAndSet: wire.OpCompareAndSet,
-}
+	return ops
+}()
 
 // contentOfCommand is a hash of all that a write asks for.
 func contentOfCommand(c *wire.Command) uint64 {

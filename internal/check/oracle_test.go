@@ -107,7 +107,7 @@ func (o *oracle) fifo() {
 func (o *oracle) agreement() {
 	const name = "agreement, validity"
 	for p, s := range o.order {
-		if !isWrite(s.cmd.Op) {
+		if !s.cmd.Op.IsWrite() {
 			continue
 		}
 		submitted := false
@@ -125,7 +125,7 @@ func (o *oracle) agreement() {
 			o.bad[name] = true
 		}
 		for q, other := range o.order {
-			if p != q && s.ok && other.ok && isWrite(other.cmd.Op) &&
+			if p != q && s.ok && other.ok && other.cmd.Op.IsWrite() &&
 				s.cmd.Session == other.cmd.Session && s.cmd.Seq == other.cmd.Seq {
 				o.bad[name] = true
 			}
@@ -141,7 +141,7 @@ func (o *oracle) agreement() {
 func (o *oracle) agrees(op *history.Op) bool {
 	var copies []uint64
 	for p := uint64(1); p <= o.end; p++ {
-		if c := o.order[p].cmd; isWrite(c.Op) && c.Session == op.Session && c.Seq == op.Seq {
+		if c := o.order[p].cmd; c.Op.IsWrite() && c.Session == op.Session && c.Seq == op.Seq {
 			copies = append(copies, p)
 		}
 	}

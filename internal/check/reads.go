@@ -46,7 +46,7 @@ func (r *Reads) Order(e *Entry) {
 	// Those early were waiting for the position before this one.
 	r.settleEarly(e.Position - 1)
 	r.position = e.Position
-	if !e.OK || !isWrite(e.Command.Op) || !strings.HasPrefix(e.Command.Key, r.prefix) {
+	if !e.OK || !e.Command.Op.IsWrite() || !strings.HasPrefix(e.Command.Key, r.prefix) {
 		return
 	}
 	v := r.variables[e.Command.Key]
@@ -63,7 +63,7 @@ func (r *Reads) Order(e *Entry) {
 	}
 	if problem != "" {
 		r.violate("%s %q of session %d, seq %d, at position %d %s",
-			history.OpName(e.Command.Op), e.Command.Key, e.Command.Session, e.Command.Seq, e.Position, problem)
+			e.Command.Op, e.Command.Key, e.Command.Session, e.Command.Seq, e.Position, problem)
 	}
 }
 

@@ -195,7 +195,7 @@ func (m *maker) execute(c *wire.Command) (sum int64, because history.Refusal, ok
 	m.next++
 	old, there := m.values[c.Key]
 	ok = true
-	if isWrite(c.Op) && m.done(c) {
+	if c.Op.IsWrite() && m.done(c) {
 		ok = false
 	} else {
 		switch c.Op {

@@ -119,6 +119,8 @@ func (v *variable) apply(e *Entry) (next version, sum int64, problem string) {
 		var text [20]byte
 		next.hash = xxh3.Hash(strconv.AppendInt(text[:0], sum, 10))
 		next.number, next.numeric = sum, true
+	default:
+		problem = "took effect, and what it does is not known"
 	}
 	v.versions = append(v.versions, next)
 	return next, sum, problem

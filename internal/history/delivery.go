@@ -9,29 +9,6 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// opNames has the operations as a delivery log names them.
-var opNames = map[wire.Op]string{
-	wire.OpSet:           "set",
-	wire.OpDelete:        "del",
-	wire.OpAdd:           "add",
-	wire.OpCompareAndSet: "cas",
-	wire.OpOpenSession:   "open",
-	wire.OpRenewSession:  "renew",
-	wire.OpCloseSession:  "close",
-	wire.OpBarrier:       "barrier",
-	wire.OpTick:          "tick",
-	wire.OpAudit:         "audit",
-	wire.OpAuditVote:     "vote",
-}
-
-// OpName is op's name in a delivery log.
-func OpName(op wire.Op) string {
-	if name, ok := opNames[op]; ok {
-		return name
-	}
-	return "op" + strconv.Itoa(int(op))
-}
-
 // Entry is one command as a node delivered it.
 type Entry struct {
 	Position uint64 `json:"pos"`
@@ -115,14 +92,14 @@ func (l *DeliveryLog) appendCommand(dst []byte, position uint64, cmd *wire.Comma
 	dst = strconv.AppendUint(dst, position, 10)
 	dst = append(dst, l.common...)
 	dst = append(dst, `,"op":"`...)
-	dst = append(dst, OpName(cmd.Op)...)
+	dst = append(dst, cmd.Op.String()...)
 	dst = append(dst, `","key":`...)
 	dst = appendText(dst, cmd.Key)
 	dst = append(dst, `,"value":`...)
-	switch cmd.Op {
-	case wire.OpAdd, wire.OpTick:
+	switch fields := cmd.Op.Operation().Fields; {
+	case fields&wire.FieldDelta != 0:
 		dst = appendNumber(dst, cmd.Delta)
-	case wire.OpSet, wire.OpCompareAndSet, wire.OpAudit, wire.OpAuditVote:
+	case fields&wire.FieldValue != 0:
 		// An empty value is a value, and not null, however it was decoded.
 		if cmd.Value == nil {
 			cmd.Value = []byte{}

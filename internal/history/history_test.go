@@ -81,6 +81,11 @@ func TestDeliveryFormat(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
+	for op := wire.Op(1); op.Valid(); op++ {
+		if !strings.Contains(out.String(), `"op":"`+op.String()+`"`) {
+			t.Errorf("history_test.go does not show how delivery.go writes %s", op)
+		}
+	}
 	const want = `{"pos":10,"view":2,"sender":"n1#3","seq":4,"op":"set","key":"k","value":"dg==","session":7,"sseq":2,"expect":0,"ok":true}
 {"pos":11,"view":2,"sender":"n1#3","seq":4,"op":"set","key":"k","value":"","session":7,"sseq":3,"expect":0,"ok":false}
 {"pos":12,"view":2,"sender":"n1#3","seq":4,"op":"del","key":"k","value":null,"session":7,"sseq":4,"expect":0,"ok":true}

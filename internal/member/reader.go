@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/clock"
 	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // Reader is what goroutines that do not own the turn have of a member. All its methods
@@ -87,6 +88,11 @@ func (r *Reader) Detection() time.Duration { return time.Duration(r.detection.Lo
 
 // FeatureLevel returns the feature level of the view.
 func (r *Reader) FeatureLevel() uint32 { return r.level.Load() }
+
+// Refuse returns why a client may not have an operation ordered in the view, and nil if
+// it may. It is for the view of now: a node of a lower level may join while the command is
+// under way.
+func (r *Reader) Refuse(o *wire.Operation) *wire.Refusal { return o.Refuse(r.level.Load()) }
 
 // LeaseEnd returns when the lease ends by the steady clock.
 func (r *Reader) LeaseEnd() time.Duration { return time.Duration(r.until.steady.Load()) }

@@ -3,6 +3,8 @@ package member
 import (
 	"testing"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // A reader serves under both clocks, and in a view only.
@@ -151,6 +153,13 @@ func TestReaderTells(t *testing.T) {
 	r := n.m.Reader()
 	if r.LeaseEnd() != g.now+2*time.Second || r.Detection() != 2*time.Second || r.FeatureLevel() != 1 || r.Leaving() || r.Damage() != nil {
 		t.Errorf("%v, %v, %d, %v, %v", r.LeaseEnd()-g.now, r.Detection(), r.FeatureLevel(), r.Leaving(), r.Damage())
+	}
+	made := wire.Operation{Name: "lock", From: wire.FromClient, Level: 2}
+	if refusal := r.Refuse(&made); refusal == nil || refusal.Level != 1 || refusal.Operation != &made {
+		t.Errorf("an operation above the view's level: %v", refusal)
+	}
+	if made.Level = 1; r.Refuse(&made) != nil {
+		t.Error("an operation of the view's level is refused")
 	}
 	if r.Clock().Now() != n.moment() {
 		t.Errorf("its clock shows %v", r.Clock().Now())

@@ -70,7 +70,7 @@ func (op *Operation) Reply(reply *wire.Reply) Verdict {
 			return Behind
 		}
 		return Answered
-	case wire.StatusTooLarge, wire.StatusBadRequest, wire.StatusTooManySessions:
+	case wire.StatusTooLarge, wire.StatusBadRequest, wire.StatusTooManySessions, wire.StatusUnsupported:
 		return Declined
 	case wire.StatusSessionExpired:
 		if op.Kind != Write {

@@ -102,6 +102,10 @@ func (r *replica) take(req *wire.Request, from *clientConn, to func(wire.Reply))
 			m.ReadStrong(read)
 		})
 	case wire.RequestWrite:
+		if refusal := r.reader.Refuse(req.Command.Op.Operation()); refusal != nil {
+			to(refusal.Reply())
+			return
+		}
 		if r.reader.Leaving() {
 			refuse()
 			return

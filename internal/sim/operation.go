@@ -186,7 +186,7 @@ func (op *operation) attempt() {
 		if op.Kind == session.Write {
 			c.session.Number(&op.Operation, &op.command)
 		}
-		req.Kind, req.RawCommand = wire.RequestWrite, op.command.Append(nil)
+		req.Kind, req.Command, req.RawCommand = wire.RequestWrite, op.command, op.command.Append(nil)
 	case op.strong:
 		req.Kind = wire.RequestGetStrong
 	}

@@ -102,7 +102,7 @@ func (c *client) send(run, ordinal uint64, op *operation) {
 		w.counts.Retries++
 	}
 	c.session.Number(&op.Operation, &op.command)
-	req := &wire.Request{ID: uint64(op.Attempts()), Kind: wire.RequestWrite, RawCommand: op.command.Append(nil)}
+	req := &wire.Request{ID: uint64(op.Attempts()), Kind: wire.RequestWrite, Command: op.command, RawCommand: op.command.Append(nil)}
 	op.on, op.sent, op.attempts = conn, req, op.Attempts()
 	w.trace("%s asks %s in run %d: %s", c, conn.Ends[1].Owner, run, op)
 	conn.Send(1, func() {

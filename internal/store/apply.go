@@ -16,9 +16,10 @@ const maxTickMillis = int64(time.Hour / time.Millisecond)
 // apply executes one command and reports whether it took effect.
 func (s *Store) apply(position uint64, c *wire.Command) (wire.Result, bool) {
 	status := wire.StatusBadRequest
-	switch c.Op {
-	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet:
+	if c.Op.IsWrite() {
 		return s.applyWrite(position, c)
+	}
+	switch c.Op {
 	case wire.OpOpenSession:
 		if planted.On(planted.CollidingIDs) {
 			position |= 7 // eight positions in a row have the same id
@@ -113,6 +114,8 @@ func (s *Store) write(position uint64, c *wire.Command) wire.Result {
 			break
 		}
 		s.variables.set(e, c.Key, c.Value, position)
+	default:
+		result.Status = wire.StatusBadRequest
 	}
 	return result
 }

@@ -65,7 +65,7 @@ func TestCommandTruncatedAndUnknown(t *testing.T) {
 			t.Errorf("the first %d of %d bytes: %v", n, len(whole), err)
 		}
 	}
-	for _, op := range []byte{0, byte(len(opFields)), 255} {
+	for _, op := range []byte{0, byte(len(operations)), 255} {
 		if _, _, err := DecodeCommand([]byte{op, 1, 1, 0, 1, 'k', 0}); !errors.Is(err, ErrMalformed) {
 			t.Errorf("op %d: %v", op, err)
 		}

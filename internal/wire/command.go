@@ -6,30 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// Op says what a command does to the replicated state.
-type Op uint8
-
-// The operations. Their numbers are part of the protocol.
-const (
-	OpSet           Op = 1  // Key, Value
-	OpDelete        Op = 2  // Key
-	OpAdd           Op = 3  // Key, Delta
-	OpCompareAndSet Op = 4  // Key, Value, Expect
-	OpOpenSession   Op = 5  // the session's id is the position of this command; Key: the client's name, Value: its address, both "" if not known
-	OpRenewSession  Op = 6  // Session
-	OpCloseSession  Op = 7  // Session
-	OpBarrier       Op = 8  // orders nothing but itself; strong reads wait for one
-	OpTick          Op = 9  // Delta: milliseconds that count, at most one tick interval
-	OpAudit         Op = 10 // Value: the ids of the members that must vote (AppendStrings)
-	OpAuditVote     Op = 11 // Key: the voter's id, Expect: the audit's position, Value: its digest (8 bytes, little endian)
-)
-
-// Command is one entry of the total order. Which fields count depends on Op;
-// the others are zero.
+// Command is one entry of the total order. Which fields count is in the table of
+// operations; the others are zero.
 //
-// Set, Delete, Add and CompareAndSet carry (Session, Seq, Floor), and Prev where
-// there is one: see the store's documentation of sessions. Seq starts at 1 in
-// each session.
+// Writes carry (Session, Seq, Floor), and Prev where there is one: see the store's
+// documentation of sessions. Seq starts at 1 in each session.
 type Command struct {
 	Op      Op
 	Session uint64 // id of the session, the position of its OpOpenSession
@@ -65,6 +46,7 @@ const (
 	StatusInterrupted     Status = 15 // the node lost its place in the group while the write was in flight: outcome unknown, retry elsewhere
 	StatusLagged          Status = 16 // a delivery stream fell too far behind and ends
 	StatusOutOfOrder      Status = 17 // the write that this one names as its predecessor has not been executed; nothing was done, to be sent again after it
+	StatusUnsupported     Status = 18 // a member of the view does not know the operation (Operation.Level); nothing was done
 )
 
 // Result is what a replica computes for a command. Equal on every replica.

@@ -1,45 +1,14 @@
 package wire
 
-import "github.com/seed-8247e700/dsm/internal/wire/codec"
+import (
+	"encoding/binary"
 
-import "encoding/binary"
-
-// fields says which fields of a Command count.
-type fields uint8
-
-const (
-	fieldSession fields = 1 << iota
-	fieldSequence
-	fieldKey
-	fieldValue
-	fieldExpect
-	fieldDelta
+	"github.com/seed-8247e700/dsm/internal/wire/codec"
 )
 
-// opFields has the fields of each operation, by its number. The zero Op and
-// numbers beyond the table are no operations.
-var opFields = [...]fields{
-	OpSet:           fieldSession | fieldSequence | fieldKey | fieldValue,
-	OpDelete:        fieldSession | fieldSequence | fieldKey,
-	OpAdd:           fieldSession | fieldSequence | fieldKey | fieldDelta,
-	OpCompareAndSet: fieldSession | fieldSequence | fieldKey | fieldValue | fieldExpect,
-	OpOpenSession:   0,
-	OpRenewSession:  fieldSession,
-	OpCloseSession:  fieldSession,
-	OpBarrier:       0,
-	OpTick:          fieldDelta,
-	OpAudit:         fieldValue,
-	OpAuditVote:     fieldKey | fieldValue | fieldExpect,
-}
-
 // hasMore is set in the byte of the operation when Prev follows the floor of a
-// write, or the client follows an OpOpenSession.
+// write, or the client follows where there may be one (FieldClient).
 const hasMore = 0x80
-
-// Valid reports whether op is one of the operations of this release.
-func (op Op) Valid() bool {
-	return op != 0 && int(op) < len(opFields)
-}
 
 // Append appends the encoding of c to dst: the operation, and the fields that
 // count for it. The others are left out, and so is a Prev of 0. It panics when c.Op is not valid,
@@ -48,20 +17,20 @@ func (c *Command) Append(dst []byte) []byte {
 	if !c.Op.Valid() {
 		panic("wire: Append of a command without a valid operation")
 	}
-	has := opFields[c.Op]
-	op, after := byte(c.Op), c.Prev != 0 && has&fieldSequence != 0
+	has := operations[c.Op].Fields
+	op, after := byte(c.Op), c.Prev != 0 && has&FieldSequence != 0
 	if after {
 		op |= hasMore
 	}
-	if c.Op == OpOpenSession && (c.Key != "" || len(c.Value) > 0) {
+	if has&FieldClient != 0 && (c.Key != "" || len(c.Value) > 0) {
 		dst = append(dst, op|hasMore)
 		return appendBytes(appendBytes(dst, c.Key), c.Value)
 	}
 	dst = append(dst, op)
-	if has&fieldSession != 0 {
+	if has&FieldSession != 0 {
 		dst = binary.AppendUvarint(dst, c.Session)
 	}
-	if has&fieldSequence != 0 {
+	if has&FieldSequence != 0 {
 		dst = binary.AppendUvarint(dst, c.Seq)
 		// The floor is close below Seq, so their distance is short, and so is
 		// Prev. The arithmetic wraps, so that any pair is told as it is.
@@ -70,16 +39,16 @@ func (c *Command) Append(dst []byte) []byte {
 	if after {
 		dst = binary.AppendUvarint(dst, c.Seq-c.Prev)
 	}
-	if has&fieldKey != 0 {
+	if has&FieldKey != 0 {
 		dst = appendBytes(dst, c.Key)
 	}
-	if has&fieldValue != 0 {
+	if has&FieldValue != 0 {
 		dst = appendBytes(dst, c.Value)
 	}
-	if has&fieldExpect != 0 {
+	if has&FieldExpect != 0 {
 		dst = binary.AppendUvarint(dst, c.Expect)
 	}
-	if has&fieldDelta != 0 {
+	if has&FieldDelta != 0 {
 		dst = binary.AppendVarint(dst, c.Delta)
 	}
 	return dst
@@ -97,7 +66,7 @@ func DecodeCommand(b []byte) (c Command, rest []byte, err error) {
 	return c, cur.Left(), nil
 }
 
-// command takes a command into cmd, which must be zero.
+// readCommand takes a command into cmd, which must be zero.
 func readCommand(c *codec.Reader, cmd *Command) {
 	op := c.Uint8()
 	cmd.Op = Op(op &^ hasMore)
@@ -105,36 +74,36 @@ func readCommand(c *codec.Reader, cmd *Command) {
 		c.Fail()
 		return
 	}
-	has, after := opFields[cmd.Op], op&hasMore != 0
-	if after && cmd.Op == OpOpenSession {
+	has, after := operations[cmd.Op].Fields, op&hasMore != 0
+	if after && has&FieldClient != 0 {
 		readClient(c, cmd)
 		return
 	}
-	if has&fieldSession != 0 {
+	if has&FieldSession != 0 {
 		cmd.Session = c.Uvarint()
 	}
-	if has&fieldSequence != 0 {
+	if has&FieldSequence != 0 {
 		cmd.Seq = c.Uvarint()
 		cmd.Floor = cmd.Seq - c.Uvarint()
 	}
 	if after {
 		readPrev(c, cmd, has)
 	}
-	if has&fieldKey != 0 {
+	if has&FieldKey != 0 {
 		cmd.Key = aliasString(c.Bytes())
 	}
-	if has&fieldValue != 0 {
+	if has&FieldValue != 0 {
 		cmd.Value = c.Bytes()
 	}
-	if has&fieldExpect != 0 {
+	if has&FieldExpect != 0 {
 		cmd.Expect = c.Uvarint()
 	}
-	if has&fieldDelta != 0 {
+	if has&FieldDelta != 0 {
 		cmd.Delta = c.Varint()
 	}
 }
 
-// client takes the client that opens a session. That nothing is known of it is told
+// readClient takes the client that opens a session. That nothing is known of it is told
 // by its absence alone.
 func readClient(c *codec.Reader, cmd *Command) {
 	cmd.Key, cmd.Value = aliasString(c.Bytes()), c.Bytes()
@@ -146,11 +115,11 @@ func readClient(c *codec.Reader, cmd *Command) {
 	}
 }
 
-// prev takes the predecessor of a write. That there is none is told by its
+// readPrev takes the predecessor of a write. That there is none is told by its
 // absence alone.
-func readPrev(c *codec.Reader, cmd *Command, has fields) {
+func readPrev(c *codec.Reader, cmd *Command, has Fields) {
 	cmd.Prev = cmd.Seq - c.Uvarint()
-	if cmd.Prev == 0 || has&fieldSequence == 0 {
+	if cmd.Prev == 0 || has&FieldSequence == 0 {
 		c.Fail()
 	}
 }

@@ -25,7 +25,7 @@ func genUint64() *rapid.Generator[uint64] {
 
 func genOp() *rapid.Generator[Op] {
 	return rapid.Custom(func(t *rapid.T) Op {
-		return Op(rapid.IntRange(1, len(opFields)-1).Draw(t, "op"))
+		return Op(rapid.IntRange(1, len(operations)-1).Draw(t, "op"))
 	})
 }
 

@@ -65,6 +65,9 @@ func (v *verdict) replay(o *order) map[string][]state {
 			next.value = &sum
 		case "del":
 			next.value = nil
+		case "set":
+		default:
+			v.bad("reads: what %v does is not known", e)
 		}
 		states[e.Key] = append(states[e.Key], next)
 	}

@@ -78,6 +78,9 @@ func (op *Call) linear(s *register) (bool, register) {
 		} else if s.version != op.Command.Expect {
 			status = wire.StatusConflict
 		}
+	case wire.OpSet:
+	default:
+		panic("oracle: the model of a variable does not know " + op.Command.Op.String())
 	}
 	if status != wire.StatusOK {
 		next = *s
