@@ -43,7 +43,6 @@ func (t told) Event(e *membership.Event) {
 		level = slog.LevelError
 		attrs = append(attrs, "generation", e.Generation, "positions_above", e.Base)
 	case membership.EventNoGeneration:
-		level = slog.LevelError
 	case membership.EventAttemptFailed, membership.EventProvedDead, membership.EventBaseIgnored, membership.EventLeaveRefused:
 		level = slog.LevelWarn
 	case membership.EventRegister, membership.EventAttempt, membership.EventCommit,
