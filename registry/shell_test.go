@@ -96,7 +96,7 @@ func TestStartThatIsNotSaved(t *testing.T) {
 	if !errors.Is(err, full) {
 		t.Errorf("%v", err)
 	}
-	if _, err := r.listener.Accept(); !errors.Is(err, net.ErrClosed) {
+	if err := r.listener.Close(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("it listens on: %v", err)
 	}
 }

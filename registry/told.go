@@ -43,6 +43,7 @@ func (t told) Event(e *membership.Event) {
 		level = slog.LevelError
 		attrs = append(attrs, "generation", e.Generation, "positions_above", e.Base)
 	case membership.EventNoGeneration:
+		level = slog.LevelError
 	case membership.EventAttemptFailed, membership.EventProvedDead, membership.EventBaseIgnored, membership.EventLeaveRefused:
 		level = slog.LevelWarn
 	case membership.EventRegister, membership.EventAttempt, membership.EventCommit,
