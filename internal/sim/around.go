@@ -5,16 +5,20 @@ import (
 	"slices"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/registry/keeper"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // around is what surrounds a member: its host and its links. A process may crash in
 // whatever its member asks for.
-type around struct{ r *replica }
+type around struct {
+	*wires.Links
+	r *replica
+}
 
 // Send is part of member.Links.
 func (h around) Send(to isis.MemberID, m *isis.Message) {
@@ -25,15 +29,6 @@ func (h around) Send(to isis.MemberID, m *isis.Message) {
 	r.p.Brink()
 	r.links.Send(to, m)
 }
-
-// Flush is part of member.Links.
-func (h around) Flush() { h.r.links.Flush() }
-
-// SetPeers is part of member.Links.
-func (h around) SetPeers(view uint64, peers []link.Peer) { h.r.links.SetPeers(view, peers) }
-
-// AppendPeers is part of member.Links.
-func (h around) AppendPeers(dst []link.Status) []link.Status { return h.r.links.AppendPeers(dst) }
 
 // Timer is part of member.Host.
 func (h around) Timer(t member.Timer, after time.Duration) {
@@ -69,8 +64,9 @@ func (h around) AskToLeave(from membership.From, force bool, reason string) {
 			r.call(func(m *member.Member) { m.LeaveAnswered(err) })
 		}
 	}
-	r.w.toRegistry(r.p.site, func() {
-		r.w.registry.leave(from, force, reason, func(err error) { r.w.fromRegistry(r.p, func() { answer(err) }) })
+	r.p.ask(func(k *keeper.Keeper, now time.Duration) func() {
+		err := k.Leave(now, from, force, reason)
+		return func() { answer(err) }
 	})
 	r.p.After(time.Second, func() { answer(errNoAnswer) })
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/registry/keeper"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
@@ -15,6 +16,14 @@ func (w *world) toRegistry(from int, what func()) {
 		if w.registry.up {
 			what()
 		}
+	})
+}
+
+// ask has the registry do something, and carries what it returns back to the process,
+// which may have ended then.
+func (p *process) ask(do func(k *keeper.Keeper, now time.Duration) (answer func())) {
+	p.w.toRegistry(p.site, func() {
+		p.w.registry.step(func(k *keeper.Keeper, now time.Duration) { p.w.fromRegistry(p, do(k, now)) })
 	})
 }
 
@@ -64,27 +73,25 @@ func (p *process) announce(r membership.Registration, wait time.Duration) {
 	}
 	before := p.current
 	done := false
-	p.w.toRegistry(p.site, func() {
-		p.w.registry.register(r, func(incarnation uint64, d membership.Directive, err error) {
-			p.w.fromRegistry(p, func() {
-				if done || p.current != before {
-					return
-				}
-				if err != nil {
-					p.w.trace("%s is not registered: %v", p, err)
-					if errors.Is(err, membership.ErrOtherGroup) && p.current == nil {
-						// A process that starts has no state and may join any group.
-						r.Group, r.ProvedDead = 0, 0
-					}
-					return
-				}
+	p.ask(func(k *keeper.Keeper, now time.Duration) func() {
+		incarnation, d, err := k.Register(now, r)
+		return func() {
+			switch {
+			case done || p.current != before:
+			case err == nil:
 				done = true
 				p.newReplica(incarnation, d)
 				if p.leaving {
 					p.leaveOn()
 				}
-			})
-		})
+			default:
+				p.w.trace("%s is not registered: %v", p, err)
+				if errors.Is(err, membership.ErrOtherGroup) && p.current == nil {
+					// A process that starts has no state and may join any group.
+					r.Group, r.ProvedDead = 0, 0
+				}
+			}
+		}
 	})
 	p.After(wait+p.w.traits.detection/4, func() {
 		if !done && p.current == before {
@@ -133,19 +140,18 @@ func (r *replica) post() {
 			r.post()
 		}
 	}
-	r.w.toRegistry(r.p.site, func() {
-		r.w.registry.heartbeat(sent.From, sent.Report, func(d membership.Directive, err error) {
-			r.w.fromRegistry(r.p, func() {
-				over()
-				r.call(func(m *member.Member) {
-					if err != nil {
-						m.Answered(sent, nil, err)
-						return
-					}
-					r.hear(&d, func() { m.Answered(sent, &d, nil) })
-				})
+	r.p.ask(func(k *keeper.Keeper, now time.Duration) func() {
+		d, err := k.Heartbeat(now, sent.From, sent.Report)
+		return func() {
+			over()
+			r.call(func(m *member.Member) {
+				if err != nil {
+					m.Answered(sent, nil, err)
+					return
+				}
+				r.hear(&d, func() { m.Answered(sent, &d, nil) })
 			})
-		})
+		}
 	})
 	r.p.After(r.reader.Detection(), over)
 }

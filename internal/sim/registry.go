@@ -172,24 +172,6 @@ func (g *registry) Recovered() {
 	g.w.trace("registry: saves again")
 }
 
-func (g *registry) heartbeat(from membership.From, report membership.Report, reply func(membership.Directive, error)) {
-	g.step(func(k *keeper.Keeper, now time.Duration) {
-		reply(k.Heartbeat(now, from, report))
-	})
-}
-
-func (g *registry) register(r membership.Registration, reply func(uint64, membership.Directive, error)) {
-	g.step(func(k *keeper.Keeper, now time.Duration) {
-		reply(k.Register(now, r))
-	})
-}
-
-func (g *registry) leave(from membership.From, force bool, reason string, reply func(error)) {
-	g.step(func(k *keeper.Keeper, now time.Duration) {
-		reply(k.Leave(now, from, force, reason))
-	})
-}
-
 // push is a stream of directives to a replica. It is not always ready for the next one.
 type push struct {
 	g    *registry
@@ -270,13 +252,10 @@ func (g *registry) members() []membership.Member {
 // saved, and those of attempts.
 func (g *registry) possible() []membership.View {
 	var views []membership.View
-	if view, ok := g.disk.Committed(); ok {
-		views = append(views, view)
-	}
-	if a := g.disk.Attempt; a != nil {
-		views = append(views, a.View)
-	}
-	if state := g.keeper.Unsaved(); state != nil {
+	for _, state := range []*membership.State{&g.disk, g.keeper.Unsaved()} {
+		if state == nil {
+			continue
+		}
 		if view, ok := state.Committed(); ok {
 			views = append(views, view)
 		}

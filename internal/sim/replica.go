@@ -86,7 +86,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 			w.trace("%s: the link with %s#%d is dead: %v", r, peer.ID, peer.Incarnation, why)
 		},
 	})
-	h := around{r}
+	h := around{r.links, r}
 	r.member = member.New(member.Config{
 		Core: isis.Config{
 			Self: r.self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: t.window, MaxBatchCommands: t.batch,
