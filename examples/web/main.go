@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%q is no flag, and there are no other arguments", flags.Arg(0))
+		return fmt.Errorf("unexpected argument %q: web takes only flags", flags.Arg(0))
 	}
 	// The port first: when it is in use, the group need not hear of us.
 	listener, err := net.Listen("tcp", *httpAddr)

@@ -38,7 +38,7 @@ func (c *Conn) Barrier(ctx context.Context) (position uint64, err error) {
 
 // ErrNoList says that a node is of a release that cannot list keys. Nothing was
 // sent.
-var ErrNoList = errors.New("client: the server does not know ls")
+var ErrNoList = errors.New("client: the server does not support ls")
 
 // Listing is a page of a listing, and what it is a page of.
 type Listing struct {

@@ -90,7 +90,7 @@ func SplitAddresses(list string) ([]string, error) {
 		return nil, fmt.Errorf("%d addresses, at most %d are allowed", len(addrs), maxServers)
 	}
 	if strings.ContainsRune(list, '@') || strings.Contains(list, "%40") {
-		return nil, errors.New("it has a user or a password in it, of which dsm has none: leave out all up to the @")
+		return nil, errors.New("it has a user or a password, which dsm does not support: remove everything up to the @")
 	}
 	for i, addr := range addrs {
 		host, port, err := net.SplitHostPort(addr)
@@ -203,7 +203,7 @@ func (d *DSN) parseOptions(query string) error {
 			if !optionPattern.MatchString(name) {
 				shown = hidden
 			}
-			return fmt.Errorf("unknown option %q; there are %s", shown, strings.Join(optionNames(), ", "))
+			return fmt.Errorf("unknown option %q; the options are %s", shown, strings.Join(optionNames(), ", "))
 		}
 		if len(value) != 1 {
 			return fmt.Errorf("option %s is given %d times", name, len(value))

@@ -62,7 +62,7 @@ func nextReplies(frames *wire.FrameReader, replies []wire.Reply) (_ []wire.Reply
 		case wire.FrameGoAway:
 			leaving = true
 		default:
-			return replies, leaving, fmt.Errorf("%w: a frame of kind %d, which does not belong here", wire.ErrMalformed, kind)
+			return replies, leaving, fmt.Errorf("%w: unexpected frame of kind %d", wire.ErrMalformed, kind)
 		}
 		if len(replies) == repliesPerTurn || !frames.Buffered() {
 			return replies, leaving, nil

@@ -14,7 +14,7 @@ const ticksPerPing = 8
 // it says that it serves nobody now, and does not tell those that wait.
 var (
 	errSilent     = errors.New("client: the node does not answer")
-	errNotServing = errors.New("client: the node serves nobody now")
+	errNotServing = errors.New("client: the node serves no clients now")
 )
 
 // watchdog looks after a connection while requests are in flight. A node that

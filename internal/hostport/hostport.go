@@ -30,13 +30,13 @@ func Dialled(addr string) error {
 	}
 	switch {
 	case isIP && ip.IsUnspecified():
-		return fmt.Errorf("%s stands for all interfaces of whoever listens, and is nowhere to dial: give the host's own address or name", host)
+		return fmt.Errorf("%s means all interfaces of a listener and cannot be dialled: give the host's own address or name", host)
 	case isIP && ip.Is4() && ip.As4()[0] == 0:
-		return fmt.Errorf("%s is nobody's address, as all that begin with 0: give the host's own address or name", host)
+		return fmt.Errorf("%s is not the address of a host, as it begins with 0: give the host's own address or name", host)
 	case isIP && ip.IsLinkLocalUnicast() && ip.Is6() && !strings.Contains(host, "%"):
-		return fmt.Errorf("%s is an address of one link, of which a host has several: give one that is valid on all of them", host)
+		return fmt.Errorf("%s is a link-local address: give one that is valid on all links", host)
 	case isIP && (ip.IsMulticast() || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255})):
-		return fmt.Errorf("%s is the address of many hosts: give that of one", host)
+		return fmt.Errorf("%s is the address of many hosts: give the address of one", host)
 	}
 	return checkPort(port, 1)
 }
@@ -54,7 +54,7 @@ func Listened(addr string) error {
 			return err
 		}
 		if isIP && ip.IsMulticast() {
-			return fmt.Errorf("%s is the address of many hosts: give that of one", host)
+			return fmt.Errorf("%s is the address of many hosts: give the address of one", host)
 		}
 	}
 	return checkPort(port, 0)
@@ -88,7 +88,7 @@ func parseHost(host string) (ip netip.Addr, isIP bool, err error) {
 		return netip.Addr{}, false, fmt.Errorf("%q is no IP address", host)
 	}
 	if strings.Contains(host, "@") { // which may follow a password
-		return netip.Addr{}, false, errors.New("is neither an IP address nor a name, but has a user or a password in it: leave out all up to the @")
+		return netip.Addr{}, false, errors.New("is neither an IP address nor a name: it has a user or a password, remove everything up to the @")
 	}
 	if i := strings.IndexFunc(host, func(r rune) bool { return !nameRune(r) }); i >= 0 {
 		return netip.Addr{}, false, fmt.Errorf("%q is neither an IP address nor a name", host)

@@ -22,7 +22,7 @@ var (
 
 // Why a joiner's transfer ends.
 var (
-	ErrUnreached    = errors.New("server: a member is not reached")
+	ErrUnreached    = errors.New("server: a member cannot be reached")
 	ErrDonorRefuses = errors.New("server: the donor gives up")
 	ErrDonorDamaged = errors.New("server: the donor's state is damaged")
 	ErrDonorLagged  = errors.New("server: too slow for the donor's deliveries")

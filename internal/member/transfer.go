@@ -86,9 +86,9 @@ func (t *Transfer) expectDonor(found *wire.Info) error {
 		return fmt.Errorf("%w: %s, which %s advertises, leads to this node itself: give %s --advertise with an address that other hosts can dial",
 			ErrUnreached, addr, donor.MemberID, donor.ID)
 	case found.Group != t.group:
-		return fmt.Errorf("%w: at %s, which %s advertises, %s of another group (%x) answers", ErrUnreached, addr, donor.MemberID, found.NodeID, found.Group)
+		return fmt.Errorf("%w: %s, advertised by %s, is the address of %s of another group (%x)", ErrUnreached, addr, donor.MemberID, found.NodeID, found.Group)
 	case found.Incarnation != donor.Incarnation || found.NodeID != donor.ID:
-		return fmt.Errorf("%w: at %s, which %s advertises, %s#%d answers", ErrUnreached, addr, donor.MemberID, found.NodeID, found.Incarnation)
+		return fmt.Errorf("%w: %s, advertised by %s, is the address of %s#%d", ErrUnreached, addr, donor.MemberID, found.NodeID, found.Incarnation)
 	}
 	return nil
 }

@@ -144,15 +144,15 @@ func TestWelcome(t *testing.T) {
 		{"welcome", func(*wire.HelloReply) {}, nil, ""},
 		{"it has not registered", func(r *wire.HelloReply) { r.Info.Incarnation, r.Info.Group = 0, 0 }, nil, ""},
 		{"this node itself", func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "n2", 2 }, ErrUnreached, "n1:1, which n1#1 advertises, leads to this node itself: give n1 --advertise"},
-		{"this node's incarnation at another", func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "n3", 2 }, ErrUnreached, "at n1:1, which n1#1 advertises, n3#2 answers"},
-		{"another run of this node", func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "n2", 3 }, ErrUnreached, "n2#3 answers"},
-		{"another group", func(r *wire.HelloReply) { r.Info.Group = 0x99 }, ErrUnreached, "n1 of another group (99) answers"},
-		{"another group's node of this name", func(r *wire.HelloReply) { r.Info.Group, r.Info.NodeID, r.Info.Incarnation = 0x99, "n2", 2 }, ErrUnreached, "n2 of another group (99) answers"},
-		{"another run", func(r *wire.HelloReply) { r.Info.Incarnation = 9 }, ErrUnreached, "n1#9 answers"},
-		{"another node", func(r *wire.HelloReply) { r.Info.NodeID = "n9" }, ErrUnreached, "n9#1 answers"},
+		{"this node's incarnation at another", func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "n3", 2 }, ErrUnreached, "n1:1, advertised by n1#1, is the address of n3#2"},
+		{"another run of this node", func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "n2", 3 }, ErrUnreached, "the address of n2#3"},
+		{"another group", func(r *wire.HelloReply) { r.Info.Group = 0x99 }, ErrUnreached, "the address of n1 of another group (99)"},
+		{"another group's node of this name", func(r *wire.HelloReply) { r.Info.Group, r.Info.NodeID, r.Info.Incarnation = 0x99, "n2", 2 }, ErrUnreached, "the address of n2 of another group (99)"},
+		{"another run", func(r *wire.HelloReply) { r.Info.Incarnation = 9 }, ErrUnreached, "the address of n1#9"},
+		{"another node", func(r *wire.HelloReply) { r.Info.NodeID = "n9" }, ErrUnreached, "the address of n9#1"},
 		{"not reached", func(r *wire.HelloReply) { r.Status, r.Message = wire.StatusBadRequest, "why" }, ErrAdvertised, "Advertise: why"},
 		{"refused", func(r *wire.HelloReply) { r.Status, r.Message = wire.StatusUnavailable, "why" }, nil, "server: the donor refuses: why"},
-		{"another that refuses", func(r *wire.HelloReply) { r.Status, r.Info.NodeID = wire.StatusBadRequest, "n9" }, ErrUnreached, "n9#1 answers"},
+		{"another that refuses", func(r *wire.HelloReply) { r.Status, r.Info.NodeID = wire.StatusBadRequest, "n9" }, ErrUnreached, "the address of n9#1"},
 	} {
 		reply := wire.HelloReply{Info: good}
 		tc.change(&reply)

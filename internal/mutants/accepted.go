@@ -49,7 +49,7 @@ func parseAccepted(text string) (acceptances, error) {
 		case !reasoned:
 			return nil, errNoReason(begun)
 		case accepted[key] != nil:
-			return nil, fmt.Errorf("line %d stands in line %d already", number, accepted[key].line)
+			return nil, fmt.Errorf("line %d repeats line %d", number, accepted[key].line)
 		default:
 			accepted[key] = &acceptance{line: number}
 			begun, reasoned = number, false

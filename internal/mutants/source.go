@@ -35,7 +35,7 @@ func (t *target) load(ctx context.Context, dir string) (map[string]*source, []mu
 			return nil, nil, err
 		}
 		if only != "" && !slices.Contains(pkg.GoFiles, only) {
-			return nil, nil, fmt.Errorf("%s is no file that the package is compiled from here", name)
+			return nil, nil, fmt.Errorf("%s is not a file of the package on this platform", name)
 		}
 		constants := make(map[string]bool)
 		texts := make(map[string][]byte)

@@ -44,7 +44,7 @@ func build(ctx context.Context, dir, pkg, binary string, flags ...string) error 
 }
 
 // errTime is returned if tests take too long.
-var errTime = errors.New("the tests were ended after their time")
+var errTime = errors.New("the tests were stopped at their time limit")
 
 // test runs the tests of a stage in the directory of their package. Its binary must be
 // compiled already; number is that of the mutant which is switched on.

@@ -11,7 +11,7 @@ import (
 // ErrOverflow says that the other side stays behind for more bytes than the
 // Writer may hold. What was kept before is still on its way, but the bytes of
 // the call that failed are not: the order is broken, so close the connection.
-var ErrOverflow = errors.New("nbio: the other side does not read fast enough, close its connection")
+var ErrOverflow = errors.New("nbio: the peer reads too slowly: close its connection")
 
 // keptCapacity is the largest buffer that an idle Writer keeps for reuse.
 const keptCapacity = 256 << 10

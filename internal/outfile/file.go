@@ -37,7 +37,7 @@ func Open(name string, perm os.FileMode) (*File, error) {
 		file, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|syscall.O_NONBLOCK, perm)
 	}
 	if errors.Is(err, syscall.ENXIO) {
-		return nil, fmt.Errorf("open %s: nobody reads from it: start its reader first (%w)", name, err)
+		return nil, fmt.Errorf("open %s: it has no reader: start the reader first (%w)", name, err)
 	}
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func claimNew(file *os.File, created bool) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("open %s: another writes it: name another file (%w)", file.Name(), err)
+	err = fmt.Errorf("open %s: another process writes it: use another file (%w)", file.Name(), err)
 	if err = errors.Join(err, file.Close()); created {
 		err = errors.Join(err, os.Remove(file.Name()))
 	}
@@ -124,7 +124,7 @@ func (f *File) SetPatience(d time.Duration) { f.patience = d }
 func (f *File) Restart() error {
 	if !f.regular {
 		if f.written {
-			return errors.New("the file must begin anew, which only a regular file can")
+			return errors.New("the file must be truncated, which only works for a regular file")
 		}
 		f.written = true
 		return nil

@@ -21,7 +21,7 @@ func TestNamedPipe(t *testing.T) {
 	if err := syscall.Mkfifo(name, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := outfile.Open(name, 0o600); err == nil || !strings.Contains(err.Error(), "start its reader first") {
+	if _, err := outfile.Open(name, 0o600); err == nil || !strings.Contains(err.Error(), "start the reader first") {
 		t.Errorf("Open: %v", err)
 	}
 	r, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -91,7 +91,7 @@ func TestOneWriter(t *testing.T) {
 		t.Error(err)
 	}
 	for what, err := range map[string]error{"Check": outfile.Check(name), "Open": second(name)} {
-		if err == nil || !strings.Contains(err.Error(), "another writes it: name another file") {
+		if err == nil || !strings.Contains(err.Error(), "another process writes it: use another file") {
 			t.Errorf("%s of a file that is being written: %v", what, err)
 		}
 	}

@@ -17,7 +17,7 @@ var ErrClosed = errors.New("store: the snapshot is closed")
 // and from a snapshot: this replica's memory is damaged, or its code is wrong; it must
 // not give its state to others. The error that wraps it names what is damaged, where
 // that can be told. From a restorer: what was received is not what was sent.
-var ErrDigest = errors.New("store: the state does not have its digest")
+var ErrDigest = errors.New("store: the state does not match its digest")
 
 // A Snapshot is the state at one position. Taking one costs the same however
 // large the state is; from then on, until it is closed, the store keeps what
