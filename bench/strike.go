@@ -7,33 +7,39 @@ import (
 	"github.com/seed-8247e700/dsm/bench/fault"
 )
 
-// strike makes a fault happen. It does not wait for what comes of it. mend ends
-// the fault, nil if it is over at once or for good.
+// strikes has how each kind of fault is made. It does not wait for what comes of it. mend
+// ends the fault, nil if it is over at once or for good.
+var strikes = map[fault.Kind]func(b *breakable, f *fault.Fault) (mend func() error, err error){
+	fault.Kill:         (*breakable).strikeDown,
+	fault.Restart:      (*breakable).restart,
+	fault.Pause:        (*breakable).pause,
+	fault.Cut:          (*breakable).cut,
+	fault.Reset:        (*breakable).reset,
+	fault.RegistryAway: (*breakable).stopRegistry,
+	fault.DiskFull:     (*breakable).fillDisk,
+}
+
+// strike makes a fault happen.
 func (b *breakable) strike(f *fault.Fault) (mend func() error, err error) {
-	switch f.Kind {
-	case fault.Kill:
-		return b.strikeDown(f)
-	case fault.Restart:
-		for _, name := range f.Nodes {
-			b.revive(name)
-		}
-		return nil, nil
-	case fault.Pause:
-		return b.pause(f.Nodes)
-	case fault.Cut:
-		return b.cut(f), nil
-	case fault.Reset:
-		if b.proxy.Reset(f.A, f.B) == 0 {
-			return nil, fmt.Errorf("there was no connection between %s and %s", f.A, f.B)
-		}
-		return nil, nil
-	case fault.RegistryAway:
-		return func() error { b.revive(registryName); return nil }, b.kill(registryName)
-	case fault.DiskFull:
-		return b.fillDisk()
-	default:
-		return nil, fmt.Errorf("bench: no way to make the fault %q", f.Kind)
+	return strikes[f.Kind](b, f)
+}
+
+func (b *breakable) restart(f *fault.Fault) (mend func() error, err error) {
+	for _, name := range f.Nodes {
+		b.revive(name)
 	}
+	return nil, nil
+}
+
+func (b *breakable) reset(f *fault.Fault) (mend func() error, err error) {
+	if b.proxy.Reset(f.A, f.B) == 0 {
+		return nil, fmt.Errorf("there was no connection between %s and %s", f.A, f.B)
+	}
+	return nil, nil
+}
+
+func (b *breakable) stopRegistry(*fault.Fault) (mend func() error, err error) {
+	return func() error { b.revive(registryName); return nil }, b.kill(registryName)
 }
 
 // strikeDown kills nodes, for a time or for good.
@@ -46,22 +52,17 @@ func (b *breakable) strikeDown(f *fault.Fault) (mend func() error, err error) {
 		b.losses <- loss{} // no node is left that has the group's state
 	}
 	if f.For > 0 {
-		mend = func() error {
-			for _, name := range f.Nodes {
-				b.revive(name)
-			}
-			return nil
-		}
+		mend = func() error { _, err := b.restart(f); return err }
 	}
 	return mend, errors.Join(errs...)
 }
 
 // pause stops processes until mend lets them go on: these, not those that may
 // have come after them.
-func (b *breakable) pause(nodes []string) (mend func() error, err error) {
+func (b *breakable) pause(f *fault.Fault) (mend func() error, err error) {
 	var stopped []*process
 	var errs []error
-	for _, name := range nodes {
+	for _, name := range f.Nodes {
 		child := b.newest(name)
 		stopped = append(stopped, child)
 		errs = append(errs, child.suspend())
@@ -76,7 +77,7 @@ func (b *breakable) pause(nodes []string) (mend func() error, err error) {
 }
 
 // cut cuts ways through the proxy.
-func (b *breakable) cut(f *fault.Fault) (mend func() error) {
+func (b *breakable) cut(f *fault.Fault) (mend func() error, err error) {
 	ways := [][2]string{{f.A, f.B}}
 	if f.B == "" {
 		ways = nil
@@ -100,11 +101,11 @@ func (b *breakable) cut(f *fault.Fault) (mend func() error) {
 			}
 		}
 		return nil
-	}
+	}, nil
 }
 
 // fillDisk has the registry's writes fail. A registry that comes after it has room.
-func (b *breakable) fillDisk() (mend func() error, err error) {
+func (b *breakable) fillDisk(*fault.Fault) (mend func() error, err error) {
 	registry := b.newest(registryName)
 	return func() error { return registry.command(commandRoom) }, registry.command(commandFull)
 }

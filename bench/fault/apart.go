@@ -18,7 +18,7 @@ func (s Schedule) Apart(missed time.Duration) []string {
 				continue
 			}
 			why[i] = "overlaps " + s[j].String()
-			if s[j].Kind == RegistryAway || s[j].Kind == DiskFull {
+			if s[j].aboutRegistry() {
 				why[i] = "no registry: " + s[j].String()
 				break
 			}
@@ -71,9 +71,7 @@ func (s Schedule) stands(i int, missed time.Duration) time.Duration {
 		return end
 	case f.Kind == Kill:
 		return f.At + max(missed, f.For)
-	case f.Kind == RegistryAway && f.For == 0:
-		return forever
 	default:
-		return f.At + max(f.For, moment)
+		return max(f.End(forever), f.At+moment)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Kind is what happens.
+// Kind is what happens. What is known of each is in the table of kinds.
 type Kind string
 
 // The kinds.
@@ -72,7 +72,7 @@ func short(d time.Duration) string {
 // restart of its own, and a registry that does not come back, never end by
 // themselves; forever stands for that.
 func (f *Fault) End(forever time.Duration) time.Duration {
-	if f.For == 0 && (f.Kind == Kill || f.Kind == RegistryAway) {
+	if f.For == 0 && f.Kind.info().lasts == orStays {
 		return max(forever, f.At)
 	}
 	return f.At + f.For

@@ -19,17 +19,6 @@ const (
 	maxNodes  = 1000
 )
 
-// forms has how each kind is to be written, for those who did not.
-var forms = map[Kind]string{
-	Kill:         "kill:n1@3s, kill:n1@3s+2s or kill:n1+n2@3s",
-	Restart:      "restart:n1@6s",
-	Pause:        "pause:n1@3s+2s",
-	Cut:          "cut:n1-n2@3s+2s, cut:n1>n2@3s+2s, cut:n1-registry@3s+2s or cut:n1@3s+2s",
-	Reset:        "reset:n1-n2@3s",
-	RegistryAway: "registry@3s+2s or registry@3s",
-	DiskFull:     "diskfull@3s+2s",
-}
-
 // Parse reads a schedule. Its errors wrap ErrSyntax and name the part that is
 // wrong, and the right form.
 func Parse(text string) (Schedule, error) {
@@ -79,13 +68,15 @@ func parseOne(text string) (f Fault, err error) {
 	kind, who, named := strings.Cut(what, ":")
 	kind, who = strings.TrimSpace(kind), strings.TrimSpace(who)
 	f.Kind = Kind(kind)
-	form, known := forms[f.Kind]
-	if !known {
-		return f, fmt.Errorf("%w: %q: there is no fault %q; there are kill, restart, pause, cut, reset, registry and diskfull, such as %s",
-			ErrSyntax, text, kind, forms[Kill])
+	info := f.Kind.info()
+	if info.form == "" {
+		names := Kinds()
+		last := len(names) - 1
+		return f, fmt.Errorf("%w: %q: there is no fault %q; there are %s and %s, such as %s",
+			ErrSyntax, text, kind, strings.Join(names[:last], ", "), names[last], Kill.info().form)
 	}
 	wrong := func(format string, args ...any) error {
-		return fmt.Errorf("%w: %q: %s; write it like %s", ErrSyntax, text, fmt.Sprintf(format, args...), form)
+		return fmt.Errorf("%w: %q: %s; write it like %s", ErrSyntax, text, fmt.Sprintf(format, args...), info.form)
 	}
 	if !timed {
 		return f, wrong("it does not say when, after an @")
@@ -103,25 +94,25 @@ func parseOne(text string) (f Fault, err error) {
 		}
 	}
 	switch {
-	case lasts && (f.Kind == Restart || f.Kind == Reset):
+	case lasts && info.lasts == noTime:
 		return f, wrong("it happens at once, and has no length")
-	case !lasts && (f.Kind == Pause || f.Kind == Cut || f.Kind == DiskFull):
+	case !lasts && info.lasts == aTime:
 		return f, wrong("it does not say for how long, after a +")
-	case named && (f.Kind == RegistryAway || f.Kind == DiskFull):
+	case named && info.to == toRegistry:
 		return f, wrong("it is about the registry, and nobody else")
-	case !named && f.Kind != RegistryAway && f.Kind != DiskFull:
+	case !named && info.to != toRegistry:
 		return f, wrong("it does not say to whom, after a :")
 	}
-	if err := f.parseWho(who); err != nil {
+	if err := f.parseWho(info.to, who); err != nil {
 		return f, wrong("%v", err)
 	}
 	return f, nil
 }
 
 // parseWho reads the nodes or the ends.
-func (f *Fault) parseWho(who string) error {
-	switch f.Kind {
-	case Kill, Restart, Pause:
+func (f *Fault) parseWho(to target, who string) error {
+	switch to {
+	case toNodes:
 		f.Nodes = strings.Split(who, "+")
 		for i, node := range f.Nodes {
 			node = strings.TrimSpace(node)
@@ -136,7 +127,7 @@ func (f *Fault) parseWho(who string) error {
 				return fmt.Errorf("%s is there twice", node)
 			}
 		}
-	case Cut, Reset:
+	case toEnds:
 		var paired bool
 		if f.A, f.B, paired = strings.Cut(who, "-"); !paired && f.Kind == Cut {
 			f.A, f.B, f.OneWay = strings.Cut(who, ">")

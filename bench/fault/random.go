@@ -59,24 +59,19 @@ func Random(seed uint64, nodes int, duration time.Duration) (Schedule, error) {
 type generator struct {
 	random *rand.Rand
 	nodes  int
-	deck   []func(*generator, time.Duration, []string) []Fault
-}
-
-// recipes make faults, each from a time on and upon some of the nodes given,
-// which are in random order. They return nothing where there are too few.
-var recipes = []func(*generator, time.Duration, []string) []Fault{
-	(*generator).kill, (*generator).killMany, (*generator).killAndRestart, (*generator).pause,
-	(*generator).cutPair, (*generator).cutOneWay, (*generator).cutFromRegistry, (*generator).isolate,
-	(*generator).reset, (*generator).registryAway, (*generator).diskFull,
+	deck   []maker
 }
 
 // draw makes up a fault that may stand beside others, and tells when it is over.
-// All recipes that the group is large enough for come before any comes again.
+// All makers that the group is large enough for come before any comes again.
 func (g *generator) draw(at time.Duration, beside []Fault) (faults []Fault, end time.Duration) {
 	free := g.free(beside)
 	for i := 0; ; i++ {
 		if i >= len(g.deck) {
-			g.deck, i = slices.Clone(recipes), 0
+			g.deck, i = nil, 0
+			for _, k := range kinds {
+				g.deck = append(g.deck, k.random...)
+			}
 			g.random.Shuffle(len(g.deck), func(i, j int) { g.deck[i], g.deck[j] = g.deck[j], g.deck[i] })
 		}
 		if faults = g.deck[i](g, at, free); !fits(faults, beside) {
@@ -92,8 +87,8 @@ func (g *generator) draw(at time.Duration, beside []Fault) (faults []Fault, end 
 
 // fits reports whether there are faults, and the registry is not concerned twice.
 func fits(faults, beside []Fault) bool {
-	aboutRegistry := func(f Fault) bool { return f.Kind == RegistryAway || f.Kind == DiskFull }
-	twice := slices.ContainsFunc(faults, aboutRegistry) && slices.ContainsFunc(beside, aboutRegistry)
+	about := func(f Fault) bool { return f.aboutRegistry() }
+	twice := slices.ContainsFunc(faults, about) && slices.ContainsFunc(beside, about)
 	return len(faults) > 0 && !twice
 }
 

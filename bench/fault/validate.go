@@ -60,12 +60,10 @@ func (v *validator) next(f *Fault) error {
 			v.paused[node] = f.End(forever)
 		}
 	}
-	if f.Kind == RegistryAway || f.Kind == DiskFull {
-		if v.away > f.At {
-			return errors.New("the registry is away already")
-		}
-	}
-	if f.Kind == Cut || f.Kind == Reset {
+	switch to := f.Kind.info().to; {
+	case to == toRegistry && v.away > f.At:
+		return errors.New("the registry is away already")
+	case to == toEnds:
 		return v.ends(f)
 	}
 	switch f.Kind {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/bench/fault"
 	"github.com/seed-8247e700/dsm/internal/console"
 )
 
@@ -107,6 +108,11 @@ func TestHelp(t *testing.T) {
 		embedded processes faults target keep seed output hist history delivery-log strong adds cas dels cpuprofile memprofile trace`) {
 		if !strings.Contains(stdout.String(), "--"+flag+" ") {
 			t.Errorf("the help lacks --%s", flag)
+		}
+	}
+	for _, kind := range fault.Kinds() {
+		if !strings.Contains(stdout.String(), "\n  "+kind+":") && !strings.Contains(stdout.String(), "\n  "+kind+"@") {
+			t.Errorf("main.go: the help does not say how a fault of kind %s is written", kind)
 		}
 	}
 	if !strings.Contains(stdout.String(), "--rate number ") {

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -9,46 +8,46 @@ import (
 // Fault is a kind of fault.
 type Fault int
 
-// The kinds of faults.
+// The kinds of faults. What they are called and do is in the table of kinds.
 const (
-	Crash           Fault = iota // of a node's process, at any step
-	CrashDonor                   // while it sends a snapshot
-	CrashJoiner                  // while it loads one
-	CrashFlush                   // of a member of an attempt, while it is under way
-	Restart                      // with the identity directory: the process before is proved dead
-	RestartUnproved              // without
-	NewAddress                   // the node comes back elsewhere
-	Pause                        // and resume
-	Slow                         // a process
-	ClockJump                    // ahead
-	ClockRate                    // within the bounds of drift
-	Partition                    // of the nodes into two groups
-	CutLink                      // between two nodes, both ways
-	CutOneWay                    // between two nodes
-	Deaf                         // a node hears no other
-	Reset                        // of all connections between two nodes, which resume
-	Lag                          // of one way of the network
-	CutRegistry                  // from one node
-	CrashRegistry                // between any two steps, and its restart
-	DiskFull                     // of the registry
-	Stuck                        // a member that sends heartbeats, and nothing else happens
-	StuckLeader                  // the same, the leader of an attempt
-	PartialJoin                  // a joiner that does not reach one of the members
-	SlowJoin                     // a joiner that never catches up
-	Twin                         // a second process of an id
-	Leave                        // and return
-	CutClient                    // connections of a client break, and its requests come late
-	LateRequest                  // a request comes again
-	MailLost                     // to or from the registry
-	MailDoubled                  //
-	MailLate                     //
-	TotalLoss                    // every member ends
-	CutAtCommit                  // the registry is cut from all nodes once it has saved a view
-	LostRegistry                 // its directory is lost: it starts again as that of another group
-	DamagedMemory                // of a member
-	ClockSet                     // the one on the wall, forward or back
-	Sleep                        // of a machine
-	OtherTimes                   // a registry is started again with other times
+	Crash Fault = iota
+	CrashDonor
+	CrashJoiner
+	CrashFlush
+	Restart
+	RestartUnproved
+	NewAddress
+	Pause
+	Slow
+	ClockJump
+	ClockRate
+	Partition
+	CutLink
+	CutOneWay
+	Deaf
+	Reset
+	Lag
+	CutRegistry
+	CrashRegistry
+	DiskFull
+	Stuck
+	StuckLeader
+	PartialJoin
+	SlowJoin
+	Twin
+	Leave
+	CutClient
+	LateRequest
+	MailLost
+	MailDoubled
+	MailLate
+	TotalLoss
+	CutAtCommit
+	LostRegistry
+	DamagedMemory
+	ClockSet
+	Sleep
+	OtherTimes
 	faultKinds
 )
 
@@ -56,16 +55,61 @@ const (
 // their own, so that seeds stay what they are.
 const weighted = CutAtCommit + 1
 
-var faultNames = [faultKinds]string{
-	"crash", "crash of a donor", "crash of a joiner", "crash in a flush", "restart", "restart without proof", "new address",
-	"pause", "slow node", "clock jump", "clock rate", "partition", "cut link", "cut one way", "deaf member", "reset link",
-	"lag", "cut from registry", "registry crash", "registry disk full", "stuck member", "stuck leader", "partial join",
-	"slow join", "second process", "leave", "cut client", "late request", "mail lost", "mail doubled", "mail late",
-	"total loss", "cut at a commit", "registry directory lost", "damaged memory",
-	"clock on the wall set", "sleep of a machine", "registry with other times",
+// kind is what is known of a kind of fault. Either a plan has it, and strike lets it happen
+// if there is a victim for it, and reports whether it has; or it comes from elsewhere.
+type kind struct {
+	name      string
+	strike    func(w *world, k Fault) bool
+	elsewhere string
 }
 
-func (f Fault) String() string { return faultNames[f] }
+// kinds is the table of kinds. It is made at the start, since what faults do names them.
+var kinds [faultKinds]kind
+
+func init() {
+	kinds = [faultKinds]kind{
+		Crash:           {name: "crash", strike: (*world).strikeDown}, // of a node's process, at any step
+		CrashDonor:      {name: "crash of a donor", strike: (*world).lieInWait},
+		CrashJoiner:     {name: "crash of a joiner", strike: (*world).lieInWait},
+		CrashFlush:      {name: "crash in a flush", strike: (*world).lieInWait}, // of a member of an attempt, while it is under way
+		Restart:         {name: "restart", elsewhere: "after a crash, with the identity directory: the process before is proved dead"},
+		RestartUnproved: {name: "restart without proof", elsewhere: "after a crash"},
+		NewAddress:      {name: "new address", strike: (*world).move},
+		Pause:           {name: "pause", strike: processFault((*process).running, (*process).freeze)},
+		Slow:            {name: "slow node", strike: processFault((*process).any, (*process).slow)},
+		ClockJump:       {name: "clock jump", strike: processFault((*process).any, (*process).jump)}, // ahead
+		ClockRate:       {name: "clock rate", strike: processFault((*process).drifts, (*process).drift)},
+		Partition:       {name: "partition", strike: pairFault((*world).partition)}, // of the nodes into two groups
+		CutLink:         {name: "cut link", strike: pairFault((*world).cutLink)},
+		CutOneWay:       {name: "cut one way", strike: pairFault((*world).cutOneWay)},
+		Deaf:            {name: "deaf member", strike: pairFault((*world).deafen)},      // it hears no other
+		Reset:           {name: "reset link", strike: pairFault((*world).resetBetween)}, // its connections, which resume
+		Lag:             {name: "lag", strike: pairFault((*world).slowDown)},            // of one way of the network
+		CutRegistry:     {name: "cut from registry", strike: (*world).cutRegistry},
+		CrashRegistry:   {name: "registry crash", strike: (*world).crashRegistry}, // between any two steps, and its restart
+		DiskFull:        {name: "registry disk full", strike: (*world).fillDisk},
+		Stuck:           {name: "stuck member", strike: processFault((*process).any, (*process).stick)}, // it sends heartbeats, and nothing else happens
+		StuckLeader:     {name: "stuck leader", strike: processFault((*process).leads, (*process).stick)},
+		PartialJoin:     {name: "partial join", strike: joinFault((*world).cutJoiner)}, // it does not reach one of the members
+		SlowJoin:        {name: "slow join", strike: joinFault((*world).slowJoiner)},   // it never catches up
+		Twin:            {name: "second process", strike: (*world).startTwin},          // of an id
+		Leave:           {name: "leave", strike: (*world).strikeLeave},                 // and return
+		CutClient:       {name: "cut client", strike: (*world).cutClient},              // its connections break, and its requests come late
+		LateRequest:     {name: "late request", elsewhere: "by chance: a request comes again"},
+		MailLost:        {name: "mail lost", elsewhere: "by chance, to or from the registry"},
+		MailDoubled:     {name: "mail doubled", elsewhere: "by chance"},
+		MailLate:        {name: "mail late", elsewhere: "by chance"},
+		TotalLoss:       {name: "total loss", elsewhere: "once in some seeds: every member ends"},
+		CutAtCommit:     {name: "cut at a commit", strike: (*world).lieInWait}, // the registry, from all nodes once it has saved a view
+		LostRegistry:    {name: "registry directory lost", elsewhere: "once in some seeds: it starts again as that of another group"},
+		DamagedMemory:   {name: "damaged memory", elsewhere: "in some seeds, of a member"},
+		ClockSet:        {name: "clock on the wall set", elsewhere: "in some seeds, forward or back"},
+		Sleep:           {name: "sleep of a machine", elsewhere: "in some seeds"},
+		OtherTimes:      {name: "registry with other times", elsewhere: "in some seeds, where a registry is started again"},
+	}
+}
+
+func (f Fault) String() string { return kinds[f].name }
 
 // Faults is a set of kinds of faults.
 type Faults uint64
@@ -86,19 +130,14 @@ func (s Faults) String() string {
 	return strings.Join(names, ", ")
 }
 
-// planned are the kinds that come by a plan; the others follow from them, or
-// happen by chance to messages.
-var planned = []Fault{
-	Crash, CrashDonor, CrashJoiner, CrashFlush, NewAddress, Pause, Slow, ClockJump, ClockRate, Partition, CutLink, CutOneWay,
-	Deaf, Reset, Lag, CutRegistry, CrashRegistry, DiskFull, Stuck, StuckLeader, PartialJoin, SlowJoin, Twin, Leave, CutClient, CutAtCommit,
-}
-
 // planFaults decides when faults come, and of which kind. Each finds its victim
 // when it comes.
 func (w *world) planFaults() {
 	total := 0.0
-	for _, k := range planned {
-		total += w.traits.weights[k]
+	for k := range weighted {
+		if kinds[k].strike != nil {
+			total += w.traits.weights[k]
+		}
 	}
 	if total == 0 {
 		return
@@ -109,7 +148,10 @@ func (w *world) planFaults() {
 			break
 		}
 		choice := w.faults.Float64() * total
-		for _, k := range planned {
+		for k := range weighted {
+			if kinds[k].strike == nil {
+				continue
+			}
 			if choice -= w.traits.weights[k]; choice < 0 {
 				if !w.options.Without.Has(k) {
 					w.At(at, func() { w.strike(k) })
@@ -126,32 +168,17 @@ func (w *world) planFaults() {
 	}
 }
 
-// strike lets a fault happen, if there is a victim for it.
+// strike lets a fault happen, and counts it.
 func (w *world) strike(k Fault) {
-	done := false
-	switch k {
-	case Crash:
-		done = w.strikeDown()
-	case CrashDonor, CrashJoiner, CrashFlush, CutAtCommit:
-		w.ambushes = w.ambushes.With(k)
-	case NewAddress:
-		done = w.move()
-	case Pause, Slow, Stuck, StuckLeader, ClockJump, ClockRate:
-		done = w.strikeProcess(k)
-	case Partition, CutLink, CutOneWay, Deaf, Lag, CutRegistry, PartialJoin, SlowJoin, Reset, CutClient:
-		done = w.strikeNetwork(k)
-	case CrashRegistry, DiskFull:
-		done = w.registry.strike(k)
-	case Twin:
-		done = w.startTwin()
-	case Leave:
-		done = w.strikeLeave()
-	default:
-		panic(fmt.Sprintf("sim: no plan for %s", k))
-	}
-	if done {
+	if kinds[k].strike(w, k) {
 		w.counts.Faults[k]++
 	}
+}
+
+// lieInWait has a fault happen when a process comes to a certain point, where it is counted.
+func (w *world) lieInWait(k Fault) bool {
+	w.ambushes = w.ambushes.With(k)
+	return false
 }
 
 // lasting is for how long a fault lasts: mostly about the detection time.

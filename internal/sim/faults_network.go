@@ -2,50 +2,53 @@ package sim
 
 import (
 	"slices"
+	"time"
 
 	"github.com/seed-8247e700/dsm/isis"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
-// strikeNetwork lets a fault of the network happen.
-func (w *world) strikeNetwork(k Fault) bool {
-	t := &w.traits
-	switch k {
-	case CutRegistry:
-		site := w.faults.IntN(t.nodes)
-		return w.cutWays(k, w.oneOrBoth(site, w.registrySite()))
-	case CutClient:
-		return w.cutClient()
-	case PartialJoin, SlowJoin:
-		return w.strikeJoin(k)
-	}
-	if t.nodes < 2 {
-		return false
-	}
-	a := w.faults.IntN(t.nodes)
-	b := (a + 1 + w.faults.IntN(t.nodes-1)) % t.nodes
-	switch k {
-	case Partition:
-		return w.partition()
-	case CutLink:
-		return w.cutWays(k, [][2]int{{a, b}, {b, a}})
-	case CutOneWay:
-		return w.cutWays(k, [][2]int{{a, b}})
-	case Deaf:
-		w.deaf = append(w.deaf, a)
-		w.deafMany = w.deafMany || w.network.CutAnywhere()
-		var ways [][2]int
-		for other := range t.nodes {
-			ways = append(ways, [2]int{other, a})
+// pairFault is a fault between two nodes.
+func pairFault(strike func(w *world, k Fault, a, b int) bool) func(*world, Fault) bool {
+	return func(w *world, k Fault) bool {
+		nodes := w.traits.nodes
+		if nodes < 2 {
+			return false
 		}
-		return w.cutWays(k, ways)
-	case Lag:
-		extra := upTo(w.faults, t.detection/2)
-		w.network.Slow(a, b, extra)
-		w.until(func() { w.network.Slow(a, b, -extra) })
-		return true
-	default:
-		return w.resetBetween(a, b)
+		a := w.faults.IntN(nodes)
+		return strike(w, k, a, (a+1+w.faults.IntN(nodes-1))%nodes)
 	}
+}
+
+func (w *world) cutLink(k Fault, a, b int) bool { return w.cutWays(k, [][2]int{{a, b}, {b, a}}) }
+
+func (w *world) cutOneWay(k Fault, a, b int) bool { return w.cutWays(k, [][2]int{{a, b}}) }
+
+// deafen keeps a node from hearing any other.
+func (w *world) deafen(k Fault, a, _ int) bool {
+	w.deaf = append(w.deaf, a)
+	w.deafMany = w.deafMany || w.network.CutAnywhere()
+	var ways [][2]int
+	for other := range w.traits.nodes {
+		ways = append(ways, [2]int{other, a})
+	}
+	return w.cutWays(k, ways)
+}
+
+// slowDown has one way of the network take longer.
+func (w *world) slowDown(_ Fault, a, b int) bool {
+	w.slowWay(a, b, w.traits.detection/2)
+	return true
+}
+
+func (w *world) slowWay(a, b int, most time.Duration) {
+	extra := upTo(w.faults, most)
+	w.network.Slow(a, b, extra)
+	w.until(func() { w.network.Slow(a, b, -extra) })
+}
+
+func (w *world) cutRegistry(k Fault) bool {
+	return w.cutWays(k, w.oneOrBoth(w.faults.IntN(w.traits.nodes), w.registrySite()))
 }
 
 // oneOrBoth is a way of the network, mostly with the way back.
@@ -76,7 +79,7 @@ func (w *world) cutWays(k Fault, ways [][2]int) bool {
 
 // partition parts the nodes in two. Each client, and the registry, stays with
 // one side, with both, or with none.
-func (w *world) partition() bool {
+func (w *world) partition(k Fault, _, _ int) bool {
 	t := &w.traits
 	side := make([]int, w.network.Sites)
 	for i := range side {
@@ -97,12 +100,12 @@ func (w *world) partition() bool {
 			}
 		}
 	}
-	return w.cutWays(Partition, ways)
+	return w.cutWays(k, ways)
 }
 
 // resetBetween breaks the connections between two sites. Now and then an end finds
 // on that occasion that it has kept too much for its peer, and gives the link up.
-func (w *world) resetBetween(a, b int) bool {
+func (w *world) resetBetween(_ Fault, a, b int) bool {
 	done := false
 	for _, p := range w.processes {
 		if !p.alive || p.site != a {
@@ -144,32 +147,32 @@ func (r *replica) giveUpLink(site int) {
 	})
 }
 
-// strikeJoin keeps a joiner from one of the members, or slows down what the
-// member sends that it observes.
-func (w *world) strikeJoin(k Fault) bool {
-	p := w.victim(func(p *process) bool { return p.current != nil && !p.current.reader.InView() })
-	if p == nil {
-		return false
+// joinFault is a fault of a joiner.
+func joinFault(strike func(w *world, k Fault, p *process, members []membership.Member) bool) func(*world, Fault) bool {
+	return func(w *world, k Fault) bool {
+		p := w.victim(func(p *process) bool { return p.current != nil && !p.current.reader.InView() })
+		members := w.registry.members()
+		return p != nil && len(members) > 0 && strike(w, k, p, members)
 	}
-	members := w.registry.members()
-	if len(members) == 0 {
-		return false
-	}
-	if k == PartialJoin {
-		m := w.replica(members[w.faults.IntN(len(members))].Incarnation)
-		return m != nil && w.cutWays(k, w.oneOrBoth(p.site, m.p.site))
-	}
+}
+
+// cutJoiner keeps a joiner from one of the members.
+func (w *world) cutJoiner(k Fault, p *process, members []membership.Member) bool {
+	m := w.replica(members[w.faults.IntN(len(members))].Incarnation)
+	return m != nil && w.cutWays(k, w.oneOrBoth(p.site, m.p.site))
+}
+
+// slowJoiner slows down what a joiner receives.
+func (w *world) slowJoiner(_ Fault, p *process, _ []membership.Member) bool {
 	for site := range w.traits.nodes {
-		extra := upTo(w.faults, w.traits.detection/3)
-		w.network.Slow(site, p.site, extra)
-		w.until(func() { w.network.Slow(site, p.site, -extra) })
+		w.slowWay(site, p.site, w.traits.detection/3)
 	}
 	return true
 }
 
 // cutClient breaks a client's connection, or keeps it for a while from what is
 // sent to it or what it has sent.
-func (w *world) cutClient() bool {
+func (w *world) cutClient(k Fault) bool {
 	c := w.clients[w.faults.IntN(len(w.clients))]
 	if c.conn == nil {
 		return false
@@ -179,5 +182,5 @@ func (w *world) cutClient() bool {
 		c.conn.Reset()
 		return true
 	}
-	return w.cutWays(CutClient, w.oneOrBoth(c.site, node))
+	return w.cutWays(k, w.oneOrBoth(c.site, node))
 }

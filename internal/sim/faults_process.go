@@ -50,7 +50,7 @@ func (r *replica) holdsState() bool {
 }
 
 // strikeDown has a process crash, now or within its next steps.
-func (w *world) strikeDown() bool {
+func (w *world) strikeDown(Fault) bool {
 	p := w.victim(w.dispensable)
 	if p == nil {
 		return false
@@ -102,7 +102,7 @@ func (w *world) planRestart(h *host) {
 }
 
 // move has a node come back at another address.
-func (w *world) move() bool {
+func (w *world) move(Fault) bool {
 	p := w.victim(func(p *process) bool { return p.host != nil && w.dispensable(p) })
 	if p == nil {
 		return false
@@ -114,49 +114,51 @@ func (w *world) move() bool {
 	return true
 }
 
-func (w *world) strikeProcess(k Fault) bool {
-	p := w.victim(func(p *process) bool {
-		r := p.current
-		switch k {
-		case StuckLeader:
-			return r != nil && !p.stuck && r.leads()
-		case Pause:
-			return !p.paused
-		case ClockRate:
-			return w.traits.drift > 0
+// processFault is a fault of a process, one of those that it can happen to.
+func processFault(can func(*process) bool, strike func(*process)) func(*world, Fault) bool {
+	return func(w *world, k Fault) bool {
+		p := w.victim(can)
+		if p == nil {
+			return false
 		}
+		w.trace("fault: %s %s", k, p)
+		strike(p)
 		return true
-	})
-	if p == nil {
-		return false
 	}
-	w.trace("fault: %s %s", k, p)
-	switch k {
-	case Pause:
-		p.paused = true
-		w.until(p.resume)
-	case Slow:
-		p.pace = w.traits.detection / time.Duration(10+w.faults.IntN(200))
-		w.until(func() { p.pace = w.traits.pace })
-	case Stuck, StuckLeader:
-		p.stuck = true
-		w.until(func() {
-			p.stuck = false
-			if p.current != nil {
-				p.current.unstick()
-			}
-		})
-	case ClockJump:
-		p.clock.Set(w.lasting(), p.clock.Rate())
-	case ClockRate:
-		p.clock.Set(0, w.traits.rate(w.faults))
-	}
-	return true
 }
+
+func (p *process) any() bool     { return true }
+func (p *process) running() bool { return !p.paused }
+func (p *process) leads() bool   { return p.current != nil && !p.stuck && p.current.leads() }
+func (p *process) drifts() bool  { return p.w.traits.drift > 0 }
+
+func (p *process) freeze() {
+	p.paused = true
+	p.w.until(p.resume)
+}
+
+func (p *process) slow() {
+	p.pace = p.w.traits.detection / time.Duration(10+p.w.faults.IntN(200))
+	p.w.until(func() { p.pace = p.w.traits.pace })
+}
+
+// stick has nothing happen but heartbeats.
+func (p *process) stick() {
+	p.stuck = true
+	p.w.until(func() {
+		p.stuck = false
+		if p.current != nil {
+			p.current.unstick()
+		}
+	})
+}
+
+func (p *process) jump()  { p.clock.Set(p.w.lasting(), p.clock.Rate()) }
+func (p *process) drift() { p.clock.Set(0, p.w.traits.rate(p.w.faults)) }
 
 // startTwin starts a second process of an id, which has no proof that there is
 // no other.
-func (w *world) startTwin() bool {
+func (w *world) startTwin(Fault) bool {
 	p := w.victim(func(p *process) bool { return p.host != nil })
 	if p == nil || w.byAddr[p.id+":9999"] != nil {
 		return false
@@ -170,7 +172,7 @@ func (w *world) startTwin() bool {
 	return true
 }
 
-func (w *world) strikeLeave() bool {
+func (w *world) strikeLeave(Fault) bool {
 	p := w.victim(func(p *process) bool { return p.current != nil && !p.leaving && w.dispensable(p) })
 	if p == nil {
 		return false

@@ -224,22 +224,28 @@ func (p *push) next() {
 	}
 }
 
-// strike lets a fault of the registry happen.
-func (g *registry) strike(k Fault) bool {
+// fillDisk has the registry save nothing for a while.
+func (w *world) fillDisk(Fault) bool {
+	g := w.registry
+	if g.up {
+		g.full = true
+		w.until(func() { g.full = false })
+	}
+	return g.up
+}
+
+// crashRegistry has the registry crash, now or within its next steps.
+func (w *world) crashRegistry(Fault) bool {
+	g := w.registry
 	switch {
 	case !g.up:
 		return false
-	case k == DiskFull:
-		g.full = true
-		g.w.until(func() { g.full = false })
-		return true
-	case g.w.faults.IntN(2) == 0:
-		g.crashIn = 1 + g.w.faults.IntN(12)
+	case w.faults.IntN(2) == 0:
+		g.crashIn = 1 + w.faults.IntN(12)
 		return false // counted when it happens
-	default:
-		g.crash()
-		return true
 	}
+	g.crash()
+	return true
 }
 
 // members are those of the committed view.
