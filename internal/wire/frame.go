@@ -1,6 +1,11 @@
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+
+	"github.com/seed-8247e700/dsm/internal/wire/codec"
+)
 
 // Sizes of frames.
 const (
@@ -42,4 +47,24 @@ func AppendGoAway(dst []byte, reason string) []byte {
 // Every body is one.
 func DecodeGoAway(body []byte) (reason string) {
 	return string(body)
+}
+
+// end returns the error of a whole decoding, in which nothing may be left.
+func end(r *codec.Reader) error {
+	if !r.Done() {
+		return ErrMalformed
+	}
+	return nil
+}
+
+// aliasString is b as a string, without a copy. The string changes when b
+// does: who keeps it longer than b must clone it.
+func aliasString(b []byte) string {
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+// appendBytes appends the length of v and v.
+func appendBytes[T string | []byte](dst []byte, v T) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(v)))
+	return append(dst, v...)
 }
