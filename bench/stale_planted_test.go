@@ -74,7 +74,7 @@ func (g *deserted) strike(f *fault.Fault) (mend func() error, err error) {
 	for _, node := range g.nodes {
 		b.seats[node.ID()] = nil
 	}
-	return b.cut(f), nil
+	return b.cut(f)
 }
 
 // whole does not wait: the digests do.
