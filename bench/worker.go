@@ -30,6 +30,7 @@ type worker struct {
 	id      int
 	clients int
 	session uint64
+	wrote   uint64 // number of the last write in it
 	home    string // node that the client is bound to, or that answered last
 	watch   *watch
 	ctx     context.Context // of its operations: ends with its node
@@ -150,15 +151,15 @@ func (c *worker) note(ctx context.Context, r *request, a *answer, start, intende
 		c.look(ctx, a)
 	}
 	c.home = cmp.Or(a.node, c.home)
-	if a.session != 0 {
-		c.session = a.session // another one after the first has expired
+	if a.session != 0 && a.session != c.session {
+		c.session, c.wrote = a.session, 0 // another one after the first has expired
 	}
 	c.record = record{
 		op: history.Op{
 			Client: c.id, Session: c.session, Kind: r.kind, Key: r.key, Value: r.value,
 			Version: a.version, Position: a.position, Node: a.node, Start: start,
 			Status: a.status, Expect: r.expect,
-			Seq: a.seq, Delta: r.delta, Sum: a.sum, Because: a.because,
+			Seq: a.seq, Delta: r.delta, Sum: a.sum, After: c.wrote, Because: a.because,
 		},
 		intended: min(intended, start), err: a.err,
 		home: c.home,
@@ -169,6 +170,8 @@ func (c *worker) note(ctx context.Context, r *request, a *answer, start, intende
 	}
 	if r.kind.IsRead() {
 		c.record.op.Value = a.value
+	} else {
+		c.wrote = max(c.wrote, a.seq)
 	}
 	c.logbook.end(&c.record)
 	c.chooser.learn(r, a)

@@ -36,12 +36,11 @@ type writeID struct{ session, seq uint64 }
 
 // found is a write as the order has it.
 type found struct {
-	effect       uint64 // position where it took effect, 0 if it did not
-	refusedFirst uint64 // first and last copy without effect
-	refusedLast  uint64
-	op           wire.Op
-	content      uint64
-	sum          int64
+	effect  uint64   // position where it took effect, 0 if it did not
+	refused []uint64 // of copies without effect
+	op      wire.Op
+	content uint64
+	sum     int64
 }
 
 // told is a write as its client has it.
@@ -54,6 +53,7 @@ type told struct {
 // shared, clients that are not ours may write keys without the prefix.
 func NewAgreement(shared bool, prefix string, origin uint64) *Agreement {
 	return &Agreement{
+		tally:  tally{name: "agreement, validity"},
 		shared: shared, prefix: prefix, position: origin,
 		sessions: make(map[uint64]*seqSet),
 		ordered:  make(map[writeID]found),
@@ -101,10 +101,7 @@ func (a *Agreement) Order(e *Entry) {
 	case e.OK:
 		f.effect, f.op, f.content, f.sum = e.Position, c.Op, contentOfCommand(c), e.Sum
 	default:
-		if f.refusedFirst == 0 {
-			f.refusedFirst = e.Position
-		}
-		f.refusedLast = e.Position
+		f.refused = append(f.refused, e.Position)
 		if f.effect == 0 {
 			f.op, f.content = c.Op, contentOfCommand(c)
 		}
@@ -162,14 +159,14 @@ func (a *Agreement) Complete(o *history.Op) {
 // settle holds a write told against the same write found, and reports whether
 // nothing is left to wait for.
 func (a *Agreement) settle(t *told, f *found) bool {
-	if f.effect == 0 && f.refusedFirst == 0 {
+	if f.effect == 0 && len(f.refused) == 0 {
 		// The order does not have it (yet). A write that was refused without a
 		// position needs no place there.
 		return t.op.Status == history.Fail && t.op.Position == 0
 	}
 	if f.content != t.content {
 		a.violate("%s is in the order at position %d with another content (a %s)",
-			opText(&t.op), max(f.effect, f.refusedFirst), f.op)
+			opText(&t.op), f.position(), f.op)
 		return true
 	}
 	switch {
@@ -179,7 +176,7 @@ func (a *Agreement) settle(t *told, f *found) bool {
 		a.violate("%s took effect at position %d", opText(&t.op), f.effect)
 		return true
 	case t.op.Status == history.Fail:
-		return t.op.Position == 0 || t.op.Position == f.refusedFirst || t.op.Position == f.refusedLast
+		return t.op.Position == 0 || slices.Contains(f.refused, t.op.Position)
 	case f.effect == 0:
 		return false
 	case f.effect != t.op.Position:
@@ -220,7 +217,7 @@ func (a *Agreement) Finish() Result {
 	if a.shared {
 		covers += fmt.Sprintf("; %d of others passed by", a.foreign)
 	}
-	return a.result("agreement, validity", covers,
+	return a.result(covers,
 		"contents hashed, from the command or the acknowledgement on until there are both")
 }
 
@@ -231,12 +228,20 @@ func sortedIDs[V any](m map[writeID]V) []writeID {
 	})
 }
 
+// position is where it is, first of all where it took effect.
+func (f found) position() uint64 {
+	if f.effect == 0 {
+		return f.refused[0]
+	}
+	return f.effect
+}
+
 func (f found) text() string {
 	switch {
 	case f.effect != 0:
 		return fmt.Sprintf("it took effect at position %d", f.effect)
-	case f.refusedFirst != 0:
-		return fmt.Sprintf("it is there without effect at position %d", f.refusedFirst)
+	case len(f.refused) > 0:
+		return fmt.Sprintf("it is there without effect at position %d", f.refused[0])
 	default:
 		return "it is not there at all"
 	}

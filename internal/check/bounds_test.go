@@ -89,6 +89,41 @@ func TestTotalOrderGivesUpTheLost(t *testing.T) {
 	}
 }
 
+// TestTotalOrderSequence holds that a sender's messages of a view come in sequence, and
+// views one after the other.
+func TestTotalOrderSequence(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		ids    [][2]uint64 // view and number in it
+		passes bool
+	}{
+		{"in sequence", [][2]uint64{{1, 1}, {1, 2}, {2, 1}, {4, 1}}, true},
+		{"from the middle of a view", [][2]uint64{{3, 7}, {3, 8}, {4, 1}}, true},
+		{"a gap", [][2]uint64{{3, 7}, {3, 9}}, false},
+		{"a repeat", [][2]uint64{{3, 7}, {3, 7}}, false},
+		{"a view without its first message", [][2]uint64{{3, 7}, {4, 2}}, false},
+		{"a view that comes back", [][2]uint64{{3, 7}, {4, 1}, {3, 8}}, false},
+	} {
+		c := NewTotalOrder(0, noOrder)
+		for i, id := range test.ids {
+			d := barrier(uint64(i + 1))
+			d.View, d.Seq = id[0], id[1]
+			c.Deliver("n1", d)
+		}
+		if r := c.Finish(uint64(len(test.ids))); r.Pass() != test.passes {
+			t.Errorf("%s: %q", test.name, r.Texts)
+		}
+	}
+	c := NewTotalOrder(0, noOrder)
+	first, second := barrier(1), barrier(2)
+	first.View, second.View, second.Sender, second.Seq = 2, 1, "other", 1
+	c.Deliver("n1", first)
+	c.Deliver("n1", second)
+	if r := c.Finish(2); r.Violations != 1 {
+		t.Errorf("a message of an older view, of another sender: %q", r.Texts)
+	}
+}
+
 func TestTotalOrderStreams(t *testing.T) {
 	feed := func(c *TotalOrder, name string, from, to uint64) {
 		for i := from; i <= to; i++ {
@@ -173,6 +208,21 @@ func TestReadsForgets(t *testing.T) {
 }
 
 // TestReadsWindow bounds what is kept when nobody says what may go.
+// TestReadsOfConflicts holds the version that a conflict tells against what there was.
+func TestReadsOfConflicts(t *testing.T) {
+	for version, passes := range map[uint64]bool{0: true, 1: true, 2: false} {
+		r := NewReads("", 0)
+		r.Order(&Entry{Position: 1, OK: true, Command: wire.Command{Op: wire.OpSet, Key: "k"}})
+		r.Order(&Entry{Position: 2, Command: wire.Command{Op: wire.OpCompareAndSet, Key: "k", Expect: 7}})
+		r.Complete(&history.Op{
+			Kind: history.CompareAndSet, Key: "k", Position: 2, Version: version, Expect: 7, Status: history.Fail, Because: history.Conflict,
+		})
+		if got := r.Finish(); got.Pass() != passes {
+			t.Errorf("version %d: %q", version, got.Texts)
+		}
+	}
+}
+
 func TestReadsWindow(t *testing.T) {
 	r := NewReads("", 0)
 	e := Entry{OK: true, Command: wire.Command{Op: wire.OpDelete, Session: 1, Key: "k"}}
@@ -195,6 +245,22 @@ func TestReadsLeavesOthersAlone(t *testing.T) {
 }
 
 // TestAgreementShared tells the writes of others from ours.
+// TestAgreementKnowsEveryCopy has a write refused three times. Its client may have been told
+// any of the places.
+func TestAgreementKnowsEveryCopy(t *testing.T) {
+	for position, passes := range map[uint64]bool{2: true, 3: true, 4: true, 5: false} {
+		a := NewAgreement(false, "", 1)
+		for at := uint64(2); at <= 4; at++ {
+			a.Order(&Entry{Position: at, Command: wire.Command{Op: wire.OpDelete, Session: 1, Seq: 1, Key: "k"}})
+		}
+		a.Order(&Entry{Position: 5, Command: wire.Command{Op: wire.OpBarrier}})
+		a.Complete(&history.Op{Kind: history.Delete, Session: 1, Seq: 1, Key: "k", Position: position, Status: history.Fail, Because: history.NotFound})
+		if r := a.Finish(); r.Pass() != passes {
+			t.Errorf("told %d: %q", position, r.Texts)
+		}
+	}
+}
+
 func TestAgreementShared(t *testing.T) {
 	a := NewAgreement(true, "mine/", 0)
 	write := func(p uint64, session uint64, key string) {
@@ -240,6 +306,82 @@ func TestSessionOrderSequence(t *testing.T) {
 	}
 	write(4, 25)
 	if s.violations != 1 {
+		t.Errorf("%d violations, want 1", s.violations)
+	}
+}
+
+// TestSessionOrderOverlappingWrites has writes whose client waits for each, side by side.
+func TestSessionOrderOverlappingWrites(t *testing.T) {
+	s := NewSessionOrder()
+	write := func(seq, position uint64, loose bool) {
+		s.Complete(&history.Op{Kind: history.Set, Session: 1, Seq: seq, Position: position, Status: history.OK, Start: 1, End: 100, Loose: loose})
+	}
+	write(1, 10, false)
+	write(3, 20, true)
+	write(2, 30, false)
+	write(5, 5, true)
+	if s.violations > 0 {
+		t.Errorf("%q", s.texts)
+	}
+}
+
+// TestSessionOrderReadsAfterWrites holds that a read reflects the writes that its session
+// had issued before it, whichever ends first, and those alone.
+func TestSessionOrderReadsAfterWrites(t *testing.T) {
+	write := func(session, seq, position uint64) *history.Op {
+		return &history.Op{Kind: history.Set, Session: session, Seq: seq, Position: position, Status: history.OK, Start: 1, End: 100}
+	}
+	read := func(after, position uint64) *history.Op {
+		return &history.Op{Kind: history.Get, Session: 1, After: after, Position: position, Status: history.OK, Start: 2, End: 100}
+	}
+	for _, test := range []struct {
+		name       string
+		ops        []*history.Op
+		violations uint64
+	}{
+		{"in order", []*history.Op{write(1, 1, 10), write(1, 2, 20), read(2, 20), write(1, 3, 30)}, 0},
+		{"the read goes back", []*history.Op{write(1, 1, 10), write(1, 2, 20), read(2, 19)}, 1},
+		{"the read goes back, and a later write has ended", []*history.Op{write(1, 1, 10), write(1, 2, 20), write(1, 3, 30), read(2, 19)}, 1},
+		{"the write ends later", []*history.Op{write(1, 1, 10), read(2, 19), write(1, 2, 20)}, 1},
+		{"the write ends later, and another read has seen it", []*history.Op{read(2, 19), read(2, 25), write(1, 2, 20)}, 1},
+		{"the write ends later, and a later read has missed it", []*history.Op{read(2, 25), read(4, 19), write(1, 2, 20)}, 1},
+		{"the write ends later, and is seen", []*history.Op{read(2, 20), write(1, 2, 20)}, 0},
+		{"a write issued after the read", []*history.Op{write(1, 1, 10), write(1, 3, 30), read(2, 10)}, 0},
+		{"the same, which ends later", []*history.Op{write(1, 1, 10), read(2, 10), write(1, 3, 30)}, 0},
+		{"a read after no write", []*history.Op{read(0, 5), write(1, 1, 10), write(1, 2, 20), read(0, 5)}, 0},
+		{"a write of another session", []*history.Op{write(2, 1, 30), read(1, 10), write(2, 2, 40)}, 0},
+	} {
+		s := NewSessionOrder()
+		for _, o := range test.ops {
+			s.Complete(o)
+		}
+		if s.violations != test.violations {
+			t.Errorf("%s: %d violations, want %d: %q", test.name, s.violations, test.violations, s.texts)
+		}
+	}
+	s := NewSessionOrder()
+	for i := range uint64(3 * keepEnded) {
+		s.Complete(read(i+1, i+1))
+		s.Complete(write(1, i+1, i+1))
+	}
+	if trail := s.clients[0]; s.violations > 0 || len(trail.read) > 2*keepEnded || len(trail.written) > 2*keepEnded {
+		t.Errorf("%d violations, %d reads and %d writes are kept", s.violations, len(trail.read), len(trail.written))
+	}
+}
+
+// TestSessionOrderOfClients has clients with sessions of their own, and one whose session is
+// replaced: it keeps what it has seen.
+func TestSessionOrderOfClients(t *testing.T) {
+	s := NewSessionOrder()
+	get := func(client int, session, position uint64, at int64) {
+		s.Complete(&history.Op{Kind: history.Get, Client: client, Session: session, Position: position, Status: history.OK, Start: at, End: at + 1})
+	}
+	get(1, 1, 10, 0)
+	get(2, 2, 5, 10)
+	if s.violations > 0 {
+		t.Fatalf("%q", s.texts)
+	}
+	if get(1, 3, 9, 20); s.violations != 1 {
 		t.Errorf("%d violations, want 1", s.violations)
 	}
 }
@@ -317,5 +459,21 @@ func TestConvergence(t *testing.T) {
 	c.Digest("n5", 9, 6)
 	if r := c.Finish(); r.Violations != 1 || r.Unchecked != 2 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestFound has a Checker say at once what it finds, and which of the checks did, and hand
+// on each command.
+func TestFound(t *testing.T) {
+	var found []string
+	commands := 0
+	c := New(Options{Found: func(check, _ string) { found = append(found, check) }, Command: func(*Entry) { commands++ }})
+	c.Deliver("n1", barrier(1))
+	c.Deliver("n1", barrier(1))
+	c.Complete(&history.Op{Kind: history.GetStrong, Status: history.OK})
+	c.Digest("n1", 1, 1)
+	c.Digest("n2", 1, 2)
+	if got, want := strings.Join(found, ", "), "total order, session order, reads, strong reads, convergence"; got != want || commands != 1 {
+		t.Errorf("found by %s, want %s; %d commands", got, want, commands)
 	}
 }

@@ -23,6 +23,14 @@ type Options struct {
 	// Age is how old what a plain read reflects may be: the time of a lease, and
 	// something for answers to travel. 0: it may be of any age.
 	Age time.Duration
+
+	// Found, if set, is called with each violation when it is found, by the name of
+	// the check.
+	Found func(check, text string)
+
+	// Command, if set, is called with each command of the order, before the checks
+	// look at it.
+	Command func(*Entry)
 }
 
 // Checker makes all checks. It must be used by one goroutine at a time.
@@ -34,6 +42,7 @@ type Checker struct {
 	strong      *StrongReads
 	freshness   *Freshness
 	convergence *Convergence
+	command     func(*Entry)
 }
 
 // New returns a Checker.
@@ -45,8 +54,14 @@ func New(o Options) *Checker {
 		strong:      NewStrongReads(),
 		freshness:   NewFreshness(o.Age),
 		convergence: NewConvergence(),
+		command:     o.Command,
 	}
 	c.total = NewTotalOrder(o.Origin, c.order)
+	for _, t := range []*tally{
+		&c.total.tally, &c.agreement.tally, &c.session.tally, &c.reads.tally, &c.strong.tally, &c.freshness.tally, &c.convergence.tally,
+	} {
+		t.found = o.Found
+	}
 	return c
 }
 
@@ -120,6 +135,9 @@ func (c *Checker) order(d *wire.Delivery) {
 		}
 		rest = after
 		e := Entry{Position: d.First + uint64(i), Command: cmd, OK: i/8 < len(d.Effects) && d.Effect(i)}
+		if c.command != nil {
+			c.command(&e)
+		}
 		c.reads.Order(&e)
 		c.agreement.Order(&e)
 	}

@@ -12,7 +12,7 @@ type Convergence struct {
 }
 
 // NewConvergence returns the check.
-func NewConvergence() *Convergence { return &Convergence{} }
+func NewConvergence() *Convergence { return &Convergence{tally: tally{name: "convergence"}} }
 
 // Digest takes a node's digest of its state at a position.
 func (c *Convergence) Digest(node string, position, digest uint64) {
@@ -33,7 +33,6 @@ func (c *Convergence) Miss(node, why string) { c.miss("no digest of %s: %s", nod
 
 // Finish returns what was found.
 func (c *Convergence) Finish() Result {
-	return c.result("convergence",
-		fmt.Sprintf("the states of all nodes at position %d", c.position),
+	return c.result(fmt.Sprintf("the states of all nodes at position %d", c.position),
 		"a digest of each state")
 }

@@ -1,6 +1,6 @@
 // Package check holds what clients were told by a group, and what its nodes
 // delivered, against the promises of the memory. It is pure: it is fed events
-// and tells violations.
+// and tells violations. dsmbench and the simulation of groups (internal/sim) feed it.
 //
 // A [Checker] takes the deliveries of every node's stream, each in its order,
 // and the operations of clients in the order in which they ended:

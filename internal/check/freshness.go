@@ -25,7 +25,7 @@ type Freshness struct {
 // NewFreshness returns the check for plain reads that may be of a certain age, 0: of
 // any.
 func NewFreshness(age time.Duration) *Freshness {
-	return &Freshness{age: int64(age), acks: acks{grain: int64(age / ageGrains)}}
+	return &Freshness{tally: tally{name: "freshness"}, age: int64(age), acks: acks{grain: int64(age / ageGrains)}}
 }
 
 // Complete takes an operation. They come in the order in which they ended.
@@ -55,7 +55,6 @@ func (f *Freshness) Advance(start int64) { f.acks.forget(start - f.age) }
 
 // Finish returns what was found.
 func (f *Freshness) Finish() Result {
-	return f.result("freshness",
-		fmt.Sprintf("plain reads have all that was acknowledged to anybody %v before they began", time.Duration(f.age)),
+	return f.result(fmt.Sprintf("plain reads have all that was acknowledged to anybody %v before they began", time.Duration(f.age)),
 		fmt.Sprintf("a position for each %v; from as long before the oldest operation in flight on", time.Duration(f.acks.grain)))
 }

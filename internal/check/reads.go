@@ -38,7 +38,7 @@ type claim struct {
 // NewReads returns the check of the order after position origin. Variables
 // without the prefix are not looked at.
 func NewReads(prefix string, origin uint64) *Reads {
-	return &Reads{prefix: prefix, variables: make(map[string]*variable), position: origin}
+	return &Reads{tally: tally{name: "reads"}, prefix: prefix, variables: make(map[string]*variable), position: origin}
 }
 
 // Order takes the next command of the order, and fills in the sum of an add.
@@ -136,6 +136,8 @@ func (r *Reads) settleRefusal(o *history.Op, was version) {
 	case history.Conflict:
 		if was.shown() == o.Expect {
 			r.violate("%s was refused although the version was %d as expected", opText(o), o.Expect)
+		} else if o.Version != 0 && o.Version != was.shown() {
+			r.violate("%s was told a version, but there was %s", opText(o), was.text())
 		}
 	case history.NotFound:
 		if !was.absent {
@@ -171,8 +173,7 @@ func (r *Reads) Finish() Result {
 	for _, c := range r.early {
 		r.miss("%s: the order is known only up to position %d", opText(&c.op), r.position)
 	}
-	return r.result("reads",
-		"the last write at or before the position told; conditional writes, counters",
+	return r.result("the last write at or before the position told; conditional writes, counters",
 		"versions whole, values hashed; from the oldest operation in flight on, the last of each variable for ever")
 }
 

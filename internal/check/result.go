@@ -21,6 +21,8 @@ func (r *Result) Pass() bool { return r.Violations == 0 && r.Unchecked == 0 }
 
 // tally counts for a check, and keeps the first texts.
 type tally struct {
+	name       string                   // of the check
+	found      func(check, text string) // hears of each violation; nil: nobody
 	events     uint64
 	violations uint64
 	unchecked  uint64
@@ -30,6 +32,9 @@ type tally struct {
 // violate counts a violation.
 func (t *tally) violate(format string, args ...any) {
 	t.violations++
+	if t.found != nil {
+		t.found(t.name, fmt.Sprintf(format, args...))
+	}
 	t.tell("violation: ", format, args...)
 }
 
@@ -45,9 +50,9 @@ func (t *tally) tell(prefix, format string, args ...any) {
 	}
 }
 
-func (t *tally) result(name, covers, kept string) Result {
+func (t *tally) result(covers, kept string) Result {
 	return Result{
-		Name: name, Covers: covers, Kept: kept,
+		Name: t.name, Covers: covers, Kept: kept,
 		Events: t.events, Violations: t.violations, Unchecked: t.unchecked, Texts: t.texts,
 	}
 }

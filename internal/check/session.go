@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/seed-8247e700/dsm/internal/history"
@@ -13,27 +14,33 @@ const keepEnded = 1 << 13
 
 // SessionOrder checks that a session never goes back: an operation reflects at
 // least the position of each that ended before it began, and a write has its
-// place after all of them, and after all of the session with lower numbers: each
-// session is one client's, who issues one write after the other, whether or not he
-// waits for them.
+// place after all of them. A client issues one write after the other, whether or not it
+// waits for them: each has its place after all of the session with lower numbers, and
+// what is read after them reflects them. A client keeps what it has seen when its session
+// is replaced by another.
 type SessionOrder struct {
 	tally
-	sessions map[uint64]*trail
+	clients map[int]*trail
 }
 
-// trail is what a session has seen: the operations that ended, each with the
+// trail is what a client has seen: the operations that ended, each with the
 // highest position up to then.
 type trail struct {
 	ended   []moment
 	dropped moment // the newest that is not in ended any more
 
-	seq     uint64 // of the write with the highest number
-	written uint64 // its position
+	session uint64  // the newest
+	written []place // of its writes
+	read    []place // what its reads reflect, by the write that each was issued after
 }
+
+// place is the position of the write with a number in its session, or of what was read
+// after that was issued.
+type place struct{ seq, position uint64 }
 
 // NewSessionOrder returns the check.
 func NewSessionOrder() *SessionOrder {
-	return &SessionOrder{sessions: make(map[uint64]*trail)}
+	return &SessionOrder{tally: tally{name: "session order"}, clients: make(map[int]*trail)}
 }
 
 // Complete takes an operation. They come in the order in which they ended.
@@ -46,10 +53,10 @@ func (s *SessionOrder) Complete(o *history.Op) {
 		return // nothing was told
 	}
 	s.events++
-	t := s.sessions[o.Session]
+	t := s.clients[o.Client]
 	if t == nil {
 		t = &trail{}
-		s.sessions[o.Session] = t
+		s.clients[o.Client] = t
 	}
 	seen, ok := t.before(o.Start)
 	switch {
@@ -60,21 +67,63 @@ func (s *SessionOrder) Complete(o *history.Op) {
 	case !o.Kind.IsRead() && o.Position == seen:
 		s.violate("%s has no place of its own: its session had seen position %d", opText(o), seen)
 	}
-	if !o.Kind.IsRead() && o.Seq != 0 {
-		s.inSequence(t, o)
-	}
+	s.inSequence(t, o)
 	t.add(o.End, o.Position)
 }
 
 // inSequence holds the place of a write against that of the one with the highest
-// number before.
+// number before, and what was read against the writes that were issued before it,
+// whichever of them ended first.
 func (s *SessionOrder) inSequence(t *trail, o *history.Op) {
-	if (o.Seq > t.seq) != (o.Position > t.written) {
-		s.violate("%s with number %d is on the wrong side of number %d at position %d", opText(o), o.Seq, t.seq, t.written)
+	if o.Session > t.session {
+		t.session, t.written, t.read = o.Session, t.written[:0], t.read[:0]
 	}
-	if o.Seq > t.seq {
-		t.seq, t.written = o.Seq, o.Position
+	switch {
+	case o.Session != t.session || !o.Kind.IsRead() && (o.Seq == 0 || o.Loose):
+	case o.Kind.IsRead():
+		if i := after(t.written, o.After); i > 0 && o.Position < t.written[i-1].position {
+			s.violate("%s misses number %d at position %d, which was issued before it", opText(o), t.written[i-1].seq, t.written[i-1].position)
+		}
+		t.read = keepPlace(t.read, place{o.After, o.Position})
+	default:
+		if i := after(t.read, o.Seq-1); i < len(t.read) && t.read[i].position < o.Position {
+			s.violate("%s was missed at position %d by a read that began after it was issued", opText(o), t.read[i].position)
+		}
+		last := place{}
+		if n := len(t.written); n > 0 {
+			last = t.written[n-1]
+		}
+		if (o.Seq > last.seq) != (o.Position > last.position) {
+			s.violate("%s is on the wrong side of number %d at position %d", opText(o), last.seq, last.position)
+		}
+		if o.Seq > last.seq {
+			t.written = keepPlace(t.written, place{o.Seq, o.Position})
+		}
 	}
+}
+
+// after is how many of the places have a number of at most seq.
+func after(places []place, seq uint64) int {
+	return sort.Search(len(places), func(i int) bool { return places[i].seq > seq })
+}
+
+// keepPlace adds a place to some whose numbers and positions rise, and takes out those of
+// lower numbers at higher positions.
+func keepPlace(places []place, p place) []place {
+	i := after(places, p.seq)
+	same := i > 0 && places[i-1].seq == p.seq && places[i-1].position <= p.position
+	if same || i < len(places) && places[i].position <= p.position {
+		return places
+	}
+	from := i
+	for from > 0 && places[from-1].position >= p.position {
+		from--
+	}
+	places = slices.Replace(places, from, i, p)
+	if len(places) > 2*keepEnded {
+		places = slices.Delete(places, 0, keepEnded)
+	}
+	return places
 }
 
 // before returns the highest position of the operations that ended before
@@ -103,7 +152,6 @@ func (t *trail) add(end int64, position uint64) {
 
 // Finish returns what was found.
 func (s *SessionOrder) Finish() Result {
-	return s.result("session order",
-		"positions never go back in a session, a write comes after all it had seen and all issued before it",
+	return s.result("positions never go back in a session, a write comes after all it had seen and all issued before it",
 		"positions whole; the last 8,192 operations of each session")
 }

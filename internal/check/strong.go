@@ -11,7 +11,7 @@ type StrongReads struct {
 }
 
 // NewStrongReads returns the check.
-func NewStrongReads() *StrongReads { return &StrongReads{} }
+func NewStrongReads() *StrongReads { return &StrongReads{tally: tally{name: "strong reads"}} }
 
 // Complete takes an operation. They come in the order in which they ended.
 func (s *StrongReads) Complete(o *history.Op) {
@@ -47,7 +47,6 @@ func (s *StrongReads) Advance(start int64) { s.acks.forget(start) }
 
 // Finish returns what was found.
 func (s *StrongReads) Finish() Result {
-	return s.result("strong reads",
-		"at or after every write acknowledged, and strong read answered, before they began",
+	return s.result("at or after every write acknowledged, and strong read answered, before they began",
 		"positions whole; from the oldest operation in flight on")
 }

@@ -34,6 +34,8 @@ type TotalOrder struct {
 	next    uint64 // position after the order's last command
 	origin  uint64 // nothing up to here is checked
 	waiting int    // streams ahead of the order
+	first   uint64 // view of the first message: what came before it there may not be known
+	view    uint64 // of the newest
 	last    map[sender]fifo
 	ids     map[string]string // of senders, since those of deliveries alias frames
 	fresh   func(*wire.Delivery)
@@ -71,7 +73,8 @@ type stream struct {
 // fresh with each message, in order, as it becomes part of the order.
 func NewTotalOrder(origin uint64, fresh func(*wire.Delivery)) *TotalOrder {
 	return &TotalOrder{
-		keep: keepMessages, max: maxMessages,
+		tally: tally{name: "total order"},
+		keep:  keepMessages, max: maxMessages,
 		streams: make(map[string]*stream),
 		next:    origin + 1,
 		origin:  origin,
@@ -197,14 +200,29 @@ func (t *TotalOrder) extend(name string, d *wire.Delivery) {
 		m.id = strings.Clone(m.id)
 		t.ids[m.id] = m.id
 	}
-	if last, ok := t.last[m.sender]; ok && (d.View < last.view || d.View == last.view && d.Seq <= last.seq) {
-		t.violate("%s delivered %s after message %d of the same sender in view %d", name, describe(d), last.seq, last.view)
-	}
-	t.last[m.sender] = fifo{view: d.View, seq: d.Seq}
+	t.inSequence(name, m.sender, d)
 	t.trim()
 	t.ring = append(t.ring, m)
 	t.next = d.First + uint64(d.Count)
 	t.fresh(d)
+}
+
+// inSequence holds that views follow each other, and in each the messages of a sender.
+func (t *TotalOrder) inSequence(name string, from sender, d *wire.Delivery) {
+	if t.first == 0 {
+		t.first = d.View
+	}
+	last := t.last[from]
+	if last.view != d.View {
+		last.seq = 0
+	}
+	switch {
+	case d.View < t.view:
+		t.violate("%s delivered %s after a message of view %d", name, describe(d), t.view)
+	case d.Seq != last.seq+1 && (last.seq > 0 || d.View > t.first):
+		t.violate("%s delivered %s after message %d of the same sender there", name, describe(d), last.seq)
+	}
+	t.last[from], t.view = fifo{view: d.View, seq: d.Seq}, d.View
 }
 
 // compare holds d against what another node delivered first, and reports
@@ -307,8 +325,7 @@ func (t *TotalOrder) Finish(end uint64) Result {
 	if runs > len(nodes) { // one was started again
 		where = fmt.Sprintf("%d runs of nodes", runs)
 	}
-	return t.result("total order",
-		fmt.Sprintf("%d commands, the same on %s", t.next-1-t.origin, where),
+	return t.result(fmt.Sprintf("%d commands, the same on %s", t.next-1-t.origin, where),
 		fmt.Sprintf("message headers whole, payloads and effects hashed; the newest %d messages, and what a live node lacks", t.keep))
 }
 

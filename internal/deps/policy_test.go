@@ -130,12 +130,12 @@ var policy = map[string]rule{
 	"internal/sim": {
 		std: whole,
 		ours: []string{
-			"internal/clock", "internal/link", "internal/member", "internal/planted", "internal/session", "internal/sim/oracle",
+			"internal/check", "internal/clock", "internal/history", "internal/link", "internal/member", "internal/planted", "internal/session", "internal/sim/oracle",
 			"internal/sim/wires", "internal/store", "internal/wire", "internal/wire/codec", "isis", "registry/keeper", "registry/membership",
 		},
 	},
 	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/link", "internal/transport", "internal/transport/stream", "isis"}},
-	"internal/sim/oracle": {std: whole, ours: []string{"internal/wire", "isis"}, outside: []string{"github.com/anishathalye/porcupine"}},
+	"internal/sim/oracle": {std: whole, ours: []string{"internal/history", "internal/wire"}, outside: []string{"github.com/anishathalye/porcupine"}},
 	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis", "isis/isistest"}},
 	"internal/sim/core":   {std: whole, ours: []string{"isis", "isis/isistest"}},
 	"bench/attack":        {std: whole, ours: []string{"internal/wire"}},

@@ -55,6 +55,14 @@ type Op struct {
 	Delta int64  `json:"-"` // add; written as the value
 	Sum   int64  `json:"-"` // add: the sum told
 
+	// Loose says that the write has no order with others that its client had under
+	// way: somebody waits for each of them.
+	Loose bool `json:"-"`
+
+	// After, of a read, is the number of the last write that its session had issued
+	// before it without waiting. 0: none.
+	After uint64 `json:"-"`
+
 	// Because says why a write with status Fail was refused.
 	Because Refusal `json:"-"`
 }

@@ -83,10 +83,7 @@ func (h around) Delivered(d *wire.Delivery) {
 	if r.w.tracing() {
 		r.w.trace("  %s delivers %d/%d of %s#%d at %d (%d)", r, d.View, d.Seq, d.Sender, d.Incarnation, d.First, d.Count)
 	}
-	r.w.order(r.generation).deliver(r, &isis.Delivery{
-		View: d.View, Sender: isis.MemberID{ID: d.Sender, Incarnation: d.Incarnation}, Seq: d.Seq,
-		First: d.First, Count: uint32(d.Count), Payload: d.Payload,
-	}, r.member.Outcome().Results)
+	r.w.order(r.generation).deliver(r, d, r.member.Outcome().Results)
 	for _, f := range r.feeds {
 		f.queue = wire.AppendDelivery(f.queue, d)
 	}

@@ -136,8 +136,7 @@ func (w *world) checkLease(r *replica) {
 	// The processor's counter spares a look at the clocks only while a lot is left by both.
 	// It lasts as long as the detection time was when it was asked for, which a registry
 	// that was started again may have changed.
-	lasts := time.Duration(float64(w.longest)/(1-w.traits.drift)) + time.Microsecond
-	if w.Now > at+lasts {
+	if w.Now > at+w.longestLease(w.longest) {
 		w.fail("lease: %s answers a read %v after a view without it was committed", r, w.Now-at)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/sim/oracle"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -26,65 +27,90 @@ func (op *operation) String() string {
 	return fmt.Sprintf("%s from %d attempt %d", what, op.Asked(), op.attempts)
 }
 
-// check holds an answer against the order, which its node has delivered up to the
-// position that the answer reflects.
-func (op *operation) check() {
-	c, w := op.c, op.c.w
-	if op.Kind == session.Write && op.reply.Status == wire.StatusOK {
-		w.once("version", op.reply.Position, op.generation)
-	}
-	if w.traits.agreed {
-		return // what a lost member told may differ from what survivors agree on
-	}
-	o := w.order(op.generation)
-	position := op.reply.Position
-	if position > o.end() {
-		w.fail("answer: %s: %s is answered from %d, the order ends at %d", c, op, position, o.end())
-	}
-	switch op.Kind {
-	case session.Get:
-		if position < op.seen {
-			w.fail("session: %s: %s is answered from %d, and had seen %d when it began", c, op, position, op.seen)
-		}
-		want := o.oracle.Read(op.key, position)
-		if op.reply.Version != want.Version() || string(op.reply.Data) != want.Value {
-			w.fail("read: %s: %s at %d has %q of %d, the order has %q of %d", c, op, position, op.reply.Data, op.reply.Version, want.Value, want.Version())
-		}
-		if !op.strong {
-			return
-		}
-		if position < op.floor {
-			w.fail("linearizability: %s: %s reflects %d, and %d was answered before it began", c, op, position, op.floor)
-		}
-	case session.Write:
-		id, seq := op.Numbered()
-		at, first := o.oracle.Executed(id, seq)
-		if at != position {
-			w.fail("acknowledged: %s: %s is told position %d, the order has it at %d", c, op, position, at)
-		}
-		result := wire.Result{Status: op.reply.Status, Position: position, Version: op.reply.Version, Number: op.reply.Number}
-		if first != result {
-			w.fail("acknowledged: %s: %s is told %+v, the order has %+v", c, op, result, first)
-		}
-		if position <= op.seen || position <= op.floor {
-			w.fail("linearizability: %s: %s is at %d, and %d (its session: %d) was answered before it began", c, op, position, op.floor, op.seen)
-		}
-	default:
+// recorded is an operation that has ended, as its client has it, and who told so.
+type recorded struct {
+	history.Op
+	teller *replica
+}
+
+// record has the checks look at an operation that has ended. A read without an answer
+// says nothing.
+func (op *operation) record() {
+	if op.generation == 0 || op.Kind == session.Get && !op.answered() {
 		return
 	}
-	o.strong = max(o.strong, position)
+	w, o := op.c.w, op.c.w.order(op.generation)
+	h := op.history()
+	if !op.lost && h.Status == history.OK && op.Kind == session.Write {
+		w.once("version", h.Position, op.generation)
+	}
+	o.ops = append(o.ops, recorded{h, op.teller})
+	if !w.traits.agreed { // what a lost member told may differ from what survivors agree on
+		o.checker.Complete(&h)
+	}
 }
+
+// refusals are why a write that was executed has no effect.
+var refusals = map[wire.Status]history.Refusal{
+	wire.StatusConflict: history.Conflict, wire.StatusNotFound: history.NotFound,
+	wire.StatusNotInteger: history.NotInteger, wire.StatusOverflow: history.Overflow,
+}
+
+// history is the operation as dsmbench would record it.
+func (op *operation) history() history.Op {
+	h := history.Op{
+		Client: op.c.number, Key: op.key, Start: int64(op.begun), End: int64(op.ended), Status: history.Fail,
+		Position: op.reply.Position, Version: op.reply.Version, Session: op.behind.session, After: op.behind.seq,
+	}
+	if op.teller != nil {
+		h.Node = op.teller.name
+	}
+	if op.Kind == session.Get {
+		h.Kind, h.Status = history.Get, history.OK
+		if op.strong {
+			h.Kind = history.GetStrong
+		}
+		if op.reply.Version != 0 || len(op.reply.Data) > 0 {
+			h.Value = append([]byte{}, op.reply.Data...)
+		}
+		return h
+	}
+	h.Session, h.Seq = op.Numbered()
+	h.Kind, h.Loose = history.Kind(op.command.Op.String()), !op.piped
+	h.Value, h.Delta, h.Expect, h.Sum = op.command.Value, op.command.Delta, op.command.Expect, op.reply.Number
+	refusal, refused := refusals[op.reply.Status]
+	switch {
+	case op.lost:
+		h.Status, h.Position, h.Version = history.Unknown, 0, 0
+	case op.answered() && op.reply.Status == wire.StatusOK:
+		h.Status, h.Version = history.OK, h.Position
+	case op.answered() && refused:
+		h.Because = refusal
+	default:
+		h.Position, h.Version = 0, 0
+	}
+	return h
+}
+
+// answered reports whether the group has carried the operation out, or found that it
+// cannot.
+func (op *operation) answered() bool { return oracle.Final(op.reply.Status) && op.reply.Position > 0 }
 
 // finish holds what must be true once all is quiet.
 func (w *world) finish() {
-	generation := w.registry.disk.Generation
-	o := w.order(generation)
+	o := w.order(w.registry.disk.Generation)
 	var members []*replica
 	for _, m := range w.registry.members() {
 		members = append(members, w.replica(m.Incarnation))
 	}
 	if w.traits.agreed {
-		o.agree(append([]*replica(nil), members...))
+		o.agree(members)
+		o.believe(members)
+	}
+	for _, r := range w.replicas[1:] {
+		if r != nil && r.generation == o.generation && (!slices.Contains(members, r) || r.applied == r.loaded) {
+			o.checker.EndStream(r.name)
+		}
 	}
 	for _, r := range members {
 		if n := r.gate.Admitted(); n != 0 || len(r.outside) > 0 {
@@ -93,68 +119,49 @@ func (w *world) finish() {
 		if r.damage.what != "" && r.reader.State().VerifyAll() != nil {
 			w.fail("damage: %s is a member in the end, and %s is damaged", r, r.damage.what)
 		}
-		if r.reader.State().Applied() != members[0].reader.State().Applied() || r.reader.State().Digest() != members[0].reader.State().Digest() {
-			w.fail("convergence: %s is at %d with digest %x, %s at %d with %x", r, r.reader.State().Applied(), r.reader.State().Digest(),
-				members[0], members[0].reader.State().Applied(), members[0].reader.State().Digest())
-		}
-		if !w.traits.agreed && r.reader.State().Applied() != o.end() {
-			w.fail("convergence: %s is at %d, the order ends at %d", r, r.reader.State().Applied(), o.end())
+		o.checker.Digest(r.name, r.reader.State().Applied(), r.reader.State().Digest())
+	}
+	for _, result := range o.checker.Finish(members[0].reader.State().Applied()) {
+		if !result.Pass() {
+			w.found(result.Name, result.Texts[0])
 		}
 	}
-	for _, c := range w.clients {
-		for _, op := range c.done {
-			if op.generation != generation || op.Kind != session.Write || op.lost || o.oracle.Partial {
-				continue
-			}
-			if w.traits.agreed && !slices.Contains(members, op.teller) && !op.teller.safe {
-				continue // a lost member's word: what its session wrote later may have come first
-			}
-			id, seq := op.Numbered()
-			switch at, _ := o.oracle.Executed(id, seq); at {
-			case op.reply.Position:
-			case 0:
-				w.fail("lost: %s: %s was acknowledged at %d, and is not in the order", c, op, op.reply.Position)
-			default:
-				w.fail("moved: %s: %s was acknowledged at %d, and the order has it at %d", c, op, op.reply.Position, at)
-			}
-		}
+	if !w.traits.agreed && o.generation == 1 {
+		w.checkLinear(o)
 	}
-	for _, c := range w.clients {
-		for _, op := range c.undone {
-			id, seq := op.Numbered()
-			if at, _ := o.oracle.Executed(id, seq); at != 0 && op.generation == generation && !w.traits.agreed {
-				w.fail("given up: %s: %s was told to have had no effect, the order has it at %d", c, op, at)
-			}
+}
+
+// believe has the checks of a group with agreed delivery look at the writes. Nobody
+// answers for the word of a lost member: what its session wrote later may have come first.
+func (o *order) believe(members []*replica) {
+	for i := range o.ops {
+		h := o.ops[i].Op
+		if h.Kind.IsRead() || o.oracle.Partial {
+			continue
 		}
-		c.checkProgram(generation)
+		if by := o.ops[i].teller; by != nil && !slices.Contains(members, by) && !by.safe {
+			h.Status, h.Position, h.Version, h.Because = history.Unknown, 0, 0, history.Refused
+		}
+		o.checker.Complete(&h)
 	}
-	w.checkLinear(generation)
 }
 
 // checkLinear has the writes and strong reads of each variable judged.
-func (w *world) checkLinear(generation uint64) {
-	if w.traits.agreed || generation > 1 {
-		return
-	}
+func (w *world) checkLinear(o *order) {
 	for n := range w.traits.keys {
 		key := variableName(n)
-		var calls []*oracle.Call
-		for _, c := range w.clients {
-			for _, op := range c.done {
-				if op.key == key && op.generation == generation && (op.Kind != session.Get || op.strong && !op.lost) {
-					calls = append(calls, &oracle.Call{
-						Client: c.number, Read: op.Kind == session.Get, Command: op.command, Reply: op.reply, Unknown: op.lost,
-						Begun: op.begun, Ended: op.ended,
-					})
-				}
+		var ops []*history.Op
+		for i := range o.ops {
+			if h := &o.ops[i].Op; h.Key == key && h.Kind != history.Get && (h.Answered() || h.Status == history.Unknown) {
+				ops = append(ops, h)
 			}
 		}
-		judged, explained := oracle.Linear(calls)
+		judged, explained := oracle.Linear(ops)
 		if judged {
 			w.counts.Linear++
 		}
 		if !explained {
-			w.fail("linearizability: no order of the %d writes and strong reads of %q explains their answers", len(calls), key)
+			w.fail("linearizability: no order of the %d writes and strong reads of %q explains their answers", len(ops), key)
 		}
 	}
 }

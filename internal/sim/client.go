@@ -33,9 +33,8 @@ type client struct {
 	unopened []*operation // that wait for a session
 	values   uint64
 	stream   clientStream
-	issued   []*operation // through the stream, in order
-	done     []*operation // answered, for the check of linearizability
-	undone   []*operation // writes whose callers were told that they never took effect
+	issued   numbered // the last write through the stream
+	version  uint64   // that an operation was told last
 }
 
 // clientConn is a node's end of a client's connection.
@@ -226,11 +225,7 @@ func (c *client) command() wire.Command {
 	value = strconv.AppendUint(append(value, '.'), c.values, 10)
 	value = append(value, padding[:c.w.traits.valueBytes]...)
 	if c.w.users.IntN(4) == 0 {
-		expect := uint64(0)
-		if n := len(c.done); n > 0 {
-			expect = c.done[n-1].reply.Version
-		}
-		return wire.Command{Op: wire.OpCompareAndSet, Key: key, Value: value, Expect: expect}
+		return wire.Command{Op: wire.OpCompareAndSet, Key: key, Value: value, Expect: c.version}
 	}
 	return wire.Command{Op: wire.OpSet, Key: key, Value: value}
 }

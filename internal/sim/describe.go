@@ -33,10 +33,6 @@ func describeEntries(entries []isis.Entry) string {
 	return s
 }
 
-func describeDelivery(d *isis.Delivery) string {
-	return fmt.Sprintf("message %d of %s in view %d (%d commands from %d)", d.Seq, d.Sender, d.View, d.Count, d.First)
-}
-
 func describeDirective(d *membership.Directive) string {
 	s := fmt.Sprintf("generation %d revision %d.%d", d.Generation, d.Revision>>32, uint32(d.Revision))
 	for _, v := range d.Views {

@@ -49,23 +49,22 @@
 //
 // # What is checked
 //
-// At once: all nodes, also those that crash or are excluded, deliver prefixes of
-// one order, and have the same results and the same digest of their state after
-// each message (order.go); every write is executed once, in a living session, with
-// the result that the dumbest state machine has (oracle); an answer is what the
-// order has at the position it reflects, which is not before what its session had
-// seen, nor, if it is strong, before what had been answered to anybody (check.go);
-// views form one chain, and nobody enters one that is not saved; no read is
-// answered for longer than a lease after a view without the node was committed, in
-// true time, whatever befell its clocks (chain.go); a member gives back what was admitted,
-// and nobody waits at one that has no lease (replica.go); no position, version or session is of two generations
-// (span.go). No node is sent what breaks the protocol.
+// At once, by the checks of dsmbench (package check): all nodes, also those that crash or are
+// excluded, deliver prefixes of one order; each write that was acknowledged is in it once,
+// where its client was told, and nothing else is; a read returns what the order has at the
+// position it reflects, which is not before what its session had seen and what that had
+// issued, nor, if it is strong, before what had been answered to anybody. Beside them: all
+// nodes have the same results and the same digest of their state after each message
+// (order.go); every command has the result that the dumbest state machine has (oracle); views
+// form one chain, and nobody enters one that is not saved; no read is answered for longer than
+// a lease after a view without the node was committed, in true time, whatever befell its
+// clocks (chain.go); a member gives back what was admitted, and nobody waits at one that has no
+// lease (replica.go); no position, version or session is of two generations (span.go). No node
+// is sent what breaks the protocol.
 //
 // In the end, once faults have stopped (settle.go): within a bounded time all
 // nodes are members and serve, and all operations have ended; all have the whole
-// order and the same digest; no acknowledged write is missing; each client's
-// writes took effect in the order in which it issued them, waited for or not, and
-// its reads have seen those before them; porcupine finds the
+// order and the same digest; no acknowledged write is missing; porcupine finds the
 // writes and strong reads of each variable linearizable (oracle).
 //
 // With agreed delivery, in one seed of ten, what a lost member told may differ;

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/session"
-	"github.com/seed-8247e700/dsm/internal/sim/oracle"
 	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -18,8 +17,6 @@ type operation struct {
 	key        string
 	command    wire.Command
 	generation uint64
-	seen       uint64 // what the session had seen when the operation began
-	floor      uint64 // what strong operations that had ended then reflect
 	begun      time.Duration
 	ended      time.Duration
 	over       bool
@@ -27,7 +24,7 @@ type operation struct {
 	numbered   bool
 	async      bool         // its caller does not wait
 	piped      bool         // through the client's stream
-	after      int          // how many of those were issued before it
+	behind     numbered     // the last of those that were issued before it, of a read
 	waited     bool         // a read, once it has seen to that it sees those
 	waiters    []*operation // reads that wait for it
 	attempts   int          // number of the latest attempt
@@ -41,10 +38,7 @@ type operation struct {
 // begin starts a random operation.
 func (c *client) begin() {
 	w := c.w
-	op := &operation{c: c, begun: w.Now, seen: c.seen, generation: c.bound}
-	if c.bound != 0 {
-		op.floor = w.order(c.bound).strong
-	}
+	op := &operation{c: c, begun: w.Now, generation: c.bound}
 	if w.users.Float64() < w.traits.reads {
 		op.Kind = session.Get
 		op.key, _ = c.key()
@@ -106,7 +100,7 @@ func (c *client) open() {
 		return
 	}
 	c.opening = true
-	op := &operation{c: c, begun: c.w.Now, seen: c.seen, generation: c.bound, command: c.openSession(c.String())}
+	op := &operation{c: c, begun: c.w.Now, generation: c.bound, command: c.openSession(c.String())}
 	op.Kind = session.Open
 	op.then = func(ok bool) {
 		c.opening = false
@@ -144,7 +138,7 @@ func (c *client) renew() {
 		return
 	}
 	c.renewing = true
-	op := &operation{c: c, begun: w.Now, seen: c.seen, generation: c.bound, command: wire.Command{Op: wire.OpRenewSession, Session: id}}
+	op := &operation{c: c, begun: w.Now, generation: c.bound, command: wire.Command{Op: wire.OpRenewSession, Session: id}}
 	op.Kind = session.Upkeep
 	op.then = func(ok bool) {
 		c.renewing = false
@@ -273,7 +267,6 @@ func (op *operation) judge(v session.Verdict, reply wire.Reply) {
 	switch {
 	case v == session.Answered && op.generation == c.bound:
 		op.reply = reply
-		op.check()
 		c.seen = session.Raise(c.seen, reply.Position)
 		w.counts.Operations++
 		op.finish()
@@ -325,25 +318,27 @@ func (op *operation) finish() {
 	c.active = slices.DeleteFunc(c.active, func(o *operation) bool { return o == op })
 	c.waiting = slices.DeleteFunc(c.waiting, func(o *operation) bool { return o == op })
 	c.unopened = slices.DeleteFunc(c.unopened, func(o *operation) bool { return o == op })
-	answered := oracle.Final(op.reply.Status) && op.reply.Position > 0
+	answered := op.answered()
 	if op.numbered && op.generation == c.bound {
 		c.session.End(&op.Operation, answered)
 	}
 	for _, read := range op.waiters {
 		read.start()
 	}
-	switch {
-	case op.then != nil:
+	if op.then != nil {
 		op.then(answered || op.reply.Status == wire.StatusSessionExpired)
-	case answered || op.lost:
-		if op.lost {
-			c.w.counts.Unknown++
-		}
-		c.done = append(c.done, op)
-	default:
-		c.w.counts.GivenUp++
-		if op.numbered {
-			c.undone = append(c.undone, op)
-		}
+		return
 	}
+	if op.lost {
+		c.w.counts.Unknown++
+	} else if !answered {
+		c.w.counts.GivenUp++
+	}
+	if op.lost || answered {
+		c.version = op.reply.Version
+	}
+	op.record()
 }
+
+// numbered names a write.
+type numbered struct{ session, seq uint64 }

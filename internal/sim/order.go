@@ -5,30 +5,32 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
+	"github.com/seed-8247e700/dsm/internal/check"
 	"github.com/seed-8247e700/dsm/internal/sim/oracle"
 	"github.com/seed-8247e700/dsm/internal/wire"
-	"github.com/seed-8247e700/dsm/isis"
 )
 
 // order is the one order of a generation, known as far as any node has delivered,
-// which all are held against: dead ones, too.
+// which all are held against: dead ones, too. The checks of package check hold what the
+// nodes deliver and clients are told against it, and the oracle each result.
 type order struct {
 	w          *world
 	generation uint64
-	messages   []ordered
-	at         []int32 // by position, from that after the base: the message that it is in
+	states     map[uint64]*state // after the message that ends at a position
 	span       span
+	checker    *check.Checker
 	oracle     *oracle.Oracle
-	strong     uint64 // what all writes and strong reads that have ended reflect
+	results    []wire.Result // of the message that is delivered
+	ops        []recorded
 }
 
-// ordered is a message at its place.
-type ordered struct {
-	isis.Delivery
+// state is what a message has led to.
+type state struct {
 	results []wire.Result
-	digest  uint64 // of the state after it
-	unsure  bool   // the digest is that of a replica whose memory is damaged
+	digest  uint64
+	unsure  bool // the digest is that of a replica whose memory is damaged
 }
 
 // logged is what a replica has delivered. With agreed delivery the orders of
@@ -36,134 +38,120 @@ type ordered struct {
 type logged struct {
 	digest   uint64
 	results  []wire.Result
-	delivery isis.Delivery
+	delivery wire.Delivery
 }
 
 func newOrder(w *world, generation uint64) *order {
-	return &order{w: w, generation: generation, oracle: oracle.New(oracle.Config{
+	return &order{w: w, generation: generation, states: make(map[uint64]*state), oracle: oracle.New(oracle.Config{
 		SessionTTL: w.traits.sessionTTL, Tick: w.traits.tick, MaxClientSessions: maxClientSessions, Fail: w.fail, Counts: &w.counts.Counts,
 	})}
 }
 
-// end is the last position that is known.
-func (o *order) end() uint64 { return o.span.base + uint64(len(o.at)) }
+// check begins the checks of the order after a position. Prefix is that of the keys whose
+// values are known there to be none.
+func (o *order) check(origin uint64, prefix string) {
+	o.checker = check.New(check.Options{
+		Origin: origin, Shared: prefix != "", Prefix: prefix, Age: o.w.mostAge(), Found: o.w.found,
+		Command: func(e *check.Entry) {
+			o.w.counts.Commands++
+			o.oracle.Command(e.Position, &e.Command, &o.results[0])
+			o.results = o.results[1:]
+		},
+	})
+}
 
-// message is the number of the message that has a position, -1 if it is not known.
-func (o *order) message(position uint64) int32 { return o.at[position-o.span.base-1] }
+// mostAge is how old what a plain read reflects may be, 0: of any age. A member that misses an
+// acknowledgement goes on serving while attempts at the next view fail, since the registry
+// knows no newer one; and for as long as a fault lasts if nobody may be excluded. chain.go
+// judges leases alone, to the microsecond.
+func (w *world) mostAge() time.Duration {
+	if w.traits.minMembers > 1 {
+		return 0
+	}
+	return 10 * w.longestLease(w.traits.detection)
+}
+
+// longestLease is the true time for which a lease of so long lasts at most.
+func (w *world) longestLease(detection time.Duration) time.Duration {
+	return time.Duration(float64(detection)/(1-w.traits.drift)) + time.Microsecond
+}
 
 // deliver holds a delivery of a node, which has applied it, against the order.
-func (o *order) deliver(r *replica, d *isis.Delivery, results []wire.Result) {
+func (o *order) deliver(r *replica, d *wire.Delivery, results []wire.Result) {
 	o.reach(d.First + uint64(d.Count) - 1)
-	if r.w.traits.agreed {
+	if o.w.traits.agreed {
 		delivery := *d
-		delivery.Payload = bytes.Clone(d.Payload)
+		delivery.Payload, delivery.Effects = bytes.Clone(d.Payload), bytes.Clone(d.Effects)
 		r.log = append(r.log, logged{delivery: delivery, digest: r.reader.State().Digest(), results: slices.Clone(results)})
 		return
 	}
 	o.place(r, d, results, r.reader.State().Digest())
 }
 
-func (o *order) place(r *replica, d *isis.Delivery, results []wire.Result, digest uint64) {
-	switch {
-	case d.First <= o.span.base:
-		o.w.fail("positions: %s delivers at %d, and generation %d begins at %d", r, d.First, o.generation, o.span.base)
-	case d.First <= o.end():
-		m := &o.messages[o.message(d.First)]
-		if !m.same(d) {
-			o.w.fail("order: %s delivers %s at %d, where others have %s", r, describeDelivery(d), d.First, describeDelivery(&m.Delivery))
-		}
-		m.surer(r, digest)
-		if m.digest != digest && r.damage.what == "" || !slices.Equal(m.results, results) {
-			o.w.fail("state: %s has another state after %d than the first to deliver it, or other results", r, d.First)
-		}
+func (o *order) place(r *replica, d *wire.Delivery, results []wire.Result, digest uint64) {
+	if d.First <= o.span.base || len(results) != d.Count {
+		o.w.fail("positions: %s delivers %d commands at %d with %d results, and generation %d begins at %d",
+			r, d.Count, d.First, len(results), o.generation, o.span.base)
+	}
+	o.results = results
+	o.checker.Deliver(r.name, d)
+	end := d.First + uint64(d.Count) - 1
+	s := o.states[end]
+	if s == nil {
+		o.states[end] = &state{results: slices.Clone(results), digest: digest, unsure: r.damage.what != ""}
 		return
-	case d.First != o.end()+1:
-		o.w.fail("gap: %s delivers at %d, the order ends at %d", r, d.First, o.end())
 	}
-	o.checkSequence(r, d)
-	m := ordered{Delivery: *d, results: slices.Clone(results), digest: digest, unsure: r.damage.what != ""}
-	o.messages = append(o.messages, m)
-	for range d.Count {
-		o.at = append(o.at, int32(len(o.messages)-1))
+	s.surer(r, digest)
+	if s.digest != digest && r.damage.what == "" || !slices.Equal(s.results, results) {
+		o.w.fail("state: %s has another state after %d than the first to deliver it, or other results", r, end)
 	}
-	o.w.counts.Commands += uint64(d.Count)
-	o.oracle.Apply(d, m.results)
 }
 
 // surer takes the digest of a replica whose memory is not known to be damaged, if there was
 // none before.
-func (m *ordered) surer(r *replica, digest uint64) {
-	if m.unsure && r.damage.what == "" {
-		m.digest, m.unsure = digest, false
-	}
-}
-
-func (m *ordered) same(d *isis.Delivery) bool {
-	return m.View == d.View && m.Sender == d.Sender && m.Seq == d.Seq && m.First == d.First && m.Count == d.Count &&
-		bytes.Equal(m.Payload, d.Payload)
-}
-
-// checkSequence holds that a sender's messages of a view come in sequence.
-func (o *order) checkSequence(r *replica, d *isis.Delivery) {
-	last := uint64(0)
-	for i := len(o.messages) - 1; i >= 0 && o.messages[i].View == d.View; i-- {
-		if o.messages[i].Sender == d.Sender {
-			last = o.messages[i].Seq
-			break
-		}
-	}
-	if d.Seq != last+1 && (!o.oracle.Partial || last != 0) {
-		o.w.fail("sequence: %s delivers message %d of %s#%d in view %d after its message %d", r, d.Seq, d.Sender.ID, d.Sender.Incarnation, d.View, last)
-	}
-	if n := len(o.messages); n > 0 && o.messages[n-1].View > d.View {
-		o.w.fail("sequence: %s delivers a message of view %d after one of view %d", r, d.View, o.messages[n-1].View)
+func (s *state) surer(r *replica, digest uint64) {
+	if s.unsure && r.damage.what == "" {
+		s.digest, s.unsure = digest, false
 	}
 }
 
 // loaded holds a state that a joiner has loaded against the order.
 func (o *order) loaded(r *replica) {
-	position := r.reader.State().Applied()
+	position, digest := r.reader.State().Applied(), r.reader.State().Digest()
+	r.loaded = position
 	if o.w.traits.agreed {
 		r.log = nil
 		return
 	}
-	if position > o.end() {
-		o.w.fail("snapshot: %s has loaded a state at %d, the order ends at %d", r, position, o.end())
-	}
+	o.checker.RestartStream(r.name)
 	if position == o.span.base {
 		return
 	}
-	m := &o.messages[o.message(position)]
-	m.surer(r, r.reader.State().Digest())
-	if m.First+uint64(m.Count)-1 != position || m.digest != r.reader.State().Digest() {
+	s := o.states[position]
+	if s == nil {
+		o.w.fail("snapshot: %s has loaded a state at %d, where no message ends that anybody has delivered", r, position)
+	}
+	s.surer(r, digest)
+	if s.digest != digest {
 		o.w.fail("snapshot: %s has loaded a state at %d that nobody had there", r, position)
 	}
 }
 
 // agree makes the order of a group with agreed delivery from what its members
-// have delivered, in the end.
+// have delivered, in the end. Its beginning may be known to none of them.
 func (o *order) agree(members []*replica) {
+	members = slices.Clone(members)
 	slices.SortStableFunc(members, func(a, b *replica) int { return cmp.Compare(firstLogged(a), firstLogged(b)) })
+	if begins := min(firstLogged(members[0])-1, members[0].applied); begins > o.span.base {
+		o.oracle.Partial = true
+		o.check(begins, "unknown")
+	}
 	for _, r := range members {
 		for i := range r.log {
 			l := &r.log[i]
-			if len(o.messages) == 0 && l.delivery.First > o.end()+1 {
-				o.skip(l.delivery.First - 1 - o.end())
-			}
-			if l.delivery.First <= o.end() && o.message(l.delivery.First) < 0 {
-				continue
-			}
 			o.place(r, &l.delivery, l.results, l.digest)
 		}
 	}
-}
-
-// skip leaves out positions that no member has delivered by itself.
-func (o *order) skip(n uint64) {
-	for range n {
-		o.at = append(o.at, -1)
-	}
-	o.oracle.Partial = true
 }
 
 func firstLogged(r *replica) uint64 {

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/clock"
@@ -19,6 +18,7 @@ type replica struct {
 	w          *world
 	p          *process
 	self       isis.MemberID
+	name       string
 	group      uint64
 	generation uint64
 
@@ -47,6 +47,7 @@ type replica struct {
 	view       isis.View
 	wedged     uint64 // attempt
 	applied    uint64
+	loaded     uint64 // what it has loaded reflects
 	everServed bool
 	told       membership.Directive  // the latest that it took
 	hears      *membership.Directive // the one that it is being told, nil once it takes no notice
@@ -67,7 +68,7 @@ type peerMessage struct {
 	msg  isis.Message
 }
 
-func (r *replica) String() string { return fmt.Sprintf("%s#%d", r.self.ID, r.self.Incarnation) }
+func (r *replica) String() string { return r.name }
 
 // newReplica begins an incarnation in the generation that the directive tells of.
 func (p *process) newReplica(incarnation uint64, d membership.Directive) {
@@ -86,6 +87,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 			w.trace("%s: the link with %s#%d is dead: %v", r, peer.ID, peer.Incarnation, why)
 		},
 	})
+	r.name = r.self.String()
 	h := around{r.links, r}
 	r.member = member.New(member.Config{
 		Core: isis.Config{

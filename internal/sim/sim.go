@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,6 +20,10 @@ type Options struct {
 	// Horizon is when faults stop, in virtual time. 0: as the seed decides.
 	Horizon time.Duration
 
+	// Aside has the run go on whatever the simulation's own checks find, so that the result
+	// names each check of dsmbench that finds something.
+	Aside bool
+
 	// Trace receives one line for each event. Default: none.
 	Trace func(line string)
 }
@@ -26,6 +32,7 @@ type Options struct {
 type Result struct {
 	Seed      uint64
 	Violation string // what guarantee was broken, and how; empty: none
+	Checks    string // of dsmbench that have found something, with Aside
 	Nodes     int
 	Clients   int
 	Horizon   time.Duration
@@ -38,7 +45,7 @@ func Run(seed uint64, options Options) (result Result) {
 	defer func() {
 		reason := recover()
 		result = Result{
-			Seed: seed, Counts: w.counts,
+			Seed: seed, Counts: w.counts, Checks: strings.Join(w.finders, "; "),
 			Nodes: w.traits.nodes, Clients: w.traits.clients, Horizon: w.traits.horizon,
 		}
 		result.Virtual = w.Now
@@ -64,7 +71,20 @@ func Run(seed uint64, options Options) (result Result) {
 type violation string
 
 func (w *world) fail(format string, args ...any) {
-	panic(violation(fmt.Sprintf(format, args...)))
+	v := violation(fmt.Sprintf(format, args...))
+	if w.options.Aside && !strings.HasPrefix(string(v), "progress") {
+		w.trace("VIOLATION: %s", v)
+		return
+	}
+	panic(v)
+}
+
+// found ends the run with what one of the checks of dsmbench has found.
+func (w *world) found(check, text string) {
+	if w.options.Aside && !slices.Contains(w.finders, check) {
+		w.finders = append(w.finders, check)
+	}
+	w.fail("%s: %s", check, text)
 }
 
 func (w *world) tracing() bool { return w.options.Trace != nil }

@@ -16,6 +16,7 @@ func (o *order) beginAt(r *replica, base uint64) {
 	}
 	if !o.span.begun {
 		o.span = span{begun: true, base: base, last: base}
+		o.check(base, "")
 	}
 	w.checkSpans()
 }

@@ -27,7 +27,7 @@ func (c *client) beginAsync() {
 		if c.underWay(true) >= w.traits.outstanding {
 			return
 		}
-		op := &operation{c: c, begun: w.Now, seen: c.seen, generation: c.bound, async: true, command: c.command()}
+		op := &operation{c: c, begun: w.Now, generation: c.bound, async: true, command: c.command()}
 		op.Kind, op.key = session.Write, op.command.Key
 		c.enter(op)
 	}
@@ -38,7 +38,6 @@ func (c *client) beginAsync() {
 func (op *operation) number() session.Readiness {
 	c := op.c
 	op.piped = op.async || c.stream.pipeline.Open() > 0
-	op.after = len(c.issued)
 	if op.piped {
 		return c.session.BeginAsync(&op.Operation)
 	}
@@ -51,7 +50,7 @@ func (op *operation) waitsForStream() bool {
 	if op.Kind != session.Get || op.waited {
 		return false
 	}
-	op.waited, op.after = true, len(op.c.issued)
+	op.waited, op.behind = true, op.c.issued
 	awaited, ok := op.c.stream.pipeline.Awaited()
 	if ok {
 		awaited.waiters = append(awaited.waiters, op)
@@ -65,7 +64,7 @@ func (c *client) issue(op *operation) {
 	if n := c.stream.pipeline.Open(); n > c.w.traits.outstanding+c.w.traits.depth {
 		c.w.fail("model: %s has %d writes outstanding, and may have %d", c, n, c.w.traits.outstanding+c.w.traits.depth)
 	}
-	c.issued = append(c.issued, op)
+	c.issued.session, c.issued.seq = op.Numbered()
 	c.pump()
 }
 
@@ -194,48 +193,5 @@ func (c *client) estrange() {
 	}
 	for _, op := range gone {
 		op.estranged()
-	}
-}
-
-// checkProgram holds that what a client has issued took effect in its order, and
-// that its reads have seen what it had issued before them.
-func (c *client) checkProgram(generation uint64) {
-	w := c.w
-	o := w.order(generation)
-	if w.traits.agreed || o.oracle.Partial {
-		return
-	}
-	at := func(op *operation) uint64 {
-		id, seq := op.Numbered()
-		position, _ := o.oracle.Executed(id, seq)
-		return position
-	}
-	// The latest position of any of the first n that were issued, and of those
-	// that are known to have been executed or not.
-	all, known := make([]uint64, len(c.issued)+1), make([]uint64, len(c.issued)+1)
-	for i, op := range c.issued {
-		all[i+1], known[i+1] = all[i], known[i]
-		if op.generation != generation {
-			continue
-		}
-		position := at(op)
-		if position != 0 && position < all[i] {
-			w.fail("program order: %s: %s took effect at %d, and what was issued before it at %d", c, op, position, all[i])
-		}
-		all[i+1] = max(all[i], position)
-		if !op.lost {
-			known[i+1] = max(known[i], position)
-		}
-	}
-	for _, op := range c.done {
-		if op.generation != generation || op.piped || op.lost {
-			continue
-		}
-		switch position := op.reply.Position; {
-		case op.Kind == session.Get && position < known[op.after]:
-			w.fail("program order: %s: %s reflects %d, and what was issued before it took effect at %d", c, op, position, known[op.after])
-		case op.Kind == session.Write && position <= all[op.after]:
-			w.fail("program order: %s: %s took effect at %d, and what was issued before it at %d", c, op, position, all[op.after])
-		}
 	}
 }

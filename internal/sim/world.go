@@ -31,6 +31,7 @@ type world struct {
 	orders    []*order        // by generation, from 1
 	told      map[told]uint64 // generation
 	chain     chain
+	finders   []string // checks of dsmbench that have found something
 
 	ambushes Faults // that wait for a process to come to a certain point
 	deaf     []int  // sites that were

@@ -1,10 +1,10 @@
-// Package oracle has what the answers of a simulated group are held against: the dumbest
-// state machine, which follows the one order of a generation and keeps all that ever was,
-// and the judgement of porcupine on the writes and strong reads of a variable.
+// Package oracle has what the results of a simulated group are held against, beside the
+// checks of package check: the dumbest state machine, which follows the one order of a
+// generation and knows every write that ever was, and the judgement of porcupine on the writes
+// and strong reads of a variable.
 //
 //	o := oracle.New(cfg)
-//	o.Apply(&delivery, results) // each message of the order; cfg.Fail hears what is wrong
-//	v := o.Read(key, position)
+//	o.Command(position, &command, &result) // each of the order; cfg.Fail hears what is wrong
 //
 // It shares no code with package store.
 package oracle

@@ -7,7 +7,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/internal/history"
 )
 
 // register is a variable as porcupine sees it. A version of 0 is not known.
@@ -23,7 +23,7 @@ var variable = porcupine.Model{
 	Init: func() any { return new(register) },
 	Step: func(state, input, _ any) (bool, any) {
 		s := state.(*register)
-		ok, next := input.(*Call).linear(s)
+		ok, next := linear(input.(*history.Op), s)
 		if !ok || next.equal(s) {
 			return ok, state
 		}
@@ -37,55 +37,45 @@ func (s *register) equal(t *register) bool {
 	return s == t || s.version == t.version && s.exists == t.exists && s.value == t.value
 }
 
-// Call is a write, or a strong read, of one variable.
-type Call struct {
-	Client       int
-	Read         bool
-	Command      wire.Command // of a write
-	Reply        wire.Reply
-	Unknown      bool // its outcome
-	Begun, Ended time.Duration
-}
-
-// linear applies the call to a state, and tells whether its answer fits.
-func (op *Call) linear(s *register) (bool, register) {
-	if op.Read {
-		return s.exists == (op.Reply.Version != 0) && s.value == string(op.Reply.Data) &&
-			(s.version == 0 || s.version == op.Reply.Version), *s
+// linear applies an operation to a state, and tells whether its answer fits.
+func linear(op *history.Op, s *register) (bool, register) {
+	if op.Kind.IsRead() {
+		return s.exists == (op.Value != nil) && s.value == string(op.Value) && (s.version == 0 || s.version == op.Version), *s
 	}
-	next := register{exists: true, value: string(op.Command.Value), version: op.Reply.Position}
-	status := wire.StatusOK
-	switch op.Command.Op {
-	case wire.OpDelete:
+	unknown := op.Status == history.Unknown
+	next := register{exists: true, value: string(op.Value), version: op.Position}
+	because := history.Refused
+	switch op.Kind {
+	case history.Delete:
 		next = register{}
 		if !s.exists {
-			status = wire.StatusNotFound
+			because = history.NotFound
 		}
-	case wire.OpAdd:
+	case history.Add:
 		number := int64(0)
 		if s.exists {
 			number, _ = strconv.ParseInt(s.value, 10, 64)
 		}
-		next.value = strconv.FormatInt(number+op.Command.Delta, 10)
-		if !op.Unknown && op.Reply.Number != number+op.Command.Delta {
+		next.value = strconv.FormatInt(number+op.Delta, 10)
+		if !unknown && op.Sum != number+op.Delta {
 			return false, *s
 		}
-	case wire.OpCompareAndSet:
+	case history.CompareAndSet:
 		if s.exists && s.version == 0 {
-			if !op.Unknown {
-				status = op.Reply.Status // who knows
+			if !unknown {
+				because = op.Because // who knows
 			}
-		} else if s.version != op.Command.Expect {
-			status = wire.StatusConflict
+		} else if s.version != op.Expect {
+			because = history.Conflict
 		}
-	case wire.OpSet:
+	case history.Set:
 	default:
-		panic("oracle: the model of a variable does not know " + op.Command.Op.String())
+		panic("oracle: the model of a variable does not know " + string(op.Kind))
 	}
-	if status != wire.StatusOK {
+	if because != history.Refused {
 		next = *s
 	}
-	return op.Unknown || status == op.Reply.Status, next
+	return unknown || because == op.Because, next
 }
 
 // Bounds of a history: judging is dear, and grows by powers with the operations
@@ -97,22 +87,22 @@ const (
 	linearPatience = 2 * time.Second
 )
 
-// Linear has porcupine judge the calls of one variable, unless there are none or it would
-// take too long. It tells whether it has judged, and whether an order explains them.
-func Linear(calls []*Call) (judged, explained bool) {
-	history := make([]porcupine.Operation, 0, len(calls))
+// Linear has porcupine judge the operations on one variable, unless there are none or it
+// would take too long. It tells whether it has judged, and whether an order explains them.
+func Linear(ops []*history.Op) (judged, explained bool) {
+	calls := make([]porcupine.Operation, 0, len(ops))
 	unknown := 0
-	for _, op := range calls {
-		end := int64(op.Ended)
-		if op.Unknown {
+	for _, op := range ops {
+		end := op.End
+		if op.Status == history.Unknown {
 			end = math.MaxInt64
 			unknown++
 		}
-		history = append(history, porcupine.Operation{ClientId: op.Client, Input: op, Call: int64(op.Begun), Return: end})
+		calls = append(calls, porcupine.Operation{ClientId: op.Client, Input: op, Call: op.Start, Return: end})
 	}
-	if len(history) == 0 || len(history) > maxLinear || unknown > maxUnknown {
+	if len(calls) == 0 || len(calls) > maxLinear || unknown > maxUnknown {
 		return false, true
 	}
 	// Time is for the rare history that would take all memory; it is let pass.
-	return true, porcupine.CheckOperationsTimeout(variable, history, linearPatience) != porcupine.Illegal
+	return true, porcupine.CheckOperationsTimeout(variable, calls, linearPatience) != porcupine.Illegal
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -13,22 +14,24 @@ func TestEveryOperationIsKnown(t *testing.T) {
 		o := New(Config{Fail: func(format string, args ...any) {
 			t.Errorf("oracle.go, %s: %s", op, fmt.Sprintf(format, args...))
 		}, SessionTTL: 1e9, Tick: 1e9, Counts: &Counts{}, MaxClientSessions: 1})
-		o.command(1, &wire.Command{Op: wire.OpOpenSession}, &wire.Result{Position: 1})
-		o.command(2, &wire.Command{Op: wire.OpSet, Session: 1, Seq: 1, Floor: 1, Key: "k", Value: []byte("7")}, &wire.Result{Position: 2})
+		o.Command(1, &wire.Command{Op: wire.OpOpenSession}, &wire.Result{Position: 1})
+		o.Command(2, &wire.Command{Op: wire.OpSet, Session: 1, Seq: 1, Floor: 1, Key: "k", Value: []byte("7")}, &wire.Result{Position: 2})
 		c := wire.Command{Op: op, Session: 1, Seq: 2, Floor: 1, Key: "k", Value: []byte("5"), Expect: 2, Delta: 1}
 		want := wire.Result{Position: 3}
 		if op == wire.OpAdd {
 			want.Number = 8
 		}
-		o.command(3, &c, &want)
-		if at, _ := o.Executed(1, 2); (at == 3) != op.IsWrite() {
+		o.Command(3, &c, &want)
+		if at := o.executed[write{1, 2}].position; (at == 3) != op.IsWrite() {
 			t.Errorf("oracle.go: %s is executed at %d", op, at)
 		}
 		if !op.IsWrite() {
 			continue
 		}
-		call := Call{Command: c, Reply: wire.Reply{Position: 3, Number: 8}}
-		if ok, _ := call.linear(&register{exists: true, value: "7", version: 2}); !ok {
+		call := history.Op{
+			Kind: history.Kind(op.String()), Value: c.Value, Expect: 2, Delta: 1, Position: 3, Sum: 8, Status: history.OK,
+		}
+		if ok, _ := linear(&call, &register{exists: true, value: "7", version: 2}); !ok {
 			t.Errorf("linear.go does not follow %s", op)
 		}
 	}

@@ -1,12 +1,10 @@
 package oracle
 
 import (
-	"sort"
 	"strconv"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
-	"github.com/seed-8247e700/dsm/isis"
 )
 
 // Config says what the oracle's group is like, and who hears of what.
@@ -25,22 +23,21 @@ type Counts struct {
 	Crowded    uint64 `name:"sessions refused to a client with many"`
 }
 
-// Oracle is the dumbest state machine that an order can be held against: it keeps all
-// that ever was.
+// Oracle is the dumbest state machine that an order can be held against: it keeps every
+// write that ever was.
 type Oracle struct {
 	Config
 	Partial  bool // the beginning of the order is not known
-	values   map[string][]Value
+	values   map[string]value
 	executed map[write]execution
 	sessions map[uint64]*session
 	clock    int64
 }
 
-// Value is a value of a variable from a position on.
-type Value struct {
-	Position uint64
-	Exists   bool
-	Value    string
+// value is what a variable holds, since a position.
+type value struct {
+	version uint64
+	text    string
 }
 
 type write struct{ session, seq uint64 }
@@ -60,34 +57,13 @@ type session struct {
 // New returns the oracle of an order that begins.
 func New(cfg Config) *Oracle {
 	return &Oracle{
-		Config: cfg, values: make(map[string][]Value), executed: make(map[write]execution), sessions: make(map[uint64]*session),
+		Config: cfg, values: make(map[string]value), executed: make(map[write]execution), sessions: make(map[uint64]*session),
 	}
 }
 
-// Executed returns where a write was executed and with what result, 0 if it was not.
-func (o *Oracle) Executed(session, seq uint64) (position uint64, result wire.Result) {
-	e := o.executed[write{session, seq}]
-	return e.position, e.result
-}
-
-// Apply follows the next message of the order, and holds its results against what they
-// have to be.
-func (o *Oracle) Apply(d *isis.Delivery, results []wire.Result) {
-	if len(results) != int(d.Count) {
-		o.Fail("results: %s#%d has %d of %d commands", d.Sender.ID, d.Sender.Incarnation, len(results), d.Count)
-	}
-	rest := d.Payload
-	for i := range results {
-		var c wire.Command
-		var err error
-		if c, rest, err = wire.DecodeCommand(rest); err != nil {
-			o.Fail("results: a command of %s#%d cannot be read: %v", d.Sender.ID, d.Sender.Incarnation, err)
-		}
-		o.command(d.First+uint64(i), &c, &results[i])
-	}
-}
-
-func (o *Oracle) command(position uint64, c *wire.Command, result *wire.Result) {
+// Command follows the next command of the order, and holds its result against what that
+// has to be.
+func (o *Oracle) Command(position uint64, c *wire.Command, result *wire.Result) {
 	switch c.Op {
 	case wire.OpOpenSession:
 		o.open(position, c, result)
@@ -198,57 +174,41 @@ func (o *Oracle) execute(id write, position uint64, c *wire.Command, result *wir
 	if o.Partial {
 		return
 	}
-	old := o.Read(c.Key, position)
+	old, exists := o.values[c.Key]
 	want := wire.Result{Position: position}
-	next := Value{Position: position, Exists: true, Value: string(c.Value)}
+	next := value{position, string(c.Value)}
 	switch c.Op {
 	case wire.OpDelete:
-		next.Exists, next.Value = false, ""
-		if !old.Exists {
+		if !exists {
 			want.Status = wire.StatusNotFound
 		}
 	case wire.OpAdd:
 		number := int64(0)
-		if old.Exists {
+		if exists {
 			var err error
-			if number, err = strconv.ParseInt(old.Value, 10, 64); err != nil {
+			if number, err = strconv.ParseInt(old.text, 10, 64); err != nil {
 				want.Status = wire.StatusNotInteger
 			}
 		}
 		if want.Status == wire.StatusOK {
 			want.Number = number + c.Delta
-			next.Value = strconv.FormatInt(want.Number, 10)
+			next.text = strconv.FormatInt(want.Number, 10)
 		}
 	case wire.OpCompareAndSet:
-		if present := old.Version(); present != c.Expect {
-			want.Status, want.Version = wire.StatusConflict, present
+		if old.version != c.Expect {
+			want.Status, want.Version = wire.StatusConflict, old.version
 		}
 	case wire.OpSet:
 	default:
 		o.Fail("results: the oracle does not know %v, at %d", c.Op, position)
 	}
-	if *result != want {
+	switch {
+	case *result != want:
 		o.Fail("results: %+v of %q at %d has %+v, want %+v", c.Op, c.Key, position, *result, want)
+	case want.Status != wire.StatusOK:
+	case c.Op == wire.OpDelete:
+		delete(o.values, c.Key)
+	default:
+		o.values[c.Key] = next
 	}
-	if want.Status == wire.StatusOK {
-		o.values[c.Key] = append(o.values[c.Key], next)
-	}
-}
-
-// Read returns the value of a variable at a position.
-func (o *Oracle) Read(key string, position uint64) Value {
-	all := o.values[key]
-	i := sort.Search(len(all), func(i int) bool { return all[i].Position > position })
-	if i == 0 {
-		return Value{}
-	}
-	return all[i-1]
-}
-
-// Version returns the value's version, 0 if there is none.
-func (v Value) Version() uint64 {
-	if !v.Exists {
-		return 0
-	}
-	return v.Position
 }
