@@ -3,11 +3,16 @@ package bench
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
+	"github.com/seed-8247e700/dsm/bench/load"
+	"github.com/seed-8247e700/dsm/bench/report"
+	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/check"
 	"github.com/seed-8247e700/dsm/internal/history"
 )
@@ -25,21 +30,22 @@ const (
 // auditor reads the logbooks of clients and the feeds of nodes, and takes what
 // they say to the checks, the figures and the files. One goroutine owns it.
 type auditor struct {
-	clock    clock
-	logbooks []*logbook
-	feeds    *feeds
-	checker  *check.Checker
-	figures  *figures
-	files    *files
-	outages  outages
+	clock     load.Clock
+	logbooks  []*load.Logbook
+	feeds     *cluster.Feeds
+	checker   *check.Checker
+	figures   *report.Figures
+	files     *files
+	outages   report.Outages
+	forgotten func() // called if a client finds that the group lost its state
 
 	nudge  chan struct{}
 	lowest atomic.Uint64 // position that every live node has delivered
 	total  atomic.Int64  // operations that count, so far
 
-	records []record // sorted by end; those of the last round that came too early
-	pages   [][]record
-	events  map[*feed][]event
+	records []load.Record // sorted by end; those of the last round that came too early
+	pages   [][]load.Record
+	events  map[*cluster.Feed][]cluster.Event
 	start   int64  // of the oldest operation in flight, as of the last round
 	floor   uint64 // likewise
 	highest uint64 // position that a client was told
@@ -47,17 +53,17 @@ type auditor struct {
 	err     error  // of the files
 }
 
-func newAuditor(c clock, s *feeds, checker *check.Checker, fig *figures, out *files) *auditor {
+func newAuditor(c load.Clock, s *cluster.Feeds, checker *check.Checker, fig *report.Figures, out *files) *auditor {
 	return &auditor{
 		clock: c, feeds: s, checker: checker, figures: fig, files: out,
-		nudge: make(chan struct{}, 1), events: make(map[*feed][]event),
+		nudge: make(chan struct{}, 1), events: make(map[*cluster.Feed][]cluster.Event),
 	}
 }
 
 // addClient gives a client its logbook. All clients come before the first
 // round.
-func (a *auditor) addClient(clients int) *logbook {
-	l := newLogbook(a.clock, &a.lowest, a.nudge, clients)
+func (a *auditor) addClient(clients int) *load.Logbook {
+	l := load.NewLogbook(a.clock, &a.lowest, a.nudge, clients)
 	a.logbooks = append(a.logbooks, l)
 	a.pages = append(a.pages, nil)
 	return l
@@ -104,20 +110,20 @@ func (a *auditor) drain(ctx context.Context, position uint64) {
 // since a client notes its end and the time of it in one step; later ones wait
 // for the next round.
 func (a *auditor) round() {
-	now := a.clock.now()
+	now := a.clock.Now()
 	start, floor := int64(math.MaxInt64), uint64(math.MaxUint64)
 	for i, l := range a.logbooks {
-		p := l.take(a.pages[i])
-		a.records = append(a.records, p.records...)
-		clear(p.records)
-		a.pages[i] = p.records
-		if p.start >= 0 {
-			start, floor = min(start, p.start), min(floor, p.floor)
+		p := l.Take(a.pages[i])
+		a.records = append(a.records, p.Records...)
+		clear(p.Records)
+		a.pages[i] = p.Records
+		if p.Start >= 0 {
+			start, floor = min(start, p.Start), min(floor, p.Floor)
 		}
 	}
 	a.takeEvents()
-	slices.SortStableFunc(a.records, func(x, y record) int { return cmp.Compare(x.op.End, y.op.End) })
-	n, _ := slices.BinarySearchFunc(a.records, now, func(r record, now int64) int { return cmp.Compare(r.op.End, now) })
+	slices.SortStableFunc(a.records, func(x, y load.Record) int { return cmp.Compare(x.Op.End, y.Op.End) })
+	n, _ := slices.BinarySearchFunc(a.records, now, func(r load.Record, now int64) int { return cmp.Compare(r.Op.End, now) })
 	for i := range a.records[:n] {
 		a.complete(&a.records[i])
 	}
@@ -129,51 +135,54 @@ func (a *auditor) round() {
 	a.start, a.floor = min(start, now), min(floor, a.checker.Lowest())
 	a.floor -= min(a.floor, floorSlack)
 	for i := range a.records {
-		a.start = min(a.start, a.records[i].op.Start)
+		a.start = min(a.start, a.records[i].Op.Start)
 	}
 }
 
 func (a *auditor) takeEvents() {
-	for _, f := range a.feeds.all() {
+	for _, f := range a.feeds.All() {
 		spare, known := a.events[f]
 		if !known {
-			a.checker.JoinStream(f.name)
+			a.checker.JoinStream(f.Name)
 		}
-		events := f.take(spare)
+		events := f.Take(spare)
 		for i := range events {
 			e := &events[i]
-			switch e.kind {
-			case eventDelivery:
-				a.checker.Deliver(f.name, &e.delivery)
-				a.keep(a.files.deliver(f.name, &e.delivery))
-			case eventRestart:
-				a.checker.RestartStream(f.name)
-			case eventEnd:
-				a.checker.EndStream(f.name)
-				f.over = true
-			case eventLost:
-				a.checker.LoseStream(f.name, e.why)
-				f.over = true
+			switch e.Kind {
+			case cluster.EventDelivery:
+				a.checker.Deliver(f.Name, &e.Delivery)
+				a.keep(a.files.deliver(f.Name, &e.Delivery))
+			case cluster.EventRestart:
+				a.checker.RestartStream(f.Name)
+			case cluster.EventEnd:
+				a.checker.EndStream(f.Name)
+				f.Over = true
+			case cluster.EventLost:
+				a.checker.LoseStream(f.Name, e.Why)
+				f.Over = true
 			}
 		}
 		clear(events) // the payloads may go
-		if f.over {
+		if f.Over {
 			events = nil // and so may the rest: in a long run many streams end
 		}
 		a.events[f] = events
 	}
 }
 
-func (a *auditor) complete(r *record) {
-	a.checker.Complete(&r.op)
-	a.keep(a.files.complete(&r.op))
-	a.figures.add(r)
-	a.outages.add(r)
-	if r.counts {
+func (a *auditor) complete(r *load.Record) {
+	if errors.Is(r.Err, driver.ErrGeneration) {
+		a.forgotten()
+	}
+	a.checker.Complete(&r.Op)
+	a.keep(a.files.complete(&r.Op))
+	a.figures.Add(r)
+	a.outages.Add(r)
+	if r.Counts {
 		a.total.Add(1)
 	}
-	if r.op.Status != history.Unknown {
-		a.highest = max(a.highest, r.op.Position)
+	if r.Op.Status != history.Unknown {
+		a.highest = max(a.highest, r.Op.Position)
 	}
 }
 

@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/seed-8247e700/dsm/bench/fault"
+	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/bench/report"
 	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/outfile"
 )
@@ -23,7 +26,7 @@ func (c *Config) outputs() (names, flags []string) {
 	}
 	if c.HistFile != "" {
 		add("hist", c.HistFile)
-		for _, kind := range kinds {
+		for _, kind := range report.Kinds {
 			add("hist", c.HistFile+"."+string(kind))
 		}
 	}
@@ -35,11 +38,11 @@ func (c *Config) outputs() (names, flags []string) {
 func Derives(flag, suffix string) bool {
 	switch flag {
 	case "hist":
-		return slices.Contains(kinds, history.Kind(suffix))
-	case flagCPUProfile, flagMemProfile, flagTrace:
+		return slices.Contains(report.Kinds, history.Kind(suffix))
+	case program.FlagCPUProfile, program.FlagMemProfile, program.FlagTrace:
 		number, isNode := strings.CutPrefix(suffix, "n")
 		_, err := strconv.ParseUint(number, 10, 31)
-		return suffix == registryName || isNode && err == nil
+		return suffix == fault.Registry || isNode && err == nil
 	}
 	return false
 }

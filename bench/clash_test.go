@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/seed-8247e700/dsm/bench/program"
 )
 
 // TestClashes refuses files that would be mixed up, before it writes any.
@@ -55,7 +57,7 @@ func TestClashes(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), test.want) {
+			if !errors.Is(err, program.ErrConfig) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want one with %q that wraps ErrConfig", err, test.want)
 			}
 			if b, err := os.ReadFile(filepath.Join(dir, "there")); err != nil || string(b) != "kept" {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-8247e700/dsm/bench/program"
 )
 
 // TestValidate names, for each field that makes no sense, its flag.
@@ -43,7 +45,7 @@ func TestValidate(t *testing.T) {
 	} {
 		cfg := Defaults()
 		test.spoil(&cfg)
-		if err := cfg.Validate(); !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), test.want) {
+		if err := cfg.Validate(); !errors.Is(err, program.ErrConfig) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("error %v, want one with %q that wraps ErrConfig", err, test.want)
 		}
 	}
@@ -77,23 +79,8 @@ func TestFaultsNeedLoad(t *testing.T) {
 		switch err := cfg.Validate(); {
 		case test.want == "" && err != nil:
 			t.Errorf("rate %v, writes %v: %v", test.rate, test.writes, err)
-		case test.want != "" && (!errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), test.want)):
+		case test.want != "" && (!errors.Is(err, program.ErrConfig) || !strings.Contains(err.Error(), test.want)):
 			t.Errorf("rate %v, writes %v: %v, want %s", test.rate, test.writes, err, test.want)
-		}
-	}
-}
-
-func TestParseShare(t *testing.T) {
-	for text, want := range map[string]float64{
-		"50%": 0.5, "0.5": 0.5, "0": 0, "0%": 0, "1": 1, "100%": 1, "0.1%": 0.001, " 5% ": 0.05,
-	} {
-		if got, err := ParseShare(text); err != nil || math.Abs(got-want) > 1e-12 {
-			t.Errorf("ParseShare(%q) is %v, %v, want %v", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "%", "50", "101%", "-1%", "-0.5", "half", "NaN", "inf", "5%%", "1e9"} {
-		if got, err := ParseShare(text); !errors.Is(err, ErrConfig) {
-			t.Errorf("ParseShare(%q) is %v, %v, want an error that wraps ErrConfig", text, got, err)
 		}
 	}
 }

@@ -2,16 +2,16 @@
 //
 // [Run] starts a group in this process, or as processes of its own, or joins a
 // running one; drives it with clients, one session each; and returns a
-// [Report]: how fast operations were, from HDR histograms, and what the
+// [report.Report]: how fast operations were, from HDR histograms, and what the
 // ordering checks of package check found. The keys are preloaded, and the
 // preloading and the warm-up are checked like everything else, though they do
 // not count in the figures.
 //
 //	cfg := bench.Defaults()
 //	cfg.Nodes, cfg.Writes = 3, 0.2
-//	report, err := bench.Run(ctx, cfg, bench.Env{Notices: os.Stderr})
+//	r, err := bench.Run(ctx, cfg, program.Env{Notices: os.Stderr})
 //	if err == nil {
-//		err = report.WriteTables(os.Stdout, 80)
+//		err = r.WriteTables(os.Stdout, 80)
 //	}
 //
 // A client is a closed loop: it asks for the next thing when it has the answer
@@ -33,10 +33,10 @@
 // clients that wait for a write read nothing meanwhile, which counts as a time
 // without reads.
 //
-// How a run is put together: each client writes what it did into a buffer of
-// its own; each node's deliveries go into a feed; the auditor, one goroutine,
+// How a run is put together: each client (package load) writes what it did into a logbook of
+// its own; each node's deliveries go into a feed (package cluster); the auditor, one goroutine,
 // empties all of them every few milliseconds, in the order in which operations
-// ended, into the checks, the histograms and the files. Clients wait when the
+// ended, into the checks, the figures (package report) and the files. Clients wait when the
 // auditor is behind, which bounds the memory of a run, and the report says for
 // how long they did.
 package bench

@@ -8,6 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
+	"github.com/seed-8247e700/dsm/bench/load"
+	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/check"
 	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -17,7 +20,7 @@ import (
 // all have it at once.
 type fakeGroup struct {
 	names []string
-	feeds []*feed
+	feeds []*cluster.Feed
 	delay time.Duration // an operation takes
 
 	mu       sync.Mutex // guards what follows
@@ -29,7 +32,7 @@ type fakeGroup struct {
 	stopped  bool
 
 	// tamper may spoil an answer.
-	tamper func(n int, r *request, a *answer)
+	tamper func(n int, r *load.Request, a *load.Answer)
 	// split may spoil what one node delivers.
 	split func(node string, d *wire.Delivery) bool
 	// refuse makes an operation fail.
@@ -49,24 +52,24 @@ func newFakeGroup(nodes int) *fakeGroup {
 	return g
 }
 
-func (g *fakeGroup) start(_ context.Context, _ *Config, _ Env, s *feeds) (system, check.Options, error) {
+func (g *fakeGroup) start(_ context.Context, _ *Config, _ program.Env, s *cluster.Feeds) (system, check.Options, error) {
 	for _, name := range g.names {
-		g.feeds = append(g.feeds, s.join(name, name+"#1"))
+		g.feeds = append(g.feeds, s.Join(name, name+"#1"))
 	}
 	return g, check.Options{}, nil
 }
 
-func (g *fakeGroup) Open(_ context.Context, client int) (memory, error) {
+func (g *fakeGroup) Open(_ context.Context, client int) (load.Memory, error) {
 	return &fakeMemory{group: g, node: g.names[client%len(g.names)]}, nil
 }
 
-func (g *fakeGroup) Digests(context.Context) ([]digest, error) {
+func (g *fakeGroup) Digests(context.Context) ([]cluster.Digest, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	position := g.order(wire.Command{Op: wire.OpBarrier}, true)
-	var list []digest
+	var list []cluster.Digest
 	for _, name := range g.names {
-		list = append(list, digest{node: name, position: position, value: 42})
+		list = append(list, cluster.Digest{Node: name, Position: position, Value: 42})
 	}
 	return list, nil
 }
@@ -95,7 +98,7 @@ func (g *fakeGroup) order(c wire.Command, effect bool) uint64 {
 	for i, f := range g.feeds {
 		mine := d
 		if g.split == nil || g.split(g.names[i], &mine) {
-			f.deliver(&mine)
+			f.Deliver(&mine)
 		}
 	}
 	return g.position
@@ -117,22 +120,22 @@ func (m *fakeMemory) Session(context.Context) (uint64, error) {
 
 func (m *fakeMemory) Close() error { return nil }
 
-func (m *fakeMemory) Do(_ context.Context, r *request, a *answer) {
+func (m *fakeMemory) Do(_ context.Context, r *load.Request, a *load.Answer) {
 	g := m.group
 	time.Sleep(g.delay) //nolint:forbidigo // in a bubble
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.ops++
-	a.node, a.status = m.node, history.OK
+	a.Node, a.Status = m.node, history.OK
 	if g.refuse != nil {
 		if err := g.refuse(g.ops); err != nil {
-			a.err, a.status, a.node = err, history.Fail, ""
+			a.Err, a.Status, a.Node = err, history.Fail, ""
 			return
 		}
 	}
-	if r.kind.IsRead() {
-		v := g.values[r.key]
-		a.value, a.version, a.position = v.data, v.position, g.position
+	if r.Kind.IsRead() {
+		v := g.values[r.Key]
+		a.Value, a.Version, a.Position = v.data, v.position, g.position
 	} else {
 		m.write(r, a)
 	}
@@ -141,45 +144,45 @@ func (m *fakeMemory) Do(_ context.Context, r *request, a *answer) {
 	}
 }
 
-func (m *fakeMemory) write(r *request, a *answer) {
+func (m *fakeMemory) write(r *load.Request, a *load.Answer) {
 	g := m.group
 	g.seqs[m.session]++
-	a.seq = g.seqs[m.session]
-	old := g.values[r.key]
+	a.Seq = g.seqs[m.session]
+	old := g.values[r.Key]
 	c := wire.Command{
-		Session: m.session, Seq: a.seq, Floor: a.seq,
-		Key: r.key, Value: r.value, Expect: r.expect, Delta: r.delta,
+		Session: m.session, Seq: a.Seq, Floor: a.Seq,
+		Key: r.Key, Value: r.Value, Expect: r.Expect, Delta: r.Delta,
 	}
-	next := fakeValue{data: r.value, position: g.position + 1}
-	switch r.kind {
+	next := fakeValue{data: r.Value, position: g.position + 1}
+	switch r.Kind {
 	case history.Set:
 		c.Op = wire.OpSet
 	case history.Delete:
 		c.Op, next = wire.OpDelete, fakeValue{}
 		if old.position == 0 {
-			a.status, a.because = history.Fail, history.NotFound
+			a.Status, a.Because = history.Fail, history.NotFound
 		}
 	case history.CompareAndSet:
 		c.Op = wire.OpCompareAndSet
-		if old.position != r.expect {
-			a.status, a.because = history.Fail, history.Conflict
+		if old.position != r.Expect {
+			a.Status, a.Because = history.Fail, history.Conflict
 		}
 	case history.Add:
 		c.Op = wire.OpAdd
 		if old.position != 0 {
 			n, err := strconv.ParseInt(string(old.data), 10, 64)
 			if err != nil {
-				panic(fmt.Sprintf("%q is no counter: %v", r.key, err))
+				panic(fmt.Sprintf("%q is no counter: %v", r.Key, err))
 			}
-			a.sum = n
+			a.Sum = n
 		}
-		a.sum += r.delta
-		next.data = strconv.AppendInt(nil, a.sum, 10)
+		a.Sum += r.Delta
+		next.data = strconv.AppendInt(nil, a.Sum, 10)
 	}
-	a.position = g.order(c, a.status == history.OK)
-	if a.status != history.OK {
+	a.Position = g.order(c, a.Status == history.OK)
+	if a.Status != history.OK {
 		return
 	}
-	a.version = a.position
-	g.values[r.key] = next
+	a.Version = a.Position
+	g.values[r.Key] = next
 }

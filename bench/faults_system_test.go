@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
 	"github.com/seed-8247e700/dsm/bench/fault"
+	"github.com/seed-8247e700/dsm/bench/load"
+	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/check"
 )
 
@@ -30,7 +33,7 @@ func TestRealFaults(t *testing.T) {
 		"cut:n3>registry@3200ms+200ms,registry@3500ms+500ms,diskfull@4200ms+500ms,kill:n1+n3@5s+300ms", 8*time.Second)
 	dir := t.TempDir()
 	cfg.HistoryFile, cfg.DeliveryLogDir = filepath.Join(dir, "history"), filepath.Join(dir, "logs")
-	rep, err := Run(t.Context(), cfg, Env{Notices: t.Output()})
+	rep, err := Run(t.Context(), cfg, program.Env{Notices: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,24 +64,24 @@ func TestRealFaults(t *testing.T) {
 
 // TestRealFaultsLoseState says so when nobody is left, and does not wait.
 func TestRealFaultsLoseState(t *testing.T) {
-	rep, err := Run(t.Context(), faultyConfig("kill:n1+n2@200ms,kill:n3@300ms", time.Minute), Env{Notices: t.Output()})
+	rep, err := Run(t.Context(), faultyConfig("kill:n1+n2@200ms,kill:n3@300ms", time.Minute), program.Env{Notices: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rep.Pass || len(rep.Failures) != 1 || !strings.HasPrefix(rep.Failures[0], errGeneration.Error()) {
+	if rep.Pass || len(rep.Failures) != 1 || !strings.HasPrefix(rep.Failures[0], fault.ErrStateLost.Error()) {
 		t.Errorf("pass %v, failures %q", rep.Pass, rep.Failures)
 	}
 }
 
-// doomedBreakable is likewise a group, with which things go wrong on purpose too.
-type doomedBreakable struct {
-	*breakable
+// doomedFragile is likewise a group, with which things go wrong on purpose too.
+type doomedFragile struct {
+	*fragile
 	fate
 }
 
 // Open begins a client's session.
-func (d *doomedBreakable) Open(ctx context.Context, client int) (memory, error) {
-	m, err := d.breakable.Open(ctx, client)
+func (d *doomedFragile) Open(ctx context.Context, client int) (load.Memory, error) {
+	m, err := d.fragile.Open(ctx, client)
 	return &fatedMemory{m, &d.fate}, err
 }
 
@@ -89,14 +92,14 @@ func TestRealFaultsLoss(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{cfg: cfg, env: Env{Notices: t.Output()}, clock: newClock(), feeds: &feeds{}, files: out}
-	rep, err := r.onSystem(t.Context(), func(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
-		sys, options, err := startBreakable(ctx, cfg, env, s)
+	r := &run{cfg: cfg, env: program.Env{Notices: t.Output()}, clock: load.NewClock(), feeds: &cluster.Feeds{}, files: out}
+	rep, err := r.onSystem(t.Context(), func(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
+		sys, options, err := startFaulty(ctx, cfg, env, s)
 		if err != nil {
 			return nil, options, err
 		}
-		b := sys.(*breakable)
-		return &doomedBreakable{breakable: b, fate: fate{victim: b.newest("n3")}}, options, nil
+		b := sys.(*fragile)
+		return &doomedFragile{fragile: b, fate: fate{victim: b.Newest("n3")}}, options, nil
 	})
 	if err != nil {
 		t.Fatal(err)

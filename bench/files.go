@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/bench/report"
 	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/outfile"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -16,7 +18,7 @@ import (
 type files struct {
 	history     *history.Writer
 	historyFile *outfile.File
-	percentiles percentileFiles
+	percentiles report.PercentileFiles
 
 	logDir  string
 	dropDir func()              // removes directories that were made for logs and have none
@@ -35,7 +37,7 @@ func openFiles(cfg *Config) (f *files, err error) {
 	f = &files{logs: make(map[string]*nodeLog), dropDir: func() {}}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("%w: %w", ErrConfig, err), f.close())
+			err = errors.Join(fmt.Errorf("%w: %w", program.ErrConfig, err), f.close())
 			f = nil
 		}
 	}()
@@ -49,11 +51,11 @@ func openFiles(cfg *Config) (f *files, err error) {
 		}
 		f.logDir, f.dropDir = cfg.DeliveryLogDir, undo
 	}
-	if f.percentiles, err = openPercentiles(cfg.HistFile); err != nil {
+	if f.percentiles, err = report.OpenPercentiles(cfg.HistFile); err != nil {
 		return f, fmt.Errorf("--hist: %w", err)
 	}
 	if cfg.HistoryFile != "" {
-		if f.historyFile, err = OpenOutput(cfg.HistoryFile); err != nil {
+		if f.historyFile, err = program.OpenOutput(cfg.HistoryFile); err != nil {
 			return f, fmt.Errorf("--history: %w", err)
 		}
 		f.history = history.NewWriter(f.historyFile)
@@ -97,7 +99,7 @@ func (f *files) close() error {
 		errs = append(errs, l.log.Close(), l.file.Close())
 	}
 	clear(f.logs)
-	errs = append(errs, f.percentiles.close())
+	errs = append(errs, f.percentiles.Close())
 	f.percentiles = nil
 	f.dropDir()
 	f.logDir = ""

@@ -10,21 +10,13 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/bench/fault"
+	"github.com/seed-8247e700/dsm/bench/load"
+	"github.com/seed-8247e700/dsm/bench/program"
 )
 
 // healTimeout is how long nodes may take, after the load and the last fault, to
 // be members again.
 const healTimeout = 30 * time.Second
-
-// faulty is a system with which things can go wrong on purpose.
-type faulty interface {
-	watched
-	// strike makes a fault happen, and returns how it ends, nil if it is over at
-	// once or for good.
-	strike(f *fault.Fault) (mend func() error, err error)
-	// whole waits until every node that is to live is a member.
-	whole(ctx context.Context) error
-}
 
 // schedule is what goes wrong in the run, nothing without Faults.
 func (c *Config) schedule() (fault.Schedule, error) {
@@ -41,15 +33,15 @@ func (c *Config) schedule() (fault.Schedule, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: --faults: %w", ErrConfig, err)
+		return nil, fmt.Errorf("%w: --faults: %w", program.ErrConfig, err)
 	}
 	return s, nil
 }
 
 // injector carries out a schedule of faults.
 type injector struct {
-	env      Env
-	clock    clock
+	env      program.Env
+	clock    load.Clock
 	system   faulty
 	schedule fault.Schedule
 	stop     context.CancelFunc
@@ -68,7 +60,7 @@ type mark struct {
 	err   error
 }
 
-func newInjector(env Env, c clock, system faulty, s fault.Schedule) *injector {
+func newInjector(env program.Env, c load.Clock, system faulty, s fault.Schedule) *injector {
 	i := &injector{env: env, clock: c, system: system, schedule: s, marks: make([]mark, len(s)), done: make(chan struct{})}
 	for n := range i.marks {
 		i.marks[n].begun, i.marks[n].ended = -1, -1
@@ -150,14 +142,14 @@ func (i *injector) finish() {
 func (i *injector) heal() (failures []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), healTimeout)
 	defer cancel()
-	if err := i.system.whole(ctx); err != nil {
+	if err := i.system.Whole(ctx); err != nil {
 		return []string{fmt.Sprintf("after the last fault the group did not heal: %v", err)}
 	}
 	return nil
 }
 
 func (i *injector) wait(ctx context.Context, until int64) bool {
-	timer := time.NewTimer(time.Duration(until - i.clock.now()))
+	timer := time.NewTimer(time.Duration(until - i.clock.Now()))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -173,12 +165,12 @@ func (i *injector) take(s step) {
 		return
 	}
 	f := &i.schedule[s.fault]
-	i.env.notice("fault: %s", f)
+	i.env.Notice("fault: %s", f)
 	m := &i.marks[s.fault]
 	i.mu.Lock()
-	m.begun = i.clock.now() // an operation may end with it at once
+	m.begun = i.clock.Now() // an operation may end with it at once
 	i.mu.Unlock()
-	mend, err := i.system.strike(f)
+	mend, err := i.system.Strike(f)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	m.mend, m.err = mend, err
@@ -195,9 +187,9 @@ func (i *injector) mend(n int) {
 	if m.mend == nil {
 		return
 	}
-	i.env.notice("over: %s", &i.schedule[n])
+	i.env.Notice("over: %s", &i.schedule[n])
 	m.err = errors.Join(m.err, m.mend())
-	m.mend, m.ended = nil, i.clock.now()
+	m.mend, m.ended = nil, i.clock.Now()
 }
 
 // excuses reports whether faults excuse an operation that got no answer from one

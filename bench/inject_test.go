@@ -10,7 +10,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
 	"github.com/seed-8247e700/dsm/bench/fault"
+	"github.com/seed-8247e700/dsm/bench/load"
+	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/bench/report"
 	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/check"
 	"github.com/seed-8247e700/dsm/internal/history"
@@ -21,7 +25,7 @@ import (
 // while the registry is away.
 type breakableFake struct {
 	*fakeGroup
-	losses
+	cluster.LossFeed
 	begin  time.Time
 	log    []string
 	silent bool
@@ -36,7 +40,7 @@ type breakableFake struct {
 	hangs   int // the session that gets no answer after the first fault, from 1; 0: none
 }
 
-func (g *breakableFake) start(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
+func (g *breakableFake) start(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
 	_, options, err := g.fakeGroup.start(ctx, cfg, env, s)
 	return g, options, err
 }
@@ -50,13 +54,13 @@ func (g *breakableFake) note(what string, f *fault.Fault) {
 	g.log = append(g.log, fmt.Sprintf("%v %s %s", time.Since(g.begin), what, f))
 }
 
-func (g *breakableFake) strike(f *fault.Fault) (mend func() error, err error) {
+func (g *breakableFake) Strike(f *fault.Fault) (mend func() error, err error) {
 	g.note("strike", f)
 	if f.Kind == fault.Reset {
 		return nil, errors.New("there is no link")
 	}
 	if g.forgets && f.Kind == fault.Kill {
-		g.losses <- loss{} // of the state
+		g.LossFeed <- cluster.Loss{} // of the state
 	}
 	g.setSilent(f.Kind == fault.RegistryAway)
 	if f.For == 0 && f.Kind != fault.RegistryAway {
@@ -78,16 +82,16 @@ func (g *breakableFake) setSilent(silent bool) {
 // Stop ends the group.
 func (g *breakableFake) Stop() error { return errors.Join(g.fakeGroup.Stop(), g.end) }
 
-func (g *breakableFake) whole(context.Context) error { return g.broken }
+func (g *breakableFake) Whole(context.Context) error { return g.broken }
 
 // Open begins a client's session.
-func (g *breakableFake) Open(ctx context.Context, client int) (memory, error) {
+func (g *breakableFake) Open(ctx context.Context, client int) (load.Memory, error) {
 	m, err := g.fakeGroup.Open(ctx, client)
 	return &silentMemory{m, g, client}, err
 }
 
 type silentMemory struct {
-	memory
+	load.Memory
 	group  *breakableFake
 	client int
 }
@@ -95,20 +99,20 @@ type silentMemory struct {
 // Close ends the session, when the report is made.
 func (m *silentMemory) Close() error {
 	if m.group.lost && m.client == 0 {
-		m.group.nodeEnded("n1", errCrashed)
+		m.group.LossFeed <- cluster.Loss{Node: "n1", Why: cluster.ErrCrashed}
 	}
-	return m.memory.Close()
+	return m.Memory.Close()
 }
 
 // Do waits while the group is silent.
-func (m *silentMemory) Do(ctx context.Context, r *request, a *answer) {
+func (m *silentMemory) Do(ctx context.Context, r *load.Request, a *load.Answer) {
 	for {
 		m.group.mu.Lock()
 		silent, hangs := m.group.silent, m.client+1 == m.group.hangs && len(m.group.log) > 0
 		m.group.mu.Unlock()
 		if hangs {
 			<-ctx.Done()
-			a.status, a.err = history.Unknown, driver.ErrOutcomeUnknown
+			a.Status, a.Err = history.Unknown, driver.ErrOutcomeUnknown
 			return
 		}
 		if !silent {
@@ -116,21 +120,21 @@ func (m *silentMemory) Do(ctx context.Context, r *request, a *answer) {
 		}
 		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // in a bubble
 	}
-	m.memory.Do(ctx, r, a)
+	m.Memory.Do(ctx, r, a)
 }
 
 // runBreakable makes a run of 10 s on a fake group, in a bubble.
-func runBreakable(t *testing.T, faults string, spoil func(*breakableFake)) (*Report, []string) {
+func runBreakable(t *testing.T, faults string, spoil func(*breakableFake)) (*report.Report, []string) {
 	t.Helper()
 	var log []string
-	var rep *Report
+	var rep *report.Report
 	synctest.Test(t, func(t *testing.T) {
 		cfg := testConfig()
 		cfg.Faults, cfg.Warmup, cfg.Duration = faults, time.Second, 10*time.Second
 		if err := cfg.Validate(); err != nil {
 			t.Fatal(err)
 		}
-		g := &breakableFake{fakeGroup: newFakeGroup(3), losses: newLosses()}
+		g := &breakableFake{fakeGroup: newFakeGroup(3), LossFeed: cluster.NewLossFeed()}
 		g.delay = 50 * time.Millisecond
 		// Each client preloads a fifth of the variables; a second of warm-up follows.
 		g.begin = time.Now().Add(time.Duration(cfg.Keys/cfg.Clients)*g.delay + cfg.Warmup)
@@ -147,7 +151,7 @@ func runBreakable(t *testing.T, faults string, spoil func(*breakableFake)) (*Rep
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := &run{cfg: cfg, env: Env{Notices: t.Output()}, clock: newClock(), feeds: &feeds{}, files: out}
+		r := &run{cfg: cfg, env: program.Env{Notices: t.Output()}, clock: load.NewClock(), feeds: &cluster.Feeds{}, files: out}
 		if rep, err = r.onSystem(ctx, g.start); err != nil {
 			t.Fatal(err)
 		}
@@ -204,14 +208,14 @@ func TestLostStateEndsTheLoad(t *testing.T) {
 	if rep.Seconds < 2 || rep.Seconds > 2.5 || len(log) != 3 {
 		t.Errorf("%v s of load, %q happened", rep.Seconds, log)
 	}
-	if rep.Pass || len(rep.Failures) != 1 || !strings.HasPrefix(rep.Failures[0], errGeneration.Error()) || rep.Interrupted {
+	if rep.Pass || len(rep.Failures) != 1 || !strings.HasPrefix(rep.Failures[0], fault.ErrStateLost.Error()) || rep.Interrupted {
 		t.Errorf("pass %v, failures %q, interrupted %v", rep.Pass, rep.Failures, rep.Interrupted)
 	}
 	if want := "the group lost its state after 2 of 3 faults: what they cost is not judged"; rep.Faults.Verdict != want {
 		t.Errorf("verdict %q, want %q", rep.Faults.Verdict, want)
 	}
-	for i, want := range []string{"not judged", errGeneration.Error(), "did not happen"} {
-		if row := rep.Faults.grid().rows[i]; row[len(row)-1] != want {
+	for i, want := range []string{"not judged", fault.ErrStateLost.Error(), "did not happen"} {
+		if row := rep.Faults.Table().Rows[i]; row[len(row)-1] != want {
 			t.Errorf("%q, want %q", row, want)
 		}
 	}
@@ -228,7 +232,7 @@ func TestInterruptedBetweenFaults(t *testing.T) {
 // Faults excuse an operation that found the group in trouble, or getting over it,
 // and not one that had time enough without any.
 func TestExcuses(t *testing.T) {
-	i := newInjector(Env{}, newClock(), nil, make(fault.Schedule, 4))
+	i := newInjector(program.Env{}, load.NewClock(), nil, make(fault.Schedule, 4))
 	ms := int64(time.Millisecond)
 	for n, m := range [][2]int64{{10_000, 10_000}, {20_000, 22_000}, {21_000, 26_000}, {40_000, -1}} {
 		i.marks[n].begun = m[0] * ms
@@ -291,7 +295,7 @@ func TestLateCrashFails(t *testing.T) {
 		lost bool
 		want string
 	}{
-		{fmt.Errorf("process n2: %w: exit status 2", errCrashed), false, "stopping the group: process n2: it crashed"},
+		{fmt.Errorf("process n2: %w: exit status 2", cluster.ErrCrashed), false, "stopping the group: process n2: it crashed"},
 		{nil, true, "node n1 was lost, "},
 		{errors.New("a lock is held"), false, ""},
 	} {
@@ -317,11 +321,11 @@ func TestSlowLoadHasAllFaults(t *testing.T) {
 
 // A fault that did not happen fails a run that was not interrupted.
 func TestFaultThatDidNotHappenFails(t *testing.T) {
-	f := &FaultReport{Faults: []FaultRow{{Fault: "reset:n1-n2@9s", Seconds: -1}}}
-	if got := f.failures(false); len(got) != 1 || got[0] != "reset:n1-n2@9s: it did not happen" {
+	f := &report.FaultReport{Faults: []report.FaultRow{{Fault: "reset:n1-n2@9s", Seconds: -1}}}
+	if got := f.Failures(false); len(got) != 1 || got[0] != "reset:n1-n2@9s: it did not happen" {
 		t.Errorf("failures %q", got)
 	}
-	if got := f.failures(true); len(got) > 0 {
+	if got := f.Failures(true); len(got) > 0 {
 		t.Errorf("interrupted, and failures %q", got)
 	}
 }

@@ -6,15 +6,17 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
+	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/client"
 )
 
 // benchGroup is a group in this process, and its handles.
-func benchGroup(b *testing.B, nodes int, embedded bool) *group {
+func benchGroup(b *testing.B, nodes int, embedded bool) *inside {
 	b.Helper()
 	cfg := shortConfig()
 	cfg.Nodes, cfg.Embedded, cfg.Conns = nodes, embedded, 1
-	sys, _, err := startGroup(b.Context(), &cfg, Env{}.orNowhere(), &feeds{})
+	sys, _, err := startInside(b.Context(), &cfg, program.Env{}.OrNowhere(), &cluster.Feeds{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -23,7 +25,7 @@ func benchGroup(b *testing.B, nodes int, embedded bool) *group {
 			b.Error(err)
 		}
 	})
-	return sys.(*group)
+	return sys.(*inside)
 }
 
 // parallelism is how many goroutines of each processor use a handle at once.
@@ -39,7 +41,7 @@ func BenchmarkOperations(b *testing.B) {
 				where = "embedded"
 			}
 			g := benchGroup(b, nodes, embedded)
-			db, value := g.handles[0], make([]byte, 100)
+			db, value := g.Handles[0], make([]byte, 100)
 			keys := make([]string, 10_000)
 			for i := range keys {
 				keys[i] = fmt.Sprintf("variable/%07d", i)
@@ -81,7 +83,7 @@ func BenchmarkOperations(b *testing.B) {
 // BenchmarkRoundTrip measures a ping to a node and back over loopback.
 func BenchmarkRoundTrip(b *testing.B) {
 	g := benchGroup(b, 1, false)
-	conn, err := client.Dial(b.Context(), g.nodes[0].Addr(), client.Options{})
+	conn, err := client.Dial(b.Context(), g.Nodes[0].Addr(), client.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

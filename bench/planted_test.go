@@ -11,10 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
+	"github.com/seed-8247e700/dsm/bench/load"
+	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/bench/report"
 	"github.com/seed-8247e700/dsm/internal/check"
 	"github.com/seed-8247e700/dsm/internal/planted"
-	"github.com/seed-8247e700/dsm/internal/wire"
-	"github.com/seed-8247e700/dsm/server"
 )
 
 // plantedRuns bounds the runs that try to show a bug. The first nearly always
@@ -43,7 +45,7 @@ func TestPlanted(t *testing.T) {
 			if test.change != nil {
 				test.change(&cfg)
 			}
-			spoiled := func(plant func(on bool)) *Report {
+			spoiled := func(plant func(on bool)) *report.Report {
 				p := &plantedGroup{plant: plant, joins: test.joins, keys: int64(cfg.Keys)}
 				return p.run(t, cfg, !test.loaded)
 			}
@@ -64,7 +66,7 @@ func TestPlanted(t *testing.T) {
 }
 
 // caughtBy names the checks that failed, and what the first of them saw.
-func caughtBy(r *Report) string {
+func caughtBy(r *report.Report) string {
 	names, first := "", ""
 	for i := range r.Checks {
 		c := &r.Checks[i]
@@ -86,8 +88,7 @@ func caughtBy(r *Report) string {
 // plantedGroup is a group in this process that has a bug while its variables
 // are in use, and none when the run asks for digests and ends.
 type plantedGroup struct {
-	*group
-	feeds *feeds
+	*inside
 	plant func(on bool)
 	joins bool
 	keys  int64
@@ -98,7 +99,7 @@ type plantedGroup struct {
 }
 
 // run makes a run. early has the bug on from before the first session.
-func (p *plantedGroup) run(t *testing.T, cfg Config, early bool) *Report {
+func (p *plantedGroup) run(t *testing.T, cfg Config, early bool) *report.Report {
 	t.Helper()
 	out, err := openFiles(&cfg)
 	if err != nil {
@@ -106,7 +107,7 @@ func (p *plantedGroup) run(t *testing.T, cfg Config, early bool) *Report {
 	}
 	p.joining = make(chan error, 1)
 	p.plant(early)
-	r := &run{cfg: cfg, env: Env{Notices: t.Output()}, clock: newClock(), feeds: &feeds{}, files: out}
+	r := &run{cfg: cfg, env: program.Env{Notices: t.Output()}, clock: load.NewClock(), feeds: &cluster.Feeds{}, files: out}
 	report, err := r.onSystem(t.Context(), p.start)
 	if err != nil {
 		t.Fatal(err)
@@ -114,12 +115,12 @@ func (p *plantedGroup) run(t *testing.T, cfg Config, early bool) *Report {
 	return report
 }
 
-func (p *plantedGroup) start(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
-	sys, options, err := startGroup(ctx, cfg, env, s)
+func (p *plantedGroup) start(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
+	sys, options, err := startInside(ctx, cfg, env, s)
 	if err != nil {
 		return nil, options, err
 	}
-	p.group, p.feeds = sys.(*group), s
+	p.inside = sys.(*inside)
 	return p, options, nil
 }
 
@@ -130,33 +131,18 @@ func (p *plantedGroup) loaded() {
 		p.joining <- nil
 		return
 	}
-	go func() { p.joining <- p.join() }()
-}
-
-// join adds a node to the group.
-func (p *plantedGroup) join() error {
-	name := nodeName(len(p.nodes))
-	f := p.feeds.join(name, name)
-	node, err := server.Start(context.Background(), server.Config{
-		ID: name, Registry: p.registry.Addr(), Listen: loopback, Logger: p.log.logger,
-		OnDeliver:  func(d *wire.Delivery) { f.deliver(d) },
-		OnSnapshot: func(uint64) { f.tell(eventRestart, "") },
-	})
-	if err == nil {
-		p.nodes = append(p.nodes, node)
-	}
-	return err
+	go func() { p.joining <- p.AddNode(context.Background()) }()
 }
 
 // Open begins a client's session, and looks at how far the run is.
-func (p *plantedGroup) Open(ctx context.Context, client int) (memory, error) {
-	m, err := p.group.Open(ctx, client)
+func (p *plantedGroup) Open(ctx context.Context, client int) (load.Memory, error) {
+	m, err := p.inside.Open(ctx, client)
 	return &plantedMemory{m, p}, err
 }
 
 // Digests asks for them when the bug is off: it has been at work, and the
 // question is what the checks have seen.
-func (p *plantedGroup) Digests(ctx context.Context) ([]digest, error) {
+func (p *plantedGroup) Digests(ctx context.Context) ([]cluster.Digest, error) {
 	var err error
 	select {
 	case err = <-p.joining:
@@ -164,20 +150,20 @@ func (p *plantedGroup) Digests(ctx context.Context) ([]digest, error) {
 		err = context.Cause(ctx)
 	}
 	p.plant(false)
-	digests, digestErr := p.group.Digests(ctx)
+	digests, digestErr := p.inside.Digests(ctx)
 	return digests, errors.Join(err, digestErr)
 }
 
 // plantedMemory counts what its client asks for.
 type plantedMemory struct {
-	memory
+	load.Memory
 	group *plantedGroup
 }
 
 // Do carries out a request.
-func (m *plantedMemory) Do(ctx context.Context, r *request, a *answer) {
+func (m *plantedMemory) Do(ctx context.Context, r *load.Request, a *load.Answer) {
 	if m.group.ops.Add(1) > m.group.keys {
 		m.group.once.Do(m.group.loaded)
 	}
-	m.memory.Do(ctx, r, a)
+	m.Memory.Do(ctx, r, a)
 }

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+
+	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/bench/report"
 )
 
 // progressInterval is how often the bar moves.
@@ -24,7 +27,7 @@ type progress struct {
 
 // showProgress draws a bar that moves with time, if the run has a terminal.
 // total counts the operations so far, standing tells what is wrong on purpose.
-func showProgress(env Env, cfg *Config, total *atomic.Int64, standing func() string) *progress {
+func showProgress(env program.Env, cfg *Config, total *atomic.Int64, standing func() string) *progress {
 	p := &progress{stop: make(chan struct{}), done: make(chan struct{})}
 	if env.Progress == nil {
 		close(p.done)
@@ -53,7 +56,7 @@ func showProgress(env Env, cfg *Config, total *atomic.Int64, standing func() str
 			elapsed := time.Since(begin)
 			if elapsed > cfg.Warmup {
 				n := float64(total.Load()) / (elapsed - cfg.Warmup).Seconds()
-				text := grouped(int64(n)) + " ops/s"
+				text := report.Grouped(int64(n)) + " ops/s"
 				if now := standing(); now != "" {
 					text += ", " + now
 				}

@@ -9,6 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
+	"github.com/seed-8247e700/dsm/bench/load"
+	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/bench/report"
 	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -24,13 +28,13 @@ func testConfig() Config {
 
 // runFake makes a run on a fake group, in a bubble where time stands still
 // unless everybody waits.
-func runFake(ctx context.Context, t *testing.T, cfg Config, g *fakeGroup) *Report {
+func runFake(ctx context.Context, t *testing.T, cfg Config, g *fakeGroup) *report.Report {
 	t.Helper()
 	out, err := openFiles(&cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{cfg: cfg, env: Env{Notices: t.Output()}, clock: newClock(), feeds: &feeds{}, files: out}
+	r := &run{cfg: cfg, env: program.Env{Notices: t.Output()}, clock: load.NewClock(), feeds: &cluster.Feeds{}, files: out}
 	report, err := r.onSystem(ctx, g.start)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +48,7 @@ func runFake(ctx context.Context, t *testing.T, cfg Config, g *fakeGroup) *Repor
 func TestRunPasses(t *testing.T) {
 	for _, writes := range []float64{0, 0.5, 1} {
 		for _, rate := range []float64{0, 5000} {
-			for _, dist := range []string{Uniform, Zipfian} {
+			for _, dist := range []string{load.Uniform, load.Zipfian} {
 				synctest.Test(t, func(t *testing.T) {
 					cfg := testConfig()
 					cfg.Writes, cfg.Rate, cfg.Dist = writes, rate, dist
@@ -68,7 +72,7 @@ func TestRunPasses(t *testing.T) {
 func TestRunFigures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := runFake(t.Context(), t, testConfig(), newFakeGroup(3))
-		var all Row
+		var all report.Row
 		for _, row := range r.Operations {
 			if row.Node == "" && row.Op == "all" {
 				all = row
@@ -106,13 +110,13 @@ func TestRunOpenLoop(t *testing.T) {
 		cfg.Clients, cfg.Rate = 1, 1000
 		cfg.Warmup, cfg.Duration = 50*time.Millisecond, 200*time.Millisecond
 		g := newFakeGroup(1)
-		g.tamper = func(n int, _ *request, _ *answer) {
+		g.tamper = func(n int, _ *load.Request, _ *load.Answer) {
 			if n == cfg.Keys+150 {
 				time.Sleep(50 * time.Millisecond) //nolint:forbidigo // in a bubble
 			}
 		}
 		r := runFake(t.Context(), t, cfg, g)
-		all := r.Operations[slices.IndexFunc(r.Operations, func(row Row) bool { return row.Op == "all" })]
+		all := r.Operations[slices.IndexFunc(r.Operations, func(row report.Row) bool { return row.Op == "all" })]
 		if all.Count != 200 {
 			t.Errorf("%d operations, want 200", all.Count)
 		}
@@ -135,7 +139,7 @@ func TestRunTellsWhatWasNotBegun(t *testing.T) {
 		}
 		// The backlog of the warm-up took none of the 50 ms that count, and what
 		// was in flight at their end is not done in them.
-		if row := all(r.Operations); !r.Pass || row.PerSecond != 10_000 || row.Count != 500 {
+		if row := report.All(r.Operations); !r.Pass || row.PerSecond != 10_000 || row.Count != 500 {
 			t.Errorf("pass %v %q, %v ops/s, %d operations", r.Pass, r.Failures, row.PerSecond, row.Count)
 		}
 	})
@@ -147,13 +151,13 @@ func TestRunInFlight(t *testing.T) {
 		cfg := testConfig()
 		cfg.Clients, cfg.Warmup = 1, 0
 		g := newFakeGroup(1)
-		g.tamper = func(n int, _ *request, _ *answer) {
+		g.tamper = func(n int, _ *load.Request, _ *load.Answer) {
 			if n == cfg.Keys+101 {
 				time.Sleep(time.Second) //nolint:forbidigo // in a bubble
 			}
 		}
 		r := runFake(t.Context(), t, cfg, g)
-		if row := all(r.Operations); row.Count != 101 || row.PerSecond != 100/0.05 || row.Max < int64(time.Second) {
+		if row := report.All(r.Operations); row.Count != 101 || row.PerSecond != 100/0.05 || row.Max < int64(time.Second) {
 			t.Errorf("%d operations, %v ops/s, at most %d ns", row.Count, row.PerSecond, row.Max)
 		}
 	})
@@ -176,7 +180,7 @@ func TestRunInterruptedEarly(t *testing.T) {
 		cancel()
 		cfg := shortConfig()
 		change(&cfg)
-		if r, err := Run(ctx, cfg, Env{}); r != nil || !errors.Is(err, ErrInterrupted) {
+		if r, err := Run(ctx, cfg, program.Env{}); r != nil || !errors.Is(err, program.ErrInterrupted) {
 			t.Errorf("%s: report %v, error %v", name, r, err)
 		}
 	}
@@ -184,9 +188,9 @@ func TestRunInterruptedEarly(t *testing.T) {
 
 // TestRunFails proves that what the checks find reaches the verdict.
 func TestRunFails(t *testing.T) {
-	stale := func(n int, r *request, a *answer) {
-		if n > 100 && r.kind == history.Get && a.value != nil {
-			a.value = []byte("never written")
+	stale := func(n int, r *load.Request, a *load.Answer) {
+		if n > 100 && r.Kind == history.Get && a.Value != nil {
+			a.Value = []byte("never written")
 		}
 	}
 	swapped := func(node string, d *wire.Delivery) bool {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,13 +16,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
+	"github.com/seed-8247e700/dsm/bench/load"
+	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/bench/report"
 	"github.com/seed-8247e700/dsm/internal/check"
+	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/server"
 )
 
 // TestMain lets the test binary be a node or a registry, as dsmbench can.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == ChildCommand {
-		if err := Child(os.Args[2:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+	if len(os.Args) > 1 && os.Args[1] == cluster.ChildCommand {
+		if err := cluster.Child(os.Args[2:], os.Stdin, os.Stdout, os.Stderr); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -38,9 +45,9 @@ func shortConfig() Config {
 	return cfg
 }
 
-func passes(t *testing.T, cfg Config) *Report {
+func passes(t *testing.T, cfg Config) *report.Report {
 	t.Helper()
-	r, err := Run(t.Context(), cfg, Env{Notices: t.Output()})
+	r, err := Run(t.Context(), cfg, program.Env{Notices: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,12 +65,12 @@ func TestRealGroups(t *testing.T) {
 		"one node":     func(c *Config) { c.Nodes = 1 },
 		"three":        func(c *Config) { c.Nodes = 3 },
 		"embedded":     func(c *Config) { c.Embedded = true },
-		"agreed":       func(c *Config) { c.Delivery = Agreed },
+		"agreed":       func(c *Config) { c.Delivery = cluster.Agreed },
 		"open loop":    func(c *Config) { c.Rate = 500 },
 		"connections":  func(c *Config) { c.Conns = 2 },
 		"reads only":   func(c *Config) { c.Writes = 0 },
 		"writes only":  func(c *Config) { c.Writes = 1 },
-		"one variable": func(c *Config) { c.Keys, c.Dist = 1, Zipfian },
+		"one variable": func(c *Config) { c.Keys, c.Dist = 1, load.Zipfian },
 		"processes":    func(c *Config) { c.Processes = true },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,28 +109,19 @@ func buildChecker(t *testing.T) string {
 // TestRealTarget loads a group that runs already, while a node joins, one
 // leaves and one is killed.
 func TestRealTarget(t *testing.T) {
-	p := &processes{losses: newLosses()}
+	began := &awaited{to: t.Output(), text: loadBegins, seen: make(chan struct{})}
+	env := program.Env{Notices: began}
+	p := cluster.NewProcesses(env, 4)
 	t.Cleanup(func() {
 		if err := p.Stop(); err != nil {
 			t.Log("stopping the group, of which one was killed:", err)
 		}
 	})
-	began := &awaited{to: t.Output(), text: loadBegins, seen: make(chan struct{})}
-	env := Env{Notices: began}
-	start := func(name string, args ...string) string {
-		addr, err := p.run(t.Context(), env, name, args...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return addr
-	}
-	registry := start("registry", "registry", Safe)
-	var addrs []string
-	for _, name := range []string{"n1", "n2", "n3", "n4"} {
-		addrs = append(addrs, start(name, "node", name, registry))
+	if err := p.Start(t.Context(), cluster.Safe); err != nil {
+		t.Fatal(err)
 	}
 	cfg := shortConfig()
-	cfg.Target = "dsm://" + strings.Join(addrs, ",")
+	cfg.Target = "dsm://" + strings.Join(p.Addrs, ",")
 	cfg.Duration = time.Minute // until all has happened
 	ctx, enough := context.WithCancel(t.Context())
 	defer enough()
@@ -137,28 +135,26 @@ func TestRealTarget(t *testing.T) {
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			members := &membership{addrs: addrs}
-			if _, err := p.run(ctx, env, "n5", "node", "n5", registry); err != nil {
+			if _, err := p.StartNode(ctx, "n5"); err != nil {
 				return err
 			}
-			if err := waitForMembers(ctx, members, "n1 n2 n3 n4 n5"); err != nil {
+			if err := waitForMembers(ctx, p.Addrs, "n1 n2 n3 n4 n5"); err != nil {
 				return err
 			}
-			leaving, killed := p.children[2], p.children[3] // after the registry and n1
-			p.children = append(p.children[:2], p.children[4:]...)
-			if err := leaving.stop(); err != nil {
+			leaving, killed := p.Member(1), p.Member(2)
+			if err := leaving.Stop(); err != nil {
 				return err
 			}
-			if err := waitForMembers(ctx, members, "n1 n3 n4 n5"); err != nil {
+			if err := waitForMembers(ctx, p.Addrs, "n1 n3 n4 n5"); err != nil {
 				return err
 			}
-			if err := killed.cmd.Process.Kill(); err != nil {
+			if err := killed.Kill(); err != nil {
 				return err
 			}
-			if err := killed.stop(); err == nil {
+			if err := killed.Stop(); err == nil {
 				return errors.New("a killed process ended well")
 			}
-			return waitForMembers(ctx, members, "n1 n4 n5")
+			return waitForMembers(ctx, p.Addrs, "n1 n4 n5")
 		}()
 	}()
 	r, err := Run(ctx, cfg, env)
@@ -185,22 +181,30 @@ func (a *awaited) Write(b []byte) (int, error) {
 	return a.to.Write(b)
 }
 
-// waitForMembers waits until the group consists of nodes with these names.
-func waitForMembers(ctx context.Context, m *membership, want string) error {
-	for {
-		list, err := m.members(ctx)
-		if ctx.Err() != nil {
-			return fmt.Errorf("the group does not become %s: %w", want, err)
+// waitForMembers waits until a node that serves says that the group consists of nodes with
+// these names.
+func waitForMembers(ctx context.Context, addrs []string, want string) error {
+	for ; ctx.Err() == nil; runtime.Gosched() {
+		for _, addr := range addrs {
+			conn, err := client.Dial(ctx, addr, client.Options{})
+			if err != nil {
+				continue
+			}
+			var status server.Status
+			data, err := conn.Status(ctx)
+			if errors.Join(err, conn.Close()) != nil || json.Unmarshal(data, &status) != nil || !status.Serves {
+				continue
+			}
+			var names []string
+			for _, m := range status.Members {
+				names = append(names, m.ID)
+			}
+			if strings.Join(names, " ") == want {
+				return nil
+			}
 		}
-		var names []string
-		for _, one := range list {
-			names = append(names, one.ID)
-		}
-		if err == nil && strings.Join(names, " ") == want {
-			return nil
-		}
-		runtime.Gosched()
 	}
+	return fmt.Errorf("the group does not become %s: %w", want, ctx.Err())
 }
 
 // TestRunRefuses tells what is wrong before anything is started.
@@ -212,13 +216,13 @@ func TestRunRefuses(t *testing.T) {
 	} {
 		cfg := shortConfig()
 		change(&cfg)
-		if r, err := Run(t.Context(), cfg, Env{}); r != nil || !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), want) {
+		if r, err := Run(t.Context(), cfg, program.Env{}); r != nil || !errors.Is(err, program.ErrConfig) || !strings.Contains(err.Error(), want) {
 			t.Errorf("report %v, error %v, want one with %q that wraps ErrConfig", r, err, want)
 		}
 	}
 	cfg := shortConfig()
 	cfg.Target = "dsm://127.0.0.1:1"
-	if r, err := Run(t.Context(), cfg, Env{}); r != nil || err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
+	if r, err := Run(t.Context(), cfg, program.Env{}); r != nil || err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") {
 		t.Errorf("report %v, error %v, want one that names the address", r, err)
 	}
 }
@@ -230,32 +234,9 @@ func TestRunTellsAFullDisk(t *testing.T) {
 	}
 	cfg := shortConfig()
 	cfg.Nodes, cfg.HistoryFile = 1, "/dev/full"
-	r, err := Run(t.Context(), cfg, Env{})
+	r, err := Run(t.Context(), cfg, program.Env{})
 	if err != nil || r.Pass || !strings.Contains(strings.Join(r.Failures, " "), "/dev/full") {
 		t.Errorf("error %v, report %+v", err, r)
-	}
-}
-
-// TestLogSwitch is silent unless it is on.
-func TestLogSwitch(t *testing.T) {
-	var out strings.Builder
-	s := newLogSwitch(&out)
-	s.logger.Error("before")
-	s.on()
-	s.logger.Warn("during")
-	s.logger.Info("chatter")
-	s.off()
-	s.logger.Error("after")
-	if got := out.String(); !strings.Contains(got, "during") || strings.Count(got, "\n") != 1 {
-		t.Errorf("logged %q", got)
-	}
-}
-
-// TestChildRefuses says that the command is not for people.
-func TestChildRefuses(t *testing.T) {
-	var out strings.Builder
-	if err := Child([]string{"node"}, strings.NewReader(""), &out, &out); !errors.Is(err, ErrConfig) || out.Len() > 0 {
-		t.Errorf("error %v, output %q", err, out.String())
 	}
 }
 
@@ -267,14 +248,14 @@ func TestRealLoss(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{cfg: cfg, env: Env{Notices: t.Output()}, clock: newClock(), feeds: &feeds{}, files: out}
-	rep, err := r.onSystem(t.Context(), func(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
-		sys, options, err := startProcesses(ctx, cfg, env, s)
+	r := &run{cfg: cfg, env: program.Env{Notices: t.Output()}, clock: load.NewClock(), feeds: &cluster.Feeds{}, files: out}
+	rep, err := r.onSystem(t.Context(), func(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
+		sys, options, err := startApart(ctx, cfg, env, s)
 		if err != nil {
 			return nil, options, err
 		}
-		p := sys.(*processes)
-		return &doomed{processes: p, fate: fate{victim: p.children[3]}}, options, nil
+		p := sys.(*apart)
+		return &doomed{apart: p, fate: fate{victim: p.Member(2)}}, options, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -292,31 +273,33 @@ func TestRealLoss(t *testing.T) {
 
 // doomed is a group whose victim is killed when its clients are well under way.
 type doomed struct {
-	*processes
+	*apart
 	fate
 }
 
 // Open begins a client's session.
-func (d *doomed) Open(ctx context.Context, client int) (memory, error) {
-	m, err := d.processes.Open(ctx, client)
+func (d *doomed) Open(ctx context.Context, client int) (load.Memory, error) {
+	m, err := d.apart.Open(ctx, client)
 	return &fatedMemory{m, &d.fate}, err
 }
 
 // fate kills a process after some operations.
 type fate struct {
-	victim *process
+	victim *cluster.Process
 	ops    atomic.Int64
 }
 
 type fatedMemory struct {
-	memory
+	load.Memory
 	fate *fate
 }
 
 // Do carries out a request.
-func (m *fatedMemory) Do(ctx context.Context, r *request, a *answer) {
+func (m *fatedMemory) Do(ctx context.Context, r *load.Request, a *load.Answer) {
 	if m.fate.ops.Add(1) == 300 {
-		_ = m.fate.victim.cmd.Process.Kill() // the run tells if it lives on
+		if victim, err := os.FindProcess(m.fate.victim.PID()); err == nil {
+			_ = victim.Kill() // the run tells if it lives on
+		}
 	}
-	m.memory.Do(ctx, r, a)
+	m.Memory.Do(ctx, r, a)
 }

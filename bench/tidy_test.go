@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
+	"github.com/seed-8247e700/dsm/bench/load"
+	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/bench/report"
 	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/check"
 )
@@ -15,7 +19,7 @@ import (
 // away, unless it may not, and then says so.
 func TestTargetIsLeftTidy(t *testing.T) {
 	cfg := shortConfig()
-	sys, _, err := startGroup(t.Context(), &cfg, Env{Notices: t.Output()}, &feeds{})
+	sys, _, err := startInside(t.Context(), &cfg, program.Env{Notices: t.Output()}, &cluster.Feeds{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,8 +28,8 @@ func TestTargetIsLeftTidy(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	db := sys.(*group).handles[0]
-	cfg.Target = "dsm://" + sys.(*group).nodes[0].Addr()
+	db := sys.(*inside).Handles[0]
+	cfg.Target = "dsm://" + sys.(*inside).Nodes[0].Addr()
 	for _, test := range []struct {
 		name            string
 		keep, interrupt bool
@@ -52,7 +56,7 @@ func TestTargetIsLeftTidy(t *testing.T) {
 			if !report.Pass || test.note == "" && strings.Contains(notes, "stay in the group") {
 				t.Errorf("failures %q, notes %q", report.Failures, report.Notes)
 			}
-			if !strings.Contains(notes, test.note) || test.note != "" && !strings.Contains(notes, "begin with "+keys.prefix) {
+			if !strings.Contains(notes, test.note) || test.note != "" && !strings.Contains(notes, "begin with "+keys.Prefix) {
 				t.Errorf("notes %q lack %q, or the names", report.Notes, test.note)
 			}
 			if there := countThere(t, db, keys); (there > 0) != (test.note != "") {
@@ -63,20 +67,20 @@ func TestTargetIsLeftTidy(t *testing.T) {
 }
 
 // runOnTarget makes a run, and calls loaded once a client has begun to work.
-func runOnTarget(ctx context.Context, t *testing.T, cfg Config, loaded func()) (*Report, *keyspace) {
+func runOnTarget(ctx context.Context, t *testing.T, cfg Config, loaded func()) (*report.Report, *load.Keyspace) {
 	t.Helper()
 	out, err := openFiles(&cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var keys *keyspace
-	r := &run{cfg: cfg, env: Env{Notices: t.Output()}, clock: newClock(), feeds: &feeds{}, files: out}
-	report, err := r.onSystem(ctx, func(ctx context.Context, cfg *Config, env Env, s *feeds) (system, check.Options, error) {
+	var keys *load.Keyspace
+	r := &run{cfg: cfg, env: program.Env{Notices: t.Output()}, clock: load.NewClock(), feeds: &cluster.Feeds{}, files: out}
+	report, err := r.onSystem(ctx, func(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
 		sys, options, err := startTarget(ctx, cfg, env, s)
 		if err != nil {
 			return nil, options, err
 		}
-		keys = newKeyspace(cfg, options.Prefix)
+		keys = load.NewKeyspace(&cfg.Workload, options.Prefix)
 		return &watchedTarget{sys.(*target), loaded}, options, nil
 	})
 	if err != nil {
@@ -92,29 +96,29 @@ type watchedTarget struct {
 }
 
 // Open begins a client's session.
-func (w *watchedTarget) Open(ctx context.Context, client int) (memory, error) {
+func (w *watchedTarget) Open(ctx context.Context, client int) (load.Memory, error) {
 	m, err := w.target.Open(ctx, client)
 	return &watchedMemory{m, w.loaded}, err
 }
 
 type watchedMemory struct {
-	memory
+	load.Memory
 	loaded func()
 }
 
 // Do carries out a request.
-func (m *watchedMemory) Do(ctx context.Context, r *request, a *answer) {
-	if r.kind.IsRead() {
+func (m *watchedMemory) Do(ctx context.Context, r *load.Request, a *load.Answer) {
+	if r.Kind.IsRead() {
 		m.loaded()
 	}
-	m.memory.Do(ctx, r, a)
+	m.Memory.Do(ctx, r, a)
 }
 
 // countThere counts the variables of a run that exist.
-func countThere(t *testing.T, db *driver.DB, keys *keyspace) int {
+func countThere(t *testing.T, db *driver.DB, keys *load.Keyspace) int {
 	t.Helper()
 	there := 0
-	for _, key := range keys.plain {
+	for _, key := range keys.Plain {
 		switch _, err := db.Get(t.Context(), key, driver.Strong); {
 		case err == nil:
 			there++
@@ -127,9 +131,9 @@ func countThere(t *testing.T, db *driver.DB, keys *keyspace) int {
 
 // TestTidyTellsWhatIsLeft stops at an error, and does not change the verdict.
 func TestTidyTellsWhatIsLeft(t *testing.T) {
-	r := &run{cfg: Defaults(), env: Env{Notices: t.Output()}}
-	rep := &Report{Pass: true}
-	r.tidy(t.Context(), failingGuest{}, newKeyspace(&r.cfg, "dsmbench-x/"), rep)
+	r := &run{cfg: Defaults(), env: program.Env{Notices: t.Output()}}
+	rep := &report.Report{Pass: true}
+	r.tidy(t.Context(), failingGuest{}, load.NewKeyspace(&r.cfg.Workload, "dsmbench-x/"), rep)
 	if !rep.Pass || len(rep.Notes) != 1 || rep.Notes[0] != "up to 7 variables stay in the group, whose names begin with dsmbench-x/: no room" {
 		t.Errorf("pass %v, notes %q", rep.Pass, rep.Notes)
 	}
@@ -137,11 +141,11 @@ func TestTidyTellsWhatIsLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := handles{db}
-	if err := h.close(); err != nil {
+	h := load.Handles{db}
+	if err := h.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if left, err := h.delete(t.Context(), []string{"a", "b"}); left != 2 || !errors.Is(err, driver.ErrClosed) {
+	if left, err := h.Delete(t.Context(), []string{"a", "b"}); left != 2 || !errors.Is(err, driver.ErrClosed) {
 		t.Errorf("%d left, error %v", left, err)
 	}
 }

@@ -2,6 +2,7 @@ package fault
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,9 @@ const (
 
 // Registry is the name of the registry among the ends of a cut.
 const Registry = "registry"
+
+// ErrStateLost says that a group has lost its state: what it did cannot be checked.
+var ErrStateLost = errors.New("the group lost its state")
 
 // Fault is one thing that goes wrong.
 type Fault struct {

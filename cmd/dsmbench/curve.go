@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/bench/curve"
+	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/outfile"
 )
 
 func newCurveCommand(stdout, stderr io.Writer) *cobra.Command {
-	cfg := bench.CurveDefaults()
+	cfg := curve.Defaults()
 	var jsonFile string
 	var p profiling
 	cmd := &cobra.Command{
@@ -47,7 +48,7 @@ variable. All ordering checks are made; one that fails makes it FAIL, and exit s
 				return err
 			}
 			defer func() { err = errors.Join(err, stop()) }()
-			report, err := bench.Curve(cmd.Context(), cfg, bench.Env{Notices: stderr, Profiles: p.Profiles})
+			report, err := curve.Run(cmd.Context(), cfg, program.Env{Notices: stderr, Profiles: p.Profiles})
 			if err != nil {
 				return err
 			}
@@ -76,7 +77,7 @@ func openJSON(name string) (*jsonReport, error) {
 	if name == "" {
 		return nil, nil
 	}
-	file, err := bench.OpenOutput(name)
+	file, err := program.OpenOutput(name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: --json: %w", errUsage, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/client"
 )
 
@@ -99,9 +100,9 @@ func (s *share) String() string {
 
 // Set reads it.
 func (s *share) Set(text string) error {
-	v, err := bench.ParseShare(text)
+	v, err := program.ParseShare(text)
 	if err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), bench.ErrConfig.Error()+": "))
+		return errors.New(strings.TrimPrefix(err.Error(), program.ErrConfig.Error()+": "))
 	}
 	*s = share(v)
 	return nil

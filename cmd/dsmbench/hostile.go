@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-8247e700/dsm/bench"
 	"github.com/seed-8247e700/dsm/bench/attack"
+	"github.com/seed-8247e700/dsm/bench/hostile"
+	"github.com/seed-8247e700/dsm/bench/program"
 )
 
 func newHostileCommand(stdout, stderr io.Writer) *cobra.Command {
-	cfg := bench.HostileDefaults()
+	cfg := hostile.Defaults()
 	cmd := &cobra.Command{
 		Use:   "hostile",
 		Short: "Attack a group as broken and hostile clients do, and show what others notice",
@@ -29,7 +30,7 @@ and exit status 1. A process needs somewhat more open files (ulimit -n) than --c
 			if err := cfg.Validate(); err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
 			}
-			r, err := bench.Hostile(cmd.Context(), cfg, bench.Env{Notices: stderr})
+			r, err := hostile.Run(cmd.Context(), cfg, program.Env{Notices: stderr})
 			if err != nil {
 				return err
 			}

@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/bench/idle"
+	"github.com/seed-8247e700/dsm/bench/program"
 )
 
 func newIdleCommand(stdout, stderr io.Writer) *cobra.Command {
-	cfg := bench.IdleDefaults()
+	cfg := idle.Defaults()
 	var p profiling
 	cmd := &cobra.Command{
 		Use:   "idle",
@@ -33,7 +34,7 @@ status 1 if a node took 1% of a core or 40 MiB. It needs Linux, which tells both
 				return err
 			}
 			defer func() { err = errors.Join(err, stop()) }()
-			report, err := bench.Idle(cmd.Context(), cfg, bench.Env{Notices: stderr, Profiles: p.Profiles})
+			report, err := idle.Run(cmd.Context(), cfg, program.Env{Notices: stderr, Profiles: p.Profiles})
 			if err != nil {
 				return err
 			}

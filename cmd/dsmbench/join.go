@@ -6,11 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/bench/join"
+	"github.com/seed-8247e700/dsm/bench/program"
 )
 
 func newJoinCommand(stdout, stderr io.Writer) *cobra.Command {
-	cfg := bench.JoinDefaults()
+	cfg := join.Defaults()
 	cmd := &cobra.Command{
 		Use:   "join",
 		Short: "Have a node join a full group that is written to, and show what that costs",
@@ -25,7 +26,7 @@ three members have at least 8 GiB of memory free.`,
 			if err := cfg.Validate(); err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
 			}
-			report, err := bench.Join(cmd.Context(), cfg, bench.Env{Notices: stderr})
+			report, err := join.Run(cmd.Context(), cfg, program.Env{Notices: stderr})
 			if err != nil {
 				return err
 			}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/console"
 	"github.com/seed-8247e700/dsm/internal/outlive"
@@ -61,13 +62,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitPass
 	case errors.Is(err, errFailed):
 		return exitFail
-	case asJSON && (errors.Is(err, errUsage) || errors.Is(err, bench.ErrConfig)):
+	case asJSON && (errors.Is(err, errUsage) || errors.Is(err, program.ErrConfig)):
 		console.Failure{Code: "usage", Message: console.OneLine(text), ExitStatus: exitUsage}.Write(stderr)
 		return exitUsage
 	case asJSON:
 		console.Failure{Code: "failed", Message: console.OneLine(text), ExitStatus: exitFail}.Write(stderr)
 		return exitFail
-	case errors.Is(err, errUsage), errors.Is(err, bench.ErrConfig):
+	case errors.Is(err, errUsage), errors.Is(err, program.ErrConfig):
 		complain(stderr, "%s\nRun %s --help for all flags.", text, commandOf(cmd, args).CommandPath())
 		return exitUsage
 	default:
@@ -118,7 +119,7 @@ func complain(stderr io.Writer, format string, args ...any) {
 // withoutPrefix is an error's text without what only programs need to know.
 func withoutPrefix(err error) string {
 	text := strings.TrimPrefix(err.Error(), errUsage.Error()+": ")
-	text = strings.TrimPrefix(text, bench.ErrConfig.Error()+": ")
+	text = strings.TrimPrefix(text, program.ErrConfig.Error()+": ")
 	return strings.TrimPrefix(text, "bench: ")
 }
 
@@ -217,7 +218,7 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error)
 	}
 	said := &notices{w: stderr, asJSON: o.output == outputJSON}
 	defer said.flush()
-	env := bench.Env{Notices: said, Profiles: o.Profiles}
+	env := program.Env{Notices: said, Profiles: o.Profiles}
 	if console.Width(stderr) > 0 && !said.asJSON {
 		env.Progress = console.File(stderr)
 	}

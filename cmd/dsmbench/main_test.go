@@ -12,8 +12,9 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/bench/cluster"
 	"github.com/seed-8247e700/dsm/bench/fault"
+	"github.com/seed-8247e700/dsm/bench/report"
 	"github.com/seed-8247e700/dsm/internal/console"
 )
 
@@ -118,7 +119,7 @@ func TestHelp(t *testing.T) {
 	if !strings.Contains(stdout.String(), "--rate number ") {
 		t.Error("the help does not say that --rate takes a number")
 	}
-	if strings.Contains(stdout.String(), bench.ChildCommand) {
+	if strings.Contains(stdout.String(), cluster.ChildCommand) {
 		t.Error("the help tells of what is for dsmbench itself")
 	}
 }
@@ -148,7 +149,7 @@ func TestJSON(t *testing.T) {
 	if code := run(t.Context(), args, &stdout, &stderr); code != exitPass {
 		t.Fatalf("exit status %d, stdout %s, stderr %s", code, stdout.String(), stderr.String())
 	}
-	var report bench.Report
+	var report report.Report
 	if err := json.Unmarshal([]byte(stdout.String()), &report); err != nil || !report.Pass || len(report.Checks) != 7 {
 		t.Errorf("error %v, stdout %s", err, stdout.String())
 	}

@@ -8,11 +8,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed-8247e700/dsm/bench"
+	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/outfile"
 )
 
 // profiling has the flags for profiles.
-type profiling struct{ bench.Profiles }
+type profiling struct{ program.Profiles }
 
 func (p *profiling) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&p.CPU, "cpuprofile", "", "write a CPU profile of dsmbench to `FILE`, and of each process it starts to FILE.n1 and so on")

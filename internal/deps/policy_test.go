@@ -144,16 +144,45 @@ var policy = map[string]rule{
 	// It counts the files that a write passes.
 	"bench/way":        {std: whole},
 	"bench/way/writes": {std: whole, ours: []string{"driver", "registry/membership", "server"}},
+	"bench/program": {
+		std:  whole,
+		ours: []string{"internal/outfile"},
+	},
+	"bench/load": {
+		std:     whole,
+		ours:    []string{"bench/program", "driver", "internal/history"},
+		outside: []string{"github.com/HdrHistogram/hdrhistogram-go"},
+	},
+	"bench/cluster": {
+		std:  whole,
+		ours: []string{"bench/attack", "bench/fault", "bench/program", "internal/bound", "internal/client", "internal/gcroom", "internal/netfault", "internal/outlive", "internal/wire", "registry", "server"},
+	},
+	"bench/report": {
+		std:     whole,
+		ours:    []string{"bench/fault", "bench/load", "bench/program", "driver", "internal/check", "internal/console", "internal/history", "internal/outfile"},
+		outside: []string{"github.com/HdrHistogram/hdrhistogram-go"},
+	},
+	"bench/join": {
+		std:  whole,
+		ours: []string{"bench/cluster", "bench/load", "bench/program", "bench/report", "driver", "internal/client", "server"},
+	},
+	"bench/hostile": {
+		std:     whole,
+		ours:    []string{"bench/attack", "bench/cluster", "bench/load", "bench/program", "bench/report", "driver", "internal/console", "internal/rlimit"},
+		outside: []string{"github.com/HdrHistogram/hdrhistogram-go"},
+	},
+	"bench/idle": {
+		std:  whole,
+		ours: []string{"bench/cluster", "bench/program", "bench/report", "internal/console"},
+	},
 	"bench": {
-		std: whole,
-		ours: []string{
-			"bench/attack", "bench/fault", "driver", "internal/bound", "internal/check", "internal/client", "internal/console", "internal/gcroom", "internal/history", "internal/netfault",
-			"internal/outfile", "internal/outlive", "internal/planted", "internal/rlimit", "internal/wire", "registry", "server",
-		},
-		outside: []string{
-			"github.com/HdrHistogram/hdrhistogram-go",
-			"github.com/schollz/progressbar/v3", "github.com/zeebo/xxh3",
-		},
+		std:     whole,
+		ours:    []string{"bench/cluster", "bench/fault", "bench/load", "bench/program", "bench/report", "driver", "internal/check", "internal/client", "internal/history", "internal/outfile", "internal/wire"},
+		outside: []string{"github.com/schollz/progressbar/v3"},
+	},
+	"bench/curve": {
+		std:  whole,
+		ours: []string{"bench", "bench/program", "bench/report", "internal/console"},
 	},
 
 	// Commands and examples: they parse, wire and exit.
@@ -169,7 +198,7 @@ var policy = map[string]rule{
 	},
 	"cmd/dsmbench": {
 		std:     whole,
-		ours:    []string{"bench", "bench/attack", "internal/client", "internal/console", "internal/outfile", "internal/outlive", "internal/sim/delays"},
+		ours:    []string{"bench", "bench/attack", "bench/cluster", "bench/curve", "bench/hostile", "bench/idle", "bench/join", "bench/program", "internal/client", "internal/console", "internal/outfile", "internal/outlive", "internal/sim/delays"},
 		outside: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"},
 	},
 	// A second opinion on the files of a run: it shares no code with the checks.

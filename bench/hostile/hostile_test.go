@@ -1,0 +1,105 @@
+package hostile
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-8247e700/dsm/bench/attack"
+	"github.com/seed-8247e700/dsm/bench/program"
+)
+
+// smallHostile is every attack, as small as they come.
+func smallHostile() Config {
+	cfg := Defaults()
+	cfg.Nodes, cfg.Clients, cfg.Phase, cfg.Conns, cfg.Frames = 2, 4, program.LeastPhase, 20, 1000
+	return cfg
+}
+
+// TestRealHostile attacks real nodes. How long anything takes is not looked at, nor
+// therefore whether garbage goes out in so short a time: see package attack.
+func TestRealHostile(t *testing.T) {
+	cfg := smallHostile()
+	r, err := Run(t.Context(), cfg, program.Env{Notices: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range r.Phases {
+		if names = append(names, p.Name); p.Errors > 0 {
+			t.Errorf("%s: %d errors, the last: %v", p.Name, p.Errors, p.LastError)
+		}
+		if p.Name == quietPhase {
+			continue
+		}
+		if p.Attack == nil || p.Name != string(attack.Garbage) && p.Attack.Open == 0 {
+			t.Errorf("%s: %+v", p.Name, p.Attack)
+		}
+	}
+	want := "quiet stopped quiet unread quiet idle quiet silent quiet garbage quiet"
+	if got := strings.Join(names, " "); got != want {
+		t.Errorf("phases %s, want %s", got, want)
+	}
+	if slices.ContainsFunc(r.Failures, func(f string) bool { return strings.Contains(f, "ended") }) {
+		t.Errorf("failures %q", r.Failures)
+	}
+}
+
+// TestHostileVerdict gives each figure that must not pass.
+func TestHostileVerdict(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(quiet, under *Phase)
+		want   string
+	}{
+		"just so":    {func(_, _ *Phase) {}, ""},
+		"slow":       {func(_, under *Phase) { under.P99 = 7 * time.Millisecond }, "p99 during the attack garbage was 2.33 times"},
+		"error":      {func(quiet, _ *Phase) { quiet.Errors, quiet.LastError = 1, errors.New("why") }, "1 operation failed in the phase quiet, the last: why"},
+		"standstill": {func(_, under *Phase) { *under = Phase{Name: under.Name, Attack: under.Attack} }, "nothing was answered"},
+		"weak":       {func(_, under *Phase) { under.Attack.Frames = 44_000 }, "sent 44000 frames of 50000"},
+	} {
+		quiet := Phase{Name: quietPhase, PerSecond: 1, P99: 2 * time.Millisecond}
+		under := Phase{Name: string(attack.Garbage), PerSecond: 1, P99: 6 * time.Millisecond, Attack: &attack.Figures{Frames: 50_000}}
+		last := quiet
+		last.P99 *= 2
+		tc.change(&quiet, &under)
+		r := &Report{Config: Defaults(), Phases: []Phase{quiet, under, last}}
+		r.judge()
+		if tc.want == "" != r.Pass() || len(r.Failures) > 1 || !strings.Contains(strings.Join(r.Failures, " "), tc.want) {
+			t.Errorf("%s: failures %q, want %q", name, r.Failures, tc.want)
+		}
+		var text strings.Builder
+		if err := r.WriteText(&text); err != nil || strings.Contains(text.String(), "FAIL\n") == r.Pass() || !strings.Contains(text.String(), "garbage") {
+			t.Errorf("%s: error %v, text %s", name, err, text.String())
+		}
+	}
+}
+
+func TestHostileConfig(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"--nodes 0":                              func(c *Config) { c.Nodes = 0 },
+		"--clients 0":                            func(c *Config) { c.Clients = 0 },
+		"--phase 1ms":                            func(c *Config) { c.Phase = time.Millisecond },
+		"--attacks is empty":                     func(c *Config) { c.Attacks = nil },
+		`--attacks: "polite"`:                    func(c *Config) { c.Attacks = []attack.Kind{"polite"} },
+		"--conns 0":                              func(c *Config) { c.Conns = 0 },
+		"--frames 0":                             func(c *Config) { c.Frames = 0 },
+		"--frames-per-conn 0":                    func(c *Config) { c.FramesPerConn = 0 },
+		"--conns 65537: must be from 1 to 65536": func(c *Config) { c.Conns = attack.MaxConns + 1 },
+		"--frames-per-conn 3: must not be above": func(c *Config) { c.Frames, c.FramesPerConn = 2, 3 },
+	} {
+		cfg := smallHostile()
+		change(&cfg)
+		if r, err := Run(t.Context(), cfg, program.Env{}); r != nil || !errors.Is(err, program.ErrConfig) || !strings.Contains(err.Error(), want) {
+			t.Errorf("report %v, error %v, want one with %q that wraps ErrConfig", r, err, want)
+		}
+	}
+	cfg := Defaults()
+	if err := cfg.validateFiles(1024); !errors.Is(err, program.ErrConfig) || !strings.Contains(err.Error(), "ulimit -n") {
+		t.Errorf("too few files: %v", err)
+	}
+	if err := cfg.validateFiles(cfg.Conns + filesBesides); err != nil {
+		t.Errorf("files enough: %v", err)
+	}
+}

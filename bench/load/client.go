@@ -1,0 +1,46 @@
+package load
+
+import (
+	"context"
+
+	"github.com/seed-8247e700/dsm/internal/history"
+)
+
+// Memory is what a client of a run uses: one session.
+type Memory interface {
+	// Do carries out a request. It fills in the answer whatever happened.
+	Do(ctx context.Context, r *Request, a *Answer)
+	// Session returns the id of the session, and opens it if it must.
+	Session(ctx context.Context) (uint64, error)
+	// Close ends the session.
+	Close() error
+}
+
+// Request is one operation to carry out.
+type Request struct {
+	Kind   history.Kind
+	Key    string
+	Value  []byte
+	Delta  int64
+	Expect uint64
+}
+
+// Answer is what became of a request.
+type Answer struct {
+	Status   history.Status
+	Because  history.Refusal // Status Fail
+	Err      error           // nil unless the client could do nothing about it
+	Value    []byte          // read; nil: absent
+	Version  uint64
+	Sum      int64
+	Position uint64
+	Node     string // that answered
+	Session  uint64 // of a write; 0: as it was told
+	Seq      uint64 // of a write
+}
+
+// Source is what clients are opened at.
+type Source interface {
+	// Open begins a client's session. Clients are spread evenly over the nodes.
+	Open(ctx context.Context, client int) (Memory, error)
+}

@@ -1,0 +1,175 @@
+package load
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/history"
+)
+
+// yieldEvery is after how many operations a client lets others run. One that
+// reads from a replica in its own process never waits, and a few dozen such
+// would keep the processors from the nodes they wait for in turn.
+const yieldEvery = 16
+
+// Book is where a client notes what it does.
+type Book interface {
+	// Begin notes that an operation begins, and returns when.
+	Begin() int64
+	// End notes what became of the oldest operation under way.
+	End(r *Record)
+}
+
+// Worker is one client: a session at work.
+type Worker struct {
+	ID       int    // from 0
+	clients  int    // of the load
+	Home     string // node that the client is bound to, or that answered last
+	clock    Clock
+	book     Book
+	chooser  *generator
+	pipeline *pipeline // of asynchronous writes; nil: it waits for each
+
+	Ctx     context.Context // of its operations
+	memory  Memory          // nil until it is opened
+	session uint64
+	wrote   uint64 // number of the last write in it
+	request Request
+	answer  Answer
+	record  Record
+	begun   int64 // operations of the schedule that were begun, or skipped
+	Skipped int64 // due in the warm-up, and not begun when it ended
+}
+
+// preload writes the client's share of the variables.
+func (c *Worker) preload(ctx context.Context, keys int) error {
+	for key := c.ID; key < keys; key += c.clients {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c.chooser.preload(&c.request, key)
+		c.do(ctx, c.clock.Now(), nil)
+		if c.answer.Status != history.OK {
+			return fmt.Errorf("bench: preloading %q: %w", c.request.Key, c.answer.Err)
+		}
+	}
+	return nil
+}
+
+// closedLoop asks for the next thing when it has the answer to the last, until
+// the schedule's end or until stop ends. Operations are bound to ctx alone, so
+// that the last ones can finish.
+func (c *Worker) closedLoop(ctx, stop context.Context, s *Schedule) {
+	defer func() { c.land(ctx, 0) }()
+	for n := 1; stop.Err() == nil && ctx.Err() == nil; n++ {
+		now := c.clock.Now()
+		if now >= s.End {
+			return
+		}
+		c.chooser.next(&c.request)
+		c.perform(ctx, now, s)
+		if n%yieldEvery == 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// openLoop begins operations when the schedule says, or as soon after as it
+// can: with m clients at a rate of r, client i begins its n-th operation
+// (i + n*m) / r seconds after the beginning. What the warm-up has left behind is
+// skipped when it ends, lest it take the time that counts.
+func (c *Worker) openLoop(ctx, stop context.Context, s *Schedule) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	defer func() { c.land(ctx, 0) }()
+	for {
+		now := c.clock.Now()
+		if now >= s.Count && c.intended(s) < s.Count {
+			c.Skipped = c.NotBegun(s, s.Count)
+		}
+		intended := c.intended(s)
+		if intended >= s.End || stop.Err() != nil || ctx.Err() != nil {
+			return
+		}
+		if now >= s.End {
+			return // what is due is told as not begun
+		}
+		if wait := intended - now; wait > 0 {
+			timer.Reset(time.Duration(wait))
+			select {
+			case <-timer.C:
+			case <-c.oldest(): // is noted when it ends
+				c.land(ctx, c.pipeline.size)
+				continue
+			case <-stop.Done():
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+		c.begun++
+		c.chooser.next(&c.request)
+		c.perform(ctx, intended, s)
+	}
+}
+
+// intended is when the next operation should begin.
+func (c *Worker) intended(s *Schedule) int64 {
+	nth := float64(c.ID) + float64(c.begun)*float64(c.clients)
+	return s.Begin + int64(nth/s.Rate*float64(time.Second))
+}
+
+// NotBegun is how many operations were due before end and never begun.
+func (c *Worker) NotBegun(s *Schedule, end int64) int64 {
+	n := int64(0)
+	for ; c.intended(s) < end; n++ {
+		c.begun++
+	}
+	return n
+}
+
+// do carries out the request, and notes it. Without a schedule it does not
+// count.
+func (c *Worker) do(ctx context.Context, intended int64, s *Schedule) {
+	c.answer = Answer{}
+	start := c.book.Begin()
+	c.memory.Do(ctx, &c.request, &c.answer)
+	c.land(ctx, 0) // what it has waited for has ended before it
+	c.note(ctx, &c.request, &c.answer, start, intended, s)
+}
+
+// note notes what became of the oldest operation under way.
+func (c *Worker) note(ctx context.Context, r *Request, a *Answer, start, intended int64, s *Schedule) {
+	if cause := context.Cause(ctx); a.Err != nil && cause != nil && !errors.Is(cause, ctx.Err()) {
+		a.Err = fmt.Errorf("%w: %w", cause, a.Err) // why the client was ended
+	}
+	c.Home = cmp.Or(a.Node, c.Home)
+	if a.Session != 0 && a.Session != c.session {
+		c.session, c.wrote = a.Session, 0 // another one after the first has expired
+	}
+	c.record = Record{
+		Op: history.Op{
+			Client: c.ID, Session: c.session, Kind: r.Kind, Key: r.Key, Value: r.Value,
+			Version: a.Version, Position: a.Position, Node: a.Node, Start: start,
+			Status: a.Status, Expect: r.Expect,
+			Seq: a.Seq, Delta: r.Delta, Sum: a.Sum, After: c.wrote, Because: a.Because,
+		},
+		Intended: min(intended, start), Err: a.Err,
+		Home: c.Home,
+	}
+	// An error counts when it comes: what it was about may have begun long ago.
+	if s != nil && (intended >= s.Count || a.Err != nil && c.clock.Now() >= s.Count) {
+		c.record.Counts, c.record.From, c.record.Until = true, s.Count, s.End
+	}
+	if r.Kind.IsRead() {
+		c.record.Op.Value = a.Value
+	} else {
+		c.wrote = max(c.wrote, a.Seq)
+	}
+	c.book.End(&c.record)
+	c.chooser.learn(r, a)
+}
