@@ -101,6 +101,9 @@ func (st *state) issue(h *handle, f *Future) (waits <-chan struct{}, r session.R
 	if w.session.Blank() {
 		return nil, session.Unopened, nil
 	}
+	if limit := h.db.pool.maxValue.Load(); limit > 0 && len(f.value) > int(limit) {
+		return nil, 0, ErrTooLarge
+	}
 	s := st.streamLocked(h)
 	if s.over != nil {
 		if errors.Is(s.over, ErrClosed) {
@@ -108,20 +111,13 @@ func (st *state) issue(h *handle, f *Future) (waits <-chan struct{}, r session.R
 		}
 		return *alreadyEnded, 0, nil
 	}
-	if s.fullLocked() {
-		if s.room == nil {
-			s.room = make(chan struct{})
-		}
-		return s.room, 0, nil
-	}
-	if limit := h.db.pool.maxValue.Load(); limit > 0 && len(f.value) > int(limit) {
-		return nil, 0, ErrTooLarge
-	}
-	if r := w.session.BeginAsync(&f.write); r != session.Ready {
+	if r = s.issueLocked(f); r != session.Full {
 		return nil, r, nil
 	}
-	s.issueLocked(f)
-	return nil, session.Ready, nil
+	if s.room == nil {
+		s.room = make(chan struct{})
+	}
+	return s.room, 0, nil
 }
 
 // openFor opens the session, for a write that has yet to be numbered.
@@ -171,7 +167,7 @@ func (h *handle) await(ctx context.Context, st *state) error {
 	w.mu.Lock()
 	var f *Future
 	if w.stream != nil {
-		f, _ = w.stream.pipeline.Awaited()
+		f, _ = w.stream.writes.Awaited()
 	}
 	w.mu.Unlock()
 	if f == nil {
@@ -192,5 +188,5 @@ func (w *writer) unended() []*Future {
 	if w.stream == nil {
 		return nil
 	}
-	return w.stream.pipeline.AppendOpen(nil)
+	return w.stream.writes.AppendOpen(nil)
 }

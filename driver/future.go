@@ -19,7 +19,6 @@ type Future struct {
 	// Of the write. The pipeline's lock guards it until it has ended.
 	write   session.Operation
 	op      wire.Op
-	age     uint32 // tick of its stream at which it was issued
 	key     string
 	value   []byte
 	operand uint64 // of an add or a compare-and-set

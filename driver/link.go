@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,11 @@ func newLink(conn wire.Conn, server string, bound *binding) *link {
 	}
 	l.idleSince.Store(steady(now))
 	return l
+}
+
+// otherGeneration is the error of what was begun in another generation than the link's.
+func (l *link) otherGeneration() error {
+	return fmt.Errorf("%w (node %s, group %x, generation %d)", ErrGeneration, l.info.NodeID, l.info.Group, l.info.Generation)
 }
 
 // begin counts a request in, unless the link is at its limit or retired. Without

@@ -106,8 +106,7 @@ func (op *operation) bind(l *link) error {
 		op.handle.state.CompareAndSwap(begun, newState(l.bound))
 	}
 	if op.Kind == session.Upkeep || !begun.blank() {
-		return fmt.Errorf("%w (node %s, group %x, generation %d)",
-			ErrGeneration, l.info.NodeID, l.info.Group, l.info.Generation)
+		return l.otherGeneration()
 	}
 	op.state = op.handle.state.Load()
 	if op.state.bound != l.bound {
@@ -178,8 +177,7 @@ func (op *operation) judge(l *link, reply wire.Reply) (wire.Reply, bool, error) 
 		}
 		return reply, false, op.uncertain(ErrSessionExpired)
 	case session.Superseded:
-		// The group has been told that nobody waits for this write.
-		return reply, false, fmt.Errorf("%w: the group does not keep it any more", ErrOutcomeUnknown)
+		return reply, false, errSuperseded
 	case session.TimedOut:
 		if op.expired() {
 			return reply, false, op.giveUp(context.DeadlineExceeded)
@@ -191,6 +189,10 @@ func (op *operation) judge(l *link, reply wire.Reply) (wire.Reply, bool, error) 
 	}
 	return wire.Reply{}, false, nil
 }
+
+// errSuperseded is the error of a write whose outcome the group does not keep any more:
+// it was told that nobody waits for it.
+var errSuperseded = fmt.Errorf("%w: the group does not keep it any more", ErrOutcomeUnknown)
 
 // failure says why an attempt has to be followed by another.
 func (op *operation) failure(l *link, reply wire.Reply, verdict session.Verdict) error {

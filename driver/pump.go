@@ -2,25 +2,13 @@ package driver
 
 import (
 	"context"
-	"fmt"
+	"math/rand/v2"
 	"runtime"
-	"slices"
-	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
-
-// Bounds of what the pump hands to a connection at once. It holds the writer's
-// lock meanwhile.
-const (
-	batchWrites = 256
-	batchBytes  = 256 << 10
-)
-
-// roomPause is how long the pump waits for a connection whose room is all taken by
-// others, of which it hears nothing.
-const roomPause = time.Millisecond
 
 // pump sends the stream's writes until it is over. What is issued while it is at
 // work goes with the next batch.
@@ -29,15 +17,12 @@ func (s *stream) pump() {
 	for s.ctx.Err() == nil {
 		s.release()
 		s.writer.mu.Lock()
-		delay := s.delay
-		s.delay = 0
-		idle := delay == 0 && (s.starved || !s.pipeline.Unsent())
-		s.parked = idle
+		step, pause := s.writes.Step()
 		s.writer.mu.Unlock()
-		switch {
-		case delay > 0:
-			_ = client.Sleep(s.ctx, delay) // its end is seen above
-		case idle:
+		switch step {
+		case session.Rest:
+			_ = client.Sleep(s.ctx, pause) // its end is seen above
+		case session.Park:
 			select {
 			case <-s.wake:
 				// Whoever can issue now may join in: it makes one batch of many.
@@ -49,11 +34,7 @@ func (s *stream) pump() {
 		}
 	}
 	s.writer.mu.Lock()
-	left := s.past
-	if s.present != nil {
-		left = append(left, s.present)
-	}
-	s.present, s.past = nil, nil
+	left := s.writes.Left()
 	s.writer.mu.Unlock()
 	for _, a := range left {
 		s.handle.db.pool.put(a.link)
@@ -64,24 +45,13 @@ func (s *stream) pump() {
 // a server that does not do well.
 func (s *stream) release() {
 	s.writer.mu.Lock()
-	if p := s.present; p != nil && (p.run != s.pipeline.Run() || p.inFlight == 0 && !s.pipeline.Unsent()) {
-		s.past, s.present = append(s.past, p), nil
-	}
-	var done []*attempt
-	s.past = slices.DeleteFunc(s.past, func(a *attempt) bool {
-		if a.inFlight == 0 {
-			done = append(done, a)
-		}
-		return a.inFlight == 0
-	})
-	suspect := s.suspect
-	s.suspect = nil
+	idle, blamed, suspect := s.writes.Release(nil)
 	s.writer.mu.Unlock()
 	pool := s.handle.db.pool
-	if suspect != nil {
-		pool.fail(suspect.link)
+	if suspect {
+		pool.fail(blamed.link)
 	}
-	for _, a := range done {
+	for _, a := range idle {
 		pool.put(a.link)
 	}
 }
@@ -94,7 +64,13 @@ func (s *stream) send(batch []wire.Submission) []wire.Submission {
 		return batch
 	}
 	s.writer.mu.Lock()
-	batch = s.batchLocked(a, batch)
+	s.writes.Batch(a, func(ordinal uint64, op *session.Operation, f *Future) {
+		if op.Attempts() > 1 {
+			s.handle.db.retries.Add(1)
+		}
+		batch = append(batch, wire.Submission{Tag: ordinal, Command: f.command()})
+		s.writer.session.Number(op, &batch[len(batch)-1].Command)
+	})
 	s.writer.mu.Unlock()
 	if len(batch) == 0 {
 		return batch
@@ -102,66 +78,23 @@ func (s *stream) send(batch []wire.Submission) []wire.Submission {
 	taken, err := a.link.conn.Submit(s.ctx, batch, a)
 	if taken < len(batch) {
 		s.writer.mu.Lock()
-		s.notTakenLocked(a, batch[taken:], err)
+		if err != nil {
+			s.last = err
+		}
+		s.writes.NotTaken(a, batch[taken].Tag, len(batch)-taken, err != nil, rand.Float64())
 		s.writer.mu.Unlock()
 	}
 	clear(batch)
 	return batch
 }
 
-// batchLocked takes what is to be sent next.
-func (s *stream) batchLocked(a *attempt, batch []wire.Submission) []wire.Submission {
-	if a.run != s.pipeline.Run() {
-		return batch // something went wrong with it in the meantime
-	}
-	for bytes := 0; len(batch) < batchWrites && bytes < batchBytes; {
-		ordinal, op, f, ok := s.pipeline.Next()
-		if !ok {
-			break
-		}
-		if op.Attempts() > 1 {
-			s.handle.db.retries.Add(1)
-		}
-		batch = append(batch, wire.Submission{Tag: ordinal, Command: f.command()})
-		s.writer.session.Number(op, &batch[len(batch)-1].Command)
-		bytes += len(f.value)
-	}
-	a.inFlight += len(batch)
-	return batch
-}
-
-// notTakenLocked takes back what the connection had no room for, or why it takes
-// nothing more.
-func (s *stream) notTakenLocked(a *attempt, rest []wire.Submission, err error) {
-	a.inFlight -= len(rest)
-	s.pipeline.Unsend(a.run, rest[0].Tag)
-	switch {
-	case err != nil:
-		s.last = err
-		s.failLocked(a, true)
-	case a.run != s.pipeline.Run():
-	case a.inFlight > 0:
-		s.starved = true
-	default:
-		s.delay = roomPause
-	}
-}
-
 // attempt returns the present run on its link. It waits for a link, and returns nil
 // when there is none for now.
 func (s *stream) attempt() *attempt {
 	s.writer.mu.Lock()
-	a := s.present
-	if a != nil && a.link.retired.Load() {
-		// What is under way may be answered, or not; what is not has to go
-		// elsewhere, in order.
-		s.pipeline.Again(a.run)
-	}
-	if a != nil && a.run != s.pipeline.Run() {
-		s.past, s.present, a = append(s.past, a), nil, nil
-	}
+	a, ok := s.writes.Present(func(a *attempt) bool { return !a.link.retired.Load() })
 	s.writer.mu.Unlock()
-	if a != nil {
+	if ok {
 		return a
 	}
 	l, err := s.link()
@@ -174,13 +107,14 @@ func (s *stream) attempt() *attempt {
 	if l.bound != s.state.bound {
 		s.handle.state.CompareAndSwap(s.state, newState(l.bound))
 		s.handle.db.pool.put(l)
-		s.end(fmt.Errorf("%w (node %s, group %x, generation %d)", ErrGeneration, l.info.NodeID, l.info.Group, l.info.Generation))
+		s.end(l.otherGeneration())
 		return nil
 	}
+	a = &attempt{stream: s, link: l}
 	s.writer.mu.Lock()
-	defer s.writer.mu.Unlock()
-	s.present = &attempt{stream: s, run: s.pipeline.Run(), link: l}
-	return s.present
+	s.writes.Begin(a)
+	s.writer.mu.Unlock()
+	return a
 }
 
 // link returns a link, begun.
@@ -199,8 +133,6 @@ func (s *stream) link() (*link, error) {
 func (s *stream) failAll(cause error) {
 	s.writer.mu.Lock()
 	defer s.writer.mu.Unlock()
-	for s.pipeline.Open() > 0 {
-		s.giveUpLocked(func(f *Future) { f.giveUp(cause, s.last) })
-	}
+	s.writes.GiveUp(func(_ *session.Operation, f *Future) { s.giveUpLocked(f, cause, s.last) })
 	s.concludeLocked()
 }

@@ -110,10 +110,10 @@ func (w *writer) number(op *session.Operation, command *wire.Command) {
 }
 
 // end notes that nobody waits for a write any more.
-func (w *writer) end(op *session.Operation, answered bool) {
+func (w *writer) end(op *session.Operation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.session.End(op, answered)
+	w.session.End(op)
 }
 
 // told notes that a write's caller is told that the session has expired.

@@ -11,19 +11,9 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-const (
-	// maxAsyncBytes bounds the values of the asynchronous writes of a session
-	// that have not ended. One is always taken.
-	maxAsyncBytes = 64 << 20
-
-	// ticksPerTimeout is how often within the handle's timeout a stream looks
-	// for writes whose time is up.
-	ticksPerTimeout = 8
-)
-
 // stream has the asynchronous writes of a session sent, in order: one goroutine,
 // the pump, hands them to one connection after the other. What is below writer is
-// guarded by the writer's lock.
+// guarded by the writer's lock. Package session decides.
 type stream struct {
 	handle *handle
 	state  *state
@@ -32,32 +22,22 @@ type stream struct {
 	cancel context.CancelFunc
 	wake   chan struct{} // full when the pump has something to do
 
-	pipeline session.Pipeline[*Future]
-	bytes    int           // of the values of writes that have not ended
-	room     chan struct{} // closed when there is room again; nil: nobody waits
-	over     error         // why it takes no more, once it does not
+	writes session.Stream[*Future, *attempt]
+	room   chan struct{} // closed when there is room again; nil: nobody waits
+	over   error         // why it takes no more, once it does not
+	last   error         // why the last run failed
 
-	present *attempt      // the run under way; nil: nothing is
-	past    []*attempt    // that may still be answered
-	suspect *attempt      // its server does not do well
-	delay   time.Duration // before the next run
-	starved bool          // the connection has no room until something is settled
-	parked  bool          // the pump waits for wake
-	last    error         // why the last run failed
-
-	tick  uint32 // how often timer has fired
 	timer *time.Timer
 	armed bool
 
 	finished []*Future // in one call of Settle
 }
 
-// attempt is a run of a pipeline on a link.
+// attempt is a run of the stream's writes on a link.
 type attempt struct {
-	stream   *stream
-	run      uint64
-	link     *link
-	inFlight int // writes whose outcome the link has yet to tell
+	session.Run
+	stream *stream
+	link   *link
 }
 
 // streamLocked returns the session's stream, which it begins with the first write.
@@ -65,6 +45,7 @@ func (st *state) streamLocked(h *handle) *stream {
 	w := st.writer
 	if w.stream == nil {
 		s := &stream{handle: h, state: st, writer: w, wake: make(chan struct{}, 1)}
+		s.writes.Session = &w.session
 		s.ctx, s.cancel = context.WithCancel(h.db.pool.ctx)
 		if !h.db.streams.begin(s) {
 			s.over = ErrClosed
@@ -82,12 +63,10 @@ func (s *stream) end(cause error) (givenUp AbandonedError) {
 	if s.over == nil {
 		s.over = cause
 	}
-	for s.pipeline.Open() > 0 {
-		s.giveUpLocked(func(f *Future) {
-			f.giveUp(cause, nil)
-			givenUp.count(f)
-		})
-	}
+	s.writes.GiveUp(func(_ *session.Operation, f *Future) {
+		s.giveUpLocked(f, cause, nil)
+		givenUp.count(f)
+	})
 	if errors.Is(cause, ErrClosed) {
 		s.handle.abandoned.add(givenUp)
 	}
@@ -101,40 +80,38 @@ func (s *stream) end(cause error) (givenUp AbandonedError) {
 	return givenUp
 }
 
-// issueLocked takes a write that its session has numbered. Its value is the
-// stream's.
-func (s *stream) issueLocked(f *Future) {
-	f.age = s.tick
-	s.bytes += len(f.value)
-	s.pipeline.Issue(&f.write, f)
-	s.writer.outstanding.Store(int64(s.pipeline.Open()))
+// most is how many writes may be outstanding.
+func (s *stream) most() int { return int(s.handle.db.streams.max.Load()) }
+
+// issueLocked takes a write, whose value is the stream's, unless it returns why not.
+func (s *stream) issueLocked(f *Future) session.Readiness {
+	r := s.writes.Issue(&f.write, f, len(f.value), s.most())
+	if r != session.Ready {
+		return r
+	}
+	s.writer.outstanding.Store(int64(s.writes.Open()))
 	if !s.armed {
 		s.armLocked()
 	}
 	s.wakeLocked()
+	return r
 }
 
-// wakeLocked has the pump look again.
+// wakeLocked wakes the pump if it waits and has something to do.
 func (s *stream) wakeLocked() {
-	if !s.parked {
+	if !s.writes.Woken() {
 		return
 	}
-	s.parked = false
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
-// fullLocked reports whether the next write has to wait.
-func (s *stream) fullLocked() bool {
-	return s.pipeline.Open() >= int(s.handle.db.streams.max.Load()) || s.bytes > maxAsyncBytes
-}
-
 // armLocked has the time of writes looked at.
 func (s *stream) armLocked() {
 	s.armed = true
-	interval := s.handle.db.timeout / ticksPerTimeout
+	interval := s.handle.db.timeout / session.TicksPerTimeout
 	if s.timer == nil {
 		s.timer = time.AfterFunc(interval, s.expire)
 		return
@@ -151,46 +128,29 @@ func (s *stream) expire() {
 	if s.over != nil {
 		return
 	}
-	s.tick++
-	for {
-		f, ok := s.pipeline.Oldest()
-		if !ok || s.tick-f.age <= ticksPerTimeout {
-			break
-		}
-		s.giveUpLocked(func(f *Future) { f.giveUp(context.DeadlineExceeded, s.last) })
-	}
+	s.writes.Tick(func(_ *session.Operation, f *Future) { s.giveUpLocked(f, context.DeadlineExceeded, s.last) })
 	s.concludeLocked()
-	if s.pipeline.Open() > 0 {
+	if s.writes.Open() > 0 {
 		s.armLocked()
 	}
 }
 
-// giveUpLocked ends the oldest write without an answer.
-func (s *stream) giveUpLocked(fail func(*Future)) {
-	op, f := s.pipeline.GiveUp()
-	s.writer.session.End(op, false)
-	fail(f)
+// giveUpLocked ends a write without an answer.
+func (s *stream) giveUpLocked(f *Future, cause, last error) {
+	f.giveUp(cause, last)
 	s.finished = append(s.finished, f)
 }
 
-// concludeLocked tells those who wait for the writes that have ended. What the
-// session has seen includes them already.
+// concludeLocked ends the waits for the writes that have ended. What the session has
+// seen includes them already.
 func (s *stream) concludeLocked() {
-	for _, f := range s.finished {
-		s.bytes -= len(f.value)
-	}
-	s.writer.outstanding.Store(int64(s.pipeline.Open()))
+	s.writer.outstanding.Store(int64(s.writes.Open()))
 	for _, f := range s.finished {
 		f.finish()
 	}
 	clear(s.finished)
 	s.finished = s.finished[:0]
-	if s.room == nil {
-		return
-	}
-	// Those who wait come back when there is room for many of them.
-	most := int(s.handle.db.streams.max.Load())
-	if s.over != nil || s.pipeline.Open() <= most-max(most/4, 1) && s.bytes <= maxAsyncBytes*3/4 {
+	if s.room != nil && (s.over != nil || s.writes.Roomy(s.most())) {
 		close(s.room)
 		s.room = nil
 	}
@@ -202,63 +162,35 @@ func (a *attempt) Settle(outcomes []wire.Outcome) { a.stream.settle(a, outcomes)
 func (s *stream) settle(a *attempt, outcomes []wire.Outcome) {
 	s.writer.mu.Lock()
 	defer s.writer.mu.Unlock()
-	a.inFlight -= len(outcomes)
-	failed, elsewhere, position := false, false, uint64(0)
 	for i := range outcomes {
 		o := &outcomes[i]
 		if o.Err != nil {
-			s.pipeline.NoReply(a.run, o.Tag, errors.Is(o.Err, wire.ErrNotSent))
-			failed, elsewhere, s.last = true, true, o.Err
+			s.writes.Lost(a, o.Tag, errors.Is(o.Err, wire.ErrNotSent))
+			s.last = o.Err
 			continue
 		}
-		op, f, verdict := s.pipeline.Reply(a.run, o.Tag, &o.Reply)
+		op, f, verdict, ended := s.writes.Settle(a, o.Tag, &o.Reply)
 		switch {
-		case op == nil:
-		case verdict.Final():
+		case ended:
 			s.answeredLocked(a, o, f, verdict)
-			position = max(position, f.reply.Position)
-		default:
-			failed, elsewhere = true, elsewhere || verdict.Elsewhere()
+		case op != nil:
 			s.last = fmt.Errorf("driver: node %s answered with status %d", a.link.info.NodeID, o.Reply.Status)
 		}
 	}
-	s.state.raise(position)
-	if failed {
-		s.failLocked(a, elsewhere)
-	}
+	s.state.raise(s.writes.Settled(a, rand.Float64()))
 	s.concludeLocked()
-	if s.starved || s.pipeline.Open() == 0 || s.pipeline.Unsent() || a.inFlight == 0 && a != s.present {
-		s.starved = false
-		s.wakeLocked()
-	}
+	s.wakeLocked()
 }
 
 // answeredLocked ends a write that the group has answered.
 func (s *stream) answeredLocked(a *attempt, o *wire.Outcome, f *Future, verdict session.Verdict) {
-	w := s.writer
 	switch verdict {
 	case session.Expired:
-		w.session.Told(&f.write)
 		f.fail(ErrSessionExpired)
 	case session.Superseded:
-		f.fail(fmt.Errorf("%w: the group does not keep it any more", ErrOutcomeUnknown))
+		f.fail(errSuperseded)
 	default:
 		f.answer(&o.Reply, a.link.info.NodeID)
 	}
-	s.pipeline.End(o.Tag)
-	w.session.End(&f.write, verdict == session.Answered || verdict == session.Declined)
 	s.finished = append(s.finished, f)
-}
-
-// failLocked begins another run if the attempt's is under way, at another server
-// if this one does not do well.
-func (s *stream) failLocked(a *attempt, elsewhere bool) {
-	if elsewhere {
-		s.suspect = a
-	}
-	if !s.pipeline.Again(a.run) {
-		return
-	}
-	s.delay = s.pipeline.Pause(rand.Float64())
-	s.starved = false
 }

@@ -82,7 +82,7 @@ func (op *operation) write(ctx context.Context) (wire.Reply, error) {
 	}
 	op.ctx, op.writer = ctx, op.state.writer
 	reply, err := op.run()
-	op.writer.end(&op.Operation, err == nil)
+	op.writer.end(&op.Operation)
 	if err != nil {
 		return wire.Reply{}, err
 	}

@@ -63,4 +63,7 @@ const (
 	LeavesUnsafely
 	ToldUnsaved
 	WedgeLost
+	StreamUnseen
+	RefusalUnknown
+	WaitersUncounted
 )

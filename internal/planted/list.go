@@ -70,6 +70,9 @@ var Bugs = []Info{
 	{LeavesUnsafely, "LeavesUnsafely", "a member of a group with agreed delivery leaves without delivering safely first"},
 	{ToldUnsaved, "ToldUnsaved", "the registry tells of a change before it has saved it"},
 	{WedgeLost, "WedgeLost", "a node that was told of an attempt is not told of the next one, if the two came at once"},
+	{StreamUnseen, "StreamUnseen", "the answer to an asynchronous write does not raise what its session has seen"},
+	{RefusalUnknown, "RefusalUnknown", "a client calls the outcome of a write unknown that was refused"},
+	{WaitersUncounted, "WaitersUncounted", "the bound of asynchronous writes does not count those that waited for their session"},
 }
 
 // String returns the bug's name.

@@ -35,6 +35,7 @@ type call struct {
 	position uint64 // that the attempt under way asked for
 	number   int64  // the how manieth call of the client it is
 	floor    uint64 // position of all that was answered before it began
+	reached  bool   // an attempt may have reached a node that did not refuse it
 }
 
 // ended is what the caller of a write was told.
@@ -42,6 +43,7 @@ type ended struct {
 	number   int64
 	answered bool
 	unknown  bool
+	reached  bool
 }
 
 // life runs a client through so many steps and returns the first thing wrong.
@@ -129,7 +131,9 @@ func (c *client) attempt(k *call) {
 func (c *client) proceed(k *call) error {
 	var verdict session.Verdict
 	var reply wire.Reply
-	switch fate := c.choose(12); {
+	fate := c.choose(12)
+	k.reached = k.reached || fate != 0 && fate != 4
+	switch {
 	case fate == 0: // the request was not sent
 		verdict = k.NoReply(true)
 	case fate == 1: // it got lost
@@ -217,8 +221,8 @@ func (c *client) end(k *call, answered bool) {
 	case session.Open:
 		c.opening = false
 	case session.Write:
-		c.session.End(&k.Operation, answered)
-		c.ended = append(c.ended, ended{k.command.Delta, answered, k.Unknown()})
+		c.session.End(&k.Operation)
+		c.ended = append(c.ended, ended{k.command.Delta, answered, k.Unknown(), k.reached})
 	}
 }
 
@@ -287,6 +291,8 @@ func (c *client) check() error {
 		switch times := c.group.executed[w.number]; {
 		case w.answered && times != 1:
 			return fmt.Errorf("write %d was acknowledged, and executed %d times", w.number, times)
+		case w.unknown && !w.reached:
+			return fmt.Errorf("the outcome of write %d is called unknown, and every attempt was refused", w.number)
 		case !w.answered && !w.unknown && times != 0:
 			return fmt.Errorf("write %d was executed, but its caller was told that it was not", w.number)
 		}

@@ -26,7 +26,7 @@
 //			// nothing in between.
 //		}
 //		reply, err := c.run(&op, &command)
-//		c.session.End(&op, err == nil)
+//		c.session.End(&op)
 //		return reply, err
 //	}
 //
@@ -86,50 +86,65 @@
 //
 // # Asynchronous writes
 //
-// A client that does not wait for the outcome of its writes has a [Pipeline] of
-// them. It sends them in order, down one connection, without waiting in between,
-// and whatever goes wrong with one of them, it sends all again that have no
-// answer, in order. Each write names the one before it (BeginAsync), so that none
-// is executed before it, whatever gets lost, is refused, or comes late.
+// A client that does not wait for the outcome of its writes has a [Stream] of them. It
+// sends them in order, in batches, down one connection, without waiting in between, and
+// whatever goes wrong with one of them, it sends all again that have no answer, in order:
+// that is another run. Each write names the one before it, so that none is executed
+// before it, whatever gets lost, is refused, or comes late. The Stream has the bound of
+// what may be outstanding, too.
 //
-//	type client struct { // besides
-//		pipeline session.Pipeline[*future]
+//	type run struct { // an attempt at the writes, on a connection
+//		session.Run
+//		conn connection
+//	}
+//
+//	type client struct { // besides; under the session's lock
+//		stream session.Stream[*future, *run]
 //	}
 //
 //	func (c *client) writeAsync(f *future) {
-//		c.session.BeginAsync(&f.op) // ready, as above
-//		c.pipeline.Issue(&f.op, f)
-//		c.pump()
+//		switch c.stream.Issue(&f.op, f, len(f.value), most) {
+//		case session.Full:
+//			wait until c.stream.Roomy(most), and again
+//		case session.Unopened, session.Lost:
+//			as above
+//		}
+//		if c.stream.Woken() { wake the sender }
 //	}
 //
-//	func (c *client) pump() {
+//	func (c *client) sender() {
 //		for {
-//			ordinal, op, f, ok := c.pipeline.Next()
-//			if !ok {
-//				return
+//			idle, blamed, suspect := c.stream.Release(nil) // give back, and go elsewhere
+//			switch step, pause := c.stream.Step(); step {
+//			case session.Park:
+//				wait to be woken
+//			case session.Rest:
+//				wait for the pause
+//			case session.Send:
+//				r, ok := c.stream.Present(func(r *run) bool { return r.conn takes writes })
+//				if !ok {
+//					r = &run{conn: one to c.server}
+//					c.stream.Begin(r)
+//				}
+//				c.stream.Batch(r, func(ordinal uint64, op *session.Operation, f *future) {
+//					c.session.Number(op, &f.command)
+//					hand (ordinal, f.command) to r.conn; NotTaken if that has no room
+//				})
 //			}
-//			c.session.Number(op, &f.command)
-//			send (f.command) to c.server; its reply belongs to (c.pipeline.Run(), ordinal)
 //		}
 //	}
 //
-//	func (c *client) replied(run, ordinal uint64, reply *wire.Reply) {
-//		op, f, verdict := c.pipeline.Reply(run, ordinal, reply)
-//		if verdict is not Final {
-//			if c.pipeline.Again(run) { // not yet begun anew
-//				c.server = another one, if verdict.Elsewhere()
-//				wait for c.pipeline.Pause(random); c.pump()
-//			}
-//			return
-//		}
-//		... as for any other write: f has its answer
-//		c.pipeline.End(ordinal)
-//		c.session.End(op, verdict is Answered or Declined)
+//	func (c *client) replied(r *run, ordinal uint64, reply *wire.Reply) {
+//		op, f, verdict, ended := c.stream.Settle(r, ordinal, reply)
+//		c.seen = session.Raise(c.seen, c.stream.Settled(r, random)) // after one reply or several
+//		if ended { f has its answer, as any other write }
+//		if c.stream.Woken() { wake the sender }
 //	}
 //
-// A connection that breaks is, for each write that was sent over it and has no
-// answer, a NoReply. As long as the pipeline is not empty, the session's reads
-// wait for what it has Awaited, and its other writes go through it.
+// A connection that breaks is, for each write that was handed to it and has no answer,
+// Lost. As long as the stream is not empty, the session's reads wait for what it has
+// Awaited, and its other writes go through it. A write whose time is up is given up by
+// Tick, with all that are older.
 //
 // # Upkeep
 //

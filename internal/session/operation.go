@@ -27,6 +27,7 @@ type Operation struct {
 
 	attempts int
 	sent     bool   // an attempt may have executed the command
+	answered bool   // Reply has returned Answered
 	asked    uint64 // the position that the last attempt asked for
 
 	// Of a write.
@@ -69,6 +70,7 @@ func (op *Operation) Reply(reply *wire.Reply) Verdict {
 		if op.Kind == Get && reply.Position < op.asked {
 			return Behind
 		}
+		op.answered = true
 		return Answered
 	case wire.StatusTooLarge, wire.StatusBadRequest, wire.StatusTooManySessions, wire.StatusUnsupported:
 		return Declined
@@ -86,6 +88,9 @@ func (op *Operation) Reply(reply *wire.Reply) Verdict {
 	case wire.StatusUnavailable:
 		if planted.On(planted.UnknownForgotten) {
 			op.sent = false
+		}
+		if planted.On(planted.RefusalUnknown) {
+			op.sent = true
 		}
 		return Refused
 	case wire.StatusGeneration:

@@ -29,6 +29,8 @@ type entry[W any] struct {
 	op    *Operation // nil: it has ended
 	write W
 	run   uint64 // that sent it last and waits for its reply, and 1; 0: none
+	bytes int    // of its value
+	age   uint32 // tick of its stream at which it was issued
 }
 
 // Issue appends a write, and returns its ordinal.
@@ -126,7 +128,7 @@ func (p *Pipeline[W]) Reply(run, ordinal uint64, reply *wire.Reply) (op *Operati
 		v = op.Reply(reply)
 	}
 	if v == Answered {
-		p.fruitless = 0
+		op.answered, p.fruitless = true, 0
 	}
 	return op, write, v
 }
@@ -192,14 +194,6 @@ func (p *Pipeline[W]) GiveUp() (op *Operation, write W) {
 	}
 	p.End(p.first)
 	return e.op, e.write
-}
-
-// Oldest returns the oldest write that has not ended, if there is one.
-func (p *Pipeline[W]) Oldest() (write W, ok bool) {
-	if p.open == 0 {
-		return write, false
-	}
-	return p.at(p.first).write, true
 }
 
 // AppendOpen appends all writes that have not ended to list.

@@ -80,10 +80,6 @@ func TestPipelineKnowsWhatIsOpen(t *testing.T) {
 		if !slices.Equal(got, append([]int{-1}, want...)) || p.Open() != len(want) {
 			t.Errorf("open: %v, %d, want %v", got, p.Open(), want)
 		}
-		oldest, some := p.Oldest()
-		if some != (len(want) > 0) || some && oldest != want[0] {
-			t.Errorf("the oldest is %d, %v, want that of %v", oldest, some, want)
-		}
 		awaited, some := p.Awaited()
 		if some != (len(want) > 0) || some && awaited != want[len(want)-1] {
 			t.Errorf("a read awaits %d, %v, want the latest of %v", awaited, some, want)

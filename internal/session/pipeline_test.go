@@ -253,7 +253,7 @@ func (w *writer) conclude(write *asyncWrite, v session.Verdict, reply *wire.Repl
 
 func (w *writer) end(write *asyncWrite, unknown bool) {
 	write.ended, write.unknown = true, unknown && !write.answered
-	w.session.End(&write.op, write.answered)
+	w.session.End(&write.op)
 }
 
 // read holds that a read which waits for what it has to sees all writes before it.

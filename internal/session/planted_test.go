@@ -46,6 +46,11 @@ func TestPlantedUnknownForgotten(t *testing.T) {
 	caught(t, planted.UnknownForgotten, "was told that it was not")
 }
 
+// TestPlantedRefusalUnknown has a refusal count as an attempt that may have been executed.
+func TestPlantedRefusalUnknown(t *testing.T) {
+	caught(t, planted.RefusalUnknown, "every attempt was refused")
+}
+
 // TestPlantedPipeline has the lives of clients that write asynchronously find what
 // breaks their order.
 func TestPlantedPipeline(t *testing.T) {

@@ -34,6 +34,8 @@ const (
 	// Unopened: the session has to be opened in the group first, by an operation
 	// of kind Open, whose reply goes to Opened.
 	Unopened
+	// Full: it must not be taken into a Stream before there is room.
+	Full
 	// Lost: it must not be sent. Its caller is to be told that the session has
 	// expired, which nobody has been told. The next write begins a new one.
 	Lost
@@ -100,13 +102,13 @@ func (s *Session) Number(op *Operation, command *wire.Command) {
 	command.Session, command.Seq, command.Floor, command.Prev = op.session, op.seq, op.floor, op.prev
 }
 
-// End notes that nobody waits for a write any more, and whether it was answered.
-func (s *Session) End(op *Operation, answered bool) {
+// End notes that nobody waits for a write any more, whether it was Answered or not.
+func (s *Session) End(op *Operation) {
 	if s.id != op.session {
 		return // that one is gone, with all its numbers
 	}
 	s.writes.End(op.seq)
-	if !answered {
+	if !op.answered {
 		return
 	}
 	s.active = true

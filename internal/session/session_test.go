@@ -64,7 +64,7 @@ func TestNumber(t *testing.T) {
 	if c := number(s, two); c.Session != 7 || c.Seq != 2 || c.Floor != 1 {
 		t.Errorf("%+v", c)
 	}
-	s.End(one, true)
+	end(s, one, true)
 	if c := number(s, two); c.Session != 7 || c.Seq != 2 || c.Floor != 2 {
 		t.Errorf("again: %+v", c)
 	}
@@ -94,7 +94,7 @@ func TestWriteOutlivesItsSession(t *testing.T) {
 	if c := number(s, unnumbered); c.Session != 7 || c.Seq != 2 || c.Floor != 1 {
 		t.Errorf("one that was not sent before: %+v", c)
 	}
-	s.End(old, true)
+	end(s, old, true)
 	if id := s.Due(); id != 9 {
 		t.Errorf("due: %d", id)
 	}
@@ -106,7 +106,7 @@ func TestWriteOutlivesItsSession(t *testing.T) {
 // What a session has left to be told does not outlive it, nor what it has answered.
 func TestSessionBeginsAnew(t *testing.T) {
 	s := open(t, 7)
-	s.End(begin(t, s, session.Ready), true)
+	end(s, begin(t, s, session.Ready), true)
 	s.Expired(7)
 	if id := s.Close(); id != 0 || !s.Blank() {
 		t.Errorf("closed %d, blank %v", id, s.Blank())
@@ -127,19 +127,37 @@ func TestPredecessor(t *testing.T) {
 	if c := number(s, two); c.Prev != 1 {
 		t.Errorf("the second: %+v", c)
 	}
-	s.End(one, true)
+	end(s, one, true)
 	if c := number(s, begin(t, s, session.Ready)); c.Prev != 2 {
 		t.Errorf("the third, after the first was answered: %+v", c)
 	}
-	s.End(two, false)
+	end(s, two, false)
 	if c := number(s, begin(t, s, session.Ready)); c.Prev != 2 {
 		t.Errorf("the fourth, with the second in doubt: %+v", c)
 	}
 	three := &session.Operation{Kind: session.Write}
 	s.BeginAsync(three)
-	s.End(three, true)
+	end(s, three, true)
 	if c := number(s, begin(t, s, session.Ready)); c.Prev != 0 {
 		t.Errorf("one more, after all were answered: %+v", c)
+	}
+}
+
+// A write that was declined was not ordered: the group has heard nothing of the session,
+// and what was issued before it need not have been executed.
+func TestDeclinedWriteShowsNothing(t *testing.T) {
+	s := open(t, 7)
+	op := &session.Operation{Kind: session.Write}
+	s.BeginAsync(op)
+	if v := op.Reply(&wire.Reply{Status: wire.StatusTooLarge}); v != session.Declined {
+		t.Errorf("verdict %d", v)
+	}
+	s.End(op)
+	if id := s.Due(); id != 7 {
+		t.Errorf("due: %d", id)
+	}
+	if c := number(s, begin(t, s, session.Ready)); c.Prev != 1 || c.Floor != 2 {
+		t.Errorf("the next: %+v", c)
 	}
 }
 
@@ -148,11 +166,11 @@ func TestExpiryMetInFlight(t *testing.T) {
 	s := open(t, 7)
 	one, two := begin(t, s, session.Ready), begin(t, s, session.Ready)
 	s.Told(one)
-	s.End(one, false)
+	end(s, one, false)
 	begin(t, s, session.Unopened)
 	s.Opened(9)
 	s.Told(two)
-	s.End(two, false)
+	end(s, two, false)
 	begin(t, s, session.Ready)
 }
 
@@ -175,7 +193,7 @@ func TestExpiryFoundByRenewalAndMet(t *testing.T) {
 	op := begin(t, s, session.Ready)
 	s.Expired(7)
 	s.Told(op)
-	s.End(op, false)
+	end(s, op, false)
 	begin(t, s, session.Unopened)
 }
 
@@ -184,7 +202,7 @@ func TestExpiryFoundByRenewalAndNotMet(t *testing.T) {
 	s := open(t, 7)
 	op := begin(t, s, session.Ready)
 	s.Expired(7)
-	s.End(op, true)
+	end(s, op, true)
 	begin(t, s, session.Lost)
 	begin(t, s, session.Unopened)
 }
@@ -197,14 +215,22 @@ func TestDue(t *testing.T) {
 			t.Errorf("due: %d, want %d", id, want)
 		}
 	}
-	s.End(begin(t, s, session.Ready), false)
+	end(s, begin(t, s, session.Ready), false)
 	if id := s.Due(); id != 7 {
 		t.Errorf("after a write without an answer: %d", id)
 	}
-	s.End(begin(t, s, session.Ready), true)
+	end(s, begin(t, s, session.Ready), true)
 	for _, want := range []uint64{0, 7} {
 		if id := s.Due(); id != want {
 			t.Errorf("after a write: %d, want %d", id, want)
 		}
 	}
+}
+
+// end ends a write, after an answer or without one.
+func end(s *session.Session, op *session.Operation, answered bool) {
+	if answered {
+		op.Reply(&wire.Reply{Status: wire.StatusConflict})
+	}
+	s.End(op)
 }

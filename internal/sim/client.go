@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,6 +22,8 @@ type client struct {
 	seen              uint64
 	session           session.Session
 	opening, renewing bool
+	ticking           bool // the stream's time is looked at
+	pumpWaits         bool // for a connection
 
 	server   int // index of the host it stays with
 	conn     *wires.Conn
@@ -32,9 +35,11 @@ type client struct {
 	waiting  []*operation // for a connection
 	unopened []*operation // that wait for a session
 	values   uint64
-	stream   clientStream
-	issued   numbered // the last write through the stream
-	version  uint64   // that an operation was told last
+	stream   session.Stream[*operation, *attempt]
+	attempts []*attempt   // at the stream's writes, that may be answered
+	roomless []*operation // that wait for room in the stream
+	issued   numbered     // the last write through the stream
+	version  uint64       // that an operation was told last
 }
 
 // clientConn is a node's end of a client's connection.
@@ -44,7 +49,10 @@ type clientConn struct {
 }
 
 func newClient(w *world, number, site int) *client {
-	return &client{w: w, number: number, site: site, server: w.users.IntN(w.traits.nodes)}
+	c := &client{w: w, number: number, site: site, server: w.users.IntN(w.traits.nodes)}
+	c.stream.Session = &c.session
+	c.pump()
+	return c
 }
 
 func (c *client) String() string { return fmt.Sprintf("client %d", c.number) }
@@ -104,7 +112,9 @@ func (c *client) connect() {
 			for _, op := range waiting {
 				op.noReply(true)
 			}
-			c.pump()
+			if c.pumpWaits {
+				c.connect()
+			}
 		})
 	}
 	if h.run == nil {
@@ -146,7 +156,9 @@ func (c *client) connected(conn *wires.Conn, generation uint64) {
 		for _, op := range waiting {
 			op.noReply(true)
 		}
-		c.pump()
+		if c.pumpWaits {
+			c.connect()
+		}
 		return
 	}
 	c.conn, c.info = conn, generation
@@ -155,17 +167,24 @@ func (c *client) connected(conn *wires.Conn, generation uint64) {
 			c.conn = nil
 			c.elsewhere()
 		}
-		for _, op := range append([]*operation(nil), c.active...) {
+		for _, op := range slices.Clone(c.active) {
 			if op.on == conn && !op.piped {
 				op.noReply(false)
 			}
 		}
-		c.broken(conn)
+		for _, a := range slices.Clone(c.attempts) {
+			if a.conn == conn {
+				c.lost(a)
+			}
+		}
 	}
 	for _, op := range waiting {
 		op.attempt()
 	}
-	c.pump()
+	if c.pumpWaits {
+		c.pumpWaits = false
+		c.pump()
+	}
 }
 
 func (c *client) elsewhere() {

@@ -17,6 +17,8 @@ type Counts struct {
 	Events        uint64 `name:"events"`
 	Operations    uint64 `name:"operations of clients answered"`
 	Async         uint64 `name:"  written asynchronously"`
+	NoRoom        uint64 `name:"batches for which a connection had no room"`
+	LateAsync     uint64 `name:"asynchronous writes whose time was up"`
 	Unknown       uint64 `name:"  of unknown outcome"`
 	GivenUp       uint64 `name:"  given up, without effect"`
 	Retries       uint64 `name:"  tried again"`

@@ -28,6 +28,7 @@ type operation struct {
 	waited     bool         // a read, once it has seen to that it sees those
 	waiters    []*operation // reads that wait for it
 	attempts   int          // number of the latest attempt
+	refused    int          // how many of them a node has refused
 	on         *wires.Conn
 	sent       *wire.Request // with the latest attempt
 	reply      wire.Reply
@@ -68,7 +69,7 @@ func (op *operation) start() {
 	}
 	if op.Kind == session.Write && !op.numbered {
 		if op.generation != op.c.bound && op.generation != 0 {
-			op.estranged()
+			op.unanswered()
 			return
 		}
 		switch op.number() {
@@ -81,6 +82,9 @@ func (op *operation) start() {
 				op.c.issue(op)
 				return
 			}
+		case session.Full:
+			op.c.roomless = append(op.c.roomless, op)
+			return
 		case session.Lost:
 			op.c.w.counts.Lost++
 			op.finish()
@@ -162,7 +166,7 @@ func (op *operation) attempt() {
 		return
 	}
 	if !c.bind(op) {
-		op.estranged()
+		op.unanswered()
 		return
 	}
 	if op.Kind == session.Write && !op.numbered {
@@ -189,28 +193,31 @@ func (op *operation) attempt() {
 
 // send sends a request, and waits for so long.
 func (op *operation) send(req *wire.Request) {
-	w, conn, number := op.c.w, op.c.conn, op.attempts
+	conn, number := op.c.conn, op.attempts
 	op.on, op.sent = conn, req
-	w.trace("%s asks %s: %s", op.c, conn.Ends[1].Owner, op)
-	arrive := func() {
-		r, from := serving(conn)
-		if r == nil {
-			return
+	waits := func() bool { return !op.over && op.attempts == number && op.on == conn }
+	op.c.ask(conn, op, func(reply wire.Reply) {
+		if waits() {
+			op.replied(reply)
 		}
-		r.take(req, from, func(reply wire.Reply) {
-			conn.Send(0, func() {
-				if !op.over && op.attempts == number && op.on == conn {
-					op.replied(reply)
-				}
-			})
-		})
-	}
-	conn.Send(1, arrive)
-	w.After(w.traits.patience, func() {
-		if !op.over && op.attempts == number && op.on == conn {
+	}, func() {
+		if waits() {
 			op.noReply(false)
 		}
 	})
+}
+
+// ask sends an operation's request on a connection. It calls replied when there is a
+// reply, and silent after so long in any case.
+func (c *client) ask(conn *wires.Conn, op *operation, replied func(wire.Reply), silent func()) {
+	req := op.sent
+	c.w.trace("%s asks %s: %s", c, conn.Ends[1].Owner, op)
+	conn.Send(1, func() {
+		if r, from := serving(conn); r != nil {
+			r.take(req, from, func(reply wire.Reply) { conn.Send(0, func() { replied(reply) }) })
+		}
+	})
+	c.w.After(c.w.traits.patience, silent)
 }
 
 // serving is the replica that a client's connection belongs to, and its end of that; nil
@@ -227,6 +234,9 @@ func serving(c *wires.Conn) (*replica, *clientConn) {
 }
 
 func (op *operation) replied(reply wire.Reply) {
+	if reply.Status == wire.StatusUnavailable {
+		op.refused++
+	}
 	op.judge(op.Reply(&reply), reply)
 }
 
@@ -267,12 +277,16 @@ func (op *operation) judge(v session.Verdict, reply wire.Reply) {
 	switch {
 	case v == session.Answered && op.generation == c.bound:
 		op.reply = reply
-		c.seen = session.Raise(c.seen, reply.Position)
+		if !op.piped {
+			c.seen = session.Raise(c.seen, reply.Position)
+		}
 		w.counts.Operations++
 		op.finish()
 		return
 	case v == session.Expired:
-		c.session.Told(&op.Operation)
+		if !op.piped {
+			c.session.Told(&op.Operation)
+		}
 		w.counts.Lost++
 		op.lost = op.Unknown()
 		op.finish()
@@ -288,26 +302,32 @@ func (op *operation) judge(v session.Verdict, reply wire.Reply) {
 	w.After(op.Pause(w.users.Float64()), op.attempt)
 }
 
-// giveUp is the end of the caller's time.
+// giveUp is the end of the caller's time. A write that is in the stream stays there, and
+// its caller, if it waits, is not told what becomes of it.
 func (op *operation) giveUp() {
+	switch {
+	case op.over:
+	case !op.piped || !op.numbered:
+		if op.on != nil {
+			op.NoReply(false)
+			op.arriveLate()
+		}
+		op.unanswered()
+	case !op.async:
+		op.lost = true
+		op.finish()
+	}
+}
+
+// unanswered ends an operation that gets no answer: its time is up, or its generation gone.
+func (op *operation) unanswered() {
 	if op.over {
 		return
 	}
-	if op.piped && op.numbered {
-		op.c.giveUp(op)
-		return
-	}
-	op.NoReply(false)
-	op.arriveLate()
-	if op.attempts > 0 && op.Unknown() {
-		op.lost = true
-	}
-	op.finish()
-}
-
-// estranged ends an operation whose generation is gone.
-func (op *operation) estranged() {
 	op.lost = op.Unknown()
+	if op.lost && !op.piped && op.refused == op.attempts {
+		op.c.w.fail("outcome: %s: %s was refused each time, and its caller is told that its outcome is unknown", op.c, op)
+	}
 	op.finish()
 }
 
@@ -318,12 +338,10 @@ func (op *operation) finish() {
 	c.active = slices.DeleteFunc(c.active, func(o *operation) bool { return o == op })
 	c.waiting = slices.DeleteFunc(c.waiting, func(o *operation) bool { return o == op })
 	c.unopened = slices.DeleteFunc(c.unopened, func(o *operation) bool { return o == op })
+	c.roomless = slices.DeleteFunc(c.roomless, func(o *operation) bool { return o == op })
 	answered := op.answered()
-	if op.numbered && op.generation == c.bound {
-		c.session.End(&op.Operation, answered)
-	}
-	for _, read := range op.waiters {
-		read.start()
+	if op.numbered && !op.piped && op.generation == c.bound {
+		c.session.End(&op.Operation)
 	}
 	if op.then != nil {
 		op.then(answered || op.reply.Status == wire.StatusSessionExpired)

@@ -28,6 +28,7 @@ var shownBy = map[planted.Bug]uint64{
 	planted.LeaseFromReceipt:   1173,
 	planted.ReadOvertakes:      285,
 	planted.ReportsOneWay:      394,
+	planted.UnknownForgotten:   359,
 }
 
 // elsewhere are the bugs that no simulation of a group can show, or hardly any, and why.

@@ -117,7 +117,7 @@ func (w *world) settled() bool {
 		return false
 	}
 	for _, c := range w.clients {
-		if len(c.active) > 0 {
+		if len(c.active) > 0 || c.stream.Open() > 0 {
 			return false
 		}
 	}

@@ -1,30 +1,36 @@
 package sim
 
 import (
+	"slices"
+
 	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// This file follows driver/stream.go and driver/pump.go: a change there needs the
-// same here.
-
-// clientStream has a client's asynchronous writes sent, in order, over one
-// connection after the other.
-type clientStream struct {
-	pipeline session.Pipeline[*operation]
-	conn     *wires.Conn // of the present run
-	pausing  bool
+// attempt is a run of a client's asynchronous writes on a connection.
+type attempt struct {
+	session.Run
+	conn    *wires.Conn
+	under   []flight // writes whose outcome the connection has yet to give
+	arrived []flight // that have one, and are settled together
 }
 
-// beginAsync issues some writes in a row, as far as they may be outstanding.
+// flight is a write under way in a run.
+type flight struct {
+	ordinal uint64
+	op      *operation
+	reply   wire.Reply
+}
+
+// beginAsync issues some writes in a row, until its goroutines are blocked.
 func (c *client) beginAsync() {
 	w := c.w
 	if !chance(w.users, w.traits.async) {
 		return
 	}
 	for range 1 + w.users.IntN(w.traits.burst) {
-		if c.underWay(true) >= w.traits.outstanding {
+		if c.underWay(true) >= 2*w.traits.outstanding {
 			return
 		}
 		op := &operation{c: c, begun: w.Now, generation: c.bound, async: true, command: c.command()}
@@ -37,11 +43,11 @@ func (c *client) beginAsync() {
 // with them.
 func (op *operation) number() session.Readiness {
 	c := op.c
-	op.piped = op.async || c.stream.pipeline.Open() > 0
-	if op.piped {
-		return c.session.BeginAsync(&op.Operation)
+	op.piped = op.async || c.stream.Open() > 0
+	if !op.piped {
+		return c.session.Begin(&op.Operation)
 	}
-	return c.session.Begin(&op.Operation)
+	return c.stream.Issue(&op.Operation, op, len(op.command.Value), c.w.traits.outstanding)
 }
 
 // waitsForStream has a read wait for the session's asynchronous writes, if there
@@ -51,147 +57,219 @@ func (op *operation) waitsForStream() bool {
 		return false
 	}
 	op.waited, op.behind = true, op.c.issued
-	awaited, ok := op.c.stream.pipeline.Awaited()
+	awaited, ok := op.c.stream.Awaited()
 	if ok {
 		awaited.waiters = append(awaited.waiters, op)
 	}
 	return ok
 }
 
-// issue takes a write that is numbered.
+// issue goes on with a write that the stream has taken.
 func (c *client) issue(op *operation) {
-	c.stream.pipeline.Issue(&op.Operation, op)
-	if n := c.stream.pipeline.Open(); n > c.w.traits.outstanding+c.w.traits.depth {
-		c.w.fail("model: %s has %d writes outstanding, and may have %d", c, n, c.w.traits.outstanding+c.w.traits.depth)
+	if n, most := c.stream.Open(), c.w.traits.outstanding; n > most {
+		c.w.fail("bound: %s has %d writes outstanding, and may have %d", c, n, most)
 	}
 	c.issued.session, c.issued.seq = op.Numbered()
-	c.pump()
+	if !c.ticking {
+		c.ticking = true
+		c.w.After(c.w.traits.asyncTime/session.TicksPerTimeout, c.expire)
+	}
+	c.wake()
 }
 
-// pump sends what there is to be sent.
+// wake has the pump go on if it waits and has something to do.
+func (c *client) wake() {
+	if c.stream.Woken() {
+		c.pump()
+	}
+}
+
+// pump sends what there is to be sent, until it has to wait: to be woken, for a pause,
+// or for a connection.
 func (c *client) pump() {
 	s := &c.stream
-	if s.pausing || !s.pipeline.Unsent() {
-		return
-	}
-	if c.conn == nil {
-		c.connect()
-		return
-	}
-	c.bind(nil)
-	if s.conn != c.conn {
-		if s.conn != nil {
-			s.pipeline.Again(s.pipeline.Run())
-		}
-		s.conn = c.conn
-	}
 	for {
-		ordinal, _, op, ok := s.pipeline.Next()
+		idle, blamed, suspect := s.Release(nil)
+		if suspect {
+			c.fail(blamed.conn)
+		}
+		for _, a := range idle {
+			if len(a.under) > 0 {
+				c.w.fail("model: %s gives back a connection on which %d writes are under way", c, len(a.under))
+			}
+		}
+		c.attempts = slices.DeleteFunc(c.attempts, func(a *attempt) bool { return slices.Contains(idle, a) })
+		switch step, pause := s.Step(); step {
+		case session.Park:
+			return
+		case session.Rest:
+			c.w.After(pause, c.pump)
+			return
+		}
+		a, ok := s.Present(func(a *attempt) bool { return a.conn == c.conn })
 		if !ok {
-			return
+			if c.conn == nil {
+				c.pumpWaits = true
+				c.connect()
+				return
+			}
+			c.bind(nil)
+			a = &attempt{conn: c.conn}
+			c.attempts = append(c.attempts, a)
+			s.Begin(a)
 		}
-		c.send(s.pipeline.Run(), ordinal, op)
+		c.submit(a)
 	}
 }
 
-// send sends a write of a run, and waits for so long.
-func (c *client) send(run, ordinal uint64, op *operation) {
-	w, conn := c.w, c.conn
-	if op.Attempts() > 1 {
-		w.counts.Retries++
-	}
-	c.session.Number(&op.Operation, &op.command)
-	req := &wire.Request{ID: uint64(op.Attempts()), Kind: wire.RequestWrite, Command: op.command, RawCommand: op.command.Append(nil)}
-	op.on, op.sent, op.attempts = conn, req, op.Attempts()
-	w.trace("%s asks %s in run %d: %s", c, conn.Ends[1].Owner, run, op)
-	conn.Send(1, func() {
-		r, from := serving(conn)
-		if r == nil {
-			return
+// submit hands the next batch of a run to its connection, which may have no room.
+func (c *client) submit(a *attempt) {
+	var batch []flight
+	c.stream.Batch(a, func(ordinal uint64, op *session.Operation, write *operation) {
+		if op.Attempts() > 1 {
+			c.w.counts.Retries++
 		}
-		r.take(req, from, func(reply wire.Reply) {
-			conn.Send(0, func() { c.replied(run, ordinal, reply, conn) })
-		})
+		c.session.Number(op, &write.command)
+		batch = append(batch, flight{ordinal: ordinal, op: write})
 	})
-	w.After(w.traits.patience, func() {
-		if _, still, ok := c.stream.pipeline.Find(ordinal); ok && still == op && run == c.stream.pipeline.Run() {
-			c.again(run, conn, true)
+	taken := min(len(batch), max(c.w.room-len(a.under), 0))
+	for _, f := range batch[:taken] {
+		c.send(a, f)
+	}
+	if taken < len(batch) {
+		c.w.counts.NoRoom++
+		c.stream.NotTaken(a, batch[taken].ordinal, len(batch)-taken, false, c.w.users.Float64())
+	}
+}
+
+// send sends a write of a run.
+func (c *client) send(a *attempt, f flight) {
+	op := f.op
+	op.on, op.attempts = a.conn, op.Attempts()
+	op.sent = &wire.Request{ID: uint64(op.attempts), Kind: wire.RequestWrite, Command: op.command, RawCommand: op.command.Append(nil)}
+	a.under = append(a.under, f)
+	c.ask(a.conn, op, func(reply wire.Reply) {
+		f.reply = reply
+		c.arrived(a, f)
+	}, func() {
+		if a.has(f) {
+			c.lost(a)
 		}
 	})
 }
 
-// replied takes the reply to a write of a run.
-func (c *client) replied(run, ordinal uint64, reply wire.Reply, on *wires.Conn) {
-	pipeline := &c.stream.pipeline
-	op, write, verdict := pipeline.Reply(run, ordinal, &reply)
-	if op == nil || write.generation != c.bound || c.w.bound[on].generation != c.bound {
-		return
+func (a *attempt) has(f flight) bool {
+	return slices.ContainsFunc(a.under, func(other flight) bool { return other.ordinal == f.ordinal })
+}
+
+// arrived takes the reply to a write of a run. Replies that come at about the same time
+// are settled together.
+func (c *client) arrived(a *attempt, f flight) {
+	if !a.has(f) {
+		return // its connection was given up meanwhile
 	}
-	if !verdict.Final() {
-		c.w.trace("%s: %s: verdict %d status %d", c, write, verdict, reply.Status)
-		if run == pipeline.Run() {
-			write.on = nil // it has its answer: no copy of it is under way
+	a.under = slices.DeleteFunc(a.under, func(other flight) bool { return other.ordinal == f.ordinal })
+	a.arrived = append(a.arrived, f)
+	if len(a.arrived) == 1 {
+		c.w.After(upTo(c.w.users, c.w.traits.latency), func() { c.settle(a) })
+	}
+}
+
+// settle settles the replies that have arrived.
+func (c *client) settle(a *attempt) {
+	arrived, ended := a.arrived, make([]session.Verdict, len(a.arrived))
+	a.arrived = nil
+	for i := range arrived {
+		f := &arrived[i]
+		op, _, verdict, over := c.stream.Settle(a, f.ordinal, &f.reply)
+		ended[i] = verdict
+		if op == nil || !over {
+			c.w.trace("%s: %s: verdict %d status %d", c, f.op, verdict, f.reply.Status)
+			if f.op.on == a.conn {
+				f.op.on = nil // it has its answer: no copy of it is under way
+			}
+			f.op = nil
 		}
-		c.again(run, on, verdict.Elsewhere())
-		return
 	}
-	pipeline.End(ordinal)
-	if verdict == session.Answered {
-		c.w.counts.Async++
+	c.seen = session.Raise(c.seen, c.stream.Settled(a, c.w.users.Float64()))
+	for i, f := range arrived {
+		if f.op == nil {
+			continue
+		}
+		if ended[i] == session.Answered {
+			c.w.counts.Async++
+			if c.seen < f.reply.Position {
+				c.w.fail("session: %s: %s is answered from %d, and its session has seen %d", c, f.op, f.reply.Position, c.seen)
+			}
+		}
+		f.op.on = a.conn
+		f.op.judge(ended[i], f.reply)
+		f.op.left()
 	}
-	write.on = on
-	write.judge(verdict, reply)
+	c.proceed()
 }
 
-// broken ends the run on a connection that broke.
-func (c *client) broken(on *wires.Conn) {
-	if c.stream.conn == on {
-		c.again(c.stream.pipeline.Run(), on, true)
-	}
-}
-
-// again begins another run unless that has been done.
-func (c *client) again(run uint64, on *wires.Conn, elsewhere bool) {
-	s, w := &c.stream, c.w
-	if !s.pipeline.Again(run) {
+// lost takes the end of a run's connection, or that it says nothing any more.
+func (c *client) lost(a *attempt) {
+	if len(a.under) == 0 {
 		return
 	}
-	for _, op := range s.pipeline.AppendOpen(nil) {
+	under := a.under
+	a.under = nil
+	for _, f := range under {
+		f.op.arriveLate()
+		f.op.on = nil
+		c.stream.Lost(a, f.ordinal, false)
+	}
+	c.seen = session.Raise(c.seen, c.stream.Settled(a, c.w.users.Float64()))
+	c.proceed()
+}
+
+// proceed goes on with what waits for the stream.
+func (c *client) proceed() {
+	if c.stream.Roomy(c.w.traits.outstanding) {
+		waiting := c.roomless
+		c.roomless = nil
+		for _, op := range waiting {
+			op.start()
+		}
+	}
+	c.wake()
+}
+
+// expire gives up the writes whose time is up.
+func (c *client) expire() {
+	c.ticking = false
+	var gone []*operation
+	c.stream.Tick(func(_ *session.Operation, op *operation) { gone = append(gone, op) })
+	for _, op := range gone {
+		c.w.counts.LateAsync++
 		op.arriveLate()
-		op.on = nil
+		op.unanswered()
+		op.left()
 	}
-	s.conn = nil
-	if elsewhere {
-		c.fail(on)
+	if c.stream.Open() > 0 && !c.ticking {
+		c.ticking = true
+		c.w.After(c.w.traits.asyncTime/session.TicksPerTimeout, c.expire)
 	}
-	s.pausing = true
-	w.After(s.pipeline.Pause(w.users.Float64()), func() {
-		s.pausing = false
-		c.pump()
-	})
-}
-
-// giveUp ends a write whose time is up, and so that of all that are older.
-func (c *client) giveUp(last *operation) {
-	for {
-		_, op := c.stream.pipeline.GiveUp()
-		op.arriveLate()
-		op.lost = op.Unknown()
-		op.finish()
-		if op == last {
-			return
-		}
-	}
+	c.proceed()
 }
 
 // estrange ends the writes of a generation that is gone.
 func (c *client) estrange() {
 	var gone []*operation
-	for c.stream.pipeline.Open() > 0 {
-		_, op := c.stream.pipeline.GiveUp()
-		gone = append(gone, op)
-	}
+	c.stream.GiveUp(func(_ *session.Operation, op *operation) { gone = append(gone, op) })
 	for _, op := range gone {
-		op.estranged()
+		op.unanswered()
+		op.left()
+	}
+}
+
+// left goes on with the reads that wait for a write which has left the stream.
+func (op *operation) left() {
+	waiters := op.waiters
+	op.waiters = nil
+	for _, read := range waiters {
+		read.start()
 	}
 }

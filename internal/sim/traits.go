@@ -50,6 +50,7 @@ type traits struct {
 
 	async              float64 // chance that asynchronous writes are issued beside an operation
 	burst, outstanding int     // in a row, and in all
+	asyncTime          time.Duration
 
 	weights [faultKinds]float64
 	every   time.Duration // between faults, on average
@@ -100,6 +101,10 @@ func drawTraits(r *rand.Rand, o Options) traits {
 	t.totalLoss = r.IntN(25) == 0
 	t.drawFaults(r)
 	t.async, t.burst, t.outstanding = pick(r, 0, 0.2, 1), pick(r, 1, 4, 12), pick(r, 4, 20)
+	t.asyncTime = 30 * time.Second
+	if t.hasty > 0 {
+		t.asyncTime = 3 * t.patience
+	}
 	t.lostRegistry = r.IntN(20) == 0 && !t.deafOnly
 	t.base = pick[uint64](r, 0, 0, 1, 1<<47+12345)
 	t.joinerLag = pick(r, 0, 80, 3000, 1<<20)

@@ -43,6 +43,7 @@ type world struct {
 
 	longest   time.Duration // detection time of any registry so far
 	gateBytes int           // of commands under way at a member
+	room      int           // for writes under way on a client's connection
 }
 
 func newWorld(seed uint64, options Options) *world {
@@ -56,6 +57,7 @@ func newWorld(seed uint64, options Options) *world {
 	w.traits = drawTraits(source(5), options)
 	w.gateBytes = pick(w.bounds, 300, 2000, 1<<20, 1<<20, 1<<20, 1<<20)
 	w.longest, w.retimes = w.traits.detection, w.bounds.IntN(6) == 0 && !w.traits.deafOnly && !options.Without.Has(OtherTimes)
+	w.room = pick(w.bounds, 2, 7, 100)
 	return w
 }
 
