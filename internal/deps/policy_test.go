@@ -71,7 +71,7 @@ var policy = map[string]rule{
 
 	// The parts of a node.
 	"internal/clock": {std: whole},
-	"internal/link":  {std: pureTimed, ours: []string{"isis"}},
+	"internal/link":  {std: pureAtomic, ours: []string{"internal/planted", "internal/wire", "internal/wire/codec", "isis"}},
 	"internal/member": {
 		std: pureAtomic,
 		ours: []string{
@@ -83,22 +83,21 @@ var policy = map[string]rule{
 		ours:    []string{"internal/planted", "internal/wire", "internal/wire/codec"},
 		outside: []string{"github.com/zeebo/xxh3"},
 	},
-	"internal/bound":            {std: whole},
-	"internal/nbio":             {std: whole},
-	"internal/evloop":           {std: whole},
-	"internal/gcroom":           {std: whole},
-	"internal/guard":            {std: whole},
-	"internal/hostport":         {std: whole},
-	"internal/connset":          {std: whole},
-	"internal/outfile":          {std: whole},
-	"internal/outlive":          {std: whole},
-	"internal/rlimit":           {std: whole},
-	"internal/sparelog":         {std: whole},
-	"internal/netfault":         {std: whole},
-	"internal/transport/stream": {std: whole, ours: []string{"internal/planted"}},
+	"internal/bound":    {std: whole},
+	"internal/nbio":     {std: whole},
+	"internal/evloop":   {std: whole},
+	"internal/gcroom":   {std: whole},
+	"internal/guard":    {std: whole},
+	"internal/hostport": {std: whole},
+	"internal/connset":  {std: whole},
+	"internal/outfile":  {std: whole},
+	"internal/outlive":  {std: whole},
+	"internal/rlimit":   {std: whole},
+	"internal/sparelog": {std: whole},
+	"internal/netfault": {std: whole},
 	"internal/transport": {
 		std:  whole,
-		ours: []string{"internal/clock", "internal/evloop", "internal/link", "internal/nbio", "internal/planted", "internal/sparelog", "internal/transport/stream", "internal/wire", "internal/wire/codec", "isis"},
+		ours: []string{"internal/clock", "internal/evloop", "internal/link", "internal/nbio", "internal/sparelog", "internal/wire", "internal/wire/codec", "isis"},
 	},
 
 	// The registry.
@@ -121,7 +120,7 @@ var policy = map[string]rule{
 		std: whole,
 		ours: []string{
 			"internal/client", "internal/clock", "internal/connset", "internal/evloop", "internal/guard", "internal/hostport", "internal/member", "internal/nbio", "internal/outfile", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
-			"internal/transport/stream", "internal/wire", "internal/wire/codec", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
+			"internal/wire", "internal/wire/codec", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},
 	},
@@ -134,7 +133,7 @@ var policy = map[string]rule{
 			"internal/sim/wires", "internal/store", "internal/wire", "internal/wire/codec", "isis", "registry/keeper", "registry/membership",
 		},
 	},
-	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/link", "internal/transport", "internal/transport/stream", "isis"}},
+	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/link", "internal/transport", "internal/wire", "isis"}},
 	"internal/sim/oracle": {std: whole, ours: []string{"internal/history", "internal/wire"}, outside: []string{"github.com/anishathalye/porcupine"}},
 	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis", "isis/isistest"}},
 	"internal/sim/core":   {std: whole, ours: []string{"isis", "isis/isistest"}},

@@ -66,4 +66,5 @@ const (
 	StreamUnseen
 	RefusalUnknown
 	WaitersUncounted
+	LinkForgetsClaim
 )

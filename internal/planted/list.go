@@ -73,6 +73,7 @@ var Bugs = []Info{
 	{StreamUnseen, "StreamUnseen", "the answer to an asynchronous write does not raise what its session has seen"},
 	{RefusalUnknown, "RefusalUnknown", "a client calls the outcome of a write unknown that was refused"},
 	{WaitersUncounted, "WaitersUncounted", "the bound of asynchronous writes does not count those that waited for their session"},
+	{LinkForgetsClaim, "LinkForgetsClaim", "a link forgets which stream its peer has claimed to send, and takes the next one for the same"},
 }
 
 // String returns the bug's name.

@@ -21,19 +21,18 @@
 // turns, commands and reads under way, leases, heartbeats, directives, both ends of a
 // join, leaving. The simulation is its second host, beside package server. Real, too, are
 // all that a registry decides (registry/membership, and registry/keeper, which saves,
-// answers and tells), the streams between members and their codec
-// (internal/transport/stream and internal/transport's messages), the frames of a join, and
-// all that a client decides (internal/session).
+// answers and tells), all that a link between members decides (internal/link), the codec of
+// their messages (internal/transport), the frames of a join, and all that a client decides
+// (internal/session).
 //
 // # What is a model
 //
 // What surrounds a member (replica.go, around.go, answers.go, leave.go, join.go, donate.go):
 // when turns come, timers, where replies, heartbeats and frames go. What surrounds the
 // registry's keeper (registry.go): its disk, its clock, and when a watch is ready for the
-// next directive. Package transport around its streams (package wires), and the driver
-// around the session (client.go, operation.go, stream.go). The last two follow those
-// packages function by function, without what waits or locks. A change there needs the same
-// change here.
+// next directive. The connections of links (package wires). The driver around the session
+// (client.go, operation.go, stream.go): that follows package driver function by function,
+// without what waits or locks. A change there needs the same change here.
 //
 // The network (package wires) has connections that carry bytes in order until they
 // break, at any byte; what is sent into a cut waits for its end, as TCP has it

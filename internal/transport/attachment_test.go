@@ -6,7 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/seed-8247e700/dsm/internal/transport/stream"
+	"github.com/seed-8247e700/dsm/internal/link"
+	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -37,29 +38,40 @@ func TestWriteThatOutlivesItsStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer n.Close()
-		l := newLink(n, isis.MemberID{ID: "b", Incarnation: 2})
+		l := newLine(n, isis.MemberID{ID: "b", Incarnation: 2})
 		say := func() {
 			m := isis.Message{Kind: isis.KindCommit}
 			for range 10 {
-				if err := l.out.Commit(AppendMessage(l.out.Reserve(sizeBound(&m)), &m)); err != nil {
-					t.Error(err)
-				}
+				l.end.Commit(AppendMessage(l.end.Reserve(sizeBound(&m)), &m))
 			}
-			l.out.Flush(0)
+			l.end.Flush()
+		}
+		meet := func(dial uint64) {
+			if g := (link.Greeting{Dial: dial, Claim: link.Claim{Epoch: 8 + dial}}); !l.end.Greeted(g) || l.end.Meet(g).Status != wire.StatusOK {
+				t.Error("the two ends do not fit")
+			}
 		}
 		conn := hookConn{hook: func() {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.beginAnewLocked(ErrPeerLost)
+			l.end.Die(link.ErrPeerLost)
+			l.do(l.end.Todo())
+			l.end.Set(1, Peer{})
+			meet(2)
 			say()
-			l.cur = &attachment{}
+			if _, err := l.end.Attach(2, 1); err != nil {
+				t.Error(err)
+			}
+			l.end.Todo()
+			l.cur = &attachment{number: 2}
 		}}
 		say()
-		if _, err := l.attach(conn, l.out.Claim(0), stream.Claim{Epoch: 9}); err != nil {
+		meet(1)
+		if _, err := l.attach(conn, 1); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if sent := l.out.Sent(); sent != 0 {
+		if sent := l.end.Sent(); sent != 0 {
 			t.Fatalf("%d bytes of the new stream count as written", sent)
 		}
 	})

@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"github.com/seed-8247e700/dsm/internal/transport/stream"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -139,27 +138,6 @@ func FuzzDecodeMessage(f *testing.F) {
 		}
 		if again := AppendMessage(nil, &m); !bytes.Equal(again, b) {
 			t.Fatalf("%x became %+v and then %x", b, m, again)
-		}
-	})
-}
-
-func FuzzDecodeGreeting(f *testing.F) {
-	f.Add(appendGreeting(nil, greeting{
-		from: isis.MemberID{ID: "n2", Incarnation: 2}, to: isis.MemberID{ID: "n1", Incarnation: 1},
-		attempt: 3, claim: stream.Claim{Epoch: 4, PeerEpoch: 5, Received: 6},
-	}))
-	f.Add(appendGreeting(nil, greeting{claim: stream.Claim{Dead: true}}))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		g, err := decodeGreeting(b)
-		if err != nil {
-			return
-		}
-		// A later release may have appended something.
-		if again := appendGreeting(nil, g); !bytes.HasPrefix(b, again) {
-			t.Fatalf("%x became %+v and then %x", b, g, again)
-		}
-		if c, err := decodeClaim(appendClaim(nil, g.claim)); err != nil || c != g.claim {
-			t.Fatalf("claim %+v became %+v, %v", g.claim, c, err)
 		}
 	})
 }

@@ -1,17 +1,18 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"math/rand/v2"
 	"net"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/evloop"
-	peer "github.com/seed-8247e700/dsm/internal/link"
-	"github.com/seed-8247e700/dsm/internal/transport/stream"
+	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -19,7 +20,7 @@ import (
 const maxIDBytes = 1024
 
 // Peer is a node to be linked with, and where it listens.
-type Peer = peer.Peer
+type Peer = link.Peer
 
 // Handler takes what the links bring.
 type Handler interface {
@@ -98,22 +99,25 @@ func (c Config) withDefaults() Config {
 	if c.Locate == nil {
 		c.Locate = func(_ context.Context, peer Peer) (string, error) { return peer.Addr, nil }
 	}
-	c.MaxRecordBytes = orDefault(c.MaxRecordBytes, 64<<20)
-	c.MaxKeptBytes = orDefault(c.MaxKeptBytes, 2*c.MaxRecordBytes)
-	c.ConfirmBytes = orDefault(c.ConfirmBytes, 256<<10)
-	c.PingInterval = orDefault(c.PingInterval, 100*time.Millisecond)
-	c.SilenceLimit = orDefault(c.SilenceLimit, 10*c.PingInterval)
-	c.HandshakeTimeout = orDefault(c.HandshakeTimeout, 2*time.Second)
-	c.RedialMin = orDefault(c.RedialMin, 10*time.Millisecond)
-	c.RedialMax = orDefault(c.RedialMax, max(500*time.Millisecond, c.RedialMin))
+	c.MaxRecordBytes = cmp.Or(c.MaxRecordBytes, 64<<20)
+	c.MaxKeptBytes = cmp.Or(c.MaxKeptBytes, 2*c.MaxRecordBytes)
+	c.ConfirmBytes = cmp.Or(c.ConfirmBytes, 256<<10)
+	c.PingInterval = cmp.Or(c.PingInterval, 100*time.Millisecond)
+	c.SilenceLimit = cmp.Or(c.SilenceLimit, 10*c.PingInterval)
+	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, 2*time.Second)
+	c.RedialMin = cmp.Or(c.RedialMin, 10*time.Millisecond)
+	c.RedialMax = cmp.Or(c.RedialMax, max(500*time.Millisecond, c.RedialMin))
 	return c
 }
 
-func orDefault[T int | time.Duration](v, byDefault T) T {
-	if v == 0 {
-		return byDefault
+// link returns what the links need to know of it.
+func (c *Config) link() link.Config {
+	return link.Config{
+		Self: c.Self, Group: c.Group, Generation: c.Generation,
+		Limits:       link.Limits{MaxRecordBytes: c.MaxRecordBytes, MaxKeptBytes: c.MaxKeptBytes},
+		ConfirmBytes: c.ConfirmBytes, SilenceLimit: c.SilenceLimit, RedialMin: c.RedialMin, RedialMax: c.RedialMax,
+		Random: rand.Float64,
 	}
-	return v
 }
 
 // validate checks a Config whose defaults are filled in.
@@ -125,7 +129,7 @@ func (c *Config) validate() error {
 		return errors.New("transport: Handler is missing")
 	case c.MaxRecordBytes < 1 || c.MaxRecordBytes > math.MaxUint32:
 		return fmt.Errorf("transport: MaxRecordBytes %d is not between 1 and %d", c.MaxRecordBytes, uint32(math.MaxUint32))
-	case c.MaxKeptBytes < c.MaxRecordBytes+2*stream.MarkBytes:
+	case c.MaxKeptBytes < c.MaxRecordBytes+2*link.MarkBytes:
 		return fmt.Errorf("transport: MaxKeptBytes %d leaves no room for a message of %d bytes", c.MaxKeptBytes, c.MaxRecordBytes)
 	case c.ConfirmBytes < 1 || c.PingInterval < 0 || c.HandshakeTimeout < 0:
 		return errors.New("transport: limits must not be negative")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/wire/codec"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -65,13 +66,9 @@ func readMembers(r *codec.Reader) []isis.MemberID {
 	}
 	members := make([]isis.MemberID, n)
 	for i := range members {
-		members[i] = readMember(r)
+		members[i] = link.ReadMember(r)
 	}
 	return members
-}
-
-func readMember(r *codec.Reader) isis.MemberID {
-	return isis.MemberID{ID: string(r.Bytes()), Incarnation: r.Uvarint()}
 }
 
 func readEntries(r *codec.Reader) []isis.Entry {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -57,15 +58,9 @@ func AppendMessage(dst []byte, m *isis.Message) []byte {
 func appendMembers(dst []byte, members []isis.MemberID) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(members)))
 	for i := range members {
-		dst = appendMember(dst, members[i])
+		dst = link.AppendMember(dst, members[i])
 	}
 	return dst
-}
-
-func appendMember(dst []byte, m isis.MemberID) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(m.ID)))
-	dst = append(dst, m.ID...)
-	return binary.AppendUvarint(dst, m.Incarnation)
 }
 
 func appendEntries(dst []byte, entries []isis.Entry) []byte {

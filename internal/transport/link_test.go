@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/transport/stream"
+	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -147,14 +147,14 @@ func TestOverflowIsDeadUntilALaterView(t *testing.T) {
 				t.Fatalf("%d bytes kept", s.KeptBytes)
 			}
 		}
-		if s := a.to(t, b); !errors.Is(s.Dead, stream.ErrFull) {
+		if s := a.to(t, b); !errors.Is(s.Dead, link.ErrFull) {
 			t.Fatalf("%+v", s)
 		}
 		f.setBlocked(false)
 		a.SetPeers(1, peers) // not a later view
 		after(t, 5*time.Second)
 		// b has heard of it, and what it sent is not known to have come.
-		if s := b.to(t, a); !errors.Is(s.Dead, ErrPeerLost) {
+		if s := b.to(t, a); !errors.Is(s.Dead, link.ErrPeerLost) {
 			t.Fatalf("%+v", s)
 		}
 		a.say(b, 3)
@@ -178,7 +178,7 @@ func TestOverflowIsDeadUntilALaterView(t *testing.T) {
 func TestTooLargeMessageIsDeath(t *testing.T) {
 	pair(t, func(c *Config) { c.MaxRecordBytes = 100 }, func(t *testing.T, _ *fakeNet, a, b *node) {
 		a.Send(b.MemberID, &isis.Message{Kind: isis.KindPropose, Payload: make([]byte, 100)})
-		if s := a.to(t, b); !errors.Is(s.Dead, stream.ErrTooLarge) {
+		if s := a.to(t, b); !errors.Is(s.Dead, link.ErrTooLarge) {
 			t.Fatalf("%+v", s)
 		}
 	})
@@ -204,7 +204,7 @@ func TestPeerThatForgot(t *testing.T) {
 					return
 				}
 				after(t, 5*time.Second)
-				if s := a.to(t, b); !errors.Is(s.Dead, ErrPeerLost) {
+				if s := a.to(t, b); !errors.Is(s.Dead, link.ErrPeerLost) {
 					t.Fatalf("%+v", s)
 				}
 				a.heard(t)
@@ -298,6 +298,7 @@ func TestHalfOpenConnectionIsReplaced(t *testing.T) {
 	pair(t, nil, func(t *testing.T, f *fakeNet, a, b *node) {
 		before := b.to(t, a).Heard
 		after(t, time.Second)
+		synctest.Wait() // for the ping of this moment
 		if s := b.to(t, a); s.Heard <= before {
 			t.Fatal("no pings are heard")
 		}
@@ -329,23 +330,26 @@ func TestPeerThatDoesNotReadBlocksNobody(t *testing.T) {
 	})
 }
 
-// greet dials a as b would, with a given number, and returns the reply's status.
-func greet(t *testing.T, f *fakeNet, a, b *node, attempt uint64, c stream.Claim) (*fakeConn, wire.HelloReply, error) {
+// greet dials a with a Hello, and returns the reply.
+func greet(t *testing.T, f *fakeNet, a *node, hello wire.Hello) (*fakeConn, wire.HelloReply, error) {
 	t.Helper()
 	conn := f.connect(a.Addr)
-	if err := wire.WriteHello(conn, wire.Hello{
-		Role: wire.RolePeer, MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion, Group: 1, Generation: 1,
-		Extra: appendGreeting(nil, greeting{from: b.MemberID, to: a.MemberID, attempt: attempt, claim: c}),
-	}); err != nil {
+	if err := wire.WriteHello(conn, hello); err != nil {
 		t.Fatal(err)
 	}
 	r, err := wire.ReadHelloReply(conn)
 	return conn, r, err
 }
 
+// firstDial is the Hello of the first dial from one node to another.
+func firstDial(from, to *node) wire.Hello {
+	hello, _ := link.NewNode(link.Config{Self: from.MemberID, Group: 1, Generation: 1}).Link(to.MemberID).Hello()
+	return hello
+}
+
 func TestLateDialIsTurnedAway(t *testing.T) {
 	pair(t, nil, func(t *testing.T, f *fakeNet, a, b *node) {
-		conn, r, err := greet(t, f, a, b, b.attempts.Load(), stream.Claim{Epoch: 1})
+		conn, r, err := greet(t, f, a, firstDial(b, a))
 		if err == nil {
 			t.Fatalf("an older dial got an answer: %+v", r)
 		}
@@ -367,11 +371,11 @@ func TestNewerDialWins(t *testing.T) {
 		b.heard(t, 1)
 		a.heard(t, 2)
 		// A dial that b gives up right after, as if it had been cut.
-		l := (*b.links.Load())[a.MemberID]
+		l := (*b.lines.Load())[a.MemberID]
 		l.mu.Lock()
-		claim := l.claimLocked()
-		l.mu.Unlock()
-		conn, r, err := greet(t, f, a, b, b.attempts.Add(1), claim)
+		hello, _ := l.end.Hello()
+		l.unlock()
+		conn, r, err := greet(t, f, a, hello)
 		if err != nil || r.Status != wire.StatusOK {
 			t.Fatalf("%+v, %v", r, err)
 		}
@@ -423,7 +427,7 @@ func TestConfirmationGoesOutAlone(t *testing.T) {
 func TestAcceptAfterClose(t *testing.T) {
 	pair(t, nil, func(t *testing.T, f *fakeNet, a, b *node) {
 		a.Close()
-		if _, _, err := greet(t, f, a, b, 100, stream.Claim{Epoch: 1}); err == nil {
+		if _, _, err := greet(t, f, a, firstDial(b, a)); err == nil {
 			t.Fatal("a closed node answers")
 		}
 		a.SetPeers(9, []Peer{b.Peer})
@@ -432,28 +436,4 @@ func TestAcceptAfterClose(t *testing.T) {
 			t.Fatal("a closed node has peers")
 		}
 	})
-}
-
-// A handshake is with the peer only if that has the group and generation too: ids and
-// incarnations come again in another group.
-func TestVerifyGroup(t *testing.T) {
-	self, peer := isis.MemberID{ID: "a", Incarnation: 2}, isis.MemberID{ID: "b", Incarnation: 1}
-	l := &link{n: &Network{cfg: Config{Self: self, Group: 7, Generation: 3}}, peer: peer}
-	right := wire.Info{Group: 7, Generation: 3, NodeID: "b", Incarnation: 1}
-	if err := l.verify(wire.HelloReply{Info: right}); err != nil {
-		t.Errorf("the peer: %v", err)
-	}
-	for want, change := range map[string]func(*wire.Info){
-		"group 8, generation 3":     func(i *wire.Info) { i.Group = 8 },
-		"group 7, generation 2":     func(i *wire.Info) { i.Generation = 2 },
-		"c#1 answers":               func(i *wire.Info) { i.NodeID = "c" },
-		"b#4 answers":               func(i *wire.Info) { i.Incarnation = 4 },
-		"leads to this node itself": func(i *wire.Info) { i.NodeID, i.Incarnation = "a", 2 },
-	} {
-		found := right
-		change(&found)
-		if err := l.verify(wire.HelloReply{Info: found}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: %v, want %q", found, err, want)
-		}
-	}
 }

@@ -1,16 +1,20 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
 	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/clock"
 	"github.com/seed-8247e700/dsm/internal/evloop"
+	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -18,19 +22,18 @@ import (
 // Network is all links of one node. New makes one.
 type Network struct {
 	cfg      Config
+	node     *link.Node
 	ctx      context.Context
 	cancel   context.CancelFunc
-	epochs   atomic.Uint64 // the last epoch that a stream began with
-	attempts atomic.Uint64 // the number of the last dial
 	running  sync.WaitGroup
 	refusals sparelog.Gate
 
-	// links is replaced, never changed, so that Send needs no lock.
-	links atomic.Pointer[map[isis.MemberID]*link]
+	// lines is replaced, never changed, so that Send needs no lock.
+	lines atomic.Pointer[map[isis.MemberID]*line]
 
-	dirty []*link // has something new since the last Flush; belongs to the caller of Send and Flush
+	dirty []*line // has something new since the last Flush; belongs to the caller of Send and Flush
 
-	mu     sync.Mutex // guards what follows, and the replacement of links
+	mu     sync.Mutex // guards what follows, and the replacement of lines
 	view   uint64
 	closed bool
 }
@@ -41,9 +44,9 @@ func New(cfg Config) (*Network, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	n := &Network{cfg: cfg}
+	n := &Network{cfg: cfg, node: link.NewNode(cfg.link())}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
-	n.links.Store(&map[isis.MemberID]*link{})
+	n.lines.Store(&map[isis.MemberID]*line{})
 	n.running.Go(n.ping)
 	return n, nil
 }
@@ -59,28 +62,28 @@ func (n *Network) SetPeers(view uint64, peers []Peer) {
 		return
 	}
 	n.view = view
-	old := *n.links.Load()
-	next := make(map[isis.MemberID]*link, len(peers))
+	old := *n.lines.Load()
+	next := make(map[isis.MemberID]*line, len(peers))
 	for _, p := range peers {
 		if p.MemberID == n.cfg.Self || next[p.MemberID] != nil {
 			continue
 		}
 		l := old[p.MemberID]
 		if l == nil {
-			l = newLink(n, p.MemberID)
+			l = newLine(n, p.MemberID)
 		}
 		next[p.MemberID] = l
-		l.enter(view, p.Addr)
+		l.set(view, p)
 	}
-	n.links.Store(&next)
+	n.lines.Store(&next)
 	for id, l := range old {
 		if next[id] == nil {
 			l.close()
 		}
 	}
-	// Links dial only once they can be found.
+	// Lines dial only once they can be found.
 	for id, l := range next {
-		if old[id] == nil && l.dials {
+		if old[id] == nil && l.end.Dials() {
 			n.running.Go(l.dial)
 		}
 	}
@@ -91,7 +94,7 @@ func (n *Network) SetPeers(view uint64, peers []Peer) {
 // or whose link is dead, is dropped. One goroutine at a time calls Send and
 // Flush.
 func (n *Network) Send(to isis.MemberID, m *isis.Message) {
-	l := (*n.links.Load())[to]
+	l := (*n.lines.Load())[to]
 	if l == nil {
 		return
 	}
@@ -119,10 +122,10 @@ func (n *Network) Flush() {
 func (n *Network) Close() {
 	n.mu.Lock()
 	n.closed = true
-	links := maps.Clone(*n.links.Load())
-	n.links.Store(&map[isis.MemberID]*link{})
+	lines := maps.Clone(*n.lines.Load())
+	n.lines.Store(&map[isis.MemberID]*line{})
 	n.mu.Unlock()
-	for _, l := range links {
+	for _, l := range lines {
 		l.close()
 	}
 	n.cancel()
@@ -139,7 +142,7 @@ func (n *Network) ping() {
 			return
 		case <-ticker.C:
 		}
-		for _, l := range *n.links.Load() {
+		for _, l := range *n.lines.Load() {
 			l.tick()
 		}
 	}
@@ -158,6 +161,31 @@ func (n *Network) adopt(conn net.Conn) net.Conn {
 		return conn
 	}
 	return adopted
+}
+
+// closeConn closes a connection that is of no use any more.
+func (n *Network) closeConn(c io.Closer) {
+	if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		n.cfg.Logger.Debug("closing a connection", "err", err)
+	}
+}
+
+// PeerStatus says how a link is.
+type PeerStatus = link.Status
+
+// Peers returns the state of every link, in order of the peers' incarnations.
+func (n *Network) Peers() []PeerStatus { return n.AppendPeers(nil) }
+
+// AppendPeers appends what Peers returns.
+func (n *Network) AppendPeers(dst []PeerStatus) []PeerStatus {
+	start := len(dst)
+	for _, l := range *n.lines.Load() {
+		dst = append(dst, l.status())
+	}
+	slices.SortFunc(dst[start:], func(a, b PeerStatus) int {
+		return cmp.Compare(a.Incarnation, b.Incarnation)
+	})
+	return dst
 }
 
 // clock is the time by the steady clock, and never 0.

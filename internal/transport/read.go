@@ -10,31 +10,31 @@ import (
 	"github.com/seed-8247e700/dsm/isis"
 )
 
-// incoming reads one connection of a link.
+// incoming reads one connection of a line.
 type incoming struct {
-	l       *link
+	l       *line
 	a       *attachment
 	records *recordReader
 	msgs    []isis.Message // reused for every call of Receive
 	acks    []uint64       // of all of msgs
 }
 
-// hearing notes on a link when something was read.
+// hearing notes when something was read.
 type hearing struct {
 	r io.Reader
-	l *link
+	l *line
 }
 
 func (h hearing) Read(b []byte) (int, error) {
 	n, err := h.r.Read(b)
 	if n > 0 {
-		h.l.heard.Store(int64(h.l.n.clock()))
+		h.l.end.Heard(h.l.n.clock())
 	}
 	return n, err
 }
 
 // read hands over what a connection brings until it ends, and tells why it did.
-func (l *link) read(a *attachment) error {
+func (l *line) read(a *attachment) error {
 	in := incoming{l: l, a: a, records: newRecordReader(hearing{a.conn, l}, l.n.cfg.MaxRecordBytes)}
 	if served, ok := a.conn.(*evloop.Conn); ok {
 		var err error
@@ -70,20 +70,18 @@ func (in *incoming) burst() error {
 
 // decode takes all records that were read.
 func (in *incoming) decode() error {
-	epoch := in.a.in
-	defer func() { epoch.received.Store(epoch.receipt.Received()) }()
+	defer in.a.in.Publish()
 	in.acks = in.acks[:0]
 	for {
 		body, own, err := in.records.next()
 		if err != nil || body == nil {
 			return err
 		}
-		mark, isMark, err := epoch.receipt.Take(body)
+		message, err := in.a.in.Take(body)
 		if err != nil {
 			return err
 		}
-		if isMark {
-			epoch.confirmed.Store(max(epoch.confirmed.Load(), mark.Confirmed))
+		if !message {
 			continue
 		}
 		in.msgs = append(in.msgs, isis.Message{})
@@ -124,33 +122,27 @@ func (in *incoming) deliver() {
 		clear(in.msgs) // do not keep the payloads alive
 		in.msgs = in.msgs[:0]
 	}
-	if a.in.received.Load()-a.in.told.Load() < uint64(l.n.cfg.ConfirmBytes) {
+	if !a.in.Overdue() {
 		return
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.cur == a {
-		l.pingLocked()
-	}
+	defer l.unlock()
+	l.end.Confirm(a.number)
 }
 
-// takes reports whether what a connection brought still counts. It does after a
-// newer connection has come, which waits for this one's reader, but not once
-// the stream has begun anew.
-func (l *link) takes(a *attachment) bool {
+// takes reports whether what a connection brought still counts. A newer connection waits
+// for this one's reader.
+func (l *line) takes(a *attachment) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.closed && l.in == a.in
+	return l.end.Takes(a.in)
 }
 
-// fault gives up on the peer's stream: what it brought makes no sense, and would
-// make none on another connection.
-func (l *link) fault(a *attachment, err error) error {
+// fault says that a connection has brought what makes no sense.
+func (l *line) fault(a *attachment, err error) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	err = fmt.Errorf("%w (from %s#%d)", err, l.peer.ID, l.peer.Incarnation)
-	if !l.closed && l.in == a.in {
-		l.dieLocked(err)
-	}
+	l.end.Fault(a.in, err)
 	return err
 }

@@ -9,7 +9,6 @@
 //		t.Step()
 //	}
 //
-// Links are a model of package transport around its streams (internal/transport/stream)
-// and its codec, which are real. They follow it function by function, without what waits
-// or locks: a change there needs the same change here.
+// Links have the decisions (internal/link) and the codec (internal/transport) that ship.
+// Connections are made and written here.
 package wires

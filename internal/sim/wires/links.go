@@ -2,26 +2,25 @@ package wires
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
 
-	peerlink "github.com/seed-8247e700/dsm/internal/link"
+	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/transport"
-	"github.com/seed-8247e700/dsm/internal/transport/stream"
+	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
-// Links are a member's links with others, as package transport has them: the streams and
-// the codec are real. They are what a member knows as its links.
+// Links are a member's links with others: what decides is what ships (internal/link), over
+// connections of the virtual network. They are what a member knows as its links.
 type Links struct {
 	LinksConfig
-	links  []*link // by the peers' incarnations
+	node   *link.Node
+	lines  []*line // by the peers' incarnations
 	view   uint64  // of the last SetPeers
-	epochs uint64
-	dirty  []*link
+	dirty  []*line
 	closed bool
 	come   isis.Message // the latest
 }
@@ -44,10 +43,10 @@ type LinksConfig struct {
 	// Receive takes a message, which is used again.
 	Receive func(from isis.MemberID, m *isis.Message)
 
-	// Dead is told why a link is given up until a later view.
+	// Dead takes why a link is given up until a later view.
 	Dead func(peer isis.MemberID, why error)
 
-	// Fail is told that a peer breaks the protocol of links. It does not return.
+	// Fail takes how a peer breaks the protocol of links. It does not return.
 	Fail func(format string, args ...any)
 }
 
@@ -66,83 +65,48 @@ type Listener interface {
 	Links() *Links // nil: none
 }
 
-// LinkCounts tell what became of links.
+// LinkCounts say what became of links.
 type LinkCounts struct {
 	Messages  uint64 `name:"messages between members"`
 	Resumed   uint64 `name:"links resumed"`
 	DeadLinks uint64 `name:"links dead until the next view"`
 }
 
-// NewLinks returns the links of a member, none at first.
-func NewLinks(cfg LinksConfig) *Links {
-	r := &Links{LinksConfig: cfg}
-	r.lookAfter()
-	return r
-}
-
-// link is this member's end of the link with one peer, over any number of connections.
-type link struct {
-	r      *Links
-	peer   isis.MemberID
-	dials  bool // this end does: it has the higher incarnation
-	dirty  bool
-	closed bool
-	addr   string
-	view   uint64
-	heard  time.Duration
-
-	out      *stream.Stream
-	in       *inbound
-	cur      *attachment
-	newest   uint64
-	incoming *Conn
-	dead     bool
-	deadView uint64
-
-	attempt uint64
-	dialing *Conn
-	pause   time.Duration
-}
-
-// inbound is the receiving end of one epoch.
-type inbound struct {
-	receipt         stream.Receipt
-	confirmed, told uint64
-}
-
-// attachment is a connection in use.
-type attachment struct {
-	c       *Conn
-	side    int // this member's end of it
-	in      *inbound
-	since   time.Duration
-	quiet   bool
-	partial []byte
-}
-
+// What the simulation has small, or short.
 const (
 	maxRecordBytes = 1 << 20
 	confirmBytes   = 4 << 10
 	recordHead     = 4
+	leastRedial    = 10 * time.Millisecond
+	mostRedial     = 500 * time.Millisecond
 )
 
+// NewLinks returns the links of a member, none at first.
+func NewLinks(cfg LinksConfig) *Links {
+	r := &Links{LinksConfig: cfg, node: link.NewNode(link.Config{
+		Self: cfg.Self, Group: cfg.Group, Generation: cfg.Generation,
+		Limits:       link.Limits{MaxRecordBytes: maxRecordBytes, MaxKeptBytes: cfg.KeptBytes},
+		ConfirmBytes: confirmBytes, SilenceLimit: cfg.Detection / 2, RedialMin: leastRedial, RedialMax: mostRedial,
+		Random: cfg.Random.Float64,
+	})}
+	r.lookAfter()
+	return r
+}
+
 // AppendPeers appends how the links are.
-func (r *Links) AppendPeers(dst []peerlink.Status) []peerlink.Status {
-	for _, l := range r.links {
-		s := peerlink.Status{Peer: peerlink.Peer{MemberID: l.peer, Addr: l.addr}, Connected: l.cur != nil, Heard: l.heard}
-		if l.dead {
-			s.Dead = errPeerLost
-		}
-		dst = append(dst, s)
+func (r *Links) AppendPeers(dst []link.Status) []link.Status {
+	for _, l := range r.lines {
+		dst = append(dst, l.end.Status())
 	}
 	return dst
 }
 
 // Overflow has the links with some peers take themselves for full.
 func (r *Links) Overflow(with func(peer isis.MemberID) bool) {
-	for _, l := range r.links {
-		if !l.dead && with(l.peer) {
-			l.die(stream.ErrFull)
+	for _, l := range r.lines {
+		if l.end.Dead() == nil && with(l.peer) {
+			l.end.Die(link.ErrFull)
+			l.act()
 		}
 	}
 }
@@ -150,73 +114,54 @@ func (r *Links) Overflow(with func(peer isis.MemberID) bool) {
 // Close ends all links.
 func (r *Links) Close() {
 	r.closed = true
-	for _, l := range r.links {
+	for _, l := range r.lines {
 		l.close()
 	}
 }
 
-// SetPeers says which nodes to be linked with.
-func (r *Links) SetPeers(view uint64, peers []peerlink.Peer) {
+// SetPeers says which nodes to be linked with, by their incarnations.
+func (r *Links) SetPeers(view uint64, peers []link.Peer) {
 	if view < r.view {
 		return
 	}
 	r.view = view
-	r.links = slices.DeleteFunc(r.links, func(l *link) bool {
-		keep := slices.ContainsFunc(peers, func(p peerlink.Peer) bool { return p.Incarnation == l.peer.Incarnation })
-		if !keep {
+	old := r.lines
+	r.lines = make([]*line, 0, len(peers))
+	for _, p := range peers {
+		l := find(old, p.MemberID)
+		if l == nil {
+			l = &line{r: r, peer: p.MemberID, end: r.node.Link(p.MemberID)}
+		}
+		r.lines = append(r.lines, l)
+		l.end.Set(view, p)
+		l.act()
+	}
+	for _, l := range old {
+		if find(r.lines, l.peer) == nil {
 			l.close()
 		}
-		return !keep
-	})
-	for _, peer := range peers {
-		i, found := slices.BinarySearchFunc(r.links, peer.Incarnation, byIncarnation)
-		if !found {
-			r.links = slices.Insert(r.links, i, r.newLink(peer.MemberID))
-		}
-		l := r.links[i]
-		l.addr, l.view = peer.Addr, view
-		if l.dead && view > l.deadView {
-			l.dead = false
-			if found && l.dials {
-				l.pause = 0
-				l.redial()
-			}
-		}
-		if !found && l.dials {
-			l.dial()
-		}
 	}
 }
 
-func (r *Links) newLink(peer isis.MemberID) *link {
-	r.epochs++
-	return &link{
-		r: r, peer: peer, dials: r.Self.Incarnation > peer.Incarnation, in: &inbound{},
-		out: stream.New(r.epochs, stream.Limits{MaxRecordBytes: maxRecordBytes, MaxKeptBytes: r.KeptBytes}),
+// find returns the line with a peer, nil if there is none.
+func find(lines []*line, peer isis.MemberID) *line {
+	i := slices.IndexFunc(lines, func(l *line) bool { return l.peer == peer })
+	if i < 0 {
+		return nil
 	}
-}
-
-// byIncarnation orders links.
-func byIncarnation(l *link, incarnation uint64) int {
-	return cmp.Compare(l.peer.Incarnation, incarnation)
-}
-
-func (r *Links) linkWith(incarnation uint64) *link {
-	if i, found := slices.BinarySearchFunc(r.links, incarnation, byIncarnation); found {
-		return r.links[i]
-	}
-	return nil
+	return lines[i]
 }
 
 // Send adds a message to the stream.
 func (r *Links) Send(to isis.MemberID, m *isis.Message) {
-	l := r.linkWith(to.Incarnation)
-	if l == nil || l.dead || !l.confirm() {
+	l := find(r.lines, to)
+	if l == nil {
 		return
 	}
-	if err := l.out.Commit(transport.AppendMessage(l.out.Reserve(64+len(m.Payload)), m)); err != nil {
-		l.die(err)
+	if b := l.end.Reserve(64 + len(m.Payload)); b != nil {
+		l.end.Commit(transport.AppendMessage(b, m))
 	}
+	l.act()
 	if !l.dirty {
 		l.dirty = true
 		r.dirty = append(r.dirty, l)
@@ -227,159 +172,126 @@ func (r *Links) Send(to isis.MemberID, m *isis.Message) {
 func (r *Links) Flush() {
 	for _, l := range r.dirty {
 		l.dirty = false
-		if l.closed {
-			continue
-		}
-		l.out.Flush(l.in.receipt.Received())
-		l.in.told = l.in.receipt.Received()
-		l.push()
+		l.end.Flush()
+		l.act()
 		r.Process.Brink()
 	}
 	r.dirty = r.dirty[:0]
 }
 
-func (l *link) confirm() bool {
-	if err := l.out.Confirm(l.in.confirmed); err != nil {
-		l.die(err)
-		return false
-	}
-	return true
-}
-
-func (l *link) ping() {
-	if err := l.out.Ping(l.in.receipt.Received()); err != nil {
-		l.die(err)
-		return
-	}
-	l.in.told = l.in.receipt.Received()
-	l.push()
-}
-
-// push writes what may be written.
-func (l *link) push() {
-	a := l.cur
-	if a == nil {
-		return
-	}
-	b := l.out.Unsent()
-	if len(b) == 0 {
-		return
-	}
-	a.quiet = false
-	a.c.Write(1-a.side, bytes.Clone(b))
-	l.out.Wrote(l.out.Sent() + uint64(len(b)))
-}
-
-// lookAfter breaks connections that are silent, and pings on those that are quiet,
-// again and again.
+// lookAfter looks after every link, again and again.
 func (r *Links) lookAfter() {
 	if r.closed {
 		return
 	}
 	r.Process.After(r.Ping, r.lookAfter)
-	now := r.Process.Steady()
-	for _, l := range r.links {
-		a := l.cur
-		if a == nil || !l.confirm() {
-			continue
+	for _, l := range r.lines {
+		l.end.Tick(r.Process.Steady())
+		l.act()
+	}
+}
+
+// line is a link, and its connection.
+type line struct {
+	r      *Links
+	peer   isis.MemberID
+	end    *link.Link
+	dirty  bool
+	closed bool
+	at     *attachment // the newest connection, nil if there is none
+	pauses uint64      // the number of the pause before the next dial
+}
+
+// attachment is a connection in use, or in its handshake.
+type attachment struct {
+	c       *Conn
+	side    int    // this member's end of it
+	number  uint64 // by which the link knows it
+	in      *link.Inbound
+	partial []byte
+}
+
+var errConnection = errors.New("the connection is over")
+
+// act does what the link wants done.
+func (l *line) act() {
+	for do := l.end.Todo(); do != 0; do = l.end.Todo() {
+		if do&link.Died != 0 {
+			l.r.Counts.DeadLinks++
+			l.r.Dead(l.peer, l.end.Dead())
 		}
-		switch silence := now - max(l.heard, a.since); {
-		case silence >= r.Detection/2:
-			l.breakOff(a)
-		case a.quiet:
-			l.ping()
+		if do&link.Drop != 0 {
+			l.hangUp()
 		}
-		a.quiet = true
+		if do&link.Dial != 0 {
+			l.dial()
+		}
+		if a := l.at; do&link.Write != 0 && a != nil {
+			b := l.end.Unsent()
+			a.c.Write(1-a.side, bytes.Clone(b))
+			l.end.Wrote(a.number, l.end.Sent()+uint64(len(b)))
+		}
 	}
 }
 
-// die gives up on the stream until a later view.
-func (l *link) die(why error) {
-	l.r.Dead(l.peer, why)
-	l.r.Counts.DeadLinks++
-	l.dead, l.deadView = true, l.view
-	l.beginAnew()
-}
-
-func (l *link) beginAnew() {
-	l.r.epochs++
-	l.out.Reset(l.r.epochs)
-	l.in = &inbound{}
-	if l.cur != nil {
-		l.breakOff(l.cur)
-	}
-}
-
-// breakOff ends the use of a connection.
-func (l *link) breakOff(a *attachment) {
-	if l.cur != a {
-		return
-	}
-	l.cur = nil
-	a.c.Close(a.side)
-	if l.dials && !l.closed {
-		l.redial()
-	}
-}
-
-func (l *link) close() {
-	if l.closed {
-		return
-	}
+func (l *line) close() {
 	l.closed = true
-	if l.dialing != nil {
-		l.dialing.Close(0)
-		l.dialing = nil
-	}
-	if l.incoming != nil {
-		l.incoming.Close(1)
-	}
-	l.beginAnew()
+	l.end.Close()
+	l.act()
+	l.hangUp()
 }
 
-// received takes bytes from the connection.
-func (l *link) received(a *attachment, data []byte) {
-	if l.r.closed || a.in != l.in || l.closed {
+// hangUp closes the connection, and dials again after a pause.
+func (l *line) hangUp() {
+	if l.at == nil {
 		return
 	}
-	l.heard = l.r.Process.Steady()
-	if len(a.partial) > 0 {
-		data = append(a.partial, data...)
-		a.partial = nil
-	}
-	for len(data) >= recordHead {
-		size := int(binary.LittleEndian.Uint32(data))
-		if len(data) < recordHead+size {
-			break
-		}
-		body := data[recordHead : recordHead+size]
-		data = data[recordHead+size:]
-		if err := l.record(a, body); err != nil {
-			l.r.Fail("link: %s#%d from %s#%d: %v", l.r.Self.ID, l.r.Self.Incarnation, l.peer.ID, l.peer.Incarnation, err)
-		}
-	}
-	if len(data) > 0 {
-		a.partial = data
-	}
-	if a.in.receipt.Received()-a.in.told >= confirmBytes && l.cur == a {
-		l.ping()
-	}
+	a := l.at
+	l.at = nil
+	a.c.Close(a.side)
+	l.redial()
 }
 
-// record takes one record.
-func (l *link) record(a *attachment, body []byte) error {
-	mark, isMark, err := a.in.receipt.Take(body)
-	if err != nil {
-		return err
+// redial dials after a pause.
+func (l *line) redial() {
+	if !l.end.Dials() || l.closed {
+		return
 	}
-	if isMark {
-		a.in.confirmed = max(a.in.confirmed, mark.Confirmed)
-		return nil
+	l.pauses++
+	number := l.pauses
+	l.r.Process.After(l.end.Redial(), func() {
+		if l.pauses == number {
+			l.dial()
+		}
+	})
+}
+
+// dial connects to the peer, and begins the handshake.
+func (l *line) dial() {
+	if l.closed || l.at != nil {
+		return
 	}
-	if l.r.come, err = transport.DecodeMessage(body); err != nil {
-		return err
+	l.pauses++
+	target := l.r.Find(l.end.Status().Addr)
+	if target == nil {
+		l.redial()
+		return
 	}
-	l.r.Counts.Messages++
-	l.r.Receive(l.peer, &l.r.come)
-	return nil
+	hello, number := l.end.Hello()
+	c := l.r.Network.Connect(l.r.Site, l.r.Process, target.Where(), target)
+	a := &attachment{c: c, number: number}
+	l.at = a
+	failed := func() {
+		if l.at == a && a.in == nil {
+			l.end.Failed(errConnection)
+			l.hangUp()
+		}
+	}
+	c.Ends[0].OnClose = failed
+	l.r.Process.After(l.r.Detection, failed) // the handshake's time
+	c.Send(1, func() {
+		target.Links().greeted(c, &hello, func(reply wire.HelloReply) {
+			c.Send(0, func() { l.answered(a, &reply) })
+		})
+	})
 }

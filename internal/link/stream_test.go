@@ -1,4 +1,4 @@
-package stream
+package link
 
 import (
 	"bytes"
@@ -9,12 +9,14 @@ import (
 	"pgregory.net/rapid"
 )
 
+func newStream(epoch uint64, limits Limits) *stream { return &stream{limits: limits, epoch: epoch} }
+
 var testLimits = Limits{MaxRecordBytes: 300, MaxKeptBytes: 1 << 20}
 
 // add adds a record of kind 1 with a body.
-func add(t interface{ Fatal(...any) }, s *Stream, body []byte) {
-	b := s.Reserve(1 + len(body))
-	if err := s.Commit(append(append(b, 1), body...)); err != nil {
+func add(t interface{ Fatal(...any) }, s *stream, body []byte) {
+	b := s.reserve(1 + len(body))
+	if err := s.commit(append(append(b, 1), body...)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -35,8 +37,8 @@ func records(b []byte, take func(body []byte)) []byte {
 // end is one end of a link in the model: the code under test, and the bytes on
 // their way to the other end.
 type end struct {
-	out     *Stream
-	in      Receipt
+	out     *stream
+	in      Inbound
 	sent    [][]byte // in this epoch, the dumb oracle
 	got     [][]byte // from the other end
 	partial []byte   // received, not yet a whole record
@@ -48,13 +50,13 @@ func (e *end) receive(t *rapid.T, n int, from *end) {
 	e.partial = append(e.partial, from.wire[:n]...)
 	from.wire = from.wire[n:]
 	e.partial = records(e.partial, func(body []byte) {
-		m, isMark, err := e.in.Take(body)
+		message, err := e.in.Take(body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !isMark {
+		if message {
 			e.got = append(e.got, bytes.Clone(body[1:]))
-		} else if err := e.out.Confirm(m.Confirmed); err != nil {
+		} else if err := e.out.confirm(e.in.confirmed.Load()); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -64,7 +66,7 @@ func (e *end) receive(t *rapid.T, n int, from *end) {
 func TestStreamsModel(t *testing.T) { rapid.Check(t, streamsModel) }
 
 func streamsModel(t *rapid.T) {
-	ends := [2]*end{{out: New(1, testLimits)}, {out: New(7, testLimits)}}
+	ends := [2]*end{{out: newStream(1, testLimits)}, {out: newStream(7, testLimits)}}
 	joined := false
 	pick := func() (e, other *end) {
 		i := rapid.IntRange(0, 1).Draw(t, "end")
@@ -76,26 +78,26 @@ func streamsModel(t *rapid.T) {
 		}
 		claims := [2]Claim{}
 		for i, e := range ends {
-			claims[i] = e.out.Claim(e.in.Received())
+			claims[i] = Claim{Epoch: e.out.epoch, PeerEpoch: e.out.peerEpoch, Received: e.in.taken}
 		}
 		// The reply may get lost: then only the one that gave it knows.
 		sides := 1 + rapid.IntRange(0, 1).Draw(t, "reply lost")
 		joined = sides == 2
 		for i := range sides {
 			e, theirs := ends[i], claims[1-i]
-			if v := e.out.Meet(theirs); v != Resume {
+			if v := e.out.meet(theirs); v != resume {
 				t.Fatalf("verdict %d on %+v, own %+v", v, theirs, claims[i])
 			}
-			if err := e.out.Resume(theirs); err != nil {
+			if err := e.out.resume(theirs); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	write := func(n int, e *end) {
-		b := e.out.Unsent()
+		b := e.out.unsent()
 		n = min(n, len(b))
 		e.wire = append(e.wire, b[:n]...)
-		e.out.Wrote(e.out.Sent() + uint64(n))
+		e.out.wrote(e.out.sent + uint64(n))
 	}
 	t.Repeat(map[string]func(*rapid.T){
 		"add": func(t *rapid.T) {
@@ -106,12 +108,12 @@ func streamsModel(t *rapid.T) {
 		},
 		"flush": func(*rapid.T) {
 			e, _ := pick()
-			e.out.Flush(e.in.Received())
+			e.out.flush(e.in.taken)
 			e.flushed = len(e.sent)
 		},
 		"ping": func(t *rapid.T) {
 			e, _ := pick()
-			if err := e.out.Ping(e.in.Received()); err != nil {
+			if err := e.out.ping(e.in.taken); err != nil {
 				t.Fatal(err)
 			}
 			e.flushed = len(e.sent)
@@ -157,46 +159,45 @@ func prefix(t *rapid.T, got, sent [][]byte) {
 }
 
 func TestMarkIsFilledInAtTheFlush(t *testing.T) {
-	s := New(1, testLimits)
+	s := newStream(1, testLimits)
 	add(t, s, []byte("a"))
-	if len(s.Unsent()) != 0 {
+	if len(s.unsent()) != 0 {
 		t.Fatal("a record went out before the flush")
 	}
 	add(t, s, []byte("b"))
-	s.Flush(99)
-	var r Receipt
-	var marks []Mark
-	n := 0
-	records(s.Unsent(), func(body []byte) {
-		m, isMark, err := r.Take(body)
+	s.flush(99)
+	var r Inbound
+	n, messages := 0, 0
+	records(s.unsent(), func(body []byte) {
+		message, err := r.Take(body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n++; isMark {
-			marks = append(marks, m)
+		if n++; message {
+			messages++
 		}
 	})
-	if n != 3 || len(marks) != 1 || marks[0] != (Mark{0, 99}) {
-		t.Fatalf("%d records, marks %+v", n, marks)
+	if n != 3 || messages != 2 || r.confirmed.Load() != 99 {
+		t.Fatalf("%d records, %d of them messages, %d confirmed", n, messages, r.confirmed.Load())
 	}
-	if err := s.Confirm(r.Received()); err != nil || s.Kept() != 0 {
-		t.Fatalf("%d bytes kept, %v", s.Kept(), err)
+	if err := s.confirm(r.taken); err != nil || s.kept() != 0 {
+		t.Fatalf("%d bytes kept, %v", s.kept(), err)
 	}
 }
 
 func TestConfirmRefusesNonsense(t *testing.T) {
-	s := New(1, testLimits)
+	s := newStream(1, testLimits)
 	add(t, s, []byte("abc"))
-	s.Flush(0)
+	s.flush(0)
 	add(t, s, []byte("not flushed"))
 	first := uint64(MarkBytes + headerBytes + 4)
 	for _, offset := range []uint64{1, first - 1, first + 1, first + 16, 1 << 60} {
-		if err := s.Confirm(offset); !errors.Is(err, ErrConfirm) {
+		if err := s.confirm(offset); !errors.Is(err, ErrConfirm) {
 			t.Errorf("offset %d: %v", offset, err)
 		}
 	}
 	for _, offset := range []uint64{0, MarkBytes, first, MarkBytes, 0} {
-		if err := s.Confirm(offset); err != nil {
+		if err := s.confirm(offset); err != nil {
 			t.Errorf("offset %d: %v", offset, err)
 		}
 	}
@@ -204,86 +205,86 @@ func TestConfirmRefusesNonsense(t *testing.T) {
 
 // A connection may tell late what it took: the peer has confirmed it already.
 func TestConfirmationOvertakesTheWrite(t *testing.T) {
-	s := New(1, testLimits)
-	if err := s.Ping(0); err != nil {
+	s := newStream(1, testLimits)
+	if err := s.ping(0); err != nil {
 		t.Fatal(err)
 	}
-	first := uint64(len(s.Unsent()))
+	first := uint64(len(s.unsent()))
 	add(t, s, []byte("abc"))
-	s.Flush(0)
-	if err := s.Confirm(first); err != nil {
+	s.flush(0)
+	if err := s.confirm(first); err != nil {
 		t.Fatal(err)
 	}
-	if s.Sent() != first || len(s.Unsent()) != s.Kept() {
-		t.Fatalf("goes on at %d with %d bytes, %d are kept", s.Sent(), len(s.Unsent()), s.Kept())
+	if s.sent != first || len(s.unsent()) != s.kept() {
+		t.Fatalf("goes on at %d with %d bytes, %d are kept", s.sent, len(s.unsent()), s.kept())
 	}
-	s.Wrote(first)
-	if s.Sent() != first {
-		t.Fatalf("the late report moved it to %d", s.Sent())
+	s.wrote(first)
+	if s.sent != first {
+		t.Fatalf("the late report moved it to %d", s.sent)
 	}
 }
 
 func TestBounds(t *testing.T) {
-	s := New(1, Limits{MaxRecordBytes: 10, MaxKeptBytes: 2*MarkBytes + 14})
-	if err := s.Commit(append(s.Reserve(11), make11()...)); !errors.Is(err, ErrTooLarge) {
+	s := newStream(1, Limits{MaxRecordBytes: 10, MaxKeptBytes: 2*MarkBytes + 14})
+	if err := s.commit(append(s.reserve(11), make11()...)); !errors.Is(err, ErrTooLarge) {
 		t.Fatalf("11 of 10 bytes: %v", err)
 	}
-	if err := s.Commit(append(s.Reserve(10), make11()[:10]...)); err != nil {
+	if err := s.commit(append(s.reserve(10), make11()[:10]...)); err != nil {
 		t.Fatal(err)
 	}
-	s.Flush(0)
-	if err := s.Commit(append(s.Reserve(10), make11()[:10]...)); !errors.Is(err, ErrFull) {
+	s.flush(0)
+	if err := s.commit(append(s.reserve(10), make11()[:10]...)); !errors.Is(err, ErrFull) {
 		t.Fatalf("beyond the bound: %v", err)
 	}
-	s.Flush(0)
-	if err := s.Ping(0); !errors.Is(err, ErrFull) {
+	s.flush(0)
+	if err := s.ping(0); !errors.Is(err, ErrFull) {
 		t.Fatalf("a ping beyond the bound: %v", err)
 	}
 }
 
 func make11() []byte { return []byte("\x01abcdefghij") }
 
-func TestReceiptDetectsGapsAndRepeats(t *testing.T) {
-	s := New(1, testLimits)
+func TestInboundDetectsGapsAndRepeats(t *testing.T) {
+	s := newStream(1, testLimits)
 	for range 3 {
-		if err := s.Ping(0); err != nil {
+		if err := s.ping(0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var bodies [][]byte
-	records(s.Unsent(), func(body []byte) { bodies = append(bodies, body) })
+	records(s.unsent(), func(body []byte) { bodies = append(bodies, body) })
 	for name, order := range map[string][]int{"gap": {0, 2}, "repeat": {0, 0}, "late": {1}} {
-		var r Receipt
+		var r Inbound
 		var err error
 		for _, i := range order {
-			_, _, err = r.Take(bodies[i])
+			_, err = r.Take(bodies[i])
 		}
 		if !errors.Is(err, ErrGap) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	var r Receipt
+	var r Inbound
 	for _, body := range [][]byte{nil, {0}, bodies[0][:16], append(bytes.Clone(bodies[0]), 0)} {
-		if _, _, err := r.Take(body); !errors.Is(err, ErrMalformed) {
+		if _, err := r.Take(body); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%d bytes: %v", len(body), err)
 		}
 	}
-	if r.Received() != 0 {
+	if r.taken != 0 {
 		t.Error("what was refused was counted")
 	}
 }
 
 func TestSteadyStateAllocatesNothing(t *testing.T) {
-	s := New(1, testLimits)
+	s := newStream(1, testLimits)
 	body := make([]byte, 100)
 	turn := func() {
 		for range 3 {
 			add(t, s, body)
 		}
-		s.Flush(0)
-		s.Wrote(s.Sent() + uint64(len(s.Unsent())))
-		if s.Kept() > 2000 { // confirmations lag behind
-			if err := s.Confirm(s.base + uint64(MarkBytes+3*(headerBytes+101))); err != nil {
+		s.flush(0)
+		s.wrote(s.sent + uint64(len(s.unsent())))
+		if s.kept() > 2000 { // confirmations lag behind
+			if err := s.confirm(s.base + uint64(MarkBytes+3*(headerBytes+101))); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -1,6 +1,6 @@
 //go:build planted
 
-package stream
+package link
 
 import (
 	"testing"
@@ -15,5 +15,13 @@ import (
 func TestPlantedResumeSkips(t *testing.T) {
 	planted.Property(t, planted.ResumeSkips, "two ends on connections that break", func(t testing.TB) {
 		rapid.Check(t, streamsModel)
+	})
+}
+
+// TestPlantedLinkForgetsClaim has the model find that an end which has lost what it knew
+// is taken for the one before it.
+func TestPlantedLinkForgetsClaim(t *testing.T) {
+	planted.Property(t, planted.LinkForgetsClaim, "two links that break and begin again", func(t testing.TB) {
+		rapid.Check(t, linksModel)
 	})
 }

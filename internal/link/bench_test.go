@@ -1,23 +1,23 @@
-package stream
+package link
 
 import "testing"
 
 // BenchmarkRecords puts as many records as a turn may have for a peer into a stream,
 // sends them, and has them confirmed.
 func BenchmarkRecords(b *testing.B) {
-	s := New(1, Limits{MaxRecordBytes: 1 << 20, MaxKeptBytes: 1 << 24})
+	s := newStream(1, Limits{MaxRecordBytes: 1 << 20, MaxKeptBytes: 1 << 24})
 	body := make([]byte, 130)
 	body[0] = 1
 	b.ReportAllocs()
 	for b.Loop() {
 		for range 4 {
-			if err := s.Commit(append(s.Reserve(len(body)), body...)); err != nil {
+			if err := s.commit(append(s.reserve(len(body)), body...)); err != nil {
 				b.Fatal(err)
 			}
 		}
-		s.Flush(0)
-		s.Wrote(s.end())
-		if err := s.Confirm(s.end()); err != nil {
+		s.flush(0)
+		s.wrote(s.end())
+		if err := s.confirm(s.end()); err != nil {
 			b.Fatal(err)
 		}
 	}
