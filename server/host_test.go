@@ -25,7 +25,7 @@ type noLinks struct{}
 
 func (noLinks) Send(isis.MemberID, *isis.Message)           {}
 func (noLinks) Flush()                                      {}
-func (noLinks) SetPeers(uint64, []link.Peer)                {}
+func (noLinks) SetPeers([]link.Peer)                        {}
 func (noLinks) AppendPeers(dst []link.Status) []link.Status { return dst }
 func (h *lone) lines() (all string)                         { return strings.Join(h.log.lines(), "\n") }
 

@@ -6,7 +6,7 @@
 //
 //	node := link.NewNode(link.Config{...})
 //	l := node.Link(peer) // guarded by a lock of the host's
-//	l.Set(view, link.Peer{MemberID: peer, Addr: addr})
+//	l.Set(link.Peer{MemberID: peer, Addr: addr, Bound: view})
 //
 //	hello, number := l.Hello()            // the higher incarnation dials,
 //	err := l.Answered(number, &reply)     // and gets an answer
@@ -53,8 +53,10 @@
 // A link is dead when its stream cannot be brought to the other side whole: more is
 // unconfirmed than may be kept, the other side has lost its state (it dropped this node
 // meanwhile), or what came makes no sense. Each side finds out at the latest when they
-// meet. A dead link drops what is sent. It begins again with a view later than the one in
-// which it died: messages of the old view have no meaning any more then, and the flush has
-// seen to what they brought. Until then its Status says that it is dead, and nothing is
-// heard on it, so that failure detection takes it for cut.
+// meet. A dead link drops what is sent. It begins again when its [Peer]'s Bound grows, with
+// an attempt at a view that both ends are in, or the view: messages of the one before have
+// no meaning any more then, and the flush sees to what they brought. Until then its Status
+// says that it is dead, and nothing is heard on it, so that failure detection takes it for
+// cut. A link without a Bound, as with a node that wants to join, begins again at once. If
+// the other end has one, it finds out when they meet, and is dead until that grows.
 package link

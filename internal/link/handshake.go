@@ -84,7 +84,7 @@ func (l *Link) Meet(g Greeting) wire.HelloReply {
 	if l.met.dial != g.Dial || l.dead != nil || !l.settle(g.Claim) {
 		r.Status, r.Message = wire.StatusUnavailable, ErrNotReady.Error()
 		if l.dead != nil {
-			r.Message = fmt.Sprintf("the link is dead until a later view: %v", l.dead)
+			r.Message = fmt.Sprintf("the link is dead until the next view or attempt: %v", l.dead)
 		}
 	}
 	l.met.epoch = l.out.epoch
@@ -116,15 +116,15 @@ func (l *Link) Attach(conn uint64, now time.Duration) (*Inbound, error) {
 // settle decides by the peer's claim how to go on, and does it. True means that the two
 // ends fit.
 func (l *Link) settle(theirs Claim) bool {
-	verdict := l.out.meet(theirs)
-	if verdict == restart {
+	switch verdict := l.out.meet(theirs); verdict {
+	case restart:
 		l.begin(ErrPeerLost)
-		verdict = l.out.meet(theirs)
-	}
-	if verdict == lost {
+	case lost:
 		l.Die(ErrPeerLost)
+	default:
+		return verdict == resume
 	}
-	return verdict == resume
+	return l.dead == nil && l.out.meet(theirs) == resume
 }
 
 // claim is what to say to the peer.

@@ -35,7 +35,7 @@ type Todo uint8
 
 // The parts of a Todo, in the order in which they are done.
 const (
-	Died    Todo = 1 << iota // log that the link is dead until a later view: Dead says why
+	Died    Todo = 1 << iota // log that the link is dead until its Bound grows: Dead says why
 	Revived                  // log that it begins again
 	Drop                     // close the connection that was attached
 	Dial                     // dial without a pause
@@ -50,7 +50,7 @@ type Link struct {
 	heard atomic.Int64 // the time when something was last received, 0 if never
 
 	addr   string
-	view   uint64   // the last that Set gave
+	bound  uint64
 	out    stream   // what goes to the peer
 	in     *Inbound // what comes from it; another one whenever the stream begins again
 	met    meeting  // of the newest dial
@@ -60,9 +60,9 @@ type Link struct {
 	pause  time.Duration
 	todo   Todo
 
-	dead     error // out has a gap: nothing is sent before a view later than deadView
-	deadView uint64
-	broken   error // why the last connection ended, or did not come about
+	dead   error // out has a gap: nothing is sent while bound is not above deadAt
+	deadAt uint64
+	broken error // why the last connection ended, or did not come about
 }
 
 // Dials reports whether this end dials.
@@ -75,11 +75,11 @@ func (l *Link) Todo() Todo {
 	return do
 }
 
-// Set takes over where the peer listens, and the view that this node knows of.
-func (l *Link) Set(view uint64, p Peer) {
+// Set takes over where the peer listens, and its Bound.
+func (l *Link) Set(p Peer) {
 	moved := l.addr != p.Addr
-	l.addr, l.view = p.Addr, view
-	revived := l.dead != nil && view > l.deadView
+	l.addr, l.bound = p.Addr, p.Bound
+	revived := l.dead != nil && (l.bound == 0 || l.bound > l.deadAt)
 	if revived {
 		l.dead = nil
 		l.todo |= Revived
@@ -90,17 +90,22 @@ func (l *Link) Set(view uint64, p Peer) {
 	}
 }
 
-// Close ends the link: it is dead, and nothing brings it back.
+// Close ends the link: it is dead, and Set is not called again.
 func (l *Link) Close() {
 	l.dead = ErrClosed
 	l.begin(ErrClosed)
 }
 
-// Die gives up on the stream until a later view.
+// Die gives up on the stream until Bound grows.
 func (l *Link) Die(why error) {
-	l.dead, l.deadView = why, l.view
-	l.todo |= Died
 	l.begin(why)
+	l.broken = why
+	if l.bound == 0 {
+		l.todo |= Revived
+		return
+	}
+	l.dead, l.deadAt = why, l.bound
+	l.todo |= Died
 }
 
 // Dead returns why nothing can be sent, nil if it can.

@@ -19,15 +19,18 @@ type ends struct {
 	bIn  *Inbound
 }
 
-// newEnds returns two ends in view 1, not connected.
+// newEnds returns two ends that are bound by view 1, and not connected.
 func newEnds(t *testing.T, change ...func(*Config)) *ends {
 	e := &ends{t: t, a: newNode(ida, change...).Link(idb), b: newNode(idb, change...).Link(ida), now: time.Hour}
-	e.a.Set(1, Peer{MemberID: idb, Addr: "b:1"})
-	e.b.Set(1, Peer{MemberID: ida, Addr: "a:1"})
+	e.setA(1)
+	e.setB(1)
 	e.todo(e.a, 0)
 	e.todo(e.b, Dial)
 	return e
 }
+
+func (e *ends) setA(bound uint64) { e.a.Set(Peer{MemberID: idb, Addr: "b:1", Bound: bound}) }
+func (e *ends) setB(bound uint64) { e.b.Set(Peer{MemberID: ida, Addr: "a:1", Bound: bound}) }
 
 // todo checks what a link wants done.
 func (e *ends) todo(l *Link, want Todo) {
@@ -95,9 +98,9 @@ func TestSet(t *testing.T) {
 	e := newEnds(t)
 	e.b.Redial()
 	e.b.Redial()
-	e.b.Set(2, Peer{MemberID: ida, Addr: "a:1"})
+	e.setB(2)
 	e.todo(e.b, 0)
-	e.b.Set(2, Peer{MemberID: ida, Addr: "a:2"})
+	e.b.Set(Peer{MemberID: ida, Addr: "a:2"})
 	e.todo(e.b, Dial)
 	if s := e.b.Status(); s.MemberID != ida || s.Addr != "a:2" {
 		t.Errorf("%+v", s)
@@ -105,7 +108,7 @@ func TestSet(t *testing.T) {
 	if pause := e.b.Redial(); pause != 10*time.Millisecond {
 		t.Errorf("after a move the first pause is %v", pause)
 	}
-	e.a.Set(2, Peer{MemberID: idb, Addr: "b:2"})
+	e.a.Set(Peer{MemberID: idb, Addr: "b:2"})
 	e.todo(e.a, 0)
 }
 
@@ -253,7 +256,7 @@ func TestSupersede(t *testing.T) {
 
 var errConn = errors.New("connection reset")
 
-// What ends a link until a later view, and what the peer makes of that.
+// What ends a link until its Bound grows, and what the peer makes of that.
 func TestDeath(t *testing.T) {
 	for name, c := range map[string]struct {
 		die func(e *ends)
@@ -313,12 +316,12 @@ func TestDeath(t *testing.T) {
 	}
 }
 
-// rise holds that the ends of a link that is dead at a come together in view 2.
+// rise holds that the ends of a link that is dead at a come together when 2 binds them.
 func (e *ends) rise(why error) {
 	e.t.Helper()
 	e.b.Todo()
 	g, r := e.greet()
-	if r.Status != wire.StatusUnavailable || !strings.Contains(r.Message, "dead until a later view: "+why.Error()) {
+	if r.Status != wire.StatusUnavailable || !strings.Contains(r.Message, "dead until the next view or attempt: "+why.Error()) {
 		e.t.Errorf("%+v", r)
 	}
 	if _, err := e.a.Attach(g.Dial, e.now); !errors.Is(err, why) {
@@ -329,17 +332,17 @@ func (e *ends) rise(why error) {
 		e.t.Errorf("%v, %v", err, e.b.Dead())
 	}
 	e.todo(e.b, Died)
-	// Both are dead until each has heard of a later view.
-	e.a.Set(1, Peer{MemberID: idb, Addr: "b:1"})
+	// Both are dead until each has heard of a later bound.
+	e.setA(1)
 	e.todo(e.a, 0)
-	e.b.Set(2, Peer{MemberID: ida, Addr: "a:1"})
+	e.setB(2)
 	e.todo(e.b, Revived|Dial)
 	say(e.b, 5)
 	g, r = e.greet()
 	if err := e.b.Answered(g.Dial, &r); err == nil || e.b.Dead() != nil || e.b.Status().KeptBytes == 0 {
 		e.t.Errorf("%v, %+v", err, e.b.Status())
 	}
-	e.a.Set(2, Peer{MemberID: idb, Addr: "b:1"})
+	e.setA(2)
 	e.todo(e.a, Revived)
 	e.dial()
 	say(e.a, 5)
@@ -357,7 +360,7 @@ func TestRestartBeforeAnythingWasSent(t *testing.T) {
 	e.dial()
 	e.a.Flush()
 	e.b = e.b.node.Link(ida)
-	e.b.Set(1, Peer{MemberID: ida, Addr: "a:1"})
+	e.setB(1)
 	e.b.Todo()
 	say(e.b, 5)
 	e.dial()
@@ -368,7 +371,7 @@ func TestRestartBeforeAnythingWasSent(t *testing.T) {
 	e.bring(e.a, e.bIn)
 	// Now it has: the end that dials finds out by the claim of a refusal.
 	e.a = e.a.node.Link(idb)
-	e.a.Set(1, Peer{MemberID: idb, Addr: "b:1"})
+	e.setA(1)
 	g, r := e.greet()
 	e.a.Todo()
 	if r.Status != wire.StatusUnavailable || !strings.Contains(r.Message, "do not fit") || e.a.Dead() != nil {
@@ -385,7 +388,7 @@ func TestEndsMoveDuringAHandshake(t *testing.T) {
 	say(e.b, 1)
 	g, r := e.greet()
 	e.a.Die(errConn)
-	e.a.Set(2, Peer{MemberID: idb, Addr: "b:1"})
+	e.setA(2)
 	if _, err := e.a.Attach(g.Dial, e.now); !errors.Is(err, ErrNotReady) {
 		t.Errorf("attached on the old claim: %v", err)
 	}
@@ -396,7 +399,7 @@ func TestEndsMoveDuringAHandshake(t *testing.T) {
 	if _, err := e.b.Attach(g.Dial, e.now); !errors.Is(err, errConn) {
 		t.Errorf("attached a dead link: %v", err)
 	}
-	e.b.Set(2, Peer{MemberID: ida, Addr: "a:1"})
+	e.setB(2)
 	if _, err := e.b.Attach(g.Dial, e.now); !errors.Is(err, ErrNotReady) {
 		t.Errorf("attached on the old claim: %v", err)
 	}
@@ -475,5 +478,75 @@ func TestFailed(t *testing.T) {
 	}
 	if pause := e.b.Redial(); pause != 10*time.Millisecond {
 		t.Errorf("the first pause after a connection is %v", pause)
+	}
+}
+
+// An end without a Bound begins again at once. The other one, which has a Bound, is dead
+// until that grows, or is no more.
+func TestWithoutABound(t *testing.T) {
+	for name, c := range map[string]struct {
+		bound, next uint64 // of b
+	}{
+		"neither has one":        {0, 0},
+		"one, and it grows":      {5, 6},
+		"one, and it is no more": {5, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnds(t)
+			e.setA(0)
+			e.setB(c.bound)
+			number := e.dial()
+			say(e.a, 1)
+			say(e.b, 1)
+			e.bring(e.a, e.bIn)
+			e.bring(e.b, e.aIn)
+			e.a.Todo()
+			e.b.Todo()
+			e.a.Fault(e.aIn, ErrGap)
+			e.todo(e.a, Drop|Revived)
+			if s := e.a.Status(); s.Dead != nil || !errors.Is(s.Broken, ErrGap) {
+				t.Errorf("%+v", s)
+			}
+			say(e.a, 2) // waits
+			e.b.Broke(number, errConn)
+			e.todo(e.b, Drop)
+			g, r := e.greet()
+			if r.Status != wire.StatusUnavailable {
+				t.Errorf("%+v", r)
+			}
+			if err := e.b.Answered(g.Dial, &r); !errors.Is(err, ErrRefused) {
+				t.Error(err)
+			}
+			if dead := e.b.Dead(); (dead != nil) != (c.bound > 0) {
+				t.Errorf("b is dead: %v", dead)
+			}
+			e.b.Todo()
+			e.setB(c.bound)
+			e.todo(e.b, 0)
+			e.setB(c.next)
+			if do := e.b.Todo(); (do == Revived|Dial) != (c.bound > 0) {
+				t.Errorf("to be done: %b", do)
+			}
+			e.dial()
+			if n := e.bring(e.a, e.bIn); n != 1 {
+				t.Errorf("%d messages for b", n)
+			}
+		})
+	}
+}
+
+// An end that dies of a claim, and has no Bound, fits the same claim at once.
+func TestFitsAtOnce(t *testing.T) {
+	e := newEnds(t)
+	e.setA(0)
+	e.dial()
+	say(e.a, 1)
+	e.b = e.b.node.Link(ida)
+	e.setB(7)
+	e.b.Todo()
+	e.dial()
+	say(e.b, 1)
+	if n := e.bring(e.b, e.aIn); n != 1 {
+		t.Errorf("%d messages for a", n)
 	}
 }

@@ -6,17 +6,24 @@ import (
 	"github.com/seed-8247e700/dsm/isis"
 )
 
-// Peer is a node to be linked with, and where it listens.
+// Peer is a node to be linked with.
 type Peer struct {
 	isis.MemberID
-	Addr string // host:port
+	Addr string // host:port, where it listens
+
+	// Bound is the newest view, or attempt at one, of which both this node and the peer
+	// are members, as far as this node knows; 0 if there is none. A link that is dead
+	// begins again when it grows. Without one it begins again at once: there is nothing
+	// in which both are that may have lost a message. At a node it only grows, but for
+	// what was bound by an attempt that has failed.
+	Bound uint64
 }
 
 // Status is how a link is.
 type Status struct {
 	Peer
 	Connected bool
-	Dead      error         // why nothing can be sent before a later view; nil if it can
+	Dead      error         // why nothing can be sent before Bound grows; nil if it can
 	Broken    error         // why there is no connection, if there is none and it is known
 	Heard     time.Duration // when anything was last received, by the steady clock; 0: never
 	KeptBytes int           // sent, or to be sent, and not confirmed

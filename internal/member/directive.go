@@ -168,30 +168,33 @@ func (m *Member) Named(incarnation uint64) (membership.Member, bool) {
 // linkPeers keeps links with the members of the view this node is in, of the
 // newest one, of the attempt under way, and with those that want to join.
 func (m *Member) linkPeers() {
-	wanted := map[uint64]bool{}
-	for _, member := range m.core.View().Members {
-		wanted[member.Incarnation] = true
+	wanted := map[uint64]uint64{} // by incarnation: the newest view that this node is in, too
+	in := m.core.View()
+	for _, member := range in.Members {
+		wanted[member.Incarnation] = in.ID
 	}
 	d := &m.directive
-	for _, list := range [][]membership.Member{d.committed.Members, d.attempt().Members, d.latest.Joining} {
-		for _, named := range list {
-			wanted[named.Incarnation] = true
+	for _, v := range []membership.View{d.committed, d.attempt(), {Members: d.latest.Joining}} {
+		bound := v.ID
+		if !v.Has(m.self.Incarnation) {
+			bound = 0
+		}
+		for _, named := range v.Members {
+			wanted[named.Incarnation] = max(wanted[named.Incarnation], bound)
 		}
 	}
 	delete(wanted, m.self.Incarnation)
 	peers := make([]link.Peer, 0, len(wanted))
-	for incarnation := range wanted {
-		peers = append(peers, link.Peer{MemberID: m.member(incarnation), Addr: d.members[incarnation].PeerAddr})
+	for incarnation, bound := range wanted {
+		peers = append(peers, link.Peer{MemberID: m.member(incarnation), Addr: d.members[incarnation].PeerAddr, Bound: bound})
 	}
 	slices.SortFunc(peers, func(a, b link.Peer) int { return cmp.Compare(a.Incarnation, b.Incarnation) })
 	for incarnation := range d.members {
-		if !wanted[incarnation] && incarnation != m.self.Incarnation {
+		if _, named := wanted[incarnation]; !named && incarnation != m.self.Incarnation {
 			delete(d.members, incarnation)
 		}
 	}
-	// A dead link begins anew for an attempt: the flush needs it. A joiner counts
-	// the views that were committed without it, since it forgets the attempts before.
-	m.links.SetPeers(max(m.core.View().ID, m.core.Attempt(), d.committed.ID), peers)
+	m.links.SetPeers(peers)
 }
 
 // entered notes that the node is in a new view.

@@ -3,6 +3,7 @@ package member
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -308,32 +309,53 @@ func TestLinkPeers(t *testing.T) {
 	}
 }
 
-// A dead link begins anew in a later view, attempt or committed view than it died in.
-func TestLinksView(t *testing.T) {
-	n := newGroup(t, 2).node("n1")
-	if n.peersOf != 1 {
-		t.Errorf("view %d", n.peersOf)
+// A link is bound by the newest view or attempt that has both its ends.
+func TestLinksAreBound(t *testing.T) {
+	n := newGroup(t, 2).node("n1") // both are in view 1
+	d := &n.m.directive
+	view := func(id uint64, members ...uint64) membership.View {
+		v := membership.View{ID: id}
+		for _, m := range members {
+			v.Members = append(v.Members, named(m))
+		}
+		return v
 	}
-	n.m.directive.committed.ID = 3
-	n.m.linkPeers()
-	if n.peersOf != 3 {
-		t.Errorf("a newer view is committed: %d", n.peersOf)
+	for name, c := range map[string]struct {
+		committed, attempt membership.View
+		want               map[uint64]uint64
+	}{
+		"the view that it is in":                  {view(0), view(0), map[uint64]uint64{2: 1, 9: 0}},
+		"a newer one is committed":                {view(3, 1, 2), view(0), map[uint64]uint64{2: 3, 9: 0}},
+		"it does not have the other":              {view(3, 1, 3), view(0), map[uint64]uint64{2: 1, 3: 3, 9: 0}},
+		"it does not have this node":              {view(3, 2, 3), view(0), map[uint64]uint64{2: 1, 3: 0, 9: 0}},
+		"an attempt":                              {view(3, 1, 2), view(5, 1, 2, 9), map[uint64]uint64{2: 5, 9: 5}},
+		"an attempt without the other":            {view(3, 1, 2), view(5, 1, 9), map[uint64]uint64{2: 3, 9: 5}},
+		"an attempt without this node":            {view(3, 1, 2), view(5, 2, 9), map[uint64]uint64{2: 3, 9: 0}},
+		"what is committed came after it":         {view(7, 1, 2), view(5, 1, 2), map[uint64]uint64{2: 7, 9: 0}},
+		"what is committed is older than its own": {view(0, 1, 2, 3), view(0), map[uint64]uint64{2: 1, 3: 0, 9: 0}},
+	} {
+		d.committed, d.latest.Attempt = c.committed, nil
+		if c.attempt.ID > 0 {
+			d.latest.Attempt = &membership.Attempt{View: c.attempt}
+		}
+		d.latest.Joining = []membership.Member{named(9)}
+		n.m.linkPeers()
+		got := map[uint64]uint64{}
+		for _, p := range n.peers {
+			got[p.Incarnation] = p.Bound
+		}
+		if !maps.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
-	n.m.core.Wedge(attemptOf(n, 5))
-	n.m.linkPeers()
-	if n.peersOf != 5 {
-		t.Errorf("an attempt: %d", n.peersOf)
-	}
-	n.m.directive.committed.ID = 7
-	n.m.linkPeers()
-	if n.peersOf != 7 {
-		t.Errorf("committed after it: %d", n.peersOf)
-	}
-	n = newGroup(t, 2).node("n1")
-	n.m.directive.committed = membership.View{}
-	n.m.linkPeers()
-	if n.peersOf != 1 {
-		t.Errorf("the view that it is in: %d", n.peersOf)
+	// A joiner is in no view that is committed, and bound by the attempt that has it.
+	_, j := observer(t)
+	for bound, attempt := range map[uint64]*membership.Attempt{0: nil, 8: {View: view(8, j.self.Incarnation, 1)}} {
+		j.m.directive.latest.Attempt, j.m.directive.committed = attempt, view(7, 1)
+		j.m.linkPeers()
+		if len(j.peers) != 1 || j.peers[0].Bound != bound {
+			t.Errorf("joiner: %+v, want %d", j.peers, bound)
+		}
 	}
 }
 
@@ -371,7 +393,7 @@ func TestEntered(t *testing.T) {
 	if !n.m.ordinal.first || n.m.beat.entered <= began || n.m.beat.accused != nil {
 		t.Errorf("%+v", n.m.ordinal)
 	}
-	if len(n.peers) != 1 || n.peers[0] != (link.Peer{MemberID: g.node("n3").self, Addr: "n3:1"}) {
+	if len(n.peers) != 1 || n.peers[0] != (link.Peer{MemberID: g.node("n3").self, Addr: "n3:1", Bound: 2}) {
 		t.Errorf("%+v", n.peers)
 	}
 	other := g.node("n3")
@@ -459,7 +481,7 @@ func TestLinksOfTheNewView(t *testing.T) {
 	d = n.latest()
 	d.Attempt, d.Views = nil, []membership.View{alone}
 	n.direct(d)
-	if n.m.core.View().ID != 2 || len(n.peers) > 0 || n.peersOf != 2 {
+	if n.m.core.View().ID != 2 || len(n.peers) > 0 {
 		t.Errorf("view %d, peers %+v", n.m.core.View().ID, n.peers)
 	}
 }

@@ -17,9 +17,9 @@ type Links interface {
 	// Flush sends what is queued.
 	Flush()
 
-	// SetPeers says which nodes to be linked with. A link that is dead begins anew if
-	// view is later than the one in which it died.
-	SetPeers(view uint64, peers []link.Peer)
+	// SetPeers says which nodes to be linked with, by their incarnations. A link that is
+	// dead begins again when the peer's Bound has grown, or is 0.
+	SetPeers(peers []link.Peer)
 
 	// AppendPeers appends how the links are, by the peers' incarnations.
 	AppendPeers(dst []link.Status) []link.Status

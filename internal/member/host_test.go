@@ -33,7 +33,6 @@ type node struct {
 	cut     map[uint64]bool // by incarnation: there is no connection
 	lost    map[uint64]error
 	heard   map[uint64]time.Duration
-	peersOf uint64 // the view of SetPeers
 
 	linkedInView bool // at SetPeers the member was in a view
 
@@ -187,8 +186,8 @@ func (n *node) Flush() {
 }
 
 // SetPeers is part of Links.
-func (n *node) SetPeers(view uint64, peers []link.Peer) {
-	n.peersOf, n.peers, n.linkedInView = view, peers, n.m.Reader().InView()
+func (n *node) SetPeers(peers []link.Peer) {
+	n.peers, n.linkedInView = peers, n.m.Reader().InView()
 }
 
 // AppendPeers is part of Links.

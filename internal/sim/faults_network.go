@@ -143,7 +143,7 @@ func (w *world) committing() {
 func (r *replica) giveUpLink(site int) {
 	r.links.Overflow(func(peer isis.MemberID) bool {
 		other := r.w.replica(peer.Incarnation)
-		return !r.over && other != nil && other.p.site == site && r.view.ID != 0 && r.view.Rank(peer) >= 0 && other.view.ID == r.view.ID
+		return !r.over && other != nil && other.p.site == site
 	})
 }
 

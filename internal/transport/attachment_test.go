@@ -26,7 +26,7 @@ func (c hookConn) Close() error { return nil }
 
 func (c hookConn) RemoteAddr() net.Addr { return &net.UnixAddr{Name: "peer"} }
 
-// A write that waits while its link begins anew succeeds at last. What it wrote
+// A write that waits while its link begins again succeeds at last. What it wrote
 // belongs to the stream that is gone.
 func TestWriteThatOutlivesItsStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestWriteThatOutlivesItsStream(t *testing.T) {
 			defer l.mu.Unlock()
 			l.end.Die(link.ErrPeerLost)
 			l.do(l.end.Todo())
-			l.end.Set(1, Peer{})
+			l.end.Set(Peer{})
 			meet(2)
 			say()
 			if _, err := l.end.Attach(2, 1); err != nil {

@@ -114,7 +114,7 @@ func group(t *testing.T, f *fakeNet, size int, adapt func(*Config)) ([]*Network,
 		f.nodes[self.ID] = n
 	}
 	for _, n := range nets {
-		n.SetPeers(1, peers)
+		n.SetPeers(peers)
 	}
 	return nets, boxes
 }

@@ -5,7 +5,7 @@
 // # Use
 //
 //	net, err := transport.New(transport.Config{Self: self, Group: group, Generation: generation, Handler: inbox})
-//	net.SetPeers(view.ID, peers)   // whenever members or joiners come or go, and for every attempt at a view
+//	net.SetPeers(peers)            // whenever members or joiners come or go, and for every attempt at a view
 //	net.Accept(conn, hello)        // for every inbound connection with wire.RolePeer
 //	...
 //	for _, out := range ready {    // a turn of the protocol loop

@@ -49,7 +49,7 @@ func (l *line) unlock() {
 // do does what a link wants done, with the lock held.
 func (l *line) do(do link.Todo) {
 	if do&link.Died != 0 {
-		l.log.Warn("link is dead until a later view", "err", l.end.Dead())
+		l.log.Warn("link is dead until the next view or attempt", "err", l.end.Dead())
 	}
 	if do&link.Revived != 0 {
 		l.log.Info("link begins again")
@@ -70,10 +70,10 @@ func (l *line) do(do link.Todo) {
 }
 
 // set takes over what SetPeers says.
-func (l *line) set(view uint64, p Peer) {
+func (l *line) set(p Peer) {
 	l.mu.Lock()
 	defer l.unlock()
-	l.end.Set(view, p)
+	l.end.Set(p)
 }
 
 // send adds a message to the stream.

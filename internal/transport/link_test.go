@@ -94,6 +94,15 @@ func start(t *testing.T, f *fakeNet, id string, incarnation uint64, adapt func(*
 	return n
 }
 
+// bound returns the peers as they are when they were bound by a view.
+func bound(view uint64, peers ...Peer) []Peer {
+	peers = slices.Clone(peers)
+	for i := range peers {
+		peers[i].Bound = view
+	}
+	return peers
+}
+
 // pair runs a test with two nodes, of which b dials, over connections that do
 // not break by themselves.
 func pair(t *testing.T, adapt func(*Config), test func(t *testing.T, f *fakeNet, a, b *node)) {
@@ -102,8 +111,8 @@ func pair(t *testing.T, adapt func(*Config), test func(t *testing.T, f *fakeNet,
 		f.healed = true
 		a, b := start(t, f, "a", 1, adapt), start(t, f, "b", 2, adapt)
 		defer closeAll(f, []*Network{a.Network, b.Network})
-		a.SetPeers(1, []Peer{a.Peer, b.Peer})
-		b.SetPeers(1, []Peer{a.Peer, b.Peer})
+		a.SetPeers(bound(1, a.Peer, b.Peer))
+		b.SetPeers(bound(1, a.Peer, b.Peer))
 		linked(t, a, b)
 		test(t, f, a, b)
 	})
@@ -131,6 +140,35 @@ func TestLinkBothWays(t *testing.T) {
 	})
 }
 
+// A link with a joiner that overflows is made again at once: no view has both.
+func TestOverflowWithoutABound(t *testing.T) {
+	limits := func(c *Config) { c.MaxRecordBytes, c.MaxKeptBytes = 100, 1000 }
+	pair(t, limits, func(t *testing.T, f *fakeNet, a, b *node) {
+		a.SetPeers(bound(0, b.Peer))
+		b.SetPeers(bound(0, a.Peer))
+		a.say(b, 1)
+		b.say(a, 2)
+		b.heard(t, 1)
+		a.heard(t, 2)
+		f.setBlocked(true)
+		f.pipes[0].breakBoth()
+		for i := range uint64(100) {
+			a.say(b, 100+i)
+		}
+		if s := a.to(t, b); s.Dead != nil || !errors.Is(s.Broken, link.ErrFull) {
+			t.Fatalf("%+v", s)
+		}
+		f.setBlocked(false)
+		linked(t, a, b)
+		synctest.Wait()
+		b.got = nil // what was said since then
+		a.say(b, 3)
+		b.say(a, 4)
+		b.heard(t, 3)
+		a.heard(t, 4)
+	})
+}
+
 func TestOverflowIsDeadUntilALaterView(t *testing.T) {
 	limits := func(c *Config) { c.MaxRecordBytes, c.MaxKeptBytes = 100, 1000 }
 	pair(t, limits, func(t *testing.T, f *fakeNet, a, b *node) {
@@ -151,7 +189,7 @@ func TestOverflowIsDeadUntilALaterView(t *testing.T) {
 			t.Fatalf("%+v", s)
 		}
 		f.setBlocked(false)
-		a.SetPeers(1, peers) // not a later view
+		a.SetPeers(bound(1, peers...)) // not a later view
 		after(t, 5*time.Second)
 		// b has heard of it, and what it sent is not known to have come.
 		if s := b.to(t, a); !errors.Is(s.Dead, link.ErrPeerLost) {
@@ -162,11 +200,11 @@ func TestOverflowIsDeadUntilALaterView(t *testing.T) {
 		b.heard(t)
 		a.heard(t)
 		// One end learns of the new view first, and sends.
-		a.SetPeers(2, peers)
+		a.SetPeers(bound(2, peers...))
 		a.say(b, 5)
 		after(t, 5*time.Second)
 		b.heard(t)
-		b.SetPeers(2, peers)
+		b.SetPeers(bound(2, peers...))
 		b.say(a, 6)
 		linked(t, a, b)
 		a.say(b, 7)
@@ -195,8 +233,8 @@ func TestPeerThatForgot(t *testing.T) {
 					a.say(b, 2)
 					b.heard(t, 2)
 				}
-				b.SetPeers(2, nil)
-				b.SetPeers(3, peers)
+				b.SetPeers(nil)
+				b.SetPeers(bound(3, peers...))
 				b.say(a, 3)
 				if !carried { // there can be no gap, so nobody has to wait for a view
 					linked(t, a, b)
@@ -208,7 +246,7 @@ func TestPeerThatForgot(t *testing.T) {
 					t.Fatalf("%+v", s)
 				}
 				a.heard(t)
-				a.SetPeers(3, peers)
+				a.SetPeers(bound(3, peers...))
 				linked(t, a, b)
 				a.say(b, 4)
 				b.heard(t, 4)
@@ -220,8 +258,7 @@ func TestPeerThatForgot(t *testing.T) {
 
 func TestDropped(t *testing.T) {
 	pair(t, nil, func(t *testing.T, _ *fakeNet, a, b *node) {
-		a.SetPeers(2, nil)
-		a.SetPeers(1, []Peer{a.Peer, b.Peer}) // came late
+		a.SetPeers(nil)
 		a.say(b, 1)
 		b.heard(t)
 		if len(a.Peers()) != 0 {
@@ -243,14 +280,14 @@ func TestRestartedPeerIsAnother(t *testing.T) {
 		again := start(t, f, "b", 3, nil)
 		defer again.Close()
 		peers := []Peer{a.Peer, again.Peer}
-		again.SetPeers(1, peers)
+		again.SetPeers(peers)
 		again.say(a, 2)
 		after(t, 5*time.Second)
 		if s := again.to(t, a); s.Connected || !strings.Contains(s.Broken.Error(), "b#3 is linked as b#2") {
 			t.Fatalf("%+v", s)
 		}
 		a.heard(t)
-		a.SetPeers(2, peers)
+		a.SetPeers(peers)
 		a.say(again, 3)
 		linked(t, a, again)
 		a.heard(t, 2)
@@ -277,8 +314,8 @@ func TestRefusals(t *testing.T) {
 				a, b := start(t, f, "a", 1, nil), start(t, f, "b", 2, c.adapt)
 				x := start(t, f, "x", 9, nil)
 				defer closeAll(f, []*Network{a.Network, b.Network, x.Network})
-				a.SetPeers(1, []Peer{b.Peer})
-				b.SetPeers(1, []Peer{{MemberID: a.MemberID, Addr: c.addr}})
+				a.SetPeers([]Peer{b.Peer})
+				b.SetPeers([]Peer{{MemberID: a.MemberID, Addr: c.addr}})
 				after(t, time.Second)
 				s := b.to(t, a)
 				if s.Connected || s.Broken == nil || !strings.Contains(s.Broken.Error(), c.want) {
@@ -286,7 +323,7 @@ func TestRefusals(t *testing.T) {
 				}
 				// Where it was sent to the wrong place, it finds the right one.
 				if c.adapt == nil {
-					b.SetPeers(1, []Peer{a.Peer})
+					b.SetPeers([]Peer{a.Peer})
 					linked(t, a, b)
 				}
 			})
@@ -393,8 +430,8 @@ func TestGarbageHurtsOneLink(t *testing.T) {
 		c := start(t, f, "c", 3, nil)
 		defer c.Close()
 		peers := []Peer{a.Peer, b.Peer, c.Peer}
-		a.SetPeers(2, peers)
-		c.SetPeers(2, peers)
+		a.SetPeers(bound(2, peers...))
+		c.SetPeers(bound(2, peers...))
 		linked(t, a, c)
 		f.pipes[0].out.mu.Lock()
 		f.pipes[0].out.buf = append(f.pipes[0].out.buf, "GET / HTTP/1.1\r\n\r\n"...)
@@ -430,7 +467,7 @@ func TestAcceptAfterClose(t *testing.T) {
 		if _, _, err := greet(t, f, a, firstDial(b, a)); err == nil {
 			t.Fatal("a closed node answers")
 		}
-		a.SetPeers(9, []Peer{b.Peer})
+		a.SetPeers([]Peer{b.Peer})
 		a.say(b, 1)
 		if len(a.Peers()) != 0 {
 			t.Fatal("a closed node has peers")

@@ -34,7 +34,6 @@ type Network struct {
 	dirty []*line // has something new since the last Flush; belongs to the caller of Send and Flush
 
 	mu     sync.Mutex // guards what follows, and the replacement of lines
-	view   uint64
 	closed bool
 }
 
@@ -53,15 +52,13 @@ func New(cfg Config) (*Network, error) {
 
 // SetPeers says which nodes to be linked with: the other members, and joiners.
 // Links to others are dropped, with what they kept. A link that is dead begins
-// anew if view is later than the one in which it died. A call with an earlier
-// view than the last one does nothing.
-func (n *Network) SetPeers(view uint64, peers []Peer) {
+// again when the peer's Bound has grown, or is 0.
+func (n *Network) SetPeers(peers []Peer) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.closed || view < n.view {
+	if n.closed {
 		return
 	}
-	n.view = view
 	old := *n.lines.Load()
 	next := make(map[isis.MemberID]*line, len(peers))
 	for _, p := range peers {
@@ -73,7 +70,7 @@ func (n *Network) SetPeers(view uint64, peers []Peer) {
 			l = newLine(n, p.MemberID)
 		}
 		next[p.MemberID] = l
-		l.set(view, p)
+		l.set(p)
 	}
 	n.lines.Store(&next)
 	for id, l := range old {

@@ -72,8 +72,8 @@ func overTCP(t *testing.T, ha, hb Handler) (a, b *Network) {
 	}
 	t.Cleanup(a.Close)
 	t.Cleanup(b.Close)
-	a.SetPeers(1, []Peer{{MemberID: idb}})
-	b.SetPeers(1, []Peer{{MemberID: ida, Addr: addr}})
+	a.SetPeers([]Peer{{MemberID: idb}})
+	b.SetPeers([]Peer{{MemberID: ida, Addr: addr}})
 	serve(a)
 	return a, b
 }
@@ -144,7 +144,7 @@ func TestCallsFromManyGoroutines(t *testing.T) {
 	peers := []Peer{{MemberID: b.cfg.Self}}
 	wg.Go(func() {
 		for i := range uint64(200) {
-			a.SetPeers(i, peers[:i%2])
+			a.SetPeers(peers[:i%2])
 		}
 	})
 	wg.Go(func() {

@@ -19,7 +19,6 @@ type Links struct {
 	LinksConfig
 	node   *link.Node
 	lines  []*line // by the peers' incarnations
-	view   uint64  // of the last SetPeers
 	dirty  []*line
 	closed bool
 	come   isis.Message // the latest
@@ -43,7 +42,7 @@ type LinksConfig struct {
 	// Receive takes a message, which is used again.
 	Receive func(from isis.MemberID, m *isis.Message)
 
-	// Dead takes why a link is given up until a later view.
+	// Dead takes why a link is given up until the next view or attempt.
 	Dead func(peer isis.MemberID, why error)
 
 	// Fail takes how a peer breaks the protocol of links. It does not return.
@@ -70,6 +69,7 @@ type LinkCounts struct {
 	Messages  uint64 `name:"messages between members"`
 	Resumed   uint64 `name:"links resumed"`
 	DeadLinks uint64 `name:"links dead until the next view"`
+	Revived   uint64 `name:"links that began again"`
 }
 
 // What the simulation has small, or short.
@@ -120,11 +120,7 @@ func (r *Links) Close() {
 }
 
 // SetPeers says which nodes to be linked with, by their incarnations.
-func (r *Links) SetPeers(view uint64, peers []link.Peer) {
-	if view < r.view {
-		return
-	}
-	r.view = view
+func (r *Links) SetPeers(peers []link.Peer) {
 	old := r.lines
 	r.lines = make([]*line, 0, len(peers))
 	for _, p := range peers {
@@ -133,7 +129,7 @@ func (r *Links) SetPeers(view uint64, peers []link.Peer) {
 			l = &line{r: r, peer: p.MemberID, end: r.node.Link(p.MemberID)}
 		}
 		r.lines = append(r.lines, l)
-		l.end.Set(view, p)
+		l.end.Set(p)
 		l.act()
 	}
 	for _, l := range old {
@@ -219,6 +215,9 @@ func (l *line) act() {
 		if do&link.Died != 0 {
 			l.r.Counts.DeadLinks++
 			l.r.Dead(l.peer, l.end.Dead())
+		}
+		if do&link.Revived != 0 {
+			l.r.Counts.Revived++
 		}
 		if do&link.Drop != 0 {
 			l.hangUp()
