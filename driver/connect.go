@@ -22,7 +22,7 @@ func (p *pool) connect() {
 			p.mu.Unlock()
 			return
 		}
-		if wait := time.Until(p.pace.until); wait > 0 {
+		if wait := p.pace.Wait(time.Now()); wait > 0 {
 			p.mu.Unlock()
 			_ = client.Sleep(p.ctx, wait) // the next round sees that the pool is closed
 			continue
@@ -61,7 +61,7 @@ func (p *pool) settle(ctx context.Context, conn wire.Conn, server string, err er
 		p.lastErr = err
 		final := permanent(err) || p.failFast && refused(err)
 		if !final || p.closed || len(*p.links.Load()) > 0 {
-			p.pace.refused(time.Now(), rand.Float64())
+			p.pace.Refused(time.Now(), rand.Float64())
 			return false
 		}
 		for len(p.waiters) > 0 {
@@ -99,8 +99,8 @@ func permanentError(err error) error {
 // are given up.
 func (p *pool) adoptLocked(conn wire.Conn, server string) {
 	info := conn.Info()
-	if p.bound == nil || p.bound.group != info.Group || p.bound.generation != info.Generation {
-		p.bound = &binding{group: info.Group, generation: info.Generation}
+	if of := bindingOf(info); p.bound == nil || *p.bound != of {
+		p.bound = &of
 		p.retireLocked(func(*link) bool { return true })
 	}
 	if p.server != "" && p.server != server {

@@ -65,7 +65,6 @@ func Open(dsn string) (*DB, error) {
 			PingInterval: d.PingInterval,
 			Client:       cmp.Or(d.Client, processName()),
 		},
-		penalties: make(map[string]penalty),
 	}
 	setDefault(&d.MaxAsync, defaultMaxAsync)
 	db := open(source, d.Timeout, limits{

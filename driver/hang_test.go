@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -57,7 +58,7 @@ func TestServerHangs(t *testing.T) {
 				add("in flight", silence)
 				add("afterwards", 0)
 				c.nodes[db.Stats().Server].set(how)
-				add("in flight, with another such server", silence+headStart)
+				add("in flight, with another such server", silence+session.HeadStart)
 				add("afterwards", 0)
 				if sum, err := db.Add(t.Context(), "n", 1); err != nil || sum != 6 {
 					t.Errorf("%d, %v", sum, err)
@@ -79,7 +80,7 @@ func TestServersHangAtFirst(t *testing.T) {
 					}
 					db := c.open(t, "")
 					began := time.Now()
-					if _, err := db.Set(t.Context(), "k", nil); err != nil || time.Since(began) > 3*headStart {
+					if _, err := db.Set(t.Context(), "k", nil); err != nil || time.Since(began) > 3*session.HeadStart {
 						t.Errorf("%v after %v", err, time.Since(began))
 					}
 				})
@@ -179,7 +180,7 @@ func TestRegistryIsAway(t *testing.T) {
 		away.Store(true)
 		c.nodes[db.Stats().Server].stop()
 		began := time.Now()
-		if sum, err := db.Add(t.Context(), "n", 1); err != nil || sum != 2 || time.Since(began) > headStart {
+		if sum, err := db.Add(t.Context(), "n", 1); err != nil || sum != 2 || time.Since(began) > session.HeadStart {
 			t.Errorf("%d, %v after %v", sum, err, time.Since(began))
 		}
 		if n := asked.Load(); n != 2 {

@@ -6,24 +6,18 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
-
-// binding is the group and generation that a handle is bound to. Handles compare
-// the pointers: a group that is left and found again is another binding.
-type binding struct {
-	group      uint64
-	generation uint64
-}
 
 // link is a connection in a pool.
 type link struct {
 	conn    wire.Conn
 	local   wire.LocalReader // of the replica in this process that conn is to, or nil
 	info    wire.Info
-	server  string // its address, "" when the Connector knows no address
-	bound   *binding
-	limit   int64 // requests in flight, 0: no limit
+	server  string           // its address, "" when the Connector knows no address
+	bound   *session.Binding // handles compare the pointers: a group that is left and found again is another
+	limit   int64            // requests in flight, 0: no limit
 	created time.Time
 
 	inFlight  atomic.Int64
@@ -35,7 +29,7 @@ type link struct {
 }
 
 // newLink wraps a connection that has just been made.
-func newLink(conn wire.Conn, server string, bound *binding) *link {
+func newLink(conn wire.Conn, server string, bound *session.Binding) *link {
 	info := conn.Info()
 	now := time.Now()
 	l := &link{

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/session"
 )
 
 // fakeNames is a resolver. A name that it does not have is not answered.
@@ -80,7 +82,7 @@ func TestNameWithSeveralAddresses(t *testing.T) {
 					names.set("two", "10.0.0.1", "10.0.0.2", "10.0.0.1", "::ffff:10.0.0.2")
 					c.nodes["10.0.0.1:1"].set(how)
 					began := time.Now()
-					if _, err := db.Add(t.Context(), "n", 1); err != nil || time.Since(began) > headStart {
+					if _, err := db.Add(t.Context(), "n", 1); err != nil || time.Since(began) > session.HeadStart {
 						t.Errorf("%v after %v", err, time.Since(began))
 					}
 					if s := db.Stats(); s.Server != "10.0.0.2:1" {
@@ -114,7 +116,7 @@ func TestNameOfManyThatHang(t *testing.T) {
 			}
 			names.set("many", addrs...)
 			began := time.Now()
-			if _, err := db.Add(t.Context(), "n", 1); err != nil || time.Since(began) > 4*headStart {
+			if _, err := db.Add(t.Context(), "n", 1); err != nil || time.Since(began) > 4*session.HeadStart {
 				t.Errorf("%v after %v", err, time.Since(began))
 			}
 		})
@@ -135,7 +137,7 @@ func TestNameMoves(t *testing.T) {
 		}
 		names.set("service", "10.0.0.3")
 		began := time.Now()
-		if sum, err := db.Add(t.Context(), "n", 1); err != nil || sum != 2 || time.Since(began) > headStart {
+		if sum, err := db.Add(t.Context(), "n", 1); err != nil || sum != 2 || time.Since(began) > session.HeadStart {
 			t.Errorf("%d, %v after %v", sum, err, time.Since(began))
 		}
 		if s := db.Stats(); s.Server != "10.0.0.3:1" {
@@ -163,7 +165,7 @@ func TestLookupFails(t *testing.T) {
 				names.mu.Unlock()
 				c.nodes[db.Stats().Server].stop()
 				began := time.Now()
-				if sum, err := db.Add(t.Context(), "n", 1); err != nil || sum != 2 || time.Since(began) > 2*resolutionDelay {
+				if sum, err := db.Add(t.Context(), "n", 1); err != nil || sum != 2 || time.Since(began) > 2*session.ResolutionDelay {
 					t.Errorf("%d, %v after %v", sum, err, time.Since(began))
 				}
 				if names.times("two") < 2 || names.times("10.0.0.3") != 0 {
@@ -185,7 +187,7 @@ func TestLookupIgnoresItsContext(t *testing.T) {
 			return nil, context.Canceled
 		}
 		began := time.Now()
-		if _, err := db.Add(t.Context(), "n", 1); err != nil || time.Since(began) > resolutionDelay {
+		if _, err := db.Add(t.Context(), "n", 1); err != nil || time.Since(began) > session.ResolutionDelay {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		if err := db.Close(); err != nil {
@@ -242,7 +244,7 @@ func TestRegistryTellsNames(t *testing.T) {
 			return dial(ctx, network, addr)
 		}
 		began := time.Now()
-		if _, err := db.Add(t.Context(), "n", 1); err != nil || time.Since(began) > headStart {
+		if _, err := db.Add(t.Context(), "n", 1); err != nil || time.Since(began) > session.HeadStart {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})

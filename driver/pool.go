@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/session"
 )
 
 // pool holds the connections of a handle, all to one server while that is well.
@@ -28,14 +30,14 @@ type pool struct {
 	maxIdle  atomic.Int64 // limits.maxIdle, to be read without mu
 	maxValue atomic.Int64 // as the latest link's node has told, 0: not known, or no limit
 
-	mu         sync.Mutex // guards all below
-	waiters    []*waiter  // first come first
-	draining   []*link    // retired, not closed yet
-	bound      *binding   // of the links
-	server     string     // of the latest link
+	mu         sync.Mutex       // guards all below
+	waiters    []*waiter        // first come first
+	draining   []*link          // retired, not closed yet
+	bound      *session.Binding // of the links
+	server     string           // of the latest link
 	connecting bool
 	stopOnly   context.CancelFunc // while another connection to server is made; gives that up
-	pace       pace
+	pace       session.Pace
 	closed     bool
 	lastErr    error // of connecting, until it succeeds
 	limits     limits
@@ -218,7 +220,7 @@ func (p *pool) fail(l *link) {
 	if l.retired.Load() {
 		return // another caller was quicker
 	}
-	p.pace.lost(time.Now(), time.Since(l.created), rand.Float64())
+	p.pace.Lost(time.Now(), time.Since(l.created), rand.Float64())
 	p.retireLocked(func(other *link) bool { return other == l || (l.server != "" && other.server == l.server) })
 	if p.stopOnly != nil && len(*p.links.Load()) == 0 {
 		p.stopOnly()

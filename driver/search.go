@@ -3,14 +3,9 @@ package driver
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
 )
-
-// resolutionDelay is how long servers that are known already wait for the search for
-// the present ones, as RFC 8305 has it for addresses of the other family.
-const resolutionDelay = 50 * time.Millisecond
 
 // search finds out which servers there are now, and at which addresses: it asks the
 // registry and looks up names, all at once. Each time that something is found it

@@ -31,7 +31,7 @@ type handle struct {
 // state is what a session has seen of one group and generation. When the handle
 // is bound to another, it gets a new one, and tells so once.
 type state struct {
-	bound    *binding // nil as long as the session has not used a connection
+	bound    *session.Binding // nil as long as the session has not used a connection
 	position atomic.Uint64
 	writer   *writer
 }
@@ -52,7 +52,7 @@ func newHandle(db *DB) *handle {
 	return h
 }
 
-func newState(bound *binding) *state {
+func newState(bound *session.Binding) *state {
 	return &state{bound: bound, writer: new(writer)}
 }
 
