@@ -184,7 +184,7 @@ func (c *Client) notRegistry(ctx context.Context, err error) error {
 	wanted, advice := "not a registry", wrong.Advice
 	switch wrong.Found {
 	case "an HTTP server":
-		wanted = "no registry of this kind"
+		wanted = "not a registry of this kind"
 	case "a node":
 		advice = "give the address of the registry that it has joined"
 	}
@@ -197,7 +197,7 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		return refusal
 	}
 	if connect.CodeOf(err) == connect.CodeUnimplemented || connect.CodeOf(err) == connect.CodeInternal {
-		return fmt.Errorf("%w: what answers at %s is no registry of this kind: %w; check the address", ErrUnreachable, c.addr, err)
+		return fmt.Errorf("%w: the program at %s is not a registry of this kind: %w; check the address", ErrUnreachable, c.addr, err)
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: no answer from %s: %w; check that it runs and that the address is right", ErrUnreachable, c.addr, ctx.Err())

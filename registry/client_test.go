@@ -126,7 +126,7 @@ func TestExclusionByTime(t *testing.T) {
 			break
 		}
 	}
-	if d := until(t, directives, excluded); !strings.Contains(d.Reason, "heard it for 2s") {
+	if d := until(t, directives, excluded); !strings.Contains(d.Reason, "heard from it for 2s") {
 		t.Errorf("the silent node was told %q", d.Reason)
 	}
 	if err := <-ended; err != nil {
@@ -215,7 +215,7 @@ func TestUnreachable(t *testing.T) {
 	}
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
-	if _, err := dial(t, other.Listener.Addr().String()).Status(t.Context()); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "no registry of this kind") {
+	if _, err := dial(t, other.Listener.Addr().String()).Status(t.Context()); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "not a registry of this kind") {
 		t.Errorf("another server listens: %v", err)
 	}
 }

@@ -100,7 +100,7 @@ func ask(conn net.Conn) error {
 	}
 	var view client.View
 	if json.Unmarshal(body, &view) != nil || view.Group == 0 || response.Close || from.Buffered() > 0 {
-		return fmt.Errorf("no registry answers, but %q", response.Status)
+		return fmt.Errorf("the answer %q does not come from a registry", response.Status)
 	}
 	return nil
 }

@@ -56,11 +56,11 @@ func bounded(next http.Handler) http.Handler {
 		body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxRequestBytes))
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			http.Error(w, "the request is larger than the registry takes", http.StatusRequestEntityTooLarge)
+			http.Error(w, "the request is larger than the registry accepts", http.StatusRequestEntityTooLarge)
 			return
 		}
 		if err != nil {
-			http.Error(w, "the request was not received whole in time", http.StatusRequestTimeout)
+			http.Error(w, "the whole request did not arrive in time", http.StatusRequestTimeout)
 			return
 		}
 		if err := control.SetReadDeadline(time.Time{}); err != nil {
@@ -100,6 +100,6 @@ func (r *Registry) getHealth(w http.ResponseWriter, _ *http.Request) {
 
 func (r *Registry) write(w io.Writer, body []byte) {
 	if _, err := w.Write(body); err != nil {
-		r.log.Debug("an answer was not received", "err", err)
+		r.log.Debug("an answer could not be sent", "err", err)
 	}
 }

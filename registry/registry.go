@@ -56,7 +56,7 @@ func Start(ctx context.Context, cfg Config) (*Registry, error) {
 	}
 	r.server = r.newServer()
 	if !r.durable {
-		r.log.Warn("views are kept in memory only: if the registry stops, the group's members go on with a frozen view and cannot return; give a data directory to keep them")
+		r.log.Warn("views are kept in memory only: if the registry stops, the group's view is frozen and its members cannot rejoin; set a data directory to keep them")
 	}
 	status, _ := r.keeper.Status(r.clock.Now())
 	r.log.Info("registry started", "addr", r.Addr(), "group", groupName(status.Group),

@@ -406,7 +406,7 @@ func TestDegraded(t *testing.T) {
 		t.Errorf("status after the disk was repaired: %v %v", status, err)
 	}
 	f.stop(t)
-	for _, text := range []string{"the state could not be saved", "the state is saved again"} {
+	for _, text := range []string{"the state cannot be saved", "the state can be saved again"} {
 		if log := f.log.String(); strings.Count(log, text) != 1 {
 			t.Errorf("not once in the log: %q\n%s", text, log)
 		}

@@ -16,11 +16,11 @@ var _ keeper.Told = told{}
 
 // Degraded is part of keeper.Told.
 func (t told) Degraded(err error) {
-	t.log.Error("the state could not be saved; every change is refused until it can: make room or repair the disk", "err", err)
+	t.log.Error("the state cannot be saved, refusing every change until it can: make room or repair the disk", "err", err)
 }
 
 // Recovered is part of keeper.Told.
-func (t told) Recovered() { t.log.Info("the state is saved again: changes are taken") }
+func (t told) Recovered() { t.log.Info("the state can be saved again, accepting changes") }
 
 // Event logs what has happened to the group.
 func (t told) Event(e *membership.Event) {

@@ -43,7 +43,7 @@ func advertised(ctx context.Context, listener net.Addr, registries string, looku
 	if ctx.Err() != nil {
 		kind = registry.ErrUnreachable
 	}
-	return "", fmt.Errorf("%w: Advertise: none is given, and which address others reach this node at cannot be told from the way to its registry: %w", kind, err)
+	return "", fmt.Errorf("%w: Advertise: missing, and the route to the registry does not show an address at which others reach this node: %w", kind, err)
 }
 
 // wayTo returns this host's address on the way to the first of the registry's addresses
@@ -86,7 +86,7 @@ func warnAdvertised(ctx context.Context, log *slog.Logger, cfg *Config, listener
 		return // nothing is known
 	}
 	if err != nil {
-		log.Warn("the advertised name does not resolve here: nodes and clients for which it does not resolve either cannot reach this node",
+		log.Warn("the advertised name does not resolve here: nodes and clients where it does not resolve either cannot reach this node",
 			"advertise", cfg.Advertise, "err", err)
 		return
 	}
@@ -98,7 +98,7 @@ func warnAdvertised(ctx context.Context, log *slog.Logger, cfg *Config, listener
 			return // a group on one host
 		}
 	}
-	log.Warn("the advertised address is one on which each host finds itself: nodes and clients on other hosts cannot reach this node; "+
+	log.Warn("the advertised address is a loopback address: nodes and clients on other hosts cannot reach this node; "+
 		"set Advertise (dsm server --advertise) to an address of this host that they can dial", "advertise", cfg.Advertise, "listen", listener.String())
 }
 

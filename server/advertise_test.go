@@ -107,7 +107,7 @@ func TestWarnAdvertised(t *testing.T) {
 		}
 		return nil, errors.New("no such host")
 	}
-	const selfish, unknown = "each host finds itself", "does not resolve here"
+	const selfish, unknown = "is a loopback address", "does not resolve here"
 	for _, test := range []struct{ advertise, listen, registry, want string }{
 		{"127.0.0.1:7000", "127.0.0.1:7000", "127.0.0.1:6001", ""},
 		{"127.0.0.1:7000", "127.0.0.1:7000", "here:6001", ""},
@@ -146,5 +146,5 @@ func TestStartWarnsOfLoopback(t *testing.T) {
 	g.start("n1", func(cfg *Config) {
 		cfg.Listen, cfg.Logger = ":0", slog.New(slog.NewTextHandler(&out, nil))
 	})
-	eventually(t, "a warning", func() bool { return strings.Contains(out.String(), "each host finds itself") })
+	eventually(t, "a warning", func() bool { return strings.Contains(out.String(), "is a loopback address") })
 }

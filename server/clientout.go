@@ -69,7 +69,7 @@ func (f *front) cutUnread() {
 			return
 		}
 		slowest.out.Drop()
-		f.log.Debug("a client that does not read is cut off", "remote", slowest.conn.RemoteAddr(), "bytes", most)
+		f.log.Debug("cutting off a client that does not read", "remote", slowest.conn.RemoteAddr(), "bytes", most)
 	}
 }
 

@@ -11,12 +11,12 @@ func (r *replica) damageFound(e *member.DamageFound) {
 	switch {
 	case e.Again:
 		if e.Alone {
-			r.log.Error("more of the only copy of the state is damaged", "damage", e.Err)
+			r.log.Error("there is more damage in the only copy of the state", "damage", e.Err)
 		}
 	case e.Loaded:
-		r.log.Error("the state that was loaded is damaged: loading it again", "damage", e.Err)
+		r.log.Error("the loaded state is damaged: loading it again", "damage", e.Err)
 	case e.NotAlone:
-		r.log.Error("the state is damaged, and another member has it: refusing clients, leaving the group, and loading it from there", "damage", e.Err)
+		r.log.Error("the state is damaged, and another member has an intact copy: refusing clients, leaving the group, and loading that copy", "damage", e.Err)
 	default:
 		r.log.Error("the state is damaged: refusing clients, leaving the group, and loading the state of another member", "damage", e.Err)
 	}

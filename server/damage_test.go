@@ -202,7 +202,7 @@ func TestDamagedDonor(t *testing.T) {
 	if got := c.get(g.client("n3").conn, "k"); got != "right" {
 		t.Errorf("the joiner has %q", got)
 	}
-	logged(t, &lines, slog.LevelWarn, "a member cannot give its state", `"donor":"n2"`, `variable \"k\"`)
+	logged(t, &lines, slog.LevelWarn, "a member cannot send its state", `"donor":"n2"`, `variable \"k\"`)
 	g.returned("n2", before)
 	if got := c.get(g.client("n2").conn, "k"); got != "right" {
 		t.Errorf("the donor has %q after it came back", got)
@@ -220,7 +220,7 @@ func TestDamagedOnlyMember(t *testing.T) {
 	c.set("k", "right")
 	c.set("other", "whole")
 	damageValue(g, "n1", "k")
-	logged(t, &lines, slog.LevelError, "no other member has it: this node goes on serving its copy", `variable \"k\"`)
+	logged(t, &lines, slog.LevelError, "no other member has it: this node continues to serve its copy", `variable \"k\"`)
 	if s := n.Status(); s.Damage == "" {
 		t.Errorf("its status does not show the damage: %+v", s)
 	}
@@ -232,7 +232,7 @@ func TestDamagedOnlyMember(t *testing.T) {
 		_, err := g.tryStart("n2", logging(&lines))
 		joined <- err
 	}()
-	logged(t, &lines, slog.LevelInfo, "observing a member ended", `"donor":"n1"`, "has a damaged state")
+	logged(t, &lines, slog.LevelInfo, "the transfer from a member ended", `"donor":"n1"`, "has a damaged state")
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
 	var late logLines
@@ -242,7 +242,7 @@ func TestDamagedOnlyMember(t *testing.T) {
 		_, err := Start(ctx, cfg)
 		failed <- err
 	}()
-	logged(t, &late, slog.LevelInfo, "observing a member ended", `"donor":"n1"`, "has a damaged state")
+	logged(t, &late, slog.LevelInfo, "the transfer from a member ended", `"donor":"n1"`, "has a damaged state")
 	cancel()
 	err := <-failed
 	for _, want := range []string{"loading the state of n1#1: ", "damaged", `variable "k"`} {

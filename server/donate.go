@@ -77,6 +77,6 @@ func (r *replica) refuseJoiner(conn net.Conn, reason error) {
 		_, err = conn.Write(member.AppendRefusal(nil, reason))
 	}
 	if err != nil {
-		r.log.Debug("a joiner was not told why it is given up", "err", err)
+		r.log.Debug("could not send a joiner the reason for giving it up", "err", err)
 	}
 }

@@ -24,12 +24,12 @@ func (h host) Event(e member.Event) {
 		r.entered(&e)
 	case member.Excluded:
 		if e.Damage != nil {
-			r.log.Warn("has left the group for its damaged state, coming back as a new incarnation", "damage", e.Damage)
+			r.log.Warn("left the group because of its damaged state, returning as a new incarnation", "damage", e.Damage)
 			return
 		}
-		r.log.Warn("excluded from the group, coming back as a new incarnation", "reason", e.Reason)
+		r.log.Warn("excluded from the group, returning as a new incarnation", "reason", e.Reason)
 	case member.NewGeneration:
-		r.log.Warn("the group has begun a new generation: the variables are gone", "generation", e.Generation)
+		r.log.Warn("the group has begun a new generation: its earlier variables are lost", "generation", e.Generation)
 	case member.Ignored:
 		r.ignored(&e)
 	case member.Waits:
@@ -45,7 +45,7 @@ func (h host) Event(e member.Event) {
 	case member.Serves:
 		r.serving(e.First)
 	case member.Doubted:
-		r.log.Warn("the clock on the wall was set forward, or the machine stood still: refusing clients until the registry or all members confirm the view",
+		r.log.Warn("the wall clock was set forward, or the machine stood still: refusing clients until the registry or all members confirm the view",
 			"view", e.View)
 	case member.Lapsed:
 		r.lapsed(&e)
@@ -68,7 +68,7 @@ func (h host) Event(e member.Event) {
 	case member.Barred:
 		r.front.goAway(r.isDamaged())
 	case member.Whole:
-		r.log.Info("the state is whole again: what was damaged has been written or deleted since", "damage", e.Err)
+		r.log.Info("the state is whole again: its damaged variables have been overwritten or deleted", "damage", e.Err)
 	}
 }
 
@@ -90,13 +90,13 @@ func (r *replica) serving(first bool) {
 	if first {
 		close(r.joined)
 	} else {
-		r.log.Info("serves again: it has a lease")
+		r.log.Info("lease renewed, serving clients again")
 	}
 }
 
 func (r *replica) lapsed(e *member.Lapsed) {
 	if e.Expired {
-		r.log.Warn("lease expired, refusing clients: no confirmation from the registry or from all members; what this node has can be read, possibly stale ("+r.rescue()+")",
+		r.log.Warn("lease expired, refusing clients: no confirmation from the registry or from all members; its replica can still be read, possibly stale ("+r.rescue()+")",
 			"view", e.View, "phase", e.Phase.String())
 	}
 	r.leased.end()
@@ -118,7 +118,7 @@ func (r *replica) waits(e *member.Waits) {
 	w.unlinked.Store(&text)
 	if now != "" && now == w.missing && now != w.missingTold && r.following {
 		w.missingTold = now
-		r.log.Warn("members cannot be linked with, and this node cannot join: trying again", "members", now, "err", text)
+		r.log.Warn("no links to some members, so this node cannot join: retrying", "members", now, "err", text)
 	}
 	w.missing = now
 }
@@ -127,21 +127,21 @@ func (r *replica) waits(e *member.Waits) {
 // all that its first view begins with needs no more, and the donor knows that.
 func (r *replica) transferOver(e *member.TransferOver) {
 	r.following = false
-	level, what := slog.LevelInfo, "observing a member ended"
+	level, what := slog.LevelInfo, "the transfer from a member ended"
 	err := configError(e.Err)
 	again := r.noteUnloaded(e.Donor.MemberID, err)
 	switch {
 	case !e.Needed:
 		level = slog.LevelDebug
 	case errors.Is(err, member.ErrUnreached):
-		level, what = slog.LevelWarn, "a member cannot be reached to load its state: trying again"
+		level, what = slog.LevelWarn, "a member whose state is needed cannot be reached: retrying"
 		if again {
 			level = slog.LevelDebug
 		}
 	case errors.Is(err, store.ErrDigest):
-		level, what = slog.LevelError, "the state that a member has sent is damaged: asking another"
+		level, what = slog.LevelError, "a member sent a damaged state: asking another member"
 	case errors.Is(err, member.ErrDonorDamaged):
-		level, what = slog.LevelWarn, "a member cannot give its state: asking another"
+		level, what = slog.LevelWarn, "a member cannot send its state: asking another member"
 	}
 	r.log.Log(r.ctx, level, what, "donor", e.Donor.ID, "err", err)
 }
@@ -154,9 +154,9 @@ func (r *replica) noteUnloaded(donor isis.MemberID, err error) (again bool) {
 	case errors.Is(err, member.ErrUnreached):
 		text = strings.TrimPrefix(err.Error(), member.ErrUnreached.Error()+": ")
 	case errors.Is(err, member.ErrDonorDamaged):
-		text = fmt.Sprintf("the state of %s, which it is to load, is damaged: %v", donor, err)
+		text = fmt.Sprintf("the state of %s, which this node must load, is damaged: %v", donor, err)
 	case errors.Is(err, store.ErrDigest):
-		text = fmt.Sprintf("what %s sent of its state is damaged: %v", donor, err)
+		text = fmt.Sprintf("the state that %s sent is damaged: %v", donor, err)
 	case err != nil:
 		text = fmt.Sprintf("loading the state of %s: %s", donor, strings.TrimPrefix(err.Error(), "server: "))
 	}

@@ -23,7 +23,7 @@ func TestLogOfEvents(t *testing.T) {
 		parts []string // none: nothing is logged
 	}{
 		"excluded":       {member.Excluded{Reason: "it was silent"}, slog.LevelWarn, []string{"excluded from the group", "it was silent"}},
-		"left damaged":   {member.Excluded{Reason: "damage", Damage: bad}, slog.LevelWarn, []string{"left the group for its damaged state", "a bad thing"}},
+		"left damaged":   {member.Excluded{Reason: "damage", Damage: bad}, slog.LevelWarn, []string{"left the group because of its damaged state", "a bad thing"}},
 		"new generation": {member.NewGeneration{Generation: 77}, slog.LevelWarn, []string{"new generation", "generation=77"}},
 		"ignored": {
 			member.Ignored{Reason: "its record is old", Group: 5, Generation: 6},

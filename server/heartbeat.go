@@ -54,7 +54,7 @@ func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
 		case !errors.Is(err, registry.ErrOtherGeneration):
 			trouble.tell(r.log, err, r.rescue(), time.Now())
 			if !r.reader.InView() {
-				r.why.waitFor(r.log, "waits for its registry: "+err.Error())
+				r.why.waitFor(r.log, "waiting for its registry: "+err.Error())
 			}
 		}
 	}
@@ -80,7 +80,7 @@ func (r *replica) watch(ctx context.Context, asked registryClient) {
 		}
 		if !warned {
 			warned = true
-			r.log.Warn("the registry pushes no directives, answers to heartbeats take their place until it does", "err", err)
+			r.log.Warn("the registry pushes no directives: using its answers to heartbeats until it does", "err", err)
 		}
 		if client.Sleep(ctx, pause) != nil {
 			return

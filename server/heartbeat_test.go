@@ -91,7 +91,7 @@ func TestHeartbeatsAndTheirAnswers(t *testing.T) {
 		if n := h.count(slog.LevelWarn, "the registry does not answer"); n != 1 {
 			t.Errorf("it warns %d times that the registry does not answer", n)
 		}
-		if why := h.why.waitsFor.Load(); why == nil || *why != "waits for its registry: "+registry.ErrUnreachable.Error() {
+		if why := h.why.waitsFor.Load(); why == nil || *why != "waiting for its registry: "+registry.ErrUnreachable.Error() {
 			t.Errorf("it waits for %v", why)
 		}
 		beat(directiveOf(3*time.Minute), nil)

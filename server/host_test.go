@@ -134,13 +134,13 @@ func TestWhyNot(t *testing.T) {
 		}
 		return out
 	}
-	warned := func() int { return h.count(slog.LevelWarn, "members cannot be linked with") }
+	warned := func() int { return h.count(slog.LevelWarn, "no links to some members") }
 	h.host.Event(member.Waits{Reason: "loads the state", Unlinked: unlinked("n2")})
 	h.host.Event(member.Waits{Reason: "loads the state", Unlinked: unlinked("n2")})
 	if text(&h.why.waitsFor) != "loads the state" || text(&h.why.unlinked) != "no link to n2#7 at n2:1, which it advertises: no route" {
 		t.Errorf("waits for %q, %q", text(&h.why.waitsFor), text(&h.why.unlinked))
 	}
-	if n := h.count(slog.LevelInfo, "is no member yet"); n != 1 {
+	if n := h.count(slog.LevelInfo, "not a member yet"); n != 1 {
 		t.Errorf("it is logged %d times that it is no member", n)
 	}
 	if warned() != 0 {
@@ -153,7 +153,7 @@ func TestWhyNot(t *testing.T) {
 	if warned() != 1 {
 		t.Errorf("it warns %d times of the same", warned())
 	}
-	if n := h.count(slog.LevelInfo, "is no member yet"); n != 2 {
+	if n := h.count(slog.LevelInfo, "not a member yet"); n != 2 {
 		t.Errorf("it is logged %d times that it is no member, for two reasons", n)
 	}
 	h.host.Event(member.Waits{Reason: "is not linked", Unlinked: unlinked("n2", "n3")})
@@ -187,18 +187,18 @@ func TestEndsOfTransfers(t *testing.T) {
 		logged string
 		why    string
 	}{
-		"not needed": {err: net.ErrClosed, level: slog.LevelDebug, logged: "observing a member ended", why: "loading the state of n2#5: use of closed network connection"},
-		"broken":     {err: net.ErrClosed, needed: true, level: slog.LevelInfo, logged: "observing a member ended", why: "loading the state of n2#5: use of closed network connection"},
+		"not needed": {err: net.ErrClosed, level: slog.LevelDebug, logged: "the transfer from a member ended", why: "loading the state of n2#5: use of closed network connection"},
+		"broken":     {err: net.ErrClosed, needed: true, level: slog.LevelInfo, logged: "the transfer from a member ended", why: "loading the state of n2#5: use of closed network connection"},
 		"not reached": {
 			err: fmt.Errorf("%w: no route", member.ErrUnreached), needed: true, level: slog.LevelWarn, logged: "cannot be reached", why: "no route",
 		},
 		"not reached again": {
 			err: fmt.Errorf("%w: no route", member.ErrUnreached), needed: true, again: true, level: slog.LevelDebug, logged: "cannot be reached", why: "no route",
 		},
-		"damaged on the way": {err: store.ErrDigest, needed: true, level: slog.LevelError, logged: "is damaged: asking another", why: "what n2#5 sent of its state is damaged: " + store.ErrDigest.Error()},
+		"damaged on the way": {err: store.ErrDigest, needed: true, level: slog.LevelError, logged: "sent a damaged state", why: "the state that n2#5 sent is damaged: " + store.ErrDigest.Error()},
 		"damaged there": {
-			err: member.ErrDonorDamaged, needed: true, level: slog.LevelWarn, logged: "cannot give its state",
-			why: "the state of n2#5, which it is to load, is damaged: " + member.ErrDonorDamaged.Error(),
+			err: member.ErrDonorDamaged, needed: true, level: slog.LevelWarn, logged: "cannot send its state",
+			why: "the state of n2#5, which this node must load, is damaged: " + member.ErrDonorDamaged.Error(),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -235,9 +235,9 @@ func TestTwoThatAreNotReached(t *testing.T) {
 func TestLogOfDamage(t *testing.T) {
 	for want, e := range map[string]member.DamageFound{
 		"": {Again: true},
-		"more of the only copy of the state is damaged":                     {Again: true, Alone: true},
-		"the state that was loaded is damaged":                              {Loaded: true},
-		"another member has it":                                             {NotAlone: true},
+		"there is more damage in the only copy of the state":                {Again: true, Alone: true},
+		"the loaded state is damaged":                                       {Loaded: true},
+		"another member has an intact copy":                                 {NotAlone: true},
 		"refusing clients, leaving the group, and loading the state of ano": {},
 	} {
 		h := newLone(t, Config{})
@@ -266,7 +266,7 @@ func TestWhenLeased(t *testing.T) {
 	default:
 		t.Error("it has not joined")
 	}
-	if !held() || h.count(slog.LevelInfo, "serves again") != 0 {
+	if !held() || h.count(slog.LevelInfo, "serving clients again") != 0 {
 		t.Errorf("it is held: %v; %s", held(), h.lines())
 	}
 	h.host.Event(member.Lapsed{})
@@ -275,7 +275,7 @@ func TestWhenLeased(t *testing.T) {
 	}
 	h.host.Event(member.Serves{})
 	h.host.Event(member.Lapsed{Expired: true, View: 3, Phase: isis.Wedged})
-	if held() || h.count(slog.LevelInfo, "serves again") != 1 || h.count(slog.LevelWarn, "lease expired") != 1 || !strings.Contains(h.lines(), "phase=wedged") {
+	if held() || h.count(slog.LevelInfo, "serving clients again") != 1 || h.count(slog.LevelWarn, "lease expired") != 1 || !strings.Contains(h.lines(), "phase=wedged") {
 		t.Errorf("it is held: %v; %s", held(), h.lines())
 	}
 }
@@ -354,7 +354,7 @@ func TestLeaveTrouble(t *testing.T) {
 	for range 3 {
 		trouble.tell(h.replica, registry.ErrDegraded)
 	}
-	if n := h.count(slog.LevelWarn, "does not let this node go yet"); n != 1 {
+	if n := h.count(slog.LevelWarn, "has made no view without this node yet"); n != 1 {
 		t.Errorf("it warns %d times", n)
 	}
 	h = newLone(t, Config{})
@@ -385,7 +385,7 @@ func TestDonorThatStops(t *testing.T) {
 				h.post(func(m *member.Member) { m.Start(&first) })
 				time.Sleep(member.JoinPatience - time.Second) //nolint:forbidigo // in a bubble
 				synctest.Wait()
-				if dials != 1 || h.count(slog.LevelInfo, "observing a member ended") != 0 {
+				if dials != 1 || h.count(slog.LevelInfo, "the transfer from a member ended") != 0 {
 					t.Errorf("%d dials: %s", dials, h.lines())
 				}
 				time.Sleep(5 * time.Second) //nolint:forbidigo // in a bubble

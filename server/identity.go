@@ -73,7 +73,7 @@ func lockDir(dir string) (lock *os.File, fresh bool, err error) {
 			return nil, false, fmt.Errorf("%w: DataDir: %w", ErrConfig, err)
 		}
 		if err := lockFile(lock); err != nil {
-			return nil, false, errors.Join(fmt.Errorf("%w: %s is held by a process that runs: stop it, or give this node a directory and an id of its own (%w)", ErrIdentityInUse, dir, err), lock.Close())
+			return nil, false, errors.Join(fmt.Errorf("%w: %s is in use by a running process: stop it, or give this node a directory and an id of its own (%w)", ErrIdentityInUse, dir, err), lock.Close())
 		}
 		if sameFile(lock, name) {
 			return lock, fresh, nil

@@ -394,7 +394,7 @@ func TestRecordIdentity(t *testing.T) {
 		if lines := strings.Count(out.String(), "the identity cannot be recorded"); lines != 3 {
 			t.Errorf("it logs %d times in two minutes and a half", lines)
 		}
-		if !strings.Contains(out.String(), "the registry does not know that this node gives up") {
+		if !strings.Contains(out.String(), "stopped without leaving") {
 			t.Error("it does not log that it could not leave")
 		}
 		left.err = nil

@@ -22,7 +22,7 @@ func awaitIdentity(ctx context.Context, log *slog.Logger, open func() (*identity
 		}
 		if !told {
 			told = true
-			log.Error("the identity directory cannot be opened, waiting until it can: make room on its disk", "err", err)
+			log.Error("the identity directory cannot be opened, waiting: make room on its disk", "err", err)
 		}
 		if client.Sleep(ctx, wait) != nil {
 			return nil, fmt.Errorf("%w: %w", err, ctx.Err())
@@ -39,7 +39,7 @@ func (n *Node) recordIdentity(ctx context.Context, incarnation uint64, d *member
 		err := n.identity.record(d.Group, incarnation)
 		if err == nil {
 			if n.hindrance.Swap(nil) != nil {
-				n.log.Info("the identity is recorded: going on", "incarnation", incarnation)
+				n.log.Info("the identity is recorded: continuing", "incarnation", incarnation)
 			}
 			return nil
 		}
@@ -47,7 +47,7 @@ func (n *Node) recordIdentity(ctx context.Context, incarnation uint64, d *member
 		n.hindrance.Store(&text)
 		if now := time.Now(); told.IsZero() || now.Sub(told) >= troubleInterval {
 			told = now
-			n.log.Error("the identity cannot be recorded, and this node is in no view until it can: make room or repair the disk of its data directory",
+			n.log.Error("the identity cannot be recorded, and this node joins no view until it can: make room or repair the disk of its data directory",
 				"dir", n.cfg.DataDir, "incarnation", incarnation, "err", err)
 		}
 		if client.Sleep(ctx, wait) != nil {
@@ -69,6 +69,6 @@ func (n *Node) retract(incarnation uint64, d *membership.Directive) {
 	from := membership.From{ID: n.cfg.ID, Incarnation: incarnation, Group: d.Group, Generation: d.Generation}
 	err := n.client.Leave(ctx, from, alone, "its identity could not be recorded")
 	if err != nil {
-		n.log.Warn("the registry does not know that this node gives up, and will notice its silence", "err", err)
+		n.log.Warn("stopped without leaving: the registry has to notice the silence of this node", "err", err)
 	}
 }

@@ -51,7 +51,7 @@ func TestLogOfJoin(t *testing.T) {
 			}
 		}
 		if strings.Contains(line, `"level":"INFO"`) &&
-			(strings.Contains(line, "observing a member ended") || strings.Contains(line, "a joiner's stream ends")) {
+			(strings.Contains(line, "the transfer from a member ended") || strings.Contains(line, "a joiner's stream ended")) {
 			t.Errorf("a normal join says: %s", line)
 		}
 	}

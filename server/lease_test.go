@@ -234,7 +234,7 @@ func TestClockSetForward(t *testing.T) {
 			})
 			eventually(t, "a reader finds that the lease may have run out", func() bool {
 				r.serves()
-				return strings.Contains(strings.Join(lines.lines(), ""), "the clock on the wall was set forward")
+				return strings.Contains(strings.Join(lines.lines(), ""), "the wall clock was set forward")
 			})
 			eventually(t, "it serves again", r.serves)
 			for _, line := range lines.lines() {

@@ -94,7 +94,7 @@ func (r *replica) leave(ctx context.Context, force bool) error {
 		}
 		last := l.last.Load()
 		if last == nil {
-			return fmt.Errorf("server: leaving: what was submitted to this node is not done: %w", ctx.Err())
+			return fmt.Errorf("server: leaving: commands submitted to this node are not done yet: %w", ctx.Err())
 		}
 		return fmt.Errorf("server: leaving: %w: %w", ctx.Err(), *last)
 	}
@@ -153,7 +153,7 @@ func (t *leaveTrouble) tell(r *replica, err error) {
 	case r.reader.Leaving():
 		if err != nil && !t.leaving && !errors.Is(err, registry.ErrLastMember) && !member.Stands(err) {
 			t.leaving = true
-			r.log.Warn("leaving: the registry does not let this node go yet, trying again", "err", err)
+			r.log.Warn("leaving: the registry has made no view without this node yet, retrying", "err", err)
 		}
 		return
 	case d != nil && err != nil && (!sameKind(err, t.last) || time.Since(t.told) >= troubleInterval):
@@ -173,14 +173,14 @@ func sameKind(a, b error) bool {
 func staysDamaged(err error) string {
 	switch {
 	case errors.Is(err, registry.ErrLastMember):
-		return "the state is damaged and no other member has it: this node goes on serving its copy, and nobody can join; " +
-			"set or delete the damaged variable, and the state is whole once an audit has been over all of it; " +
+		return "the state is damaged and no other member has it: this node continues to serve its copy, and no node can join; " +
+			"set or delete the damaged variable, the damage is gone once an audit has covered all of the state; " +
 			"or save what is needed and begin a new generation"
 	case errors.Is(err, registry.ErrMinMembers):
 		return "the state is damaged and the group's minimum size keeps this node in it: it refuses clients; " +
 			"start another node, and this one leaves and loads the state again"
 	default:
-		return "the state is damaged and the registry does not let this node go yet: it refuses clients and asks again"
+		return "the state is damaged and the registry has made no view without this node yet: it refuses clients and retries"
 	}
 }
 

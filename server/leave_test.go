@@ -130,7 +130,7 @@ func TestLeaveWhileRegistryAway(t *testing.T) {
 			left := make(chan error, 1)
 			n := g.remove("n3")
 			go func() { left <- leave(n) }()
-			eventually(t, "the registry was asked in vain", func() bool { return strings.Contains(out.String(), "trying again") })
+			eventually(t, "the registry was asked in vain", func() bool { return strings.Contains(out.String(), "retrying") })
 			g.startRegistry(cfg)
 			if err := <-left; err != nil {
 				t.Error(err)

@@ -69,7 +69,7 @@ func TestLeaveSaysWhatKeptIt(t *testing.T) {
 		if err := leave(); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, registry.ErrDegraded) || asked != 6 {
 			t.Errorf("after %d questions: %v", asked, err)
 		}
-		if n := h.count(slog.LevelWarn, "does not let this node go yet"); n != 1 {
+		if n := h.count(slog.LevelWarn, "has made no view without this node yet"); n != 1 {
 			t.Errorf("it warns %d times", n)
 		}
 		silent = true
@@ -153,7 +153,7 @@ func TestLeaveTroubleOfTheDamaged(t *testing.T) {
 				t.Errorf("after %v it is logged %d times, want %d: %s", err, n, want, h.lines())
 			}
 		}
-		const still, alone, least = "does not let this node go yet", "no other member has it", "minimum size"
+		const still, alone, least = "has made no view without this node yet", "no other member has it", "minimum size"
 		said(nil, still, 0)
 		said(registry.ErrDegraded, still, 1)
 		said(registry.ErrUnreachable, still, 1)
@@ -183,7 +183,7 @@ func TestLeaveTroubleAnew(t *testing.T) {
 		trouble.tell(h.replica, registry.ErrDegraded)
 		h.do(func(m *member.Member) { m.Stay() })
 		trouble.tell(h.replica, registry.ErrDegraded)
-		if n := h.count(slog.LevelWarn, "does not let this node go yet"); n != want+1 {
+		if n := h.count(slog.LevelWarn, "has made no view without this node yet"); n != want+1 {
 			t.Errorf("it warns %d times of %d", n, want+1)
 		}
 	}

@@ -101,7 +101,7 @@ func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello) {
 	if errors.Is(err, member.ErrMemberNow) {
 		level = slog.LevelDebug // as it should
 	}
-	n.log.Log(context.Background(), level, "a joiner's stream ends", "joiner", joiner, "err", err)
+	n.log.Log(context.Background(), level, "a joiner's stream ended", "joiner", joiner, "err", err)
 	n.drop(conn, nil)
 }
 
@@ -118,7 +118,7 @@ func (n *Node) settle(conn net.Conn, stands func(net.Conn) bool) error {
 		}
 	}
 	if err := nbio.WidenLoopback(conn); err != nil {
-		n.log.Debug("a connection keeps the buffers that it has", "remote", conn.RemoteAddr(), "err", err)
+		n.log.Debug("the buffers of a connection could not be changed", "remote", conn.RemoteAddr(), "err", err)
 	}
 	return conn.SetDeadline(time.Time{})
 }

@@ -38,7 +38,7 @@ func (r *replica) locate(ctx context.Context, who isis.MemberID, addr string) (s
 		return at, nil
 	})
 	if err != nil {
-		return "", fmt.Errorf("the name %s has %d addresses, and %s is found at none of them: %w", addr, len(addrs), who, err)
+		return "", fmt.Errorf("the name %s has %d addresses, and none of them leads to %s: %w", addr, len(addrs), who, err)
 	}
 	return at, nil
 }
@@ -49,7 +49,7 @@ func (r *replica) isMember(found wire.Info, who isis.MemberID) error {
 	case found.Incarnation == 0: // it has not registered yet
 		return nil
 	case found.Group == r.group && found.Incarnation == r.self.Incarnation && found.NodeID == r.self.ID && r.self != who:
-		return errors.New("it is this node itself that answers")
+		return errors.New("this node itself answers")
 	case found.Group != r.group:
 		return fmt.Errorf("%s of another group (%x) answers", found.NodeID, found.Group)
 	case found.Incarnation != who.Incarnation || found.NodeID != who.ID:

@@ -24,7 +24,7 @@ func (r *replica) startLoops() {
 			return
 		}
 		if err != nil {
-			r.log.Warn("goroutines have to do what an event loop would", "err", err)
+			r.log.Warn("event loops cannot be used, using goroutines instead", "err", err)
 			return
 		}
 		r.loops = append(r.loops, loop)

@@ -103,11 +103,11 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 		}
 	}
 	if err := speakFirst(listener, helloTimeout); err != nil {
-		cfg.Logger.Warn("silent connections will cost more than they need to", "node", cfg.ID, "err", err)
+		cfg.Logger.Warn("silent connections will cost more than necessary", "node", cfg.ID, "err", err)
 	}
 	all, clients := connLimits(cfg.MaxConns, rlimit.Files())
 	if clients < cfg.MaxConns {
-		cfg.Logger.Warn("the system allows few open files: fewer clients than MaxConns can be connected at a time",
+		cfg.Logger.Warn("the limit of open files is low: fewer clients than MaxConns can be connected at a time",
 			"node", cfg.ID, "clients", clients, "max_conns", cfg.MaxConns, "open_files", rlimit.Files())
 	}
 	runCtx, cancel := context.WithCancel(context.Background())
@@ -153,7 +153,7 @@ func (n *Node) giveUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), giveUpTime)
 	defer cancel()
 	if err := n.Leave(ctx, false); err != nil {
-		n.log.Warn("the registry does not know that this node gives up, and will notice its silence", "err", err)
+		n.log.Warn("stopped without leaving: the registry has to notice the silence of this node", "err", err)
 	}
 	n.kill()
 }

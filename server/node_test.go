@@ -91,7 +91,7 @@ func TestGiveUp(t *testing.T) {
 		default:
 			t.Error("it goes on")
 		}
-		if h.count(slog.LevelWarn, "this node gives up") != 1 {
+		if h.count(slog.LevelWarn, "stopped without leaving") != 1 {
 			t.Errorf("%s", h.lines())
 		}
 	})

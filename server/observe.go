@@ -23,7 +23,7 @@ func (r *replica) follow(ctx context.Context, t *member.Transfer) error {
 		conn, err = r.cfg.Dial(dialCtx, at)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: dialling %s, which %s advertises: %w", member.ErrUnreached, donor.Addr, donor.MemberID, err)
+		return fmt.Errorf("%w: dialling %s, advertised by %s: %w", member.ErrUnreached, donor.Addr, donor.MemberID, err)
 	}
 	defer context.AfterFunc(ctx, func() { r.closeConn(conn) })()
 	defer r.closeConn(conn)
@@ -74,7 +74,7 @@ func (r *replica) greetDonor(conn net.Conn, t *member.Transfer) error {
 		reply, err = wire.ReadHelloReply(conn)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: the handshake at %s, which %s advertises: %w", member.ErrUnreached, t.Donor().Addr, t.Donor().MemberID, err)
+		return fmt.Errorf("%w: handshake with %s, advertised by %s: %w", member.ErrUnreached, t.Donor().Addr, t.Donor().MemberID, err)
 	}
 	if err := t.Welcome(&reply); err != nil {
 		return err

@@ -34,13 +34,13 @@ func (p *predecessor) refused(n *Node, err error) (time.Duration, error) {
 	n.refused.Store(&why)
 	if !p.known || p.holder != in.Holder || in.Beats < p.beats { // or the registry was restarted
 		if !p.known {
-			n.log.Warn("waits: the registry has heard a node of this id within the detection time, and gives the id to this one if it does not hear it again",
+			n.log.Warn("waiting: the registry has heard a node with this id within the detection time, and will give the id to this node if it hears no more of the other",
 				"holder", in.Holder, "holder_addr", in.Addr, "heard_ago", in.Silent, "detection", in.Detection)
 		}
 		p.known, p.holder, p.beats = true, in.Holder, in.Beats
 	}
 	if in.Beats >= p.beats+livingBeats {
-		return 0, fmt.Errorf("server: a node of this id lives, and was heard while this one waited: %w", err)
+		return 0, fmt.Errorf("server: a node with this id is alive: the registry heard it while this node waited: %w", err)
 	}
 	const least, most = 20 * time.Millisecond, 250 * time.Millisecond
 	return min(max(in.Detection-in.Silent, least), most), nil

@@ -35,7 +35,7 @@ func (n *noticer) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &noticer{Handler: n.Handler.WithAttrs(attrs), text: n.text, fn: n.fn}
 }
 
-const waitsForID = "waits: the registry has heard a node of this id"
+const waitsForID = "waiting: the registry has heard a node with this id"
 
 // TestKilledAndStartedWithoutProof has a node be killed and started again within the
 // detection time, in ways that prove nothing: it waits, says since when its

@@ -32,7 +32,7 @@ func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
 	refuse := func(status wire.Status, format string, args ...any) *wire.HelloReply {
 		message := fmt.Sprintf(format, args...)
 		if left, ok := r.refusals.Open(time.Now()); ok {
-			r.log.Warn("refuses a joiner", "joiner", incarnation, "reason", message, "left_out", left)
+			r.log.Warn("refusing a joiner", "joiner", incarnation, "reason", message, "left_out", left)
 		}
 		return &wire.HelloReply{Status: status, Version: wire.MaxVersion, Info: r.info(), Message: message}
 	}

@@ -23,7 +23,7 @@ func (c *Config) debugged() {
 	words := strings.FieldsFunc(os.Getenv(debugVariable), func(r rune) bool { return r == ',' || r == ' ' })
 	for _, word := range words {
 		if word != debugReadOnly {
-			c.Logger.Warn("unknown word in "+debugVariable+": the only one is "+debugReadOnly, "node", c.ID, "word", word)
+			c.Logger.Warn("unknown value in "+debugVariable+": the only known one is "+debugReadOnly, "node", c.ID, "word", word)
 		}
 	}
 	c.ReadOnly = c.ReadOnly || slices.Contains(words, debugReadOnly)
@@ -69,7 +69,7 @@ func (f *front) guarded(b []byte) []byte { return guard.Copy(b, reportWriter(f.l
 // reportWriter returns what logs who was given bytes that were changed.
 func reportWriter(log *slog.Logger) func(stack []byte) {
 	return func(stack []byte) {
-		log.Error("the program has changed bytes that it was only to read: it must copy them first; they were given to the caller that the stack shows", "stack", string(stack))
+		log.Error("the program has changed bytes that it may only read: copy them before changing them; the stack shows where they were returned", "stack", string(stack))
 	}
 }
 

@@ -153,7 +153,7 @@ type whyNot struct {
 // waitFor keeps what the node waits for, and logs it when that is new; "" is nothing.
 func (w *whyNot) waitFor(log *slog.Logger, reason string) {
 	if before := w.waitsFor.Swap(&reason); reason != "" && (before == nil || *before != reason) {
-		log.Info("is no member yet", "reason", reason)
+		log.Info("not a member yet", "reason", reason)
 	}
 }
 

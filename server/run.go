@@ -70,7 +70,7 @@ func (n *Node) withdraw(ctx context.Context, r *replica) {
 		err = askToLeave(ctx, n.client, req)
 	}
 	if err != nil {
-		r.log.Warn("the registry does not know that this node gives up, and will notice its silence", "err", err)
+		r.log.Warn("stopped without leaving: the registry has to notice the silence of this node", "err", err)
 	}
 }
 
@@ -113,7 +113,7 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 		cancel()
 		switch {
 		case err == nil && req.Group != 0 && d.Group != req.Group:
-			err = fmt.Errorf("%w: asked to join group %x, it answers for group %x", registry.ErrOtherGroup, req.Group, d.Group)
+			err = fmt.Errorf("%w: the request names group %x, the answer group %x", registry.ErrOtherGroup, req.Group, d.Group)
 			if first {
 				return nil, err
 			}
@@ -124,7 +124,7 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 		case errors.Is(err, registry.ErrOtherGroup) && first && req.Group != 0:
 			// A node that starts has no state and may join any group; what it can
 			// prove is about another one.
-			n.log.Warn("the registry serves another group than this node was in before: joining it", "err", err)
+			n.log.Warn("the registry serves another group than the one this node was in before: joining that group", "err", err)
 			req.Group, req.ProvedDead = 0, 0
 			continue
 		case errors.Is(err, registry.ErrIDInUse) && !served:
@@ -138,7 +138,7 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 		case first:
 			return nil, err
 		}
-		n.log.Warn("the registry does not take this node back yet", "err", err)
+		n.log.Warn("the registry does not accept this node again yet", "err", err)
 		if client.Sleep(ctx, wait) != nil {
 			return nil, ErrClosed
 		}

@@ -284,7 +284,7 @@ func TestWithdraw(t *testing.T) {
 				if took := time.Since(began); asked != tc.asked || took != tc.within {
 					t.Errorf("%d questions in %v", asked, took)
 				}
-				if warns := h.count(slog.LevelWarn, "does not know that this node gives up") == 1; warns != tc.warns {
+				if warns := h.count(slog.LevelWarn, "stopped without leaving") == 1; warns != tc.warns {
 					t.Errorf("it warns: %v", warns)
 				}
 			})
@@ -420,7 +420,7 @@ func TestRegisterEnds(t *testing.T) {
 				if _, err := n.register(ctx, false, false); !errors.Is(err, ErrClosed) || time.Since(began) != time.Millisecond {
 					t.Errorf("after %v: %v", time.Since(began), err)
 				}
-				if warns := strings.Contains(strings.Join(log.lines(), ""), "does not take this node back"); warns != (answer == registry.ErrUnreachable) { //nolint:errorlint // the very same
+				if warns := strings.Contains(strings.Join(log.lines(), ""), "does not accept this node again"); warns != (answer == registry.ErrUnreachable) { //nolint:errorlint // the very same
 					t.Errorf("it logs %s", log.lines())
 				}
 			})

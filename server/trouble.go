@@ -55,13 +55,13 @@ func (t *registryTrouble) tell(log *slog.Logger, err error, rescue string, now t
 	t.kind, t.told = kind, now
 	switch kind {
 	case otherGroup:
-		log.Error("the registry does not have this group's record and is not obeyed: this node keeps its variables, its view is frozen, and it refuses clients once a member fails; "+
+		log.Error("the registry does not have this group's record, so it is ignored: this node keeps its variables, its view is frozen, and it refuses clients once a member fails; "+
 			"start the registry with the newest data directory of this group; if that is lost, save the variables from this node ("+rescue+"), "+
 			"then start every node of this group again, which joins it to the registry's group, and set them there", "err", err)
 	case degraded:
-		log.Error("the registry cannot save its state: the view is frozen until it can, reads and writes go on; make room or repair the disk on its host", "err", err)
+		log.Error("the registry cannot save its state: the view is frozen until it can, reads and writes continue; make room or repair the disk on its host", "err", err)
 	default:
-		log.Warn("the registry does not answer: the view is frozen, reads and writes go on", "err", err)
+		log.Warn("the registry does not answer: the view is frozen, reads and writes continue", "err", err)
 	}
 }
 

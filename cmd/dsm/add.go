@@ -14,8 +14,8 @@ func newAddCommand(s *surroundings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add KEY DELTA",
 		Short: "Add to a counter",
-		Long: `Add adds a number, which may be negative, to a counter and prints the sum. A
-counter is a variable that holds a decimal integer of 64 bits; one that does not
+		Long: `Add adds a number, which may be negative, to a counter and prints the sum. A counter
+is a variable that holds a decimal integer of 64 bits. A variable that does not
 exist counts as 0.`,
 		Example:           "  dsm add visits 1\n  dsm add stock -5",
 		Args:              exactly("KEY", "DELTA"),

@@ -68,7 +68,7 @@ func TestAddrFile(t *testing.T) {
 	}
 	first := write("127.0.0.1:7000")
 	if runtime.GOOS != "windows" {
-		const want = "has the address of a process that runs, 127.0.0.1:7000: name another"
+		const want = "holds the address of a running process, 127.0.0.1:7000: name another"
 		_, writeErr := f.write("127.0.0.1:7001")
 		for what, err := range map[string]error{"check": f.check(), "clear": f.clear(), "write": writeErr} {
 			if err == nil || !strings.Contains(err.Error(), want) {

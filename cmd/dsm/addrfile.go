@@ -32,7 +32,7 @@ func (f addrFile) check() error {
 		return nil
 	}
 	if err := outfile.Room(filepath.Dir(string(f))); err != nil {
-		return usagef("--addr-file %s: no file can be made there: %w", f, err)
+		return usagef("--addr-file %s: cannot create a file there: %w", f, err)
 	}
 	info, err := os.Lstat(string(f))
 	switch {
@@ -41,7 +41,7 @@ func (f addrFile) check() error {
 	case err != nil:
 		return usagef("--addr-file: %w", err)
 	case !info.Mode().IsRegular():
-		return usagef("--addr-file %s is no regular file, and would be replaced: name another", f)
+		return usagef("--addr-file %s is not a regular file: name another", f)
 	}
 	return f.checkContent()
 }
@@ -64,10 +64,10 @@ func (f addrFile) checkContent() error {
 	line := bytes.TrimSuffix(text, []byte("\n"))
 	_, _, err = net.SplitHostPort(string(line))
 	if len(text) > maxAddrBytes || bytes.ContainsAny(line, "\n \t") || len(line) > 0 && err != nil {
-		return usagef("--addr-file %s has something else than an address, which would be lost: remove it, or name another", f)
+		return usagef("--addr-file %s does not hold an address, so it is not overwritten: remove the file, or name another", f)
 	}
 	if outfile.Claimed(file) {
-		return usagef("--addr-file %s has the address of a process that runs, %s: name another", f, line)
+		return usagef("--addr-file %s holds the address of a running process, %s: name another file", f, line)
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (c *addrClaim) end() error {
 func refuseEmpty(flags *pflag.FlagSet, names ...string) error {
 	for _, name := range names {
 		if flags.Changed(name) && flags.Lookup(name).Value.String() == "" {
-			return usagef("--%s is empty: name what it stands for, or leave it out", name)
+			return usagef("--%s is empty: give it a value, or leave it out", name)
 		}
 	}
 	return nil
@@ -154,7 +154,7 @@ func refuseReserved(dir string, files map[string]string) error {
 	for _, flag := range slices.Sorted(maps.Keys(files)) {
 		file := files[flag]
 		if dir != "" && file != "" && slices.Contains(reserved, filepath.Base(file)) && outfile.Same(filepath.Dir(file), dir) {
-			return usagef("%s %s: --data-dir has a file of that name: name another", flag, file)
+			return usagef("%s %s: --data-dir uses a file of that name: name another", flag, file)
 		}
 	}
 	return nil

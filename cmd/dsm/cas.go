@@ -14,11 +14,11 @@ func newCASCommand(s *surroundings) *cobra.Command {
 	var expected uint64
 	cmd := &cobra.Command{
 		Use:   "cas KEY VALUE --version N",
-		Short: "Give a variable a value if nobody else has meanwhile",
-		Long: `Cas compares and sets: it gives a variable a value, as set does, if the variable
-still has the version that "dsm get -o json" told, or, with --version 0, if it
-does not exist. It prints the new version. If the version is another one it
-changes nothing, and the exit status is 4.
+		Short: "Set a variable if its version has not changed",
+		Long: `Cas compares and sets. Like set, it gives a variable a value, but only if the
+variable still has the given version, which "dsm get -o json" prints. With --version
+0, the variable must not exist. Cas prints the new version. If the version differs,
+it changes nothing and exits with status 4.
 
 ` + inputHelp,
 		Example:               "  dsm cas leader n1 --version 0\n  dsm cas leader n2 --version 17",
@@ -45,6 +45,6 @@ changes nothing, and the exit status is 4.
 	}
 	t.addFlags(cmd)
 	in.addFlags(cmd)
-	cmd.Flags().Uint64Var(&expected, "version", 0, "the `version` that the variable must have, 0: it must not exist")
+	cmd.Flags().Uint64Var(&expected, "version", 0, "the `version` that the variable must have; 0: it must not exist")
 	return cmd
 }

@@ -39,15 +39,15 @@ func whyNoInteger(text string) string {
 	}
 	switch {
 	case isInteger(text): // somebody was quicker
-		return fmt.Sprintf("its value was another then, and is %q now; add again", text)
+		return fmt.Sprintf("its value has changed meanwhile and is now %q; try again", text)
 	case isInteger(strings.TrimRight(text, "\r\n")):
-		return fmt.Sprintf("its value %q ends in a newline; set it without one, as set --trim and printf do", text)
+		return fmt.Sprintf("its value %q ends with a newline; set it again without one, such as with set --trim", text)
 	case isInteger(strings.TrimSpace(text)):
 		return fmt.Sprintf("its value %q has space around the number", text)
 	case isDigits(text):
 		return fmt.Sprintf("its value %q is not from %d to %d", text, math.MinInt64, math.MaxInt64)
 	case isNumber(text):
-		return fmt.Sprintf("its value %q is no whole number in decimal digits alone", text)
+		return fmt.Sprintf("its value %q is not a decimal integer", text)
 	default:
 		return fmt.Sprintf("its value is %q", text)
 	}

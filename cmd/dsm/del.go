@@ -12,8 +12,8 @@ func newDelCommand(s *surroundings) *cobra.Command {
 	var t target
 	cmd := &cobra.Command{
 		Use:               "del KEY",
-		Short:             "Remove a variable",
-		Long:              `Del removes a variable and prints the position in the group's order at which it went.`,
+		Short:             "Delete a variable",
+		Long:              `Del deletes a variable and prints the position of the delete in the group's order.`,
 		Example:           "  dsm del greeting",
 		Args:              exactly("KEY"),
 		ValidArgsFunction: cobra.NoFileCompletions,

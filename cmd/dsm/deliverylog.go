@@ -72,7 +72,7 @@ func (l *deliveryLog) add(item logItem, bytes int) {
 		return
 	}
 	if l.bytes+bytes > maxUnloggedBytes {
-		l.failLocked(fmt.Errorf("the disk is slower than the group: more than %d bytes wait for it", maxUnloggedBytes))
+		l.failLocked(fmt.Errorf("the disk is slower than the group: more than %d bytes wait to be written", maxUnloggedBytes))
 		return
 	}
 	l.queue = append(l.queue, item)
@@ -127,7 +127,7 @@ func (l *deliveryLog) writeAll(items []logItem) error {
 		}
 		first := item.delivery.First
 		if first != l.next {
-			return fmt.Errorf("the node delivered position %d where %d was due", first, l.next)
+			return fmt.Errorf("the node delivered position %d instead of %d", first, l.next)
 		}
 		if err := l.lines.Deliver(&item.delivery); err != nil {
 			return err

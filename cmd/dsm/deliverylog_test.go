@@ -74,7 +74,7 @@ func TestDeliveryLog(t *testing.T) {
 			l.snapshot(0)
 			l.deliver(delivery(1, 2))
 			l.deliver(delivery(4, 1))
-		}, nil, "the node delivered position 4 where 3 was due"},
+		}, nil, "the node delivered position 4 instead of 3"},
 		{"what cannot be decoded", func(l *deliveryLog) {
 			l.snapshot(0)
 			d := delivery(1, 1)

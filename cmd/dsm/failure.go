@@ -30,7 +30,7 @@ func (s *surroundings) fail(err error, cmd *cobra.Command) int {
 		if cmd.Name() == "help" && cmd.HasParent() {
 			cmd = cmd.Parent()
 		}
-		s.complain("run '%s --help' to see what can be given", cmd.CommandPath())
+		s.complain("run '%s --help' for usage", cmd.CommandPath())
 	}
 	return status
 }

@@ -62,7 +62,7 @@ func TestEveryFlag(t *testing.T) {
 					}
 					if format != nil {
 						checkJSON(t, fmt.Sprint("dsm ", args), "Errors", stderr.Bytes())
-					} else if !strings.Contains(stderr.String(), "--help' to see what can be given") {
+					} else if !strings.Contains(stderr.String(), "--help' for usage") {
 						t.Errorf("dsm %s: stderr %q", args, &stderr)
 					}
 				}

@@ -16,18 +16,18 @@ func newGetCommand(s *surroundings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get KEY",
 		Short: "Print the value of a variable",
-		Long: `Get prints the value of a variable. On a terminal a newline follows, and what a
-terminal could take for a command is escaped as in a Go string, such as \x1b; in a
-file or a pipe the value is as it is, to the byte.
+		Long: `Get prints the value of a variable. On a terminal it adds a newline, and escapes
+control characters as in a Go string, such as \x1b. To a file or a pipe it writes
+the value unchanged.
 
-The value comes from the server's own replica, which may be behind the group by
-as much as it takes a write to travel; with --strong it is at or after every
-write that anybody had been told of, and costs as much as one.
+The value comes from the server's own replica, which may lag behind the group by the
+time that a write needs to arrive. With --strong, the read sees every write that was
+acknowledged before it began, and costs as much as a write.
 
-A server that is cut off from its group refuses reads. With --stale it answers
-from its replica all the same: the value was right at the position that is printed
-on stderr, and may have changed since. It is for saving variables when the group
-cannot be brought back.`,
+A server that is cut off from its group refuses reads. With --stale it answers from
+its replica anyway. The value was right at the position that is printed on stderr,
+and may have changed since. Use --stale to save variables when the group cannot be
+restored.`,
 		Example:           "  dsm get greeting\n  dsm get greeting --strong -o json\n  dsm get greeting --stale --dsn dsm://10.0.0.2:7000",
 		Args:              exactly("KEY"),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -47,7 +47,7 @@ cannot be brought back.`,
 	}
 	t.addFlags(cmd)
 	cmd.Flags().BoolVar(&strong, "strong", false, "read linearizably")
-	cmd.Flags().BoolVar(&stale, "stale", false, "read what one server has, also one that is cut off; the value may be old")
+	cmd.Flags().BoolVar(&stale, "stale", false, "read the replica of one server, even if it is cut off; the value may be old")
 	return cmd
 }
 

@@ -34,7 +34,7 @@ func (t *target) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&t.dsn, "dsn", "", "the group's `servers`, dsm://host:port,host:port, or its registry, dsm+registry://host:port (default $"+dsnVariable+", or "+defaultDSN+")")
 	f.DurationVar(&t.timeout, "timeout", 5*time.Second, "`time` after which the command gives up")
-	f.BoolVar(&t.wait, "wait", false, "go on trying until --timeout where no server can be reached, instead of failing at once")
+	f.BoolVar(&t.wait, "wait", false, "retry until --timeout if no server can be reached, instead of failing at once")
 	t.format.addFlags(cmd)
 }
 
@@ -101,7 +101,7 @@ func (t *target) explain(ctx context.Context, name string, err error) error {
 	case errors.Is(err, driver.ErrUnavailable) && interrupted:
 		return fmt.Errorf("%w, nothing was done: %w", context.Cause(ctx), err)
 	case errors.Is(err, driver.ErrUnavailable) && ctx.Err() == nil:
-		return fmt.Errorf("no server can be reached at %s, nothing was done; check that one runs there, name others with --dsn, or wait for one with --wait: %w", name, err)
+		return fmt.Errorf("no server can be reached at %s, nothing was done; check that one runs there, name others with --dsn, or use --wait: %w", name, err)
 	case errors.Is(err, driver.ErrUnavailable):
 		return fmt.Errorf("%s did not answer within %v, nothing was done; check that a server runs there, or name others with --dsn: %w", name, t.timeout, err)
 	default:
@@ -121,7 +121,7 @@ func about(key string, err error) error {
 	case errors.As(err, &conflict) && conflict.Version == 0:
 		return saying(err, "%q does not exist: nothing was changed; give --version 0 to create it", key)
 	case errors.As(err, &conflict):
-		return saying(err, "%q has version %d: nothing was changed; get it again, and decide anew", key, conflict.Version)
+		return saying(err, "%q has version %d: nothing was changed; read it again before you retry", key, conflict.Version)
 	case errors.Is(err, driver.ErrNotInteger):
 		return saying(err, "%q holds no decimal integer of 64 bits: nothing was changed", key)
 	case errors.Is(err, driver.ErrOverflow):

@@ -19,12 +19,12 @@ const maxInputBytes = 16 << 20
 type input struct{ trim bool }
 
 // inputHelp says what VALUE may be.
-const inputHelp = `The value "-" stands for what stdin has, to the last byte, such as the newline
-that echo puts there; --trim leaves that out. Write -- before an argument that
-begins with a dash and is no number.`
+const inputHelp = `The value "-" means: read the value from stdin, including the newline that echo
+adds; --trim removes one newline at the end. Write -- before an argument that begins
+with a dash and is not a number.`
 
 func (in *input) addFlags(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&in.trim, "trim", false, `leave out one newline at the end of the value that "-" stands for`)
+	cmd.Flags().BoolVar(&in.trim, "trim", false, `remove one newline at the end of the value that "-" reads`)
 }
 
 // value returns the value that an argument stands for. It blocks until stdin
@@ -40,7 +40,7 @@ func (in *input) value(ctx context.Context, stdin io.Reader, arg string) ([]byte
 		return io.ReadAll(io.LimitReader(stdin, maxInputBytes+1))
 	})
 	if errors.Is(err, errInterrupted) {
-		return nil, fmt.Errorf("%w before stdin had ended: nothing was sent", err)
+		return nil, fmt.Errorf("%w before the end of stdin: nothing was sent", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the value from stdin, nothing was sent: %w", err)

@@ -23,7 +23,7 @@ func TestInterruptedAtStdin(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			s := &surroundings{stdin: reading, stdout: &stdout, stderr: &stderr, signals: signals}
 			status := run(context.WithoutCancel(t.Context()), strings.Fields(command+" --dsn dsm://127.0.0.1:1"), s)
-			if status != exitSignal+int(sig) || stdout.Len() > 0 || !strings.Contains(stderr.String(), "before stdin had ended: nothing was sent") {
+			if status != exitSignal+int(sig) || stdout.Len() > 0 || !strings.Contains(stderr.String(), "before the end of stdin: nothing was sent") {
 				t.Errorf("%s and %v: status %d, stdout %q, stderr %q", command, sig, status, &stdout, &stderr)
 			}
 			if err := writer.Close(); err != nil {

@@ -19,8 +19,8 @@ type logging struct {
 }
 
 func (l *logging) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&l.level, "log-level", "info", "what to log on stderr: `debug|info|warn|error`")
-	f.StringVar(&l.format, "log-format", "text", "how to log: `text|json`")
+	f.StringVar(&l.level, "log-level", "info", "lowest level that is logged to stderr: `debug|info|warn|error`")
+	f.StringVar(&l.format, "log-format", "text", "format of the log: `text|json`")
 }
 
 // logFormat makes handlers of logs.

@@ -30,20 +30,20 @@ func newLsCommand(s *surroundings) *cobra.Command {
 		Use:   "ls",
 		Short: "List the variables",
 		Long: `Ls lists the keys of a group in the order of their bytes, each with the version and
-the size in bytes of its value, all as of one position. What cannot be seen in a key
-is escaped; -o json has its bytes.
+the size in bytes of its value. The listing shows the state at one position.
+Characters that are not printable are escaped; -o json has the bytes of such keys.
 
-There is no index of the keys: the server looks at all of its variables for the
-first 262,144 keys of a listing, and again for the next. For a million keys that
-takes about 3 s of a processor in all, half of them before the first, beside reads
-and writes, and 32 MiB at most. As long as keys are left the server keeps what is
-overwritten, for up to 5 minutes. It has four listings at a time. --timeout is for
-each page of 10,000 keys.
+There is no index of the keys. The server reads all of its variables for the first
+262,144 keys of a listing, and again for the next 262,144. A million keys take about
+3 s of CPU time in all, half of it before the first key is printed, and at most 32
+MiB; reads and writes continue. Until the listing ends, the server keeps values that
+are overwritten, for up to 5 minutes. It runs up to four listings at a time.
+--timeout applies to each page of 10,000 keys.
 
-With --limit, --page-token goes on with a listing, as of its position: the token is
-told on stderr, or as "next" in JSON, and is good for 30 s. --after begins a listing
-after a key. The keys come from the server's own replica, as get has it; --strong
-and --stale are as there.`,
+A listing with --limit prints a token on stderr, or as "next" in JSON. Within 30 s,
+--page-token continues the listing at the same position. --after begins a listing
+after a key. The keys come from the server's own replica; --strong and --stale work
+as for get.`,
 		Example:           "  dsm ls --prefix limits/\n  dsm ls --keys-only | while read -r key; do dsm get \"$key\"; echo; done\n  dsm ls --limit 100 -o json",
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -55,11 +55,11 @@ and --stale are as there.`,
 	flags := cmd.Flags()
 	flags.StringVar(&f.prefix, "prefix", "", "list only keys that begin with `TEXT`")
 	flags.StringVar(&f.after, "after", "", "list only keys that come after `KEY`")
-	flags.IntVar(&f.limit, "limit", 0, "`number` of keys to list at most (default: all)")
-	flags.StringVar(&f.token, "page-token", "", "go on where the listing that told this `token` ended")
-	flags.BoolVar(&f.keysOnly, "keys-only", false, "print nothing but the keys, one a line")
-	flags.BoolVar(&f.strong, "strong", false, "list what is at or after every write that anybody had been told of")
-	flags.BoolVar(&f.stale, "stale", false, "list what one server has, also one that is cut off; it may be old")
+	flags.IntVar(&f.limit, "limit", 0, "maximum `number` of keys to list (default: all)")
+	flags.StringVar(&f.token, "page-token", "", "continue the listing that printed this `token`")
+	flags.BoolVar(&f.keysOnly, "keys-only", false, "print only the keys, one per line")
+	flags.BoolVar(&f.strong, "strong", false, "see every write that was acknowledged before the listing began")
+	flags.BoolVar(&f.stale, "stale", false, "list the replica of one server, even if it is cut off; it may be old")
 	return cmd
 }
 
@@ -69,7 +69,7 @@ func (f *lsFlags) check(cmd *cobra.Command) error {
 		switch {
 		case !cmd.Flags().Changed(name):
 		case f.token != "":
-			return usagef("--%s: the listing of a --page-token has its own; leave it out", name)
+			return usagef("--%s: a listing that is continued with --page-token keeps its own; leave it out", name)
 		case len(text) > wire.MaxKeyBytes:
 			return usagef("--%s has %d bytes: keys have at most %d", name, len(text), wire.MaxKeyBytes)
 		case strings.HasPrefix(text, "\x00"):
@@ -80,7 +80,7 @@ func (f *lsFlags) check(cmd *cobra.Command) error {
 		return usagef("--limit %d: must be above 0; leave it out to list all", f.limit)
 	}
 	if f.strong && (f.stale || f.token != "") {
-		return usagef("--strong: a listing that may be stale, or has begun, cannot be; leave it out")
+		return usagef("--strong cannot be combined with --stale or --page-token")
 	}
 	if f.limit == 0 {
 		f.limit = math.MaxInt
@@ -179,7 +179,7 @@ func (f *lsFlags) explain(err error) error {
 	case refused.Text != "":
 		return saying(fmt.Errorf("%w: %w", errUnreachable, err), "%s", refused.Text)
 	case refused.Status == wire.StatusUnavailable:
-		return saying(fmt.Errorf("%w: %w", errUnreachable, err), "it does not serve now; dsm status says more, and --stale lists what it has")
+		return saying(fmt.Errorf("%w: %w", errUnreachable, err), "it does not serve clients now; see dsm status, or list its replica with --stale")
 	}
 	return err
 }
@@ -195,7 +195,7 @@ func (f *lsFlags) ask(ctx context.Context, addr string, token pageToken) (*liste
 		l.query = wire.ListQuery{Listing: token.listing, Prefix: token.prefix, After: token.after}
 	}
 	if token.addr != "" && token.incarnation != conn.Info().Incarnation {
-		err = fmt.Errorf("it has started again since the --page-token was told: %w", driver.ErrUnavailable)
+		err = fmt.Errorf("the server has restarted since it printed the --page-token: %w", driver.ErrUnavailable)
 	}
 	position := uint64(0)
 	if err == nil && f.strong {
@@ -243,7 +243,7 @@ func (f *lsFlags) show(ctx context.Context, s *surroundings, l *lister) error {
 		err := l.next(pageCtx, left, 0)
 		cancel()
 		if err != nil {
-			return fmt.Errorf("the listing broke off after %d keys: %w", p.count(), f.explain(err))
+			return fmt.Errorf("the listing failed after %d keys: %w", p.count(), f.explain(err))
 		}
 	}
 	next := ""
@@ -254,7 +254,7 @@ func (f *lsFlags) show(ctx context.Context, s *surroundings, l *lister) error {
 		return err
 	}
 	if f.stale {
-		s.complain("this is what %s had at position %d: it may have changed since", l.conn.Info().NodeID, l.page.Position)
+		s.complain("%s had these keys at position %d; they may have changed since", l.conn.Info().NodeID, l.page.Position)
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func (p *textList) keys(keys []wire.ListedKey) error {
 
 func (p *textList) end(next string) error {
 	if next != "" {
-		p.s.complain("there are more keys; within 30s, this goes on: dsm ls --page-token %s", next)
+		p.s.complain("there are more keys; continue within 30s with: dsm ls --page-token %s", next)
 	}
 	return nil
 }

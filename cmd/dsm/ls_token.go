@@ -50,7 +50,7 @@ func parsePageToken(word string) (pageToken, error) {
 		err = json.Unmarshal(text, &f)
 	}
 	if err != nil || f.Listing == 0 || len(f.Prefix) > wire.MaxKeyBytes || len(f.After) == 0 || len(f.After) > wire.MaxKeyBytes {
-		return pageToken{}, usagef("--page-token %q: give the word that an earlier dsm ls --limit has told, whole", word)
+		return pageToken{}, usagef("--page-token %q: give the whole token that an earlier dsm ls --limit printed", word)
 	}
 	if err := checkDialled("--page-token: its server", f.Addr); err != nil {
 		return pageToken{}, err

@@ -27,7 +27,7 @@ func (s *surroundings) outlive(l *logging) (logger *slog.Logger, stop func(), er
 	stop = func() {}
 	if s.hangups != nil {
 		stop = s.hangups(func() {
-			logger.Info("SIGHUP has no effect: there is no terminal that could have gone, and no file to read again")
+			logger.Info("SIGHUP ignored: the process has no terminal, and no configuration to read again")
 		})
 	}
 	return logger, stop, nil
@@ -38,7 +38,7 @@ func (s *surroundings) outlive(l *logging) (logger *slog.Logger, stop func(), er
 func (s *surroundings) warnUnread(logger *slog.Logger) {
 	w, ok := s.stdout.(*outlive.Writer)
 	if ok && (!w.Flush(readerTime) || w.Lost() > 0) {
-		logger.Warn("stdout takes nothing: the line that says where this process serves may be lost")
+		logger.Warn("stdout cannot be written: the line with the address of this process may be lost")
 	}
 }
 

@@ -156,7 +156,7 @@ func TestOutliveDeliveryLog(t *testing.T) {
 		dsm(t, "set", "k", "v", "--dsn", "dsm://"+node.addr)
 		name := fmt.Sprintf("n%d.log", i+1)
 		eventually(t, "word of the delivery log's end in "+name, func() bool {
-			return strings.Contains(p.read(name), "the delivery log has ended, the node goes on without it")
+			return strings.Contains(p.read(name), "the delivery log failed, the node continues without it")
 		})
 	}
 	awaitMembers(t, nodes[0], 2)
@@ -208,7 +208,7 @@ func TestHangupWithoutTerminal(t *testing.T) {
 	for log, q := range map[string]*process{"n1.log": node, "registry.log": p.registry} {
 		q.signal(syscall.SIGHUP)
 		eventually(t, "word of the signal in "+log, func() bool {
-			return strings.Contains(p.read(log), "SIGHUP has no effect")
+			return strings.Contains(p.read(log), "SIGHUP ignored")
 		})
 	}
 	dsm(t, "set", "k", "v", "--dsn", "dsm://"+node.addr)

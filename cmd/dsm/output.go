@@ -86,7 +86,7 @@ func (s *surroundings) say(format string, args ...any) error {
 // showWrite is show for what a write returned.
 func (s *surroundings) showWrite(f format, text string, r result) error {
 	if err := s.show(f, text, r); err != nil {
-		return fmt.Errorf("%w, at position %d, but that cannot be shown: %w", errDone, r.Position, err)
+		return fmt.Errorf("%w, at position %d, but the result cannot be printed: %w", errDone, r.Position, err)
 	}
 	return nil
 }

@@ -32,23 +32,23 @@ func newRegistryCommand(s *surroundings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "registry",
 		Short: "Run the registry of a group",
-		Long: `Registry decides who is a member of its group, and never sees a variable. While
-it is away reads and writes go on, but nobody joins, and a member that fails
-stops the writes until the registry is back.
+		Long: `Registry decides which nodes are members of its group. It never sees a variable.
+While the registry is away, reads and writes continue, but no node can join. If a
+member fails meanwhile, writes stop until the registry is back.
 
-The settings of the group are kept with its views: those given replace those
-kept. Nodes that run take --tick and --audit when they start again, the rest at
-once; --delivery and --session-ttl are fixed once the group has a view. Links
-between nodes go on pinging as often as the detection time asked for when the
-nodes started: restart them, one by one, when it is to go below 500ms.
+The registry keeps the group's settings with its views. A setting that is given
+replaces the one that is kept. Nodes adopt a new --tick or --audit when they
+restart, other settings at once. --delivery and --session-ttl are fixed once the
+group has a view. Links between nodes ping at the rate that suits the detection time
+at their start: to lower it below 500ms, restart the nodes one by one.
 
-Ctrl-C and SIGTERM end the registry, which a restart with the same --data-dir goes on
-from. SIGHUP, and output that nobody reads, are as with dsm server, and so are
-SIGQUIT, SIGUSR1, SIGUSR2 and SIGPIPE.
+Ctrl-C and SIGTERM end the registry. A restart with the same --data-dir continues
+from its state. SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, and output that cannot
+be written have the same effects as for dsm server.
 
-With agreed delivery a write is acknowledged a round trip earlier, and something
-is given up for it: a member that is lost may have told its clients an order,
-results of conditional writes, and strong reads, that the survivors do not share.`,
+With agreed delivery, a write is acknowledged one round trip earlier. In return, a
+member that is lost may have answered clients with an order, with results of
+conditional writes and with strong reads that the survivors do not share.`,
 		Example: `  dsm registry --listen :6001 --data-dir /var/lib/dsm/registry
   dsm registry status --registry 10.0.0.9:6001`,
 		Args:              onlyCommands,
@@ -61,17 +61,17 @@ results of conditional writes, and strong reads, that the survivors do not share
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	set := &f.cfg.Settings
-	flags.StringVar(&f.cfg.Listen, "listen", defaultRegistry, "`address` to serve on; :6001 is port 6001 on all interfaces, port 0 one that is free")
-	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` to keep views and settings in, so that a restart goes on from them (default: they are kept in memory only)")
-	flags.StringVar(&f.delivery, "delivery", "", "`safe|agreed`: agreed acknowledges a write a round trip earlier, but a member that is lost may have told its clients an order that the survivors do not share; fixed once the group has a view (default of a new group: safe)")
-	flags.IntVar(&set.MinMembers, "min-members", 0, "`number` of members below which the group does not shrink once it was reached; writes wait instead (default of a new group: 1)")
-	flags.DurationVar(&set.Detection, "detection", 0, "`time` of silence after which a node counts as failed, from 200ms to 1h (default of a new group: 2s)")
+	flags.StringVar(&f.cfg.Listen, "listen", defaultRegistry, "`address` to listen on; :6001 is port 6001 on all interfaces, port 0 a free port")
+	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` for views and settings, from which a restart continues (default: they are kept in memory only)")
+	flags.StringVar(&f.delivery, "delivery", "", "`safe|agreed`: agreed acknowledges a write one round trip earlier, but a lost member may have answered clients with an order that the survivors do not share; fixed once the group has a view (default of a new group: safe)")
+	flags.IntVar(&set.MinMembers, "min-members", 0, "smallest `number` of members; once the group has had that many, it does not shrink below it, and writes wait instead (default of a new group: 1)")
+	flags.DurationVar(&set.Detection, "detection", 0, "`time` of silence after which a node is considered failed, from 200ms to 1h (default of a new group: 2s)")
 	flags.DurationVar(&set.Heartbeat, "heartbeat", 0, "`interval` of nodes' heartbeats (default: an eighth of --detection)")
 	flags.DurationVar(&set.AttemptTimeout, "attempt-timeout", 0, "`time` that a view change may take before another is tried (default: that of --detection)")
 	flags.DurationVar(&set.SessionTTL, "session-ttl", 0, "`time` after which a client's session expires if it is not renewed; fixed once the group has a view (default of a new group: 1m)")
 	flags.DurationVar(&set.Tick, "tick", 0, "`interval` of the ordered ticks by which sessions age (default of a new group: 1s)")
 	flags.DurationVar(&set.Audit, "audit", 0, "`interval` of ordered audits, which compare the members' states (default of a new group: 1m)")
-	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` once the registry serves, and remove it at the end; one that has an address already is replaced")
+	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` when the registry serves, and remove the file at the end; an existing file is replaced if it holds an address")
 	f.addFlags(flags)
 	cmd.AddCommand(newRegistryStatusCommand(s), newGenerationCommand(s))
 	return cmd

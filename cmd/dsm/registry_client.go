@@ -17,7 +17,7 @@ type registryTarget struct {
 }
 
 func (t *registryTarget) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&t.addr, "registry", defaultRegistry, "`address` of the registry, host:port, or several of it, separated by commas")
+	cmd.Flags().StringVar(&t.addr, "registry", defaultRegistry, "`address` of the registry, host:port, or several addresses separated by commas")
 	cmd.Flags().DurationVar(&t.timeout, "timeout", 5*time.Second, "`time` after which the command gives up")
 }
 

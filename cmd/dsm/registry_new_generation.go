@@ -22,15 +22,15 @@ func newGenerationCommand(s *surroundings) *cobra.Command {
 	force := false
 	cmd := &cobra.Command{
 		Use:   "new-generation",
-		Short: "Give up a group's variables and begin anew",
-		Long: `New-generation tells the registry that the members of the group's view are lost
-for good, and all variables with them. The nodes that are started, or wait to
-join, then form a new, empty generation.
+		Short: "Give up a group's variables and begin with an empty group",
+		Long: `New-generation declares to the registry that all members of the group's view are
+lost, and all variables with them. Nodes that start, or that wait to join, then form
+a new, empty generation.
 
-The registry does this by itself when every member was started again with its
-data directory, which proves that its earlier run is dead. Where it has no such
-proof it waits, because a member that is only cut off could go on serving its
-own clients: make sure that all of them are stopped before you force it.`,
+The registry begins a new generation by itself once every member has been restarted
+with its data directory, which proves that its earlier run is dead. Without that
+proof it waits, because a member that is only cut off could still serve its own
+clients. Make sure that all members are stopped before you use --force.`,
 		Example:           "  dsm registry new-generation --registry 10.0.0.9:6001 --force",
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -44,13 +44,13 @@ own clients: make sure that all of them are stopped before you force it.`,
 					return fmt.Errorf("%w: add --force", err)
 				}
 				if err != nil && ctx.Err() != nil {
-					return fmt.Errorf("%w: the registry may have begun a generation before its answer was given up; dsm registry status shows which one there is: %w", driver.ErrOutcomeUnknown, err)
+					return fmt.Errorf("%w: the registry may have begun a generation before the command gave up; dsm registry status shows the current one: %w", driver.ErrOutcomeUnknown, err)
 				}
 				if err != nil {
 					return err
 				}
-				if err := s.show(f, fmt.Sprintf("generation %d has begun, empty", generation), newGeneration{generation}); err != nil {
-					return fmt.Errorf("generation %d has begun, but that cannot be shown: %w", generation, err)
+				if err := s.show(f, fmt.Sprintf("generation %d has begun; it is empty", generation), newGeneration{generation}); err != nil {
+					return fmt.Errorf("generation %d has begun, but the result cannot be printed: %w", generation, err)
 				}
 				return nil
 			})
@@ -58,6 +58,6 @@ own clients: make sure that all of them are stopped before you force it.`,
 	}
 	t.addFlags(cmd)
 	f.addFlags(cmd)
-	cmd.Flags().BoolVar(&force, "force", false, "do it although the group's members may be alive")
+	cmd.Flags().BoolVar(&force, "force", false, "begin the generation even if the registry has no proof that all members are dead")
 	return cmd
 }

@@ -62,11 +62,12 @@ func newRegistryStatusCommand(s *surroundings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what the registry knows of its group",
-		Long: `Status shows the committed view, the position that all of the generation lie
-above, the change under way, the settings, and every node that the registry knows,
-members and joiners, with what their heartbeats told. "dsm status" asks the nodes
-themselves. If the registry cannot make changes, it says why, and the exit status
-is 7; so it is while a member has been silent for longer than the detection time.`,
+		Long: `Status shows the committed view, the position above which all positions of the
+generation lie, the change under way, and the settings. It lists every node that the
+registry knows, members and joiners, with the contents of its last heartbeat; "dsm
+status" asks the nodes themselves. If the registry cannot change the view, the
+command prints the reason and exits with status 7. It also exits with 7 while a
+member has been silent for longer than the detection time.`,
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -111,7 +112,7 @@ func (m *membership) unwell() error {
 		}
 	}
 	if missed > 0 {
-		return fmt.Errorf("%w: of %s %d have been silent for longer than the detection time", errUnwell, members(all), missed)
+		return fmt.Errorf("%w: %d of %s silent for longer than the detection time", errUnwell, missed, members(all))
 	}
 	return nil
 }

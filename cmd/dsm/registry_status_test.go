@@ -16,7 +16,7 @@ func TestSilentMember(t *testing.T) {
 	}
 	for want, nodes := range map[string][]*registrypb.NodeStatus{
 		"": {node(0, 2000), node(1, 0), node(-1, 2001)},
-		"of 2 members 1 have been silent for longer than the detection time": {node(0, 0), node(1, 2001), node(-1, 0)},
+		"1 of 2 members silent for longer than the detection time": {node(0, 0), node(1, 2001), node(-1, 0)},
 	} {
 		m := newMembership(&registrypb.StatusResponse{Settings: &registrypb.Settings{DetectionMs: 2000}, Nodes: nodes})
 		err := m.unwell()

@@ -81,15 +81,15 @@ func run(ctx context.Context, args []string, s *surroundings) int {
 func newRoot(s *surroundings) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "dsm",
-		Short: "Variables that many programs share, each with its own replica",
-		Long: `Dsm runs the registry and the nodes of a group, and reads and writes the
-group's variables by hand.
+		Short: "Shared variables for many programs, each with its own replica",
+		Long: `Dsm runs the registry and the nodes of a group, and reads and writes the group's
+variables by hand.
 
-Results go to stdout, errors to stderr; with -o json both are JSON. A command whose
-result nobody reads, as in dsm get k | true, ends without a word by SIGPIPE, which a
-shell shows as 141; server and registry go on. SIGHUP ends such a command too (129),
-and SIGQUIT prints the stacks of its goroutines first (2). Of a flag that is given
-twice the last one counts. Otherwise the exit status is` + outcomesHelp(),
+Results go to stdout, errors to stderr; with -o json both are JSON. If a flag is
+given twice, the last one counts. If nothing reads the output of a client command,
+as in dsm get k | true, SIGPIPE ends the command, which a shell shows as 141; server
+and registry continue. SIGHUP ends a client command (129). SIGQUIT prints the stacks
+of its goroutines and ends it (2). Otherwise the exit status is` + outcomesHelp(),
 		Example: `  dsm registry --listen 127.0.0.1:6001 --data-dir /var/lib/dsm/registry
   dsm server --id n1 --registry 127.0.0.1:6001 --listen 127.0.0.1:7000
   dsm set greeting hello
@@ -129,7 +129,7 @@ func exactly(names ...string) cobra.PositionalArgs {
 			return fmt.Errorf("%s is missing: usage is %s", names[len(args)], cmd.UseLine())
 		}
 		if len(args) > len(names) {
-			return fmt.Errorf("%q is one argument too many: usage is %s", client.RedactArgument(args[len(names)]), cmd.UseLine())
+			return fmt.Errorf("%q is an unexpected argument: usage is %s", client.RedactArgument(args[len(names)]), cmd.UseLine())
 		}
 		return nil
 	}

@@ -34,25 +34,26 @@ func newServerCommand(s *surroundings) *cobra.Command {
 		Long: `Server runs a node: a replica of all variables of its group, which serves clients
 and other nodes on one address. It finds the group through the registry.
 
-Ctrl-C and SIGTERM take the node out of its group, after what its clients have
-asked for is done. It tries to leave for 5 seconds, also while the registry is away.
-The variables live in the memory of the nodes: the last one takes them with it, and
-asks for a second Ctrl-C on a terminal before it does. A second signal while the node
-leaves ends it at once, as a crash would: the group notices its silence. One that
-repeats the one before within 250ms is the same: timeout(1) sends each twice.
+On Ctrl-C and SIGTERM the node completes its clients' operations and leaves the
+group. It tries to leave for 5 seconds, also while the registry is away. Variables
+live in the memory of the nodes. If the last node leaves, they are lost; on a
+terminal it therefore waits for a second Ctrl-C. A second signal while the node
+leaves ends it at once, like a crash: the group has to notice its silence. A signal
+that repeats the one before within 250ms is ignored, because timeout(1) sends each
+signal twice.
 
-SIGHUP is as SIGTERM if the process had a controlling terminal when it started: it
-says that the terminal has gone. Without one, as in a service, it has no effect but a
-line in the log; under nohup it has none at all. To keep a node when you log out,
-start it with nohup or setsid, or as a service.
+SIGHUP works like SIGTERM if the process had a controlling terminal when it started.
+Without a terminal, as in a service, the node only logs it; under nohup it has no
+effect. To keep a node when you log out, start it with nohup or setsid, or as a
+service.
 
-SIGQUIT prints the stacks of all goroutines and ends the node at once, with status 2,
-as a crash would. SIGUSR1, SIGUSR2 and SIGPIPE have no effect. SIGTSTP (Ctrl-Z) and
-SIGSTOP stop the process: once that has lasted longer than the detection time the
-group goes on without it, and SIGCONT has it join again.
+SIGQUIT prints the stacks of all goroutines and ends the node at once, with status
+2, like a crash. SIGUSR1, SIGUSR2 and SIGPIPE have no effect. SIGTSTP (Ctrl-Z) and
+SIGSTOP stop the process. If that lasts longer than the detection time, the group
+continues without the node, and the node joins again after SIGCONT.
 
-If nobody reads stdout or stderr any more, or a disk that they go to is full, the
-node goes on and lines are lost; the log says how many once it is read again.`,
+If stdout or stderr can no longer be written, because nothing reads them or the disk
+is full, the node continues and drops log lines. The log counts the dropped lines.`,
 		Example: `  dsm server --id n1 --registry 127.0.0.1:6001
   dsm server --id n2 --registry 10.0.0.9:6001 --listen :7000 --delivery-log n2.jsonl`,
 		Args:                  exactly(),
@@ -68,14 +69,14 @@ node goes on and lines are lost; the log says how many once it is read again.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.cfg.ID, "id", "", "`name` of the node, which it keeps for life and no other node has")
-	flags.StringVar(&f.cfg.Registry, "registry", defaultRegistry, "`address` of the registry, host:port, or several of it, separated by commas")
-	flags.StringVar(&f.cfg.Listen, "listen", "127.0.0.1:7000", "`address` for nodes and clients alike; :7000 is port 7000 on all interfaces, port 0 one that is free")
-	flags.StringVar(&f.cfg.Advertise, "advertise", "", "`address` that nodes and clients are told to dial (default that of --listen; if it is on all interfaces, the one that leads to the registry)")
-	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` of the node's identity, which proves after a crash that the earlier run is dead; it holds no variables (default $XDG_STATE_HOME/dsm/ID, or ~/.local/state/dsm/ID)")
-	flags.StringVar(&f.deliveryLog, "delivery-log", "", "write each command, as it is delivered, to `FILE`, a JSON object a line; the file begins anew with the node's state; when it cannot be written any more the log ends, and the node, which goes on, exits with 1 in the end")
-	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` once the node serves, and remove it at the end; one that has an address already is replaced")
-	flags.DurationVar(&f.startTimeout, "start-timeout", time.Minute, "`time` to become a member in; a registry that cannot be reached is an error after 5s")
+	flags.StringVar(&f.cfg.ID, "id", "", "`name` of the node; it never changes, and no other node may have it")
+	flags.StringVar(&f.cfg.Registry, "registry", defaultRegistry, "`address` of the registry, host:port, or several addresses separated by commas")
+	flags.StringVar(&f.cfg.Listen, "listen", "127.0.0.1:7000", "`address` for both nodes and clients; :7000 is port 7000 on all interfaces, port 0 a free port")
+	flags.StringVar(&f.cfg.Advertise, "advertise", "", "`address` for nodes and clients to dial (default that of --listen; if it is on all interfaces, that of the interface towards the registry)")
+	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` of the node's identity, which proves after a crash that the earlier run has ended; it holds no variables (default $XDG_STATE_HOME/dsm/ID, or ~/.local/state/dsm/ID)")
+	flags.StringVar(&f.deliveryLog, "delivery-log", "", "write each delivered command to `FILE`, one JSON object per line; the file is overwritten, and begins with the node's state; if it cannot be written, the log ends, the node continues, and its exit status is 1")
+	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` when the node serves, and remove the file at the end; an existing file is replaced if it holds an address")
+	flags.DurationVar(&f.startTimeout, "start-timeout", time.Minute, "`time` within which the node must become a member; a registry that cannot be reached is an error after 5s")
 	f.addFlags(flags)
 	return cmd
 }
@@ -83,7 +84,7 @@ node goes on and lines are lost; the log says how many once it is read again.`,
 // check finds what is wrong with the flags before anything is touched.
 func (f *serverFlags) check() error {
 	if f.cfg.ID == "" {
-		return usagef("--id is missing: give a name that the node keeps for life, such as --id n1")
+		return usagef("--id is missing: give a name that never changes, such as --id n1")
 	}
 	f.cfg.Registry = client.TrimAddress(f.cfg.Registry)
 	if err := checkRegistry("--registry", f.cfg.Registry); err != nil {
@@ -179,7 +180,7 @@ func (f *serverFlags) serve(ctx context.Context, s *surroundings, log *deliveryL
 	if log != nil {
 		w.broken = log.failed
 		w.lament = func() {
-			f.cfg.Logger.Error("the delivery log has ended, the node goes on without it", "node", node.ID(), "err", log.why())
+			f.cfg.Logger.Error("the delivery log failed, the node continues without it", "node", node.ID(), "err", log.why())
 		}
 	}
 	err = w.untilStopped(ctx)
@@ -206,7 +207,7 @@ func (f *serverFlags) start(ctx context.Context, s *surroundings) (*server.Node,
 	case errors.Is(context.Cause(ctx), errInterrupted):
 		return nil, fmt.Errorf("%w before the node served", context.Cause(ctx))
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, fmt.Errorf("%w; see with 'dsm registry status --registry %s' whom the group waits for", err, f.cfg.Registry)
+		return nil, fmt.Errorf("%w; 'dsm registry status --registry %s' shows what the group waits for", err, f.cfg.Registry)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, saying(err, "--listen %s: another program listens there; stop it, or choose another port", f.cfg.Listen)
 	case errors.Is(err, server.ErrConfig):
@@ -230,7 +231,7 @@ func (s *surroundings) announce(status server.Status, addr string, loaded bool) 
 	_, err := fmt.Fprintf(s.stdout, "node %s serves at %s: group %s, generation %d, view %d with %s, %s delivery, position %d\n",
 		status.ID, addr, groupID(status.Group), status.Generation, status.View, members(len(status.Members)), status.Delivery, status.Position)
 	if err == nil && status.Generation > 1 && !loaded {
-		_, err = fmt.Fprintf(s.stdout, "generation %d began empty: what the group held before is lost\n", status.Generation)
+		_, err = fmt.Fprintf(s.stdout, "generation %d began empty: the earlier variables of the group are lost\n", status.Generation)
 	}
 	return err
 }

@@ -13,9 +13,9 @@ func newSetCommand(s *surroundings) *cobra.Command {
 	var in input
 	cmd := &cobra.Command{
 		Use:   "set KEY VALUE",
-		Short: "Give a variable a value",
-		Long: `Set gives a variable a value and prints its version, which is the position of
-the write in the group's order.
+		Short: "Set a variable",
+		Long: `Set gives a variable a value and prints its version, which is the position of the
+write in the group's order.
 
 ` + inputHelp,
 		Example:           "  dsm set greeting hello\n  dsm set motd - < /etc/motd\n  hostname | dsm set host - --trim",

@@ -54,7 +54,7 @@ func (s *surroundings) getStale(ctx context.Context, conn *client.Conn, f format
 	switch reply.Status {
 	case wire.StatusOK:
 	case wire.StatusNotFound:
-		return saying(driver.ErrNotFound, "there was no variable %q at position %d in what %s has", key, reply.Position, node)
+		return saying(driver.ErrNotFound, "%s had no variable %q at position %d", node, key, reply.Position)
 	default:
 		return fmt.Errorf("%w: %s refuses the read (status %d)", driver.ErrUnavailable, node, reply.Status)
 	}

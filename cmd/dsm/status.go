@@ -48,15 +48,15 @@ func newStatusCommand(s *surroundings) *cobra.Command {
 	var t target
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show the view of a group and how its members are",
-		Long: `Status asks the servers for the view that they are in, and then every member of
-the view how it is. A member that does not answer is shown as such, and one that is
-cut off with what it still knows; if a member does not answer, or does not serve, or
-has found its state to be damaged, the exit status is 7. If nobody serves, all who
-answer are shown. The lag is how many positions a member is behind the furthest;
-since they are asked one a moment later than the other, a small one means nothing.
-Below the members stand the clients that have the most sessions, as they call
-themselves. The group's id is 16 hexadecimal digits.`,
+		Short: "Show the view of a group and the state of its members",
+		Long: `Status asks the servers for their view, and then each member of the view for its
+state. It also shows members that do not answer, and the last state that a member
+which is cut off knows. The exit status is 7 if a member does not answer, does not
+serve, or has found damage in its state. If no member serves, the table shows all
+nodes that answer. The lag is the number of positions that a member is behind the
+most advanced one; a small lag means nothing, because members are asked one after
+another. Below the table are the clients with the most sessions, by the names that
+they give. The group's id is 16 hexadecimal digits.`,
 		Example:           "  dsm status\n  dsm status --dsn dsm+registry://10.0.0.9:6001 -o json",
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,

@@ -184,7 +184,7 @@ func (g *groupStatus) problem() error {
 		}
 	}
 	if len(g.Members) == 0 {
-		return fmt.Errorf("%w: whoever answers is in no view: see with dsm registry status for whom the group waits", errUnwell)
+		return fmt.Errorf("%w: no node that answers is in a view; dsm registry status shows what the group waits for", errUnwell)
 	}
 	var wrong []string
 	for _, one := range []struct {

@@ -78,18 +78,18 @@ func (w *watch) leave(parent context.Context, sig os.Signal) error {
 	switch {
 	case refused && sig == os.Interrupt && w.around.attended && !w.warned && !hurried:
 		w.warned = true
-		w.around.complain("node %s %s; start another node first, or press Ctrl-C again to end it all the same", w.node.ID(), why)
+		w.around.complain("node %s %s; start another node first, or press Ctrl-C again to end this one anyway", w.node.ID(), why)
 		return errStays
 	case refused:
-		w.around.complain("node %s %s; it ends all the same", w.node.ID(), why)
+		w.around.complain("node %s %s; it ends anyway", w.node.ID(), why)
 	case hurried:
-		return fmt.Errorf("node %s has ended at once, without telling its group, which will notice its silence: %w", w.node.ID(), context.Cause(ctx))
+		return fmt.Errorf("node %s ended at once without leaving its group, which has to notice its silence: %w", w.node.ID(), context.Cause(ctx))
 	default:
 		w.node.Stop()
-		return fmt.Errorf("node %s has ended without leaving its group, which will notice its silence: %w", w.node.ID(), err)
+		return fmt.Errorf("node %s ended without leaving its group, which has to notice its silence: %w", w.node.ID(), err)
 	}
 	if err := w.node.Close(); err != nil {
-		return fmt.Errorf("node %s has ended without telling its group, which will notice its silence: %w", w.node.ID(), err)
+		return fmt.Errorf("node %s ended without leaving its group, which has to notice its silence: %w", w.node.ID(), err)
 	}
 	return nil
 }
@@ -98,9 +98,9 @@ func (w *watch) leave(parent context.Context, sig os.Signal) error {
 func whatIsLost(err error) (why string, refused bool) {
 	switch {
 	case errors.Is(err, server.ErrLastMember):
-		return "is the last member of its group: the variables exist nowhere else, and are lost with it", true
+		return "is the last member of its group: if it ends, all variables are lost", true
 	case errors.Is(err, registry.ErrMinMembers):
-		return "is needed for the group's minimum size: without it no write goes on", true
+		return "is needed for the group's minimum size: without it writes stop", true
 	}
 	return "", false
 }

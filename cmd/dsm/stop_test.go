@@ -73,11 +73,11 @@ func TestStop(t *testing.T) {
 		},
 		{
 			name: "last, nobody to ask", leave: lastMember, signals: []os.Signal{interrupt},
-			calls: "leave false, close", told: "the last member of its group: the variables exist nowhere else, and are lost with it; it ends all the same",
+			calls: "leave false, close", told: "the last member of its group: if it ends, all variables are lost; it ends anyway",
 		},
 		{
 			name: "last, terminated", leave: lastMember, attended: true, signals: []os.Signal{terminate},
-			calls: "leave false, close", told: "it ends all the same",
+			calls: "leave false, close", told: "it ends anyway",
 		},
 		{
 			name: "too few", leave: minMembers, attended: true, signals: []os.Signal{interrupt, terminate},
@@ -86,13 +86,13 @@ func TestStop(t *testing.T) {
 		{
 			name: "unreachable", leave: func(context.Context) error { return registry.ErrUnreachable },
 			attended: true, signals: []os.Signal{interrupt},
-			calls: "leave false, stop", err: "without leaving its group, which will notice its silence: registry unreachable",
+			calls: "leave false, stop", err: "without leaving its group, which has to notice its silence: registry unreachable",
 		},
 		{
 			name:     "in a hurry",
 			leave:    func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 			attended: true, signals: []os.Signal{interrupt, interrupt},
-			calls: "leave false", err: "has ended at once, without telling its group, which will notice its silence: interrupted by signal \"interrupt\"",
+			calls: "leave false", err: "ended at once without leaving its group, which has to notice its silence: interrupted by signal \"interrupt\"",
 		},
 		{
 			name:  "in a hurry after its terminal has gone",
@@ -102,7 +102,7 @@ func TestStop(t *testing.T) {
 		{name: "its terminal has gone", attended: true, signals: []os.Signal{hangup}, calls: "leave false"},
 		{
 			name: "last, and its terminal has gone", leave: lastMember, attended: true, signals: []os.Signal{hangup},
-			calls: "leave false, close", told: "it ends all the same",
+			calls: "leave false, close", told: "it ends anyway",
 		},
 		{
 			name: "its terminal has gone, twice told", leave: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },

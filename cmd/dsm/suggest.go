@@ -187,7 +187,7 @@ func named(cmd *cobra.Command, names []string) (*cobra.Command, error) {
 			}
 		}
 		if !found && !cmd.HasSubCommands() {
-			return cmd, usagef("%q is one argument too many: %s has no commands", client.RedactArgument(name), cmd.CommandPath())
+			return cmd, usagef("%q is an unexpected argument: %s has no commands", client.RedactArgument(name), cmd.CommandPath())
 		}
 		if !found {
 			return cmd, noSuchCommand(cmd, name)

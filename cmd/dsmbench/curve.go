@@ -18,16 +18,17 @@ func newCurveCommand(stdout, stderr io.Writer) *cobra.Command {
 	var p profiling
 	cmd := &cobra.Command{
 		Use:   "curve",
-		Short: "Measure curves: nodes, clients, sizes of values, numbers of variables",
+		Short: "Measure curves over nodes, clients, value sizes and numbers of variables",
 		Long: `Curve measures a group of three nodes, each a process, with 64 clients, 10,000
-variables and values of 100 bytes, and varies one of these at a time: 1 to 9 nodes,
-1 to 4096 clients, values of 8 B to 1 MiB (at most 64 MiB of them in all), 1,000 to
-1,000,000 variables, and 10,000,000 on one node. Every point is measured once in each
-round, one after the other, so that a machine that drifts favours none. It shows the
-median of the rounds with the least and the most: operations a second, latencies,
-CPU time of a node for each write, pauses of the garbage collector, memory for each
-variable. All ordering checks are made; one that fails makes it FAIL, and exit status
-1. All nodes and clients share this machine, and so does what they can do.`,
+variables and values of 100 bytes. It varies one of these at a time: 1 to 9 nodes, 1
+to 4096 clients, values of 8 B to 1 MiB (at most 64 MiB of them in all), 1,000 to
+1,000,000 variables, and 10,000,000 on one node. Each round measures every point
+once, one after the other, so that a machine whose speed drifts favours no point.
+Curve shows the median of the rounds, with the least and the most, for operations
+per second, latencies, a node's CPU time for each write, pauses of the garbage
+collector, and memory for each variable. All ordering checks run; if one fails,
+curve ends with FAIL and exit status 1. All nodes and clients share this machine and
+its processors.`,
 		Example: `  dsmbench curve -dimension nodes
   dsmbench curve -dimension keys -rounds 1 -json keys.json`,
 		Args: noArguments,
@@ -59,11 +60,11 @@ variable. All ordering checks are made; one that fails makes it FAIL, and exit s
 	f.SortFlags = false
 	f.StringVar(&cfg.Dimension, "dimension", cfg.Dimension, "what is varied: `nodes|clients|value-size|keys|all`")
 	f.Var((*share)(&cfg.Writes), "writes", "`share` of the operations that write: 50% or 0.5")
-	f.DurationVar(&cfg.Duration, "duration", cfg.Duration, "`time` of each run that counts")
-	f.DurationVar(&cfg.Warmup, "warmup", cfg.Warmup, "`time` before it that does not")
+	f.DurationVar(&cfg.Duration, "duration", cfg.Duration, "measured `time` of each run")
+	f.DurationVar(&cfg.Warmup, "warmup", cfg.Warmup, "`time` of load before the measurement")
 	f.IntVar(&cfg.Rounds, "rounds", cfg.Rounds, "`number` of runs of each point")
-	f.IntVar(&cfg.MostKeys, "most-keys", cfg.MostKeys, "`number` of variables above which points are left out, where time or memory are short: 10,000,000 take minutes to load, and several GiB")
-	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "`number` that all that is random comes from")
+	f.IntVar(&cfg.MostKeys, "most-keys", cfg.MostKeys, "largest `number` of variables to measure; 10,000,000 take several GiB and minutes to load")
+	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed `number` of all random choices")
 	f.StringVar(&jsonFile, "json", "", "write the figures of every round to `FILE`")
 	p.addFlags(f)
 	return cmd

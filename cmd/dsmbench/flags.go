@@ -33,32 +33,32 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	o.cfg = bench.Defaults()
 	c := &o.cfg
 	f.SortFlags = false
-	f.IntVar(&c.Nodes, "nodes", c.Nodes, "`number` of nodes in the group that is started")
+	f.IntVar(&c.Nodes, "nodes", c.Nodes, "`number` of nodes to start")
 	f.Var((*share)(&c.Writes), "writes", "`share` of the operations that write: 50% or 0.5")
-	f.DurationVar(&c.Duration, "duration", c.Duration, "`time` that counts")
-	f.DurationVar(&c.Warmup, "warmup", c.Warmup, "`time` before it that does not")
-	f.IntVar(&c.Clients, "clients", c.Clients, "`number` of clients, a session each, spread evenly over the nodes")
-	f.IntVar(&c.Async, "async", c.Async, "asynchronous writes: `number` that each client keeps outstanding, latency from issue to acknowledgement; reads wait for them (0: a client waits for each write)")
+	f.DurationVar(&c.Duration, "duration", c.Duration, "measured `time`")
+	f.DurationVar(&c.Warmup, "warmup", c.Warmup, "`time` of load before the measurement")
+	f.IntVar(&c.Clients, "clients", c.Clients, "`number` of clients with one session each, spread evenly over the nodes")
+	f.IntVar(&c.Async, "async", c.Async, "`number` of asynchronous writes that each client keeps outstanding; latency counts from issue to acknowledgement, and reads wait for them (0: a client waits for each write)")
 	f.IntVar(&c.Conns, "conns", c.Conns, "`number` of connections to each node that its clients share")
 	f.IntVar(&c.Keys, "keys", c.Keys, "`number` of variables")
 	f.IntVar(&c.ValueBytes, "value-size", c.ValueBytes, "`bytes` of a value")
 	f.StringVar(&c.Dist, "dist", c.Dist, "how variables are chosen: `uniform|zipfian`")
-	f.Float64Var(&c.Rate, "rate", c.Rate, "open loop: `number` of operations a second by schedule, latency from when they should begin (0: closed loop)")
+	f.Float64Var(&c.Rate, "rate", c.Rate, "open loop: `number` of operations per second; latency counts from when an operation was due (0: closed loop)")
 	f.Var((*share)(&c.Strong), "strong", "`share` of the reads that are strong")
 	f.Var((*share)(&c.Adds), "adds", "`share` of the writes that add to counters")
 	f.Var((*share)(&c.CAS), "cas", "`share` of the writes that compare and set")
 	f.Var((*share)(&c.Dels), "dels", "`share` of the writes that delete")
-	f.StringVar(&c.Delivery, "delivery", c.Delivery, "`safe|agreed`: agreed acknowledges a write a round trip earlier, and what a node that is lost had told may differ from what the others go on with")
+	f.StringVar(&c.Delivery, "delivery", c.Delivery, "`safe|agreed`: agreed acknowledges a write one round trip earlier, but a lost node may have answered clients with an order that the survivors do not share")
 	f.BoolVar(&c.Embedded, "embedded", c.Embedded, "clients use the handles of the nodes in this process, not TCP")
 	f.BoolVar(&c.Processes, "processes", c.Processes, "each node and the registry is a process of its own")
-	f.StringVar(&c.Faults, "faults", "", "what goes wrong, and when: `SCHEDULE` such as \"kill:n2@3s+2s,cut:n1-n3@8s+3s\" (above), or random for one that the seed decides; implies --processes")
-	f.StringVar(&c.Target, "target", c.Target, "`DSN` of a running group, such as dsm://127.0.0.1:7000, to use instead of starting one; the run's variables, whose names begin with dsmbench-, are deleted at the end")
+	f.StringVar(&c.Faults, "faults", "", "`SCHEDULE` of faults, such as \"kill:n2@3s+2s,cut:n1-n3@8s+3s\" (see above), or random to draw one from --seed; implies --processes")
+	f.StringVar(&c.Target, "target", c.Target, "`DSN` of a running group, such as dsm://127.0.0.1:7000, to use instead of starting one; dsmbench uses variables whose names begin with dsmbench-, and deletes them at the end")
 	f.BoolVar(&c.Keep, "keep", c.Keep, "with --target: leave the run's variables in the group")
-	f.Uint64Var(&c.Seed, "seed", 0, "`number` that all that is random comes from (0: from the clock)")
+	f.Uint64Var(&c.Seed, "seed", 0, "seed `number` of all random choices (0: from the clock)")
 	f.StringVarP(&o.output, "output", "o", outputTable, "report as `table|json`")
-	f.StringVar(&c.HistFile, "hist", "", "write HdrHistogram percentiles, in ms, to `FILE` for all operations and to FILE.get, FILE.set and so on for each")
-	f.StringVar(&c.HistoryFile, "history", "", "write what clients asked for and were told to `FILE`, a JSON object a line")
-	f.StringVar(&c.DeliveryLogDir, "delivery-log", "", "write what each node delivered to NODE.jsonl in `DIR`, which must have no such files yet, a JSON object a line")
+	f.StringVar(&c.HistFile, "hist", "", "write HdrHistogram percentiles in ms to `FILE`, and for each kind of operation to FILE.get, FILE.set and so on")
+	f.StringVar(&c.HistoryFile, "history", "", "write the operations of clients and their results to `FILE`, one JSON object per line")
+	f.StringVar(&c.DeliveryLogDir, "delivery-log", "", "write the deliveries of each node to NODE.jsonl in `DIR`, one JSON object per line; DIR must not have such files yet")
 	o.profiling.addFlags(f)
 }
 
@@ -77,7 +77,7 @@ func (o *options) check(f *pflag.FlagSet) error {
 	if o.cfg.Target != "" {
 		for _, name := range []string{"nodes", "delivery"} {
 			if f.Changed(name) {
-				return fmt.Errorf("--%s is the running group's own choice: leave it out with --target", name)
+				return fmt.Errorf("--%s is set by the running group: leave it out with --target", name)
 			}
 		}
 	}

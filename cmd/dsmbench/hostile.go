@@ -16,14 +16,15 @@ func newHostileCommand(stdout, stderr io.Writer) *cobra.Command {
 	cfg := hostile.Defaults()
 	cmd := &cobra.Command{
 		Use:   "hostile",
-		Short: "Attack a group as broken and hostile clients do, and show what others notice",
-		Long: `Hostile starts a registry and nodes, each a process, and clients that behave.
-From another process the group is attacked, in one way after another with quiet
-between them: clients that stop in the middle of a frame, that never read, that are
-idle, that do not even say what they are, and garbage, to the nodes and to the
-registry. It shows the latencies of the clients that behave, and ends in PASS, or,
-if the p99 in an attack was more than twice that of the quiet around it, in FAIL
-and exit status 1. A process needs somewhat more open files (ulimit -n) than --conns.`,
+		Short: "Attack a group with broken and hostile clients, and measure the other clients",
+		Long: `Hostile starts a registry and nodes, each a process, and well-behaved clients.
+Another process attacks the nodes and the registry, in one way after another, with
+quiet phases between the attacks: clients that stop in the middle of a frame,
+clients that never read, idle clients, clients that never send a greeting, and
+garbage. Hostile shows the latencies of the well-behaved clients. It ends with PASS,
+or with FAIL and exit status 1 if the p99 during an attack is more than twice that
+of the quiet phases around it. A process needs somewhat more open files (ulimit -n)
+than --conns.`,
 		Example: "  dsmbench hostile -conns 10000 -frames 10000 -attacks idle,garbage",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -40,13 +41,13 @@ and exit status 1. A process needs somewhat more open files (ulimit -n) than --c
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.IntVar(&cfg.Nodes, "nodes", cfg.Nodes, "`number` of members")
-	f.IntVar(&cfg.Clients, "clients", cfg.Clients, "`number` of clients that behave, a connection each")
-	f.DurationVar(&cfg.Phase, "phase", cfg.Phase, "`time` of each attack, and of the quiet before and after it")
-	f.Var((*attacks)(&cfg.Attacks), "attacks", "which, as `LIST` with commas")
-	f.IntVar(&cfg.Conns, "conns", cfg.Conns, "`number` of connections that are idle, or silent")
-	f.IntVar(&cfg.Frames, "frames", cfg.Frames, "`number` of frames of garbage a second")
-	f.IntVar(&cfg.FramesPerConn, "frames-per-conn", cfg.FramesPerConn, "`number` of them on each connection")
-	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "`number` that the choice of variables comes from")
+	f.IntVar(&cfg.Clients, "clients", cfg.Clients, "`number` of well-behaved clients, with one connection each")
+	f.DurationVar(&cfg.Phase, "phase", cfg.Phase, "`time` of each attack, and of each quiet phase before and after it")
+	f.Var((*attacks)(&cfg.Attacks), "attacks", "`LIST` of attacks, separated by commas")
+	f.IntVar(&cfg.Conns, "conns", cfg.Conns, "`number` of idle or silent connections")
+	f.IntVar(&cfg.Frames, "frames", cfg.Frames, "`number` of garbage frames per second")
+	f.IntVar(&cfg.FramesPerConn, "frames-per-conn", cfg.FramesPerConn, "`number` of garbage frames on each connection")
+	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed `number` for the choice of variables")
 	return cmd
 }
 

@@ -16,10 +16,11 @@ func newIdleCommand(stdout, stderr io.Writer) *cobra.Command {
 	var p profiling
 	cmd := &cobra.Command{
 		Use:   "idle",
-		Short: "Show what nodes cost that nobody uses",
-		Long: `Idle starts a registry and nodes, each a process, leaves them alone, and shows the
-CPU time and the memory that each node took. It ends in PASS, or in FAIL and exit
-status 1 if a node took 1% of a core or 40 MiB. It needs Linux, which tells both.`,
+		Short: "Show what idle nodes use",
+		Long: `Idle starts a registry and nodes, each a process, without any load, and shows the
+CPU time and the memory that each node uses. It ends with PASS, or with FAIL and
+exit status 1 if a node uses 1% of a core or 40 MiB. It needs Linux, which reports
+both.`,
 		Example: "  dsmbench idle -duration 30s",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -44,8 +45,8 @@ status 1 if a node took 1% of a core or 40 MiB. It needs Linux, which tells both
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.IntVar(&cfg.Nodes, "nodes", cfg.Nodes, "`number` of nodes")
-	f.DurationVar(&cfg.Settle, "settle", cfg.Settle, "`time` after the start that does not count")
-	f.DurationVar(&cfg.Duration, "duration", cfg.Duration, "`time` that they are watched")
+	f.DurationVar(&cfg.Settle, "settle", cfg.Settle, "`time` between the start and the measurement")
+	f.DurationVar(&cfg.Duration, "duration", cfg.Duration, "measured `time`")
 	p.addFlags(f)
 	return cmd
 }

@@ -14,12 +14,12 @@ func newJoinCommand(stdout, stderr io.Writer) *cobra.Command {
 	cfg := join.Defaults()
 	cmd := &cobra.Command{
 		Use:   "join",
-		Short: "Have a node join a full group that is written to, and show what that costs",
-		Long: `Join starts a registry and nodes, each a process, fills the group with
-variables, has clients write without pause, and has one more node join. It shows
-how the rate of acknowledged writes and the members' live heaps went, and ends in
-PASS, or in FAIL and exit status 1. All nodes have all variables: with 1GiB and
-three members have at least 8 GiB of memory free.`,
+		Short: "Let a node join a full group under load, and show the cost",
+		Long: `Join starts a registry and nodes, each a process, and fills the group with
+variables. While clients write without pause, one more node joins. Join shows the
+rate of acknowledged writes and the members' live heaps over time. It ends with
+PASS, or with FAIL and exit status 1. Every node holds all variables: 1GiB and three
+members need at least 8 GiB of free memory.`,
 		Example: "  dsmbench join -size 1GiB -value-size 4KiB -clients 16",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,9 +38,9 @@ three members have at least 8 GiB of memory free.`,
 	f.Var((*byteSize)(&cfg.Size), "size", "`size` of all values together, such as 1GiB")
 	f.Var((*byteSize)(&cfg.ValueBytes), "value-size", "`size` of a value, such as 4KiB")
 	f.IntVar(&cfg.Nodes, "nodes", cfg.Nodes, "`number` of members before the join")
-	f.IntVar(&cfg.Clients, "clients", cfg.Clients, "`number` of clients that write, a session each")
+	f.IntVar(&cfg.Clients, "clients", cfg.Clients, "`number` of clients that write, with one session each")
 	f.DurationVar(&cfg.Baseline, "baseline", cfg.Baseline, "`time` of the load before the join")
-	f.DurationVar(&cfg.After, "after", cfg.After, "`time` of the load after it")
-	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "`number` that the choice of variables comes from")
+	f.DurationVar(&cfg.After, "after", cfg.After, "`time` of the load after the join")
+	f.Uint64Var(&cfg.Seed, "seed", cfg.Seed, "seed `number` for the choice of variables")
 	return cmd
 }

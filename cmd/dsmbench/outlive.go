@@ -23,7 +23,7 @@ const readerTime = time.Second
 func newNotices(stderr io.Writer, asJSON bool) *outlive.Writer {
 	return outlive.NewWriter(stderr, func(lines uint64) []byte {
 		var line bytes.Buffer
-		_, _ = fmt.Fprintf(&notices{w: &line, asJSON: asJSON}, "dsmbench: %d lines are lost: whatever reads stderr did not take them\n", lines)
+		_, _ = fmt.Fprintf(&notices{w: &line, asJSON: asJSON}, "dsmbench: %d lines are lost: the reader of stderr did not read them\n", lines)
 		return line.Bytes()
 	})
 }
@@ -35,7 +35,7 @@ func interruptible(stderr io.Writer, asJSON bool) context.Context {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	_ = outlive.Hangups(signals, func() { // until the end
-		_, _ = fmt.Fprintln(&notices{w: stderr, asJSON: asJSON}, "dsmbench: SIGHUP has no effect: there is no terminal that could have gone")
+		_, _ = fmt.Fprintln(&notices{w: stderr, asJSON: asJSON}, "dsmbench: SIGHUP ignored: the process has no terminal")
 	})
 	go func() {
 		<-signals

@@ -224,7 +224,7 @@ func TestHangupWithoutTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text []byte
-	for !bytes.Contains(text, []byte("SIGHUP has no effect")) {
+	for !bytes.Contains(text, []byte("SIGHUP ignored")) {
 		b := make([]byte, 4096)
 		n, err := r.Read(b)
 		if text = append(text, b[:n]...); err != nil {

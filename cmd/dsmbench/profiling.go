@@ -17,8 +17,8 @@ type profiling struct{ program.Profiles }
 
 func (p *profiling) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&p.CPU, "cpuprofile", "", "write a CPU profile of dsmbench to `FILE`, and of each process it starts to FILE.n1 and so on")
-	f.StringVar(&p.Memory, "memprofile", "", "write what was allocated, and what is in use at the end, to `FILE` and FILE.n1 and so on")
-	f.StringVar(&p.Trace, "trace", "", "write an execution trace to `FILE` and FILE.n1 and so on; it grows fast")
+	f.StringVar(&p.Memory, "memprofile", "", "write a profile of allocations and of the memory in use at the end to `FILE`, and to FILE.n1 and so on")
+	f.StringVar(&p.Trace, "trace", "", "write an execution trace to `FILE`, and to FILE.n1 and so on; it grows fast")
 }
 
 // start begins to take the profiles of this process. What it returns writes them.
@@ -36,7 +36,7 @@ func checkFileFlags(f *pflag.FlagSet) error {
 			continue
 		}
 		if flag.Value.String() == "" {
-			return fmt.Errorf("%w: --%s is empty: name what it stands for, or leave it out", errUsage, name)
+			return fmt.Errorf("%w: --%s is empty: give it a value, or leave it out", errUsage, name)
 		}
 		for _, earlier := range fileFlags[:i] {
 			other := f.Lookup(earlier)

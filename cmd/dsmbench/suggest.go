@@ -26,7 +26,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("%w: unexpected argument %q: did you mean --%s?", errUsage, given, near)
 	}
 	if names := commandNames(cmd); len(names) > 0 {
-		return fmt.Errorf("%w: unexpected argument %q: there are flags, and the commands %s", errUsage, given, strings.Join(names, ", "))
+		return fmt.Errorf("%w: unexpected argument %q: the commands are %s", errUsage, given, strings.Join(names, ", "))
 	}
 	return fmt.Errorf("%w: unexpected argument %q: %s takes only flags", errUsage, given, cmd.CommandPath())
 }

@@ -83,7 +83,7 @@ func (t *Transfer) expectDonor(found *wire.Info) error {
 	switch {
 	case found.Incarnation == 0: // it has not registered yet, and refuses for that
 	case found.Group == t.group && found.Incarnation == t.self.Incarnation && found.NodeID == t.self.ID:
-		return fmt.Errorf("%w: %s, which %s advertises, leads to this node itself: give %s --advertise with an address that other hosts can dial",
+		return fmt.Errorf("%w: %s, advertised by %s, leads to this node itself: give %s --advertise with an address that other hosts can dial",
 			ErrUnreached, addr, donor.MemberID, donor.ID)
 	case found.Group != t.group:
 		return fmt.Errorf("%w: %s, advertised by %s, is the address of %s of another group (%x)", ErrUnreached, addr, donor.MemberID, found.NodeID, found.Group)

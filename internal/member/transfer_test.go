@@ -143,7 +143,7 @@ func TestWelcome(t *testing.T) {
 	}{
 		{"welcome", func(*wire.HelloReply) {}, nil, ""},
 		{"it has not registered", func(r *wire.HelloReply) { r.Info.Incarnation, r.Info.Group = 0, 0 }, nil, ""},
-		{"this node itself", func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "n2", 2 }, ErrUnreached, "n1:1, which n1#1 advertises, leads to this node itself: give n1 --advertise"},
+		{"this node itself", func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "n2", 2 }, ErrUnreached, "n1:1, advertised by n1#1, leads to this node itself: give n1 --advertise"},
 		{"this node's incarnation at another", func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "n3", 2 }, ErrUnreached, "n1:1, advertised by n1#1, is the address of n3#2"},
 		{"another run of this node", func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "n2", 3 }, ErrUnreached, "the address of n2#3"},
 		{"another group", func(r *wire.HelloReply) { r.Info.Group = 0x99 }, ErrUnreached, "the address of n1 of another group (99)"},

@@ -16,7 +16,7 @@ const (
 
 // ErrAgain is what a source returns that has nothing now, and does not wait. So
 // does Next then, which may be called again.
-var ErrAgain = errors.New("wire: nothing has come")
+var ErrAgain = errors.New("wire: no data yet")
 
 // maxEmptyReads bounds how often in a row a reader may return nothing.
 const maxEmptyReads = 100

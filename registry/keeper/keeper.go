@@ -154,7 +154,7 @@ func (k *Keeper) save(now time.Duration) error {
 		if k.problem == nil {
 			k.told.Degraded(err)
 		}
-		k.problem = fmt.Errorf("%w: %w; every change is refused until it can, and it tries every second: make room or repair the disk", ErrDegraded, err)
+		k.problem = fmt.Errorf("%w: %w; it refuses every change and retries every second: make room or repair the disk", ErrDegraded, err)
 		k.tried = now
 		k.wake()
 		return k.problem

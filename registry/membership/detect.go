@@ -25,7 +25,7 @@ func (g *Group) suspects(members []Member) map[uint64]string {
 	for _, m := range members {
 		silent := g.now - heard[m.Incarnation]
 		if _, ok := out[m.Incarnation]; !ok && silent >= g.state.Settings.Detection {
-			out[m.Incarnation] = fmt.Sprintf("neither the registry nor any member has heard it for %v", silent.Round(time.Millisecond))
+			out[m.Incarnation] = fmt.Sprintf("neither the registry nor any member has heard from it for %v", silent.Round(time.Millisecond))
 		}
 	}
 	g.suspectCutLinks(members, out)

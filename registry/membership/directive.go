@@ -75,7 +75,7 @@ func (g *Group) waitsFor(n *node, base View) string {
 		}
 	}
 	if len(base.Members) > 0 && g.hearsNobody() {
-		return "waits for the members of the last view (" + names(base.Members) + "), of which none is heard: " +
+		return "waits for the members of the last view (" + names(base.Members) + "), none of which the registry hears: " +
 			"start them again on their hosts with their identity directories, or let an operator begin a new generation"
 	}
 	return g.obstacle(n, g.survivors(base))

@@ -17,8 +17,8 @@ func (g *Group) NewGeneration(now time.Duration, force bool) (uint64, error) {
 				heard++
 			}
 		}
-		return 0, refuse(ErrNeedsForce, "a new generation discards all data of the group. Of its %d members (%s) %d are heard now; "+
-			"one that is alive but cut off could go on serving its own clients. Stop them all, then repeat this by force",
+		return 0, refuse(ErrNeedsForce, "a new generation discards all data of the group. Of its %d members (%s) %d are heard now. "+
+			"A member that is alive but cut off could still serve its own clients. Stop them all, then force the new generation",
 			len(view.Members), names(view.Members), heard)
 	}
 	if err := g.newGeneration("an operator's decision"); err != nil {

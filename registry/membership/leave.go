@@ -18,7 +18,7 @@ func (g *Group) Leave(now time.Duration, from From, force bool, reason string) e
 		if g.departed.has(from.Incarnation) {
 			return nil
 		}
-		return refuse(ErrUnknownNode, "%s#%d is no member and no joiner of the group", from.ID, from.Incarnation)
+		return refuse(ErrUnknownNode, "%s#%d is neither a member nor a joiner of the group", from.ID, from.Incarnation)
 	}
 	if len(reason) > maxReasonBytes {
 		reason = reason[:maxReasonBytes]
@@ -59,7 +59,7 @@ func (g *Group) mayLeave(n *node, force bool) error {
 		}
 	}
 	if staying == 0 {
-		return refuse(ErrLastMember, "without %s the group's state is gone; start another node first, or leave by force", n.member)
+		return refuse(ErrLastMember, "without %s the group's state is lost; start another node first, or leave by force", n.member)
 	}
 	if !g.leaveAllowed(staying) {
 		return refuse(ErrMinMembers, "without %s the group would have %d members, and its minimum is %d; start another node first, or leave by force",

@@ -117,7 +117,7 @@ func (g *Group) obstacle(n *node, survivors []Member) string {
 	}
 	observes := func(m Member) bool { return m.Incarnation == n.report.Observed }
 	if g.state.Settings.Delivery == Agreed && !slices.ContainsFunc(survivors, observes) {
-		return "waits to observe a member that stays"
+		return "waits for the state of a member that will be in the next view"
 	}
 	return ""
 }

@@ -133,7 +133,7 @@ func (g *Group) supersede(old *node, by Member, proof uint64) {
 func (g *Group) dropJoiners() {
 	for _, n := range g.joiners() {
 		if silent := g.silence(n); silent >= g.state.Settings.Detection {
-			g.depart(n.member, fmt.Sprintf("the registry has not heard it for %v", silent))
+			g.depart(n.member, fmt.Sprintf("the registry has not heard from it for %v", silent))
 			continue
 		}
 		for _, h := range g.holders(n.member.ID) {
