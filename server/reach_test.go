@@ -64,7 +64,7 @@ func TestDonorNotReached(t *testing.T) {
 		want string
 	}{
 		"nobody":                {"", unreachable.Error()},
-		"another program":       {silent, "the handshake at " + donor},
+		"another program":       {silent, "handshake with " + donor},
 		"itself":                {"itself", "leads to this node itself: give n1 --advertise"},
 		"a node of another one": {other, "x1 of another group"},
 	} {
