@@ -91,7 +91,7 @@ func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (err error)
 		return err
 	}
 	log.on()
-	if _, err := fmt.Fprintf(stdout, "%s%s\n", readyPrefix, s.Addr()); err != nil {
+	if err := SayReady(stdout, s.Addr()); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	parent := make(chan error, 1)
@@ -102,6 +102,12 @@ func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (err error)
 	case <-s.Done():
 		return s.Err()
 	}
+}
+
+// SayReady has a child say on stdout that it is ready, and where it serves.
+func SayReady(stdout io.Writer, addr string) error {
+	_, err := fmt.Fprintf(stdout, "%s%s\n", readyPrefix, addr)
+	return err
 }
 
 // startService starts what the arguments say.

@@ -53,22 +53,28 @@ func startProcess(env program.Env, name string, file *os.File, args []string) (*
 	return startCommand(name, cmd)
 }
 
+// StartChild starts this program as a child that says with [SayReady] where it serves, and
+// returns that. A program whose children are not those of [Child] has the same ChildCommand.
+func StartChild(ctx context.Context, env program.Env, name string, args ...string) (p *Process, addr string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
+	defer cancel()
+	if p, err = startProcess(env, name, nil, args); err != nil {
+		return nil, "", err
+	}
+	if addr, err = p.awaitReady(ctx); err != nil {
+		return nil, "", errors.Join(err, p.discard())
+	}
+	return p, addr, nil
+}
+
 // StartAttack starts the process of an attack, and waits until it is under way.
 func StartAttack(ctx context.Context, env program.Env, cfg attack.Config) (*Process, error) {
 	config, err := json.Marshal(cfg)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, StartTimeout)
-	defer cancel()
-	p, err := startProcess(env, string(cfg.Kind), nil, []string{attackChild, string(config)})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := p.awaitReady(ctx); err != nil {
-		return nil, errors.Join(err, p.Stop())
-	}
-	return p, nil
+	p, _, err := StartChild(ctx, env, string(cfg.Kind), attackChild, string(config))
+	return p, err
 }
 
 // startCommand starts a program that behaves like Child.

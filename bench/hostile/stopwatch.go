@@ -35,7 +35,7 @@ func (s *stopwatch) Begin() int64 { return s.clock.Now() }
 
 // End takes an operation.
 func (s *stopwatch) End(r *load.Record) {
-	latency := s.clock.Now() - r.Intended
+	r.Op.End = s.clock.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.Err != nil {
@@ -46,7 +46,7 @@ func (s *stopwatch) End(r *load.Record) {
 	if s.lap.latencies == nil {
 		s.lap.latencies = load.NewHistogram()
 	}
-	load.RecordLatency(s.lap.latencies, latency)
+	load.RecordLatency(s.lap.latencies, r.Op.End-r.Intended)
 }
 
 // take returns what was gathered since the last time.

@@ -32,13 +32,14 @@ func (t *tally) Begin() int64 { return t.clock.Now() }
 
 // End counts a write.
 func (t *tally) End(r *load.Record) {
+	r.Op.End = t.clock.Now()
 	if r.Err != nil {
 		err := r.Err // the record is the client's
 		t.problem.Store(&err)
 		t.failed.Add(1)
 		return
 	}
-	t.add(t.since())
+	t.add(time.Duration(r.Op.End))
 }
 
 // since is how long the load has lasted.

@@ -36,38 +36,45 @@ const countsPerClient = digits * digits * digits * digits * digits * digits * di
 // valueMaker makes the values of one client: a head that no two have in common, and
 // then padding.
 type valueMaker struct {
-	client  int
-	count   uint64
-	size    int
-	padding []byte
-	block   []byte // what is left of the memory taken
+	keys   *Keyspace
+	client int
+	count  uint64
+	block  []byte // what is left of the memory taken
+	last   []byte // the value that is reused
 }
 
-func newValueMaker(padding []byte, client, size int) *valueMaker {
-	return &valueMaker{client: client, size: size, padding: padding}
-}
-
-// next returns a value that may be kept.
+// next returns a value, which may be kept unless the workload reuses them.
 func (m *valueMaker) next() []byte {
-	if len(m.block) < m.size {
-		m.block = make([]byte, max(blockBytes, m.size))
-	}
-	v := m.block[:m.size:m.size]
-	m.block = m.block[m.size:]
 	m.count++
-	if m.size < textBytes {
+	if m.last != nil {
+		m.head(m.last)
+		return m.last
+	}
+	size := m.keys.ValueBytes
+	if m.keys.Reuse {
+		m.last = make([]byte, size)
+		m.block = m.last
+	} else if len(m.block) < size {
+		m.block = make([]byte, max(blockBytes, size))
+	}
+	v := m.block[:size:size]
+	m.block = m.block[size:]
+	copy(v[m.head(v):], m.keys.padding[m.count%PaddingSlack:])
+	return v
+}
+
+// head writes what makes a value unlike all others, and returns its length.
+func (m *valueMaker) head(v []byte) int {
+	if len(v) < textBytes {
 		number := uint64(m.client)*countsPerClient + m.count%countsPerClient
 		for i := range MinValueBytes {
 			v[i] = '!' + byte(number%digits)
 			number /= digits
 		}
-		copy(v[MinValueBytes:], m.padding)
-		return v
+		return MinValueBytes
 	}
 	head := strconv.AppendUint(v[:0], uint64(m.client), 36)
 	head = append(head, '.')
 	head = strconv.AppendUint(head, m.count, 36)
-	head = append(head, ' ')
-	copy(v[len(head):], m.padding[m.count%PaddingSlack:])
-	return v
+	return len(append(head, ' '))
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 
@@ -20,7 +21,7 @@ const yieldEvery = 16
 type Book interface {
 	// Begin notes that an operation begins, and returns when.
 	Begin() int64
-	// End notes what became of the oldest operation under way.
+	// End notes what became of the oldest operation under way, and when it ended, in r.Op.End.
 	End(r *Record)
 }
 
@@ -31,7 +32,7 @@ type Worker struct {
 	Home     string // node that the client is bound to, or that answered last
 	clock    Clock
 	book     Book
-	chooser  *generator
+	chooser  *Generator
 	pipeline *pipeline // of asynchronous writes; nil: it waits for each
 
 	Ctx     context.Context // of its operations
@@ -52,7 +53,7 @@ func (c *Worker) preload(ctx context.Context, keys int) error {
 			return err
 		}
 		c.chooser.preload(&c.request, key)
-		c.do(ctx, c.clock.Now(), nil)
+		c.do(ctx, atOnce, nil)
 		if c.answer.Status != history.OK {
 			return fmt.Errorf("bench: preloading %q: %w", c.request.Key, c.answer.Err)
 		}
@@ -60,18 +61,21 @@ func (c *Worker) preload(ctx context.Context, keys int) error {
 	return nil
 }
 
+// atOnce is when an operation should begin that no schedule wants: when it does.
+const atOnce = math.MaxInt64
+
 // closedLoop asks for the next thing when it has the answer to the last, until
 // the schedule's end or until stop ends. Operations are bound to ctx alone, so
 // that the last ones can finish.
 func (c *Worker) closedLoop(ctx, stop context.Context, s *Schedule) {
 	defer func() { c.land(ctx, 0) }()
-	for n := 1; stop.Err() == nil && ctx.Err() == nil; n++ {
-		now := c.clock.Now()
-		if now >= s.End {
-			return
+	now := c.clock.Now()
+	for n := 1; now < s.End && stop.Err() == nil && ctx.Err() == nil; n++ {
+		c.chooser.Next(&c.request)
+		c.perform(ctx, atOnce, s)
+		if now = c.record.Op.End; c.pipeline != nil {
+			now = c.clock.Now() // the record may be that of a write long ago
 		}
-		c.chooser.next(&c.request)
-		c.perform(ctx, now, s)
 		if n%yieldEvery == 0 {
 			runtime.Gosched()
 		}
@@ -112,7 +116,7 @@ func (c *Worker) openLoop(ctx, stop context.Context, s *Schedule) {
 			}
 		}
 		c.begun++
-		c.chooser.next(&c.request)
+		c.chooser.Next(&c.request)
 		c.perform(ctx, intended, s)
 	}
 }
@@ -144,9 +148,12 @@ func (c *Worker) do(ctx context.Context, intended int64, s *Schedule) {
 
 // note notes what became of the oldest operation under way.
 func (c *Worker) note(ctx context.Context, r *Request, a *Answer, start, intended int64, s *Schedule) {
-	if cause := context.Cause(ctx); a.Err != nil && cause != nil && !errors.Is(cause, ctx.Err()) {
-		a.Err = fmt.Errorf("%w: %w", cause, a.Err) // why the client was ended
+	if a.Err != nil {
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, ctx.Err()) {
+			a.Err = fmt.Errorf("%w: %w", cause, a.Err) // why the client was ended
+		}
 	}
+	intended = min(intended, start)
 	c.Home = cmp.Or(a.Node, c.Home)
 	if a.Session != 0 && a.Session != c.session {
 		c.session, c.wrote = a.Session, 0 // another one after the first has expired
@@ -158,7 +165,7 @@ func (c *Worker) note(ctx context.Context, r *Request, a *Answer, start, intende
 			Status: a.Status, Expect: r.Expect,
 			Seq: a.Seq, Delta: r.Delta, Sum: a.Sum, After: c.wrote, Because: a.Because,
 		},
-		Intended: min(intended, start), Err: a.Err,
+		Intended: intended, Err: a.Err,
 		Home: c.Home,
 	}
 	// An error counts when it comes: what it was about may have begun long ago.

@@ -34,6 +34,9 @@ type Workload struct {
 	ValueBytes int     // size of a value
 	Dist       string  // Uniform or Zipfian; empty: Uniform
 	Seed       uint64  // of all choices
+
+	// Reuse has a client's values share one buffer, for sources that keep none of them.
+	Reuse bool
 }
 
 // Validate reports the first field that makes no sense, by the name of its flag. The
@@ -61,7 +64,7 @@ func (w *Workload) Validate() error {
 }
 
 // zipfExponent makes the most popular of 10,000 keys take about a seventh of
-// all operations. The library's generator needs more than 1.
+// all operations. The library's Generator needs more than 1.
 const zipfExponent = 1.1
 
 // Keyspace has what the clients of a run share.
@@ -73,26 +76,28 @@ type Keyspace struct {
 	padding  []byte
 }
 
+// NameKeys gives the variables of a workload without counters names.
+func NameKeys(w *Workload, plain []string) *Keyspace {
+	return &Keyspace{Workload: *w, Plain: plain, padding: NewPadding(w.Seed, w.ValueBytes)}
+}
+
 // NewKeyspace names the variables, and a hundredth as many counters.
 func NewKeyspace(w *Workload, prefix string) *Keyspace {
-	n := w.Keys
-	k := &Keyspace{
-		Workload: *w, Prefix: prefix,
-		Plain: make([]string, n), Counters: make([]string, max(1, n/100)),
-		padding: NewPadding(w.Seed, w.ValueBytes),
+	plain := make([]string, w.Keys)
+	for i := range plain {
+		plain[i] = prefix + "k" + strconv.Itoa(i)
 	}
-	for i := range k.Plain {
-		k.Plain[i] = prefix + "k" + strconv.Itoa(i)
-	}
+	k := NameKeys(w, plain)
+	k.Prefix, k.Counters = prefix, make([]string, max(1, w.Keys/100))
 	for i := range k.Counters {
 		k.Counters[i] = prefix + "n" + strconv.Itoa(i)
 	}
 	return k
 }
 
-// generator chooses what one client asks for. The same seed gives the same
+// Generator chooses what one client asks for. The same seed gives the same
 // choices, apart from those that depend on versions read.
-type generator struct {
+type Generator struct {
 	keys   *Keyspace
 	values *valueMaker
 	random *rand.Rand
@@ -103,10 +108,11 @@ type generator struct {
 	seenVersion uint64 // its version then
 }
 
-func newGenerator(keys *Keyspace, client int) *generator {
-	g := &generator{
+// NewGenerator returns the generator of a client, from 0.
+func NewGenerator(keys *Keyspace, client int) *Generator {
+	g := &Generator{
 		keys:   keys,
-		values: newValueMaker(keys.padding, client, keys.ValueBytes),
+		values: &valueMaker{keys: keys, client: client},
 		random: rand.New(rand.NewPCG(keys.Seed, uint64(client))),
 	}
 	if keys.Dist == Zipfian && keys.Keys > 1 {
@@ -116,24 +122,24 @@ func newGenerator(keys *Keyspace, client int) *generator {
 	return g
 }
 
-func (g *generator) plainKey() string {
+func (g *Generator) plainKey() string {
 	if g.zipf != nil {
 		return g.keys.Plain[g.zipf.Uint64()]
 	}
 	return g.keys.Plain[g.random.IntN(len(g.keys.Plain))]
 }
 
-func (g *generator) counter() string {
+func (g *Generator) counter() string {
 	return g.keys.Counters[g.random.IntN(len(g.keys.Counters))]
 }
 
 // preload fills r with the first write of a variable.
-func (g *generator) preload(r *Request, key int) {
+func (g *Generator) preload(r *Request, key int) {
 	*r = Request{Kind: history.Set, Key: g.keys.Plain[key], Value: g.values.next()}
 }
 
-// next fills r with the client's next operation.
-func (g *generator) next(r *Request) {
+// Next fills r with the client's next operation.
+func (g *Generator) Next(r *Request) {
 	*r = Request{}
 	g.counting = false
 	if g.random.Float64() < g.keys.Writes {
@@ -153,7 +159,7 @@ func (g *generator) next(r *Request) {
 	}
 }
 
-func (g *generator) nextWrite(r *Request) {
+func (g *Generator) nextWrite(r *Request) {
 	switch u := g.random.Float64(); {
 	case u < g.keys.Adds:
 		g.counting = true
@@ -169,7 +175,7 @@ func (g *generator) nextWrite(r *Request) {
 }
 
 // learn remembers the version of a plain variable for the next cas.
-func (g *generator) learn(r *Request, a *Answer) {
+func (g *Generator) learn(r *Request, a *Answer) {
 	if a.Status != history.OK || g.counting {
 		return
 	}

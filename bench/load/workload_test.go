@@ -16,11 +16,11 @@ func mixed() Workload {
 
 // choices makes n choices of a client and counts them.
 func choices(w *Workload, client, n int) (byKind map[history.Kind]int, byKey map[string]int, log []Request) {
-	g := newGenerator(NewKeyspace(w, "p/"), client)
+	g := NewGenerator(NewKeyspace(w, "p/"), client)
 	byKind, byKey = map[history.Kind]int{}, map[string]int{}
 	for range n {
 		var r Request
-		g.next(&r)
+		g.Next(&r)
 		g.learn(&r, &Answer{Status: history.OK, Version: 7})
 		byKind[r.Kind]++
 		byKey[r.Key]++
@@ -140,18 +140,29 @@ func TestWorkloadKnowsVersions(t *testing.T) {
 // TestValues are unique, of their size, and printable.
 func TestValues(t *testing.T) {
 	for _, size := range []int{MinValueBytes, textBytes - 1, textBytes, 100, blockBytes + 1} {
-		padding := NewPadding(1, size)
-		seen := map[string]bool{}
-		for _, client := range []int{0, 1, MaxClients - 1} {
-			m := newValueMaker(padding, client, size)
-			for range 2 * PaddingSlack / (1 + size/1000) {
-				v := m.next()
-				if len(v) != size || cap(v) != size || seen[string(v)] {
-					t.Fatalf("value %q of %d bytes, capacity %d, want %d, and none twice", v[:MinValueBytes], len(v), cap(v), size)
+		for _, reuse := range []bool{false, true} {
+			keys := NameKeys(&Workload{ValueBytes: size, Seed: 1, Reuse: reuse}, nil)
+			seen := map[string]bool{}
+			for _, client := range []int{0, 1, MaxClients - 1} {
+				m := &valueMaker{keys: keys, client: client}
+				first := m.next()
+				kept := string(first)
+				seen[kept] = true
+				for range 2 * PaddingSlack / (1 + size/1000) {
+					v := m.next()
+					if len(v) != size || cap(v) != size || seen[string(v)] {
+						t.Fatalf("value %q of %d bytes, capacity %d, want %d, and none twice", v[:MinValueBytes], len(v), cap(v), size)
+					}
+					seen[string(v)] = true
+					if strings.ContainsFunc(string(v), func(r rune) bool { return r < ' ' || r > '~' }) {
+						t.Fatalf("value %q is not printable", v)
+					}
+					if (&v[0] == &first[0]) != reuse {
+						t.Fatalf("reuse %v, and the buffer is the first: %v", reuse, !reuse)
+					}
 				}
-				seen[string(v)] = true
-				if strings.ContainsFunc(string(v), func(r rune) bool { return r < ' ' || r > '~' }) {
-					t.Fatalf("value %q is not printable", v)
+				if (string(first) == kept) == reuse {
+					t.Errorf("reuse %v, and the first value is %q, which was %q", reuse, first[:MinValueBytes], kept[:MinValueBytes])
 				}
 			}
 		}

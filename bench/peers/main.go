@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
 	"github.com/seed-8247e700/dsm/bench/peers/compare"
 	"github.com/seed-8247e700/dsm/bench/peers/proc"
 	"github.com/seed-8247e700/dsm/bench/peers/systems"
@@ -47,9 +48,9 @@ var errUsage = errors.New("usage")
 
 // run is main with its surroundings as arguments.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && args[0] == systems.ChildCommand {
+	if len(args) > 0 && args[0] == cluster.ChildCommand {
 		signal.Ignore(os.Interrupt) // the parent sees to it
-		return status(systems.Child(args[1:]), stderr)
+		return status(systems.Child(args[1:], os.Stdin, stdout), stderr)
 	}
 	o, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {

@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
 	"github.com/seed-8247e700/dsm/bench/peers/compare"
-	"github.com/seed-8247e700/dsm/bench/peers/systems"
 )
 
 // TestMain has the test binary be the child of a run.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == systems.ChildCommand {
+	if len(os.Args) > 1 && os.Args[1] == cluster.ChildCommand {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())

@@ -7,15 +7,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
 	"github.com/seed-8247e700/dsm/bench/peers/noise"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 	"github.com/seed-8247e700/dsm/bench/peers/systems"
 )
 
 // rate has a round for each figure.
 func rate(row, system string, perSecond ...float64) (m []Measurement) {
 	for i, r := range perSecond {
-		m = append(m, Measurement{Round: i + 1, Row: row, System: system, Result: load.Result{PerSecond: r}})
+		m = append(m, Measurement{Round: i + 1, Row: row, System: system, Result: point.Result{PerSecond: r}})
 	}
 	return m
 }
@@ -23,7 +23,7 @@ func rate(row, system string, perSecond ...float64) (m []Measurement) {
 // latency has a round for each p50; the p99 is twice as long.
 func latency(row, system string, l ...time.Duration) (m []Measurement) {
 	for i, d := range l {
-		m = append(m, Measurement{Round: i + 1, Row: row, System: system, Result: load.Result{P50: d, P99: 2 * d}})
+		m = append(m, Measurement{Round: i + 1, Row: row, System: system, Result: point.Result{P50: d, P99: 2 * d}})
 	}
 	return m
 }

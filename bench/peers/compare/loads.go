@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 	"github.com/seed-8247e700/dsm/bench/peers/systems"
 )
 
@@ -43,18 +43,18 @@ func networkRows() []Row {
 	// What replicas are for does not change reads of Redis's primary.
 	readers := []string{systems.NATS, systems.Etcd, systems.ZooKeeper, systems.Redis}
 	return []Row{
-		{Name: "rtt", Text: "round trip, 1 client", Metrics: p50, Kind: load.Writes, Client: 1},
-		{Name: "w256", Text: "writes, 256 clients", Group: Network, Ours: systems.DSM, Beside: others, Metrics: rate, Kind: load.Writes, Client: manyClients},
-		{Name: "w1", Text: "a write, 1 client", Group: Network, Ours: systems.DSM, Beside: others, Metrics: p50, Kind: load.Writes, Client: 1},
-		{Name: "r256", Text: "reads, 256 clients", Group: Network, Ours: systems.DSM, Beside: readers, Metrics: rate, Kind: load.Reads, Client: manyClients},
-		{Name: "r1", Text: "a read, 1 client", Group: Network, Ours: systems.DSM, Beside: readers, Metrics: p50, Kind: load.Reads, Client: 1},
+		{Name: "rtt", Text: "round trip, 1 client", Metrics: p50, Kind: point.Writes, Client: 1},
+		{Name: "w256", Text: "writes, 256 clients", Group: Network, Ours: systems.DSM, Beside: others, Metrics: rate, Kind: point.Writes, Client: manyClients},
+		{Name: "w1", Text: "a write, 1 client", Group: Network, Ours: systems.DSM, Beside: others, Metrics: p50, Kind: point.Writes, Client: 1},
+		{Name: "r256", Text: "reads, 256 clients", Group: Network, Ours: systems.DSM, Beside: readers, Metrics: rate, Kind: point.Reads, Client: manyClients},
+		{Name: "r1", Text: "a read, 1 client", Group: Network, Ours: systems.DSM, Beside: readers, Metrics: p50, Kind: point.Reads, Client: 1},
 		{
 			Name: "m256", Text: "half writes, half reads, 256 clients", Group: Network, Ours: systems.DSM, Beside: others, Metrics: rate,
-			Kind: load.Mixed, Client: manyClients,
+			Kind: point.Mixed, Client: manyClients,
 		},
 		{
 			Name: "async", Text: "asynchronous writes, 64 clients", Group: Network, Ours: systems.DSM, Beside: []string{systems.NATS}, Metrics: rate,
-			Kind: load.AsyncWrites, Client: asyncClients,
+			Kind: point.AsyncWrites, Client: asyncClients,
 		},
 	}
 }
@@ -64,7 +64,7 @@ func networkRows() []Row {
 func offeredRows() []Row {
 	var network, embedded []Row
 	for _, rate := range offeredRates {
-		row := Row{Group: Offered, Metrics: []Metric{P50, P99}, Kind: load.Writes, Client: manyClients, Rate: float64(rate)}
+		row := Row{Group: Offered, Metrics: []Metric{P50, P99}, Kind: point.Writes, Client: manyClients, Rate: float64(rate)}
 		text := grouped(row.Rate) + " writes/s"
 		row.Name, row.Text, row.Ours, row.Beside = fmt.Sprintf("o%d", rate), text, systems.DSM, others
 		network = append(network, row)
@@ -80,15 +80,15 @@ func embeddedRows() []Row {
 	return []Row{
 		{
 			Name: "ew256", Text: "writes, 256 goroutines", Group: Embedded, Ours: systems.DSMEmbedded, Beside: raft, Metrics: []Metric{Rate},
-			Kind: load.Writes, Client: manyClients,
+			Kind: point.Writes, Client: manyClients,
 		},
 		{
 			Name: "ew1", Text: "a write, 1 goroutine", Group: Embedded, Ours: systems.DSMEmbedded, Beside: raft, Metrics: []Metric{P50},
-			Kind: load.Writes, Client: 1,
+			Kind: point.Writes, Client: 1,
 		},
 		{
 			Name: "er2", Text: "reads, 2 goroutines, beside 1,000 writes/s", Group: Embedded, Ours: systems.DSMEmbedded, Beside: raft, Metrics: []Metric{Rate},
-			Kind: load.ReadsBeside, Client: 2,
+			Kind: point.ReadsBeside, Client: 2,
 		},
 	}
 }
@@ -97,6 +97,6 @@ func embeddedRows() []Row {
 func bigRows() []Row {
 	return []Row{{
 		Name: "big", Text: "writes of 64 KiB, 64 clients", Group: Network, Ours: systems.DSM, Beside: others, Metrics: []Metric{Bandwidth},
-		Kind: load.Writes, Client: bigClients, Value: bigValueBytes, Keys: bigVariables,
+		Kind: point.Writes, Client: bigClients, Value: bigValueBytes, Keys: bigVariables,
 	}}
 }

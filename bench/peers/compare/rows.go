@@ -3,7 +3,7 @@ package compare
 import (
 	"slices"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 )
 
 // Metric is which figure of a result a row is about.
@@ -21,7 +21,7 @@ const (
 func (m Metric) less() bool { return m == P50 || m == P99 }
 
 // of takes the figure from a result: operations or 10^6 bytes a second, or seconds.
-func (m Metric) of(r load.Result, valueBytes int) float64 {
+func (m Metric) of(r point.Result, valueBytes int) float64 {
 	switch m {
 	case P50:
 		return r.P50.Seconds()
@@ -53,7 +53,7 @@ type Row struct {
 	Ours    string   // the system that is compared with the others; empty: none
 	Beside  []string // the others
 	Metrics []Metric
-	Kind    load.Kind
+	Kind    point.Kind
 	Client  int     // goroutines that load
 	Rate    float64 // writes a second by a schedule; 0: as many as the clients can
 	Value   int     // bytes of a value

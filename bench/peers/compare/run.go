@@ -10,8 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
 	"github.com/seed-8247e700/dsm/bench/peers/noise"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 	"github.com/seed-8247e700/dsm/bench/peers/systems"
 )
 
@@ -42,13 +42,13 @@ type Config struct {
 
 // Measurement is a point in a round.
 type Measurement struct {
-	Round  int         `json:"round"` // from 1
-	Row    string      `json:"row"`
-	System string      `json:"system"`
-	Result load.Result `json:"result"`
-	Use    noise.Use   `json:"use"`             // of the machine by others meanwhile
-	Error  string      `json:"error,omitempty"` // the result does not count
-	Unable bool        `json:"unable,omitempty"`
+	Round  int          `json:"round"` // from 1
+	Row    string       `json:"row"`
+	System string       `json:"system"`
+	Result point.Result `json:"result"`
+	Use    noise.Use    `json:"use"`             // of the machine by others meanwhile
+	Error  string       `json:"error,omitempty"` // the result does not count
+	Unable bool         `json:"unable,omitempty"`
 }
 
 // Run measures all rounds. If the context ends it returns what there is, and the
@@ -171,7 +171,7 @@ func (m *Measurement) note(err error) {
 
 // start starts a system, gives every key a value, and puts it under load for a
 // while. There is a pool, to be closed, even if one of the latter two fails.
-func (r *run) start(ctx context.Context, t turn) (*load.Pool, error) {
+func (r *run) start(ctx context.Context, t turn) (*point.Pool, error) {
 	if err := r.unprepared[t.spec.Name]; err != nil {
 		return nil, err
 	}
@@ -181,30 +181,30 @@ func (r *run) start(ctx context.Context, t turn) (*load.Pool, error) {
 	if err != nil {
 		return nil, errors.Join(err, r.clear())
 	}
-	pool := load.NewPool(system)
+	pool := point.NewPool(system)
 	return pool, r.condition(ctx, pool, t.rows[0], r.cfg.condition(t.spec))
 }
 
 // condition gives every key a value and puts a system under load for a while, which
 // it needs to find its form: compilers that learn, buffers that grow.
-func (r *run) condition(ctx context.Context, pool *load.Pool, first Row, duration time.Duration) error {
-	if err := pool.Preload(ctx, load.Keys(first.Keys), first.Value); err != nil {
+func (r *run) condition(ctx context.Context, pool *point.Pool, first Row, duration time.Duration) error {
+	if err := pool.Preload(ctx, point.Keys(first.Keys), first.Value); err != nil {
 		return err
 	}
 	if duration == 0 {
 		return nil
 	}
 	work := r.work(first)
-	work.Kind, work.Clients, work.Rate = load.Writes, conditionClients, 0
+	work.Kind, work.Clients, work.Rate = point.Writes, conditionClients, 0
 	work.Warmup, work.Duration = 0, duration
 	_, err := pool.Run(ctx, work)
 	return err
 }
 
 // work is a row as a load.
-func (r *run) work(row Row) load.Work {
-	return load.Work{
-		Kind: row.Kind, Clients: row.Client, Keys: load.Keys(row.Keys), ValueBytes: row.Value, Rate: row.Rate,
+func (r *run) work(row Row) point.Work {
+	return point.Work{
+		Kind: row.Kind, Clients: row.Client, Keys: point.Keys(row.Keys), ValueBytes: row.Value, Rate: row.Rate,
 		Warmup: r.cfg.Warmup, Duration: r.cfg.Duration, Seed: r.cfg.Seed,
 	}
 }
@@ -224,7 +224,7 @@ func (m *Measurement) text(row Row) string {
 	if m.Result.GivenUp > 0 {
 		s += fmt.Sprintf(", %s given up", grouped(float64(m.Result.GivenUp)))
 	}
-	if row.Kind == load.ReadsBeside {
+	if row.Kind == point.ReadsBeside {
 		s += fmt.Sprintf("; beside %s writes/s", show(Rate, m.Result.BesidePerSecond))
 	}
 	if m.Use.Noisy() {

@@ -13,8 +13,8 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
 	"github.com/seed-8247e700/dsm/bench/peers/noise"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 	"github.com/seed-8247e700/dsm/bench/peers/proc"
 	"github.com/seed-8247e700/dsm/bench/peers/systems"
 )
@@ -152,7 +152,7 @@ func TestDSM(t *testing.T) {
 func TestNoStart(t *testing.T) {
 	broken := systems.Spec{
 		Name:    "broken",
-		Start:   func(context.Context, systems.Env) (load.System, error) { return nil, errors.New("no such program") },
+		Start:   func(context.Context, systems.Env) (point.System, error) { return nil, errors.New("no such program") },
 		Prepare: func(context.Context, systems.Env) (string, error) { return "", errors.New("no such package") },
 	}
 	r := newRun(t, Config{Rounds: 1}, false)
@@ -177,11 +177,11 @@ func TestNoStart(t *testing.T) {
 }
 
 // memory is a system whose files are those that a test wants gone.
-type memory struct{ load.System }
+type memory struct{ point.System }
 
 func (memory) Close() error { return nil }
 
-func (memory) Client(context.Context, int) (load.Client, error) {
+func (memory) Client(context.Context, int) (point.Client, error) {
 	return nil, errors.New("full")
 }
 
@@ -202,7 +202,7 @@ func TestFilesGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	sub := ""
-	spec := systems.Spec{Name: "writer", Start: func(_ context.Context, env systems.Env) (load.System, error) {
+	spec := systems.Spec{Name: "writer", Start: func(_ context.Context, env systems.Env) (point.System, error) {
 		sub, err = env.Dir.Sub("data")
 		return memory{}, err
 	}}

@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
-	"os/exec"
-	"strings"
 
-	"github.com/seed-8247e700/dsm/bench/peers/proc"
+	"github.com/seed-8247e700/dsm/bench/cluster"
+	"github.com/seed-8247e700/dsm/bench/program"
 )
-
-// ChildCommand is the argument that makes the program call Child with those that
-// follow it.
-const ChildCommand = "child"
 
 // What children do.
 const (
@@ -22,29 +18,25 @@ const (
 	sinkChild = "sink"
 )
 
-// Child is another process of the limits: "echo" or "sink", and the file to write
-// its address to. It serves until it is killed.
-func Child(args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("systems: %s %q is for the program itself", ChildCommand, args)
-	}
+// Child is another process of the limits: "echo" or "sink". It says where it serves as the
+// children of package cluster do, and ends when stdin does.
+func Child(args []string, stdin io.Reader, stdout io.Writer) error {
 	answers := map[string]func(net.Conn) error{echoChild: answerEcho, sinkChild: answerSink}
-	answer, ok := answers[args[0]]
-	if !ok {
-		return fmt.Errorf("systems: there is no child %q", args[0])
+	if len(args) != 1 || answers[args[0]] == nil {
+		return fmt.Errorf("systems: %s %q is for the program itself", cluster.ChildCommand, args)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	// Written beside and renamed: who finds the file finds all of it.
-	if err := os.WriteFile(args[1]+".new", []byte(l.Addr().String()), 0o600); err != nil {
-		return err
+	if err := cluster.SayReady(stdout, l.Addr().String()); err != nil {
+		return errors.Join(err, l.Close())
 	}
-	if err := os.Rename(args[1]+".new", args[1]); err != nil {
-		return err
-	}
-	return serveChild(l, answer)
+	go func() {
+		_, _ = io.Copy(io.Discard, stdin) // until the parent ends, or closes it
+		_ = l.Close()
+	}()
+	return serveChild(l, answers[args[0]])
 }
 
 // serveChild answers on every connection until the listener is closed.
@@ -65,27 +57,6 @@ func serveChild(l net.Listener, answer func(net.Conn) error) error {
 }
 
 // startChild starts this program as a child and returns its address.
-func startChild(ctx context.Context, env Env, what string) (*proc.Process, string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, "", err
-	}
-	dir, err := env.Dir.Sub(what)
-	if err != nil {
-		return nil, "", err
-	}
-	file := dir + "/addr"
-	p, err := proc.Start(env.Dir, what, exec.Command(self, ChildCommand, what, file))
-	if err != nil {
-		return nil, "", err
-	}
-	addr := ""
-	if err := p.Await(ctx, func(context.Context) error {
-		content, err := os.ReadFile(file)
-		addr = strings.TrimSpace(string(content))
-		return err
-	}); err != nil {
-		return nil, "", errors.Join(err, p.Kill())
-	}
-	return p, addr, nil
+func startChild(ctx context.Context, what string) (*cluster.Process, string, error) {
+	return cluster.StartChild(ctx, program.Env{Notices: os.Stderr}, what, what)
 }

@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"strings"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 	"github.com/seed-8247e700/dsm/bench/peers/proc"
 	"github.com/seed-8247e700/dsm/driver"
 )
@@ -35,7 +35,7 @@ func prepareDSM(ctx context.Context, env Env) (string, error) {
 
 // startDSM starts the registry and the servers as the README has it, and opens one
 // handle, as a program would.
-func startDSM(ctx context.Context, env Env) (_ load.System, err error) {
+func startDSM(ctx context.Context, env Env) (_ point.System, err error) {
 	program, err := env.Programs.Build(ctx, dsmProgram)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (s *dsm) run(ctx context.Context, env Env, program string, args ...string) 
 }
 
 // Client is a goroutine on one of the handles, in turns.
-func (s *dsm) Client(_ context.Context, i int) (load.Client, error) {
+func (s *dsm) Client(_ context.Context, i int) (point.Client, error) {
 	return &dsmClient{db: s.handles[i%len(s.handles)]}, nil
 }
 
@@ -123,7 +123,7 @@ func (c *dsmClient) Read(ctx context.Context, key string) (int, error) {
 }
 
 // WriteAsync writes without waiting.
-func (c *dsmClient) WriteAsync(ctx context.Context, key string, value []byte) (load.Pending, error) {
+func (c *dsmClient) WriteAsync(ctx context.Context, key string, value []byte) (point.Pending, error) {
 	return dsmPending{c.db.SetAsync(ctx, key, value)}, nil
 }
 

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/server"
 )
 
 // startDSMEmbedded starts the nodes, and the registry, in this process.
-func startDSMEmbedded(ctx context.Context, _ Env) (_ load.System, err error) {
+func startDSMEmbedded(ctx context.Context, _ Env) (_ point.System, err error) {
 	quiet := slog.New(slog.DiscardHandler)
 	var reg *registry.Registry
 	var nodes []*server.Node

@@ -7,8 +7,8 @@ import (
 	"io"
 	"net"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
-	"github.com/seed-8247e700/dsm/bench/peers/proc"
+	"github.com/seed-8247e700/dsm/bench/cluster"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 )
 
 // echoBytes is the size of what goes there and back.
@@ -16,23 +16,23 @@ const echoBytes = 64
 
 // echo is the least that a request and its answer can take over TCP.
 type echo struct {
-	processes proc.Processes
-	listener  net.Listener // nil if another process answers
-	conns     []net.Conn
-	addr      string
+	process  *cluster.Process // nil if this one answers
+	listener net.Listener     // of this process, if it does
+	conns    []net.Conn
+	addr     string
 }
 
 // startEcho has another process answer.
-func startEcho(ctx context.Context, env Env) (load.System, error) {
-	p, addr, err := startChild(ctx, env, echoChild)
+func startEcho(ctx context.Context, _ Env) (point.System, error) {
+	p, addr, err := startChild(ctx, echoChild)
 	if err != nil {
 		return nil, err
 	}
-	return &echo{processes: proc.Processes{p}, addr: addr}, nil
+	return &echo{process: p, addr: addr}, nil
 }
 
 // startEchoInside has goroutines of this process answer.
-func startEchoInside(context.Context, Env) (load.System, error) {
+func startEchoInside(context.Context, Env) (point.System, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func startEchoInside(context.Context, Env) (load.System, error) {
 }
 
 // Client has a connection of its own.
-func (s *echo) Client(ctx context.Context, _ int) (load.Client, error) {
+func (s *echo) Client(ctx context.Context, _ int) (point.Client, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", s.addr)
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *echo) Close() error {
 	if s.listener != nil {
 		return s.listener.Close()
 	}
-	return s.processes.Kill()
+	return s.process.Stop()
 }
 
 type echoClient struct {

@@ -11,7 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 	"github.com/seed-8247e700/dsm/bench/peers/proc"
 )
 
@@ -30,7 +30,7 @@ const etcdServer = "go.etcd.io/etcd/server/v3"
 
 func prepareEtcd(ctx context.Context, env Env) (string, error) { return built(ctx, env, etcdServer) }
 
-func startEtcd(ctx context.Context, env Env) (load.System, error) {
+func startEtcd(ctx context.Context, env Env) (point.System, error) {
 	s := &etcd{}
 	if err := s.start(ctx, env); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -93,7 +93,7 @@ func (s *etcd) start(ctx context.Context, env Env) error {
 }
 
 // Client uses one of the connections, in turns.
-func (s *etcd) Client(_ context.Context, i int) (load.Client, error) {
+func (s *etcd) Client(_ context.Context, i int) (point.Client, error) {
 	return etcdClient{s.clients[i%len(s.clients)]}, nil
 }
 

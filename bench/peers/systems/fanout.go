@@ -9,8 +9,8 @@ import (
 	"net"
 	"sync"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
-	"github.com/seed-8247e700/dsm/bench/peers/proc"
+	"github.com/seed-8247e700/dsm/bench/cluster"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 )
 
 // lengthBytes is how a value is announced to a peer, which answers it with one byte.
@@ -22,7 +22,7 @@ const maxFanned = 16 << 20
 // fanOut sends each value to two processes that throw it away: the least that
 // replicating it twice can take over TCP in Go.
 type fanOut struct {
-	processes proc.Processes
+	processes []*cluster.Process
 	peers     []*fanPeer
 }
 
@@ -36,17 +36,17 @@ type fanPeer struct {
 // maxWaiting is more than there are clients.
 const maxWaiting = 1 << 14
 
-func startFanOut(ctx context.Context, env Env) (load.System, error) {
+func startFanOut(ctx context.Context, _ Env) (point.System, error) {
 	s := &fanOut{}
-	if err := s.start(ctx, env); err != nil {
+	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *fanOut) start(ctx context.Context, env Env) error {
+func (s *fanOut) start(ctx context.Context) error {
 	for range members - 1 {
-		p, addr, err := startChild(ctx, env, sinkChild)
+		p, addr, err := startChild(ctx, sinkChild)
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (p *fanPeer) send(frame []byte, acknowledged chan error) error {
 }
 
 // Client shares the connections.
-func (s *fanOut) Client(context.Context, int) (load.Client, error) {
+func (s *fanOut) Client(context.Context, int) (point.Client, error) {
 	return &fanClient{peers: s.peers, acknowledged: make(chan error, members-1)}, nil
 }
 
@@ -105,7 +105,11 @@ func (s *fanOut) Close() error {
 	for _, p := range s.peers {
 		_ = p.conn.Close() // the other end goes too
 	}
-	return s.processes.Kill()
+	var errs []error
+	for _, p := range s.processes {
+		errs = append(errs, p.Stop())
+	}
+	return errors.Join(errs...)
 }
 
 type fanClient struct {

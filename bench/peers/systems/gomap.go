@@ -6,7 +6,7 @@ import (
 	"maps"
 	"sync"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 )
 
 // plainMap is a Go map without a lock. Go allows no writer beside readers of it, so
@@ -20,12 +20,12 @@ type plainMap struct {
 	copy map[string][]byte
 }
 
-func startMap(context.Context, Env) (load.System, error) {
+func startMap(context.Context, Env) (point.System, error) {
 	return &plainMap{copy: map[string][]byte{}}, nil
 }
 
 // Client reads and writes without waiting.
-func (m *plainMap) Client(context.Context, int) (load.Client, error) { return &mapClient{m: m}, nil }
+func (m *plainMap) Client(context.Context, int) (point.Client, error) { return &mapClient{m: m}, nil }
 
 // Close has nothing to end.
 func (m *plainMap) Close() error { return nil }

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 	"github.com/seed-8247e700/dsm/bench/peers/proc"
 )
 
@@ -42,7 +42,7 @@ const natsServer = "github.com/nats-io/nats-server/v2"
 
 func prepareNATS(ctx context.Context, env Env) (string, error) { return built(ctx, env, natsServer) }
 
-func startNATS(ctx context.Context, env Env) (load.System, error) {
+func startNATS(ctx context.Context, env Env) (point.System, error) {
 	s := &natsKV{}
 	if err := s.start(ctx, env); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -160,7 +160,7 @@ func (s *natsKV) connect(ctx context.Context, server int, url string) error {
 }
 
 // Client uses one of the connections, in turns.
-func (s *natsKV) Client(_ context.Context, i int) (load.Client, error) {
+func (s *natsKV) Client(_ context.Context, i int) (point.Client, error) {
 	return s.clients[i%len(s.clients)], nil
 }
 
@@ -196,7 +196,7 @@ func (c natsClient) Read(ctx context.Context, key string) (int, error) {
 }
 
 // WriteAsync publishes to the subject of the key, which is what a Put does.
-func (c natsClient) WriteAsync(_ context.Context, key string, value []byte) (load.Pending, error) {
+func (c natsClient) WriteAsync(_ context.Context, key string, value []byte) (point.Pending, error) {
 	f, err := c.js.PublishAsync(natsSubject+key, value)
 	if err != nil {
 		return nil, err

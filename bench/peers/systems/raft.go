@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 )
 
 const (
@@ -35,7 +35,7 @@ type raftGroup struct {
 	memory     *raftMemory // the leader's
 }
 
-func startRaft(ctx context.Context, _ Env) (load.System, error) {
+func startRaft(ctx context.Context, _ Env) (point.System, error) {
 	s := &raftGroup{}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -85,7 +85,7 @@ func (s *raftGroup) start(ctx context.Context) error {
 }
 
 // Client uses the leader.
-func (s *raftGroup) Client(context.Context, int) (load.Client, error) {
+func (s *raftGroup) Client(context.Context, int) (point.Client, error) {
 	return raftClient{s.leader, s.memory}, nil
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 	"github.com/seed-8247e700/dsm/bench/peers/proc"
 )
 
@@ -121,7 +121,7 @@ func (s *redis) Close() error {
 	return s.processes.Kill()
 }
 
-func startRedis(ctx context.Context, env Env) (load.System, error) {
+func startRedis(ctx context.Context, env Env) (point.System, error) {
 	s := &redis{}
 	if err := s.start(ctx, env, 1); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -130,7 +130,7 @@ func startRedis(ctx context.Context, env Env) (load.System, error) {
 }
 
 // Client is a goroutine on the client that all share.
-func (s *redis) Client(context.Context, int) (load.Client, error) {
+func (s *redis) Client(context.Context, int) (point.Client, error) {
 	return redisClient{s.client}, nil
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 )
 
 // redisWait is a primary with two replicas, which must have every write before it
@@ -18,7 +18,7 @@ type redisWait struct {
 	release []func()
 }
 
-func startRedisWait(ctx context.Context, env Env) (load.System, error) {
+func startRedisWait(ctx context.Context, env Env) (point.System, error) {
 	s := &redisWait{}
 	if err := s.start(ctx, env, members); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -27,7 +27,7 @@ func startRedisWait(ctx context.Context, env Env) (load.System, error) {
 }
 
 // Client is a connection for writes; reads go over those that all share.
-func (s *redisWait) Client(context.Context, int) (load.Client, error) {
+func (s *redisWait) Client(context.Context, int) (point.Client, error) {
 	c, release := s.client.Dedicate()
 	s.release = append(s.release, release)
 	return &redisWaitClient{redisClient{s.client}, c}, nil

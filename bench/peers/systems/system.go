@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 	"github.com/seed-8247e700/dsm/bench/peers/proc"
 )
 
@@ -47,7 +47,7 @@ type Spec struct {
 	// Prepare installs or builds what Start needs, and returns the version. It is
 	// called before anything is measured. Nil: there is nothing to do.
 	Prepare func(ctx context.Context, env Env) (version string, err error)
-	Start   func(ctx context.Context, env Env) (load.System, error)
+	Start   func(ctx context.Context, env Env) (point.System, error)
 
 	// Condition is how many times longer than others it is loaded before it is
 	// measured; 0: as long.

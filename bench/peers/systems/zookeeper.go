@@ -11,7 +11,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
-	"github.com/seed-8247e700/dsm/bench/peers/load"
+	"github.com/seed-8247e700/dsm/bench/peers/point"
 	"github.com/seed-8247e700/dsm/bench/peers/proc"
 )
 
@@ -40,7 +40,7 @@ func prepareZooKeeper(ctx context.Context, env Env) (string, error) {
 	return debianVersion(ctx, zooKeeperPackage), nil
 }
 
-func startZooKeeper(ctx context.Context, env Env) (load.System, error) {
+func startZooKeeper(ctx context.Context, env Env) (point.System, error) {
 	s := &zooKeeper{}
 	if err := s.start(ctx, env); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -107,7 +107,7 @@ func (s *zooKeeper) run(env Env, i, port int, servers []string) error {
 }
 
 // Client uses one of the sessions, in turns.
-func (s *zooKeeper) Client(_ context.Context, i int) (load.Client, error) {
+func (s *zooKeeper) Client(_ context.Context, i int) (point.Client, error) {
 	return zooKeeperClient{s.conns[i%len(s.conns)]}, nil
 }
 

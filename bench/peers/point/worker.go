@@ -1,23 +1,32 @@
-package load
+package point
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"runtime"
+
+	"github.com/seed-8247e700/dsm/bench/load"
 )
 
 // lookEvery is after how many reads in memory a client looks at the clock, and
 // lets others run, who are waiting in turn on what never waits.
 const lookEvery = 64
 
-// worker is one client at work.
+// worker is one client at work in a way that package load has not: writes that a schedule
+// hands out, a window of writes, reads without a clock.
 type worker struct {
-	id     int
-	point  *point
-	client Client
-	value  *value
-	random *rand.PCG
+	id      int
+	point   *point
+	client  *sized
+	chooser *load.Generator
+	random  *rand.PCG
+	request load.Request
+}
+
+// next is the client's next operation.
+func (w *worker) next() *load.Request {
+	w.chooser.Next(&w.request)
+	return &w.request
 }
 
 // key chooses one.
@@ -28,39 +37,10 @@ func (w *worker) key() string {
 	return keys[(w.random.Uint64()>>32)*uint64(len(keys))>>32]
 }
 
-// one carries out an operation.
-func (w *worker) one(ctx context.Context) error {
-	kind := w.point.work.Kind
-	if kind == Reads || kind == Mixed && w.random.Uint64()&1 == 0 {
-		return w.read(ctx)
-	}
-	return w.client.Write(ctx, w.key(), w.value.next())
-}
-
-func (w *worker) read(ctx context.Context) error {
-	key := w.key()
-	size, err := w.client.Read(ctx, key)
-	if err == nil && size != len(w.value.bytes) {
-		err = fmt.Errorf("load: %q has %d bytes and not %d", key, size, len(w.value.bytes))
-	}
-	return err
-}
-
 // goesOn reports whether another operation is to begin at a moment. A client whose
 // operation has failed stops: a point with failures does not count.
 func (w *worker) goesOn(ctx context.Context, now int64, err error) bool {
 	return err == nil && now < w.point.end && ctx.Err() == nil
-}
-
-// closedLoop asks for the next thing when it has the answer to the last.
-func (w *worker) closedLoop(ctx context.Context) {
-	var err error
-	for now := w.point.now(); w.goesOn(ctx, now, err); {
-		err = w.one(ctx)
-		then := w.point.now()
-		w.point.ended(w.id, now, then, err)
-		now = then
-	}
 }
 
 // readOnly reads what the client answers from its own memory. That takes less time
@@ -69,7 +49,7 @@ func (w *worker) readOnly(ctx context.Context) {
 	var err error
 	for now := w.point.now(); w.goesOn(ctx, now, err); {
 		for i := 0; i < lookEvery && err == nil; i++ {
-			err = w.read(ctx)
+			err = w.client.read(ctx, w.key())
 		}
 		now = w.point.now()
 		switch {
@@ -105,7 +85,8 @@ func (w *worker) async(ctx context.Context, c AsyncClient) {
 			}
 		}
 		var pending Pending
-		if pending, err = c.WriteAsync(ctx, w.key(), w.value.next()); err != nil {
+		r := w.next()
+		if pending, err = c.WriteAsync(ctx, r.Key, r.Value); err != nil {
 			w.point.failed(err)
 			return
 		}

@@ -1,17 +1,17 @@
-// Package load puts any store of named values under the same load, and measures
+// Package point puts any store of named values under the same load, and measures
 // it with the same histograms, so that figures of different systems can be
 // compared.
 //
-// A system is what opens clients; [Run] drives them through one [Work] and
+// A system is what opens clients; [Pool.Run] drives them through one [Work] and
 // returns a [Result]:
 //
-//	pool := load.NewPool(system)
+//	pool := point.NewPool(system)
 //	defer pool.Close()
-//	if err := pool.Preload(ctx, load.Keys(10_000), 100); err != nil { ... }
-//	result, err := pool.Run(ctx, load.Work{Kind: load.Writes, Clients: 256, ...})
+//	if err := pool.Preload(ctx, point.Keys(10_000), 100); err != nil { ... }
+//	result, err := pool.Run(ctx, point.Work{Kind: point.Writes, Clients: 256, ...})
 //
-// A client is a goroutine. In a closed loop it asks for the next thing when it
-// has the answer to the last. With a rate, operations are due by a schedule and
+// A client is a goroutine. In a closed loop it is one of package bench/load, whose values
+// and histograms all points have. With a rate, operations are due by a schedule and
 // wait for a client that is free, in the order in which they are due; latency
 // counts from when an operation was due, so that a system which stalls cannot
 // hide the operations that should have begun meanwhile (what Gil Tene calls
@@ -21,4 +21,4 @@
 //
 // The load generator has no part in how a system is used: pipelines, batches and
 // pools belong to the system's own client.
-package load
+package point

@@ -1,10 +1,10 @@
-package load
+package point
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"sync"
+
+	"github.com/seed-8247e700/dsm/bench/load"
 )
 
 // preloaders is how many clients write the first values.
@@ -31,32 +31,37 @@ func (p *Pool) take(ctx context.Context, n int) ([]Client, error) {
 	for i := len(p.clients); i < n; i++ {
 		c, err := p.system.Client(ctx, i)
 		if err != nil {
-			return nil, fmt.Errorf("load: opening client %d: %w", i, err)
+			return nil, fmt.Errorf("point: opening client %d: %w", i, err)
 		}
 		p.clients = append(p.clients, c)
 	}
 	return p.clients[:n], nil
 }
 
+// Open takes a client that the pool has.
+func (v valued) Open(_ context.Context, client int) (load.Memory, error) {
+	return &sized{v.pool.clients[client], v.bytes}, nil
+}
+
+// valued is a pool whose values have a size.
+type valued struct {
+	pool  *Pool
+	bytes int
+}
+
 // Preload gives every key a first value.
 func (p *Pool) Preload(ctx context.Context, keys []string, valueBytes int) error {
-	clients, err := p.take(ctx, min(preloaders, len(keys)))
-	if err != nil {
+	n := min(preloaders, len(keys))
+	if _, err := p.take(ctx, n); err != nil {
 		return err
 	}
-	errs := make([]error, len(clients))
-	var group sync.WaitGroup
-	for i, c := range clients {
-		group.Go(func() {
-			value := newValue(i, valueBytes)
-			for key := i; key < len(keys) && errs[i] == nil; key += len(clients) {
-				errs[i] = errors.Join(ctx.Err(), c.Write(ctx, keys[key], value.next()))
-			}
-		})
+	m := &point{work: Work{Kind: Writes, Keys: keys, ValueBytes: valueBytes}, clock: load.NewClock(), fail: func(error) {}}
+	cs, err := m.open(ctx, valued{p, valueBytes}, n)
+	if err == nil {
+		err = cs.Preload(ctx, len(keys))
 	}
-	group.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("load: writing the first values: %w", err)
+	if err != nil {
+		return fmt.Errorf("point: writing the first values: %w", err)
 	}
 	return nil
 }

@@ -1,9 +1,11 @@
-package load
+package point
 
 import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/seed-8247e700/dsm/bench/load"
 )
 
 // short is a point of a few milliseconds, or longer on a machine that is busy.
@@ -144,7 +146,7 @@ func TestWorkIsValidated(t *testing.T) {
 		"tiny value":       func(w *Work) { w.ValueBytes = 1 },
 		"no time":          func(w *Work) { w.Duration = 0 },
 		"scheduled reads":  func(w *Work) { w.Kind, w.Rate = Reads, 1 },
-		"too many clients": func(w *Work) { w.Clients = maxClients + 1 },
+		"too many clients": func(w *Work) { w.Clients = load.MaxClients + 1 },
 	} {
 		work := short(Writes)
 		change(&work)
@@ -154,22 +156,12 @@ func TestWorkIsValidated(t *testing.T) {
 	}
 }
 
-func TestKeysAndValues(t *testing.T) {
+func TestKeys(t *testing.T) {
 	seen := map[string]bool{}
 	for _, key := range Keys(1000) {
 		if len(key) != keyBytes || seen[key] {
 			t.Fatalf("%q has %d bytes, or comes twice", key, len(key))
 		}
 		seen[key] = true
-	}
-	for client := range 3 {
-		v := newValue(client, 100)
-		for range 3 {
-			text := string(v.next())
-			if seen[text] || len(text) != 100 {
-				t.Fatalf("%q comes twice, or has not 100 bytes", text)
-			}
-			seen[text] = true
-		}
 	}
 }

@@ -1,10 +1,12 @@
-package load
+package point
 
 import (
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/seed-8247e700/dsm/bench/load"
 )
 
 // Kind says what clients do.
@@ -35,12 +37,6 @@ const (
 
 	// keyBytes is the size of a key.
 	keyBytes = 16
-
-	// minValueBytes has room for what makes a value differ from the last.
-	minValueBytes = 8
-
-	// maxClients bounds the goroutines.
-	maxClients = 1 << 16
 )
 
 // Work is one point to measure.
@@ -57,16 +53,16 @@ type Work struct {
 
 func (w *Work) validate() error {
 	switch {
-	case w.Clients < 1 || w.Clients > maxClients:
-		return fmt.Errorf("load: %d clients: must be from 1 to %d", w.Clients, maxClients)
+	case w.Clients < 1 || w.Clients > load.MaxClients:
+		return fmt.Errorf("point: %d clients: must be from 1 to %d", w.Clients, load.MaxClients)
 	case len(w.Keys) == 0:
-		return errors.New("load: no keys")
-	case w.ValueBytes < minValueBytes:
-		return fmt.Errorf("load: values of %d bytes: must have %d or more", w.ValueBytes, minValueBytes)
+		return errors.New("point: no keys")
+	case w.ValueBytes < load.MinValueBytes:
+		return fmt.Errorf("point: values of %d bytes: must have %d or more", w.ValueBytes, load.MinValueBytes)
 	case w.Duration <= 0 || w.Warmup < 0:
-		return fmt.Errorf("load: %v after %v of warm-up: must be above 0", w.Duration, w.Warmup)
+		return fmt.Errorf("point: %v after %v of warm-up: must be above 0", w.Duration, w.Warmup)
 	case w.Rate < 0 || w.Rate > 0 && w.Kind != Writes:
-		return fmt.Errorf("load: %s at %g a second: only writes follow a schedule", w.Kind, w.Rate)
+		return fmt.Errorf("point: %s at %g a second: only writes follow a schedule", w.Kind, w.Rate)
 	}
 	return nil
 }

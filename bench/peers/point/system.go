@@ -1,6 +1,12 @@
-package load
+package point
 
-import "context"
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-8247e700/dsm/bench/load"
+	"github.com/seed-8247e700/dsm/internal/history"
+)
 
 // System is a store that is running.
 type System interface {
@@ -31,3 +37,36 @@ type Pending interface {
 	// Wait returns the outcome when the system has acknowledged the write.
 	Wait(ctx context.Context) error
 }
+
+// sized is a client whose values all have a size. It is what the clients of package load use.
+type sized struct {
+	Client
+	size int
+}
+
+// read reads a value, and looks at its size.
+func (c *sized) read(ctx context.Context, key string) error {
+	size, err := c.Read(ctx, key)
+	if err == nil && size != c.size {
+		err = fmt.Errorf("point: %q has %d bytes and not %d", key, size, c.size)
+	}
+	return err
+}
+
+// Do carries out a request.
+func (c *sized) Do(ctx context.Context, r *load.Request, a *load.Answer) {
+	if r.Kind.IsRead() {
+		a.Err = c.read(ctx, r.Key)
+	} else {
+		a.Err = c.Write(ctx, r.Key, r.Value)
+	}
+	if a.Status = history.OK; a.Err != nil {
+		a.Status = history.Unknown
+	}
+}
+
+// Session is none.
+func (c *sized) Session(context.Context) (uint64, error) { return 0, nil }
+
+// Close leaves the client open: the pool owns it.
+func (c *sized) Close() error { return nil }

@@ -1,10 +1,12 @@
-package load
+package point
 
 import (
 	"context"
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/seed-8247e700/dsm/bench/load"
 )
 
 const (
@@ -31,8 +33,8 @@ func (m *point) bySchedule(ctx context.Context, workers []*worker, rate float64,
 	for _, w := range workers {
 		group.Go(func() { w.serve(ctx, due) })
 	}
-	late := newRecorder()
-	defer func() { result.Late = time.Duration(late.merged().ValueAtQuantile(99)) }()
+	late := load.NewHistogram()
+	defer func() { result.Late = time.Duration(late.ValueAtQuantile(99)) }()
 	for n := int64(0); ; {
 		now, intended := m.now(), int64(0)
 		for ; ; n++ {
@@ -44,7 +46,7 @@ func (m *point) bySchedule(ctx context.Context, workers []*worker, rate float64,
 				break
 			}
 			if intended >= m.count {
-				late.record(0, m.now()-intended)
+				load.RecordLatency(late, m.now()-intended)
 			}
 			select {
 			case due <- intended:
@@ -69,12 +71,13 @@ func (w *worker) serve(ctx context.Context, due <-chan int64) {
 		}
 		if now := m.now(); now >= m.end+int64(drainTime) {
 			if intended >= m.count && m.work.Kind != ReadsBeside {
-				m.latencies.record(w.id, now-intended)
+				m.latencies.Record(w.id, now-intended)
 				m.givenUp.Add(1)
 			}
 			continue
 		}
-		err := w.client.Write(ctx, w.key(), w.value.next())
+		r := w.next()
+		err := w.client.Write(ctx, r.Key, r.Value)
 		now := m.now()
 		if err != nil {
 			m.failed(err)
@@ -84,7 +87,7 @@ func (w *worker) serve(ctx context.Context, due <-chan int64) {
 		if m.work.Kind == ReadsBeside {
 			ended = &m.beside
 		} else if intended >= m.count {
-			m.latencies.record(w.id, now-intended)
+			m.latencies.Record(w.id, now-intended)
 		}
 		// What was due before the time that counts and ends in it is the system's
 		// work as well: without it a backlog would look like idleness.
