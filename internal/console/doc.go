@@ -1,4 +1,3 @@
-// Package console has what the commands of dsm share where people read and
-// write: text that no terminal takes for a command, tables, and the names that
-// a mistyped one may have meant.
+// Package console formats the output of the commands of dsm for people: text without
+// control characters for a terminal, tables, and suggestions for mistyped names.
 package console

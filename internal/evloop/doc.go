@@ -1,5 +1,5 @@
-// Package evloop reads many connections from one goroutine, on Linux, and has
-// their handlers called in rounds:
+// Package evloop reads many connections from one goroutine, on Linux, and calls
+// their handlers in rounds:
 //
 //	loop, err := evloop.New(begin, end) // ErrUnsupported elsewhere: serve the connection by a goroutine
 //	conn, err := loop.Adopt(tcp)        // and not tcp any more
@@ -10,16 +10,16 @@
 //		return err == nil
 //	})
 //
-// A node of a group on a few cores has little to do for each message, and much of
-// what it costs to receive one goes into waking up a goroutine for it: the runtime
-// wakes a thread, which takes the goroutine, and mostly a second one to look for
-// more work that is not there. A loop that is busy waits in the kernel itself, takes all that
-// has come on all connections in one call, and tells when a round is over, so that
-// what the handlers have gathered can be worked on together.
+// A node on a few cores has little work for each message, and much of the cost of
+// receiving one is the wake-up of a goroutine: the runtime wakes a thread for the
+// goroutine, and mostly a second thread that finds no more work. A busy loop waits in
+// the kernel itself and takes everything that has arrived on all connections in one call.
+// It calls end when a round is over, so that the work which the handlers have gathered
+// can be done together.
 //
-// Go on using goroutines for what has to wait: a handler that must do so returns
-// false, which hands the connection back to the goroutine in Serve; that one waits,
-// and calls Serve again.
+// Work that blocks still needs a goroutine. A handler that must block returns false,
+// which hands the connection back to the goroutine in Serve. That goroutine blocks, and
+// calls Serve again.
 //
 // The package imports the standard library only.
 package evloop

@@ -1,7 +1,6 @@
-// Package history defines the two records from which a run can be checked
-// afterwards, by tools that know nothing of this program: the history of what
-// clients asked for and were told, and the delivery log of what a node
-// delivered. Both hold one JSON object a line.
+// Package history defines the two records by which other programs can check a run:
+// the history, which has the operations of clients and their results, and the delivery
+// log, which has the deliveries of a node. Both have one JSON object per line.
 //
 // A line of the history is an [Op]; operations are written as they complete:
 //
@@ -15,11 +14,11 @@
 //
 // Values are base64 of their bytes, null where there is none. The value of an
 // add is its delta as decimal text, and so is that of a tick. Keys are written
-// as they are; a byte that is no part of valid UTF-8 becomes the escape of the
-// code point U+DC00 plus the byte, which is what Python calls surrogateescape,
-// so that no two keys are written alike.
+// as they are; a byte that is not part of valid UTF-8 becomes the escape of the
+// code point U+DC00 plus the byte, which Python calls surrogateescape. So different
+// keys are always written differently.
 //
-// The writers append whole lines and hand them on in large pieces, so that a
-// file whose writer was killed lacks its end and at most one line is torn.
-// Their methods may be called by one goroutine at a time.
+// The writers append whole lines and write them in large pieces. If a writer is
+// killed, its file lacks the end, and at most one line is incomplete. One goroutine
+// at a time may call their methods.
 package history

@@ -1,6 +1,6 @@
-// Command mutants shows which lines no test holds. It changes a package in one
-// place, runs the tests, and does so for each condition, assignment and call of the
-// package. A change that no test notices has survived.
+// Command mutants finds lines that no test holds. For each condition, assignment and
+// call of a package, it changes the code in that place and runs the tests. A change
+// that no test notices has survived.
 //
 //	go run ./internal/mutants [flags] [package or file ...]
 //
@@ -19,16 +19,16 @@
 // Declarations by :=, what follows the last semicolon of a for, and what is passed to
 // panic stay as they are. So does what only a planted bug runs (internal/planted).
 //
-// The checkout is not touched: the go command reads changed files through its flag
-// -overlay. Mutants that do not overlap are compiled together, and the environment's
-// DSM_MUTANT says which of them is switched on when the tests run. The file targets.txt says which tests should notice, in the order in which
-// they are tried. Tests of another package may be named. A mutant that the tests do not
-// reach at all, as their coverage shows, is not run. Tests that run for much longer than
-// without the change are ended, which kills the mutant.
+// The checkout is not changed: the go command reads changed files through its flag
+// -overlay. Mutants that do not overlap are compiled together, and the environment
+// variable DSM_MUTANT selects the one that is switched on in a run of the tests. The file
+// targets.txt names the tests that should fail, in the order in which they are tried. It
+// may name tests of another package. A mutant that no test reaches, as coverage shows, is
+// not run. If the tests run for much longer than without the change, they are ended, and
+// the mutant counts as killed.
 //
-// Each survivor is a line with its place, and with the line of code as it is and as it
-// was changed. A change that makes no difference, or one that cannot be tested, is written
-// into accepted.txt without the number of the line, and below it the reason, indented.
-// The exit status is 1 if there are other survivors, or if an accepted one does not
-// survive or does not exist any more.
+// For each survivor, the command prints its place, and the line of code before and after
+// the change. If a change makes no difference, or cannot be tested, add the line to
+// accepted.txt without its number, and below it the reason, indented. The exit status is 1
+// if there are other survivors, or if an accepted one does not survive or no longer exists.
 package main

@@ -1,10 +1,9 @@
-// Package nbio writes to connections without waiting for them.
+// Package nbio writes to connections without blocking.
 //
-// A loop that serves many connections must not stand still because one of them
-// does not read. Deadlines do not help: they cost a timer for every write, and
-// a goroutine for every connection costs a hand-over for every reply. So a
-// [Tryer] hands the socket what it takes at once, in one system call, and
-// reports how much that was. A [Writer] builds an output on it:
+// A loop that serves many connections must not block because one client does not
+// read. Deadlines cost a timer for every write, and a goroutine for every connection
+// costs a hand-over for every reply. So a [Tryer] writes as much as the socket takes
+// at once, in one system call, and returns how much that was. A [Writer] adds a buffer:
 //
 //	out := nbio.NewWriter(conn, nbio.Limits{MaxBuffered: 4 << 20})
 //	...
@@ -12,11 +11,10 @@
 //	...
 //	err = out.Flush()                          // one write for all of it, once per turn of the loop
 //
-// What the socket does not take at once is written by a goroutine, which is
-// there only as long as something is left, in a [Queue], which never moves what it
-// holds. A reader that stays behind for more bytes than the bound gets
-// [ErrOverflow], upon which the owner closes it; one that takes nothing for too
-// long is closed by the goroutine.
+// A goroutine writes the rest that the socket did not take at once. It runs only while
+// bytes are left in a [Queue], which never moves them. If more bytes wait than the bound
+// allows, the Writer returns [ErrOverflow], and the owner closes the connection. If the
+// reader takes nothing for too long, the goroutine closes the connection.
 //
 // The package imports the standard library only.
 package nbio

@@ -1,11 +1,10 @@
-// Package outfile opens the files that a command is to write before the command
-// does anything else, so that a name that cannot be written is found out when
-// nothing has been started yet, and leaves no trace if the command then fails for
-// another reason.
+// Package outfile opens the files that a command will write before the command
+// does anything else. A file that cannot be written is then an error before anything
+// has started. If the command fails for another reason, the file is left unchanged.
 //
 //	f, err := outfile.Open(name, 0o666)
 //	...
 //	defer f.Close()
 //	... // start, run
-//	fmt.Fprintln(f, result) // here an earlier content is replaced
+//	fmt.Fprintln(f, result) // the first write replaces the earlier content
 package outfile

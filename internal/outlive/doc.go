@@ -1,11 +1,10 @@
-// Package outlive keeps a command that runs for long alive when what it was
-// started from goes away: the reader of its output, or its terminal.
+// Package outlive keeps a long-running command alive when the reader of its output or
+// its terminal goes away.
 //
-// A process whose output goes into a pipe is killed by SIGPIPE at its next line
-// once the pipe's reader has ended, and waits at its next line while the reader
-// is stopped. Nodes of a group often have the same reader: they would end, or
-// stand still, all at once, and take the group's variables with them. So their
-// output goes through a [Writer], which rather loses lines than time:
+// If a process writes to a pipe whose reader has ended, SIGPIPE kills it. If the reader
+// is stopped, the process blocks. Nodes of a group often have the same reader: all of
+// them would end or block at once, and the group's variables would be lost. So their
+// output goes through a [Writer], which drops lines instead of blocking:
 //
 //	outlive.IgnoreOutputSignals()
 //	stderr := outlive.NewWriter(os.Stderr, func(lines uint64) []byte { ... })
@@ -15,9 +14,9 @@
 //
 // A terminal that goes away sends SIGHUP: see [Hangups].
 //
-// What a crash prints does not pass through here: the runtime writes it to file
-// descriptor 2 itself. Lines logged in the last moment before it may be lost.
+// The output of a crash does not pass through a Writer: the runtime writes it to file
+// descriptor 2 itself. Lines that are logged just before a crash may be lost.
 //
-// All of this changes how signals affect the whole process, so only commands
+// This package changes how signals affect the whole process, so only commands
 // call it, never a library.
 package outlive

@@ -2,9 +2,9 @@
 // attempts at a new view, commits, generations.
 //
 // It is pure. A [Group] reads no clock, does no I/O, draws no random number,
-// starts no goroutine, takes no lock and writes no log: time comes in as a
-// monotonic duration, and what comes out depends on what went in alone. Its
-// caller, package registry, owns it and serialises the calls.
+// starts no goroutine, takes no lock and writes no log. Time is passed in as a
+// monotonic duration, and results depend on arguments only. Its caller, package
+// registry/keeper, owns it and serialises the calls.
 //
 // # What is kept, and when it must be saved
 //
@@ -17,33 +17,33 @@
 //	err := group.Heartbeat(now, from, report)
 //	if state, ok := group.Unsaved(); ok {
 //		if saveErr := store.Save(state); saveErr != nil {
-//			// Answer nobody. What was told before is still true.
+//			// Do not answer. What was sent before is still true.
 //		}
 //		group.Saved()
 //	}
 //	for _, event := range group.TakeEvents() { ... } // for the log
 //	directive, err := group.Directive(from, report.View)
 //
-// [Group.Directive] panics while something is unsaved, so that a caller that
-// forgets it cannot lie to a node.
+// [Group.Directive] panics while something is unsaved, so that a caller cannot
+// send what it forgot to save.
 //
 // # A view change
 //
-// The first node of a generation is its first view at once. Every other
-// change goes through an [Attempt]: it names the committed view it starts
-// from, the members of the next view and a leader among the survivors. The
-// members report that they are wedged for it; the leader reports it installed
-// once every member holds the cut; only then the view is committed. An attempt
-// that loses a member is replaced at once, one that passes its deadline is
-// replaced without those that did not answer and under another leader. Once
-// an attempt was announced there is no way back to the old view, because its
-// members have wedged: attempts follow one another until one commits.
+// The first node of a generation forms its first view at once. Every other
+// change is an [Attempt]. It names the committed view that it starts from, the
+// members of the next view, and a leader among the survivors. The members report
+// that they are wedged for it. When every member holds the cut, the leader reports
+// the attempt installed, and only then is the view committed. An attempt that
+// loses a member is replaced at once. One that passes its deadline is replaced
+// under another leader, without the members that did not answer. Once an attempt
+// is announced, the group cannot return to the old view, because its members
+// have wedged: attempts follow one another until one commits.
 //
 // # Restart
 //
-// [New] goes on from a saved state: same committed view, same attempt, all
-// timers from the start. Members and the joiners of the attempt are known from
-// the state. Other joiners were never saved: their heartbeats are answered
-// with "excluded", and they register anew. A request to leave is not saved
-// either; the leaver repeats it until it is told that it has left.
+// [New] continues from a saved state, with the same committed view and the same
+// attempt; all timers start again. The state names the members and the joiners of
+// the attempt. Other joiners are not saved: their heartbeats are answered
+// with "excluded", and they register again. A request to leave is not saved
+// either; the node repeats it until a directive says that it has left.
 package membership

@@ -1,12 +1,12 @@
 // Package delays measures what the order costs in message delays, messages and
-// bytes, apart from any machine: it runs the real cores of package isis in virtual
-// time, on links that all take the same time and lose nothing. What a core does takes
-// no time; what reaches a member at one moment is one turn of its loop, as in a
-// server, whose timer for acknowledgements that wait for company is here too.
+// bytes, independent of any machine. It runs groups of package isistest in virtual time,
+// on links that all have the same delay and lose nothing. A core takes no time. Messages
+// that reach a member at the same moment are one turn of its loop, as in a server, and
+// acknowledgements wait for the same timer.
 //
-// Theory (package isis): a lone writer delivers its own message after 4 delays,
-// PROPOSE, PROPOSAL, FINAL and ACK, with agreed delivery after 2; the others hold the
-// FINAL after 3. They deliver after 4, or after 5 where acknowledgements go by way of the
-// sender (isis.Config.DirectAcks), and up to a millisecond later if nobody there waits.
-// The package's test holds that for 1 to 32 members.
+// In theory (package isis), a lone writer delivers its own message after 4 delays:
+// PROPOSE, PROPOSAL, FINAL and ACK. With agreed delivery it needs 2. The other members
+// hold the FINAL after 3 delays. They deliver after 4, or after 5 if acknowledgements go
+// through the sender (isis.Config.DirectAcks). They may need up to a millisecond more if
+// no client waits there. A test checks this for 1 to 32 members.
 package delays
