@@ -1,14 +1,14 @@
 // Package session decides what a client of a group does: which number a write
-// carries, which position a read asks for, what to do with a reply, or with the
-// lack of one, and when to try again where. It is pure: no I/O, no clock, no
-// randomness, no lock. Package driver runs it over connections, and a simulation
-// runs the same decisions over virtual time.
+// carries, which position a read requires, what a reply or a missing reply means,
+// and when and where to retry. It is pure: no I/O, no clock, no randomness, no lock.
+// Package driver runs it over connections, and the simulation runs the same decisions
+// in virtual time.
 //
 // # What a client is
 //
-// A [Session] with the position that it has seen beside it, and any number of
-// operations at a time. Each [Operation] is tried until it is answered or its
-// caller's time is up; one attempt is under way at a time, at one node.
+// A client has a [Session], the position that it has seen, and any number of
+// operations at a time. Each [Operation] is retried until it is answered or its
+// caller's time is up. An operation has one attempt under way at a time, at one node.
 //
 //	type client struct {
 //		seen    uint64          // raised by answers, never lowered
@@ -32,8 +32,8 @@
 //
 // # The loop
 //
-// This is the life of every operation. Wherever it waits, for the node or in a
-// pause, other operations of the client go on.
+// Every operation runs this loop. While it waits for the node or pauses, other
+// operations of the client continue.
 //
 //	func (c *client) run(op *session.Operation, command *wire.Command) (wire.Reply, error) {
 //		node := c.server
@@ -79,19 +79,19 @@
 //		return errUnavailable // a write was not executed, and never will be
 //	}
 //
-// A caller whose time is up while an attempt is under way gives it up with
-// NoReply(false): its request may still arrive. So may the first copy of a
-// command that has been tried again long since, at another node; the group
-// executes a number once, and none below the floor.
+// If a caller's time is up while an attempt is under way, it gives the attempt up with
+// NoReply(false): the request may still arrive. An old copy of a command that was
+// retried at another node may arrive late too. The group executes each number once, and
+// none below the floor.
 //
 // # Asynchronous writes
 //
 // A client that does not wait for the outcome of its writes has a [Stream] of them. It
-// sends them in order, in batches, down one connection, without waiting in between, and
-// whatever goes wrong with one of them, it sends all again that have no answer, in order:
-// that is another run. Each write names the one before it, so that none is executed
-// before it, whatever gets lost, is refused, or comes late. The Stream has the bound of
-// what may be outstanding, too.
+// sends them in order and in batches over one connection, without waiting in between. If
+// one of them fails, it begins another run: it sends all writes that have no answer again,
+// in order. Each write names the write before it and is executed only after that one, even
+// if messages are lost, refused or late. The Stream also bounds how many writes may be
+// outstanding.
 //
 //	type run struct { // an attempt at the writes, on a connection
 //		session.Run
@@ -141,24 +141,24 @@
 //		if c.stream.Woken() { wake the sender }
 //	}
 //
-// A connection that breaks is, for each write that was handed to it and has no answer,
-// Lost. As long as the stream is not empty, the session's reads wait for what it has
-// Awaited, and its other writes go through it. A write whose time is up is given up by
-// Tick, with all that are older.
+// If a connection breaks, call Lost for each write that was handed to it and has no answer.
+// As long as the stream is not empty, the session's reads wait for Awaited, and its other
+// writes go through the stream. Tick gives up a write whose time is up, and all older
+// writes.
 //
 // # Upkeep
 //
-// The group forgets a session from which it hears nothing for its time to live.
-// So, several times within that, a client renews the session that is Due, with an
-// operation of kind Upkeep (wire.OpRenewSession). If it is answered with
-// wire.StatusSessionExpired, [Session.Expired] notes it, and the next write is
-// told. A closed session is ended by [Session.Close] and one more operation of
-// kind Upkeep (wire.OpCloseSession).
+// The group forgets a session that sends nothing for its time to live. So the client
+// renews the session several times within that time, whenever it is Due, with an
+// operation of kind Upkeep (wire.OpRenewSession). If the answer is
+// wire.StatusSessionExpired, [Session.Expired] records it, and the next write reports
+// it. To close a session, call [Session.Close] and run one more operation of kind
+// Upkeep (wire.OpCloseSession).
 //
 // # Generations
 //
-// A Session and its position belong to one generation of one group. A client
-// that finds itself connected to another tells so, to one operation, unless it
-// had seen nothing (a position of 0, and [Session.Blank]), and begins with a new
-// Session at position 0.
+// A Session and its position belong to one generation of one group. If a client
+// connects to another generation, one operation returns an error, unless the client
+// has seen nothing yet (position 0, and [Session.Blank]). The client then begins with
+// a new Session at position 0.
 package session

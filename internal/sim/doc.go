@@ -1,11 +1,11 @@
-// Package sim runs whole groups in one goroutine and virtual time, on a run of
-// events that one seed decides: nodes, their registry, the network between them,
-// and clients, with every fault that the design speaks of. It is after the
-// simulators of FoundationDB and TigerBeetle.
+// Package sim runs whole groups in one goroutine and in virtual time: nodes, their
+// registry, the network between them, and clients, with every fault that the design
+// covers. One seed decides all events. The model are the simulators of FoundationDB and
+// TigerBeetle.
 //
 //	r := sim.Run(seed, sim.Options{})
 //	if r.Violation != "" {
-//		... // the tests look for a smaller run that ends so
+//		... // the tests look for a smaller run with the same violation
 //	}
 //
 // From the command line:
@@ -35,16 +35,16 @@
 // without what waits or locks. A change there needs the same change here.
 //
 // The network (package wires) has connections that carry bytes in order until they
-// break, at any byte; what is sent into a cut waits for its end, as TCP has it
-// wait. What is on its way from a donor is bounded, and arrives in pieces. Words to and
-// from the registry are requests of their own, which get lost, doubled and late (mail.go).
-// The registry's disk is the last state it has saved; it may crash between any two of its
-// steps, and a node in whatever its member asks for.
+// break, at any byte. Bytes that are sent into a cut wait for its end, as with TCP. The
+// bytes on their way from a donor are bounded, and arrive in pieces. Messages to and from
+// the registry are separate requests, which may be lost, doubled or late (mail.go). The
+// registry's disk holds the last state that was saved. The registry may crash between any
+// two of its steps, and a node during anything that its member asks for.
 //
-// A process has three clocks of its own (package wires). The steady one runs at another rate
-// and jumps ahead, but never back, and stands still while the machine sleeps. The one on
-// the wall goes on then, and is set forward and back. The processor's counter goes on or
-// begins again; in half of the seeds a member may count on it.
+// A process has three clocks of its own (package wires). The steady clock runs at a rate of
+// its own and jumps ahead, but never back; it stands still while the machine sleeps. The
+// wall clock continues then, and is set forward and back. The processor's counter continues
+// or begins again; in half of the seeds a member may use it.
 //
 // # What is checked
 //
@@ -61,13 +61,13 @@
 // lease (replica.go); no position, version or session is of two generations (span.go). No node
 // is sent what breaks the protocol.
 //
-// In the end, once faults have stopped (settle.go): within a bounded time all
-// nodes are members and serve, and all operations have ended; all have the whole
-// order and the same digest; no acknowledged write is missing; porcupine finds the
-// writes and strong reads of each variable linearizable (oracle).
+// In the end, faults stop (settle.go). Within a bounded time, all nodes must be members and
+// serve, and all operations must have ended. All nodes must have the whole order and the
+// same digest, and no acknowledged write may be missing. Porcupine checks that the writes
+// and strong reads of each variable are linearizable (oracle).
 //
-// With agreed delivery, in one seed of ten, what a lost member told may differ;
-// the members of the last view are held against one another, and acknowledged
-// writes against their order. Where every member is lost a new generation begins,
-// and what was acknowledged before is not asked for.
+// One seed in ten uses agreed delivery, with which the answers of a lost member may differ.
+// There, the members of the last view are compared with one another, and acknowledged
+// writes with their order. If all members are lost, a new generation begins, and writes
+// acknowledged before are not checked.
 package sim

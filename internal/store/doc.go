@@ -9,7 +9,7 @@
 //	var out store.Outcome
 //	for d := range deliveries {
 //		s.ApplyMessage(d.First, d.Count, d.Payload, &out)
-//		// out.Results[i] answers whoever submitted the command at d.First + i.
+//		// out.Results[i] answers the command at d.First + i.
 //	}
 //
 // Commands in, results out: there is no clock, no randomness and no map order
@@ -25,14 +25,13 @@
 // command of it. A write carries (Session, Seq, Floor). It is executed if Seq is
 // new to the session, and its result recorded, also when that is a failure. From
 // then on the same Seq is answered with the recorded result, whose Position is
-// that of the execution, until a higher Floor tells that nobody wants it any
-// more. A Seq below the floor is never executed. So a client may send a write
-// again, to any replica, until it hears of a result: it takes effect once.
-// Sequences may arrive in any order, unless a write names its predecessor, Prev:
-// then it is executed only once that one has been, or is below the floor, so that
-// it never will be. An asynchronous write does, so that the writes of a client
-// that does not wait for their results take effect in its order whichever of them
-// get lost on which way.
+// that of the execution, until a higher Floor shows that the client no longer needs
+// it. A Seq below the floor is never executed. So a client may send a write again,
+// to any replica, until it receives a result: the write takes effect once.
+// Sequences may arrive in any order, unless a write names its predecessor, Prev.
+// Such a write is executed only after its predecessor, or once the predecessor is
+// below the floor and can no longer be executed. Asynchronous writes name their
+// predecessors. So they take effect in the client's order, even if some are lost.
 //
 // These refusals are not recorded, and the same Seq may be sent again:
 // StatusBadRequest for a session or sequence of 0 or a floor or a predecessor
@@ -42,15 +41,15 @@
 //
 // # Reads
 //
-// [Store.Get] may be called by anyone at any time, takes no lock in the common
-// case, and tells which position its answer reflects. A session that must not
-// see less than position p waits until Get answers from p or later. The value is
-// shared: it must not be written to.
+// Any goroutine may call [Store.Get] at any time. It takes no lock in the common case,
+// and returns the position that its answer reflects. A session that requires position
+// p waits until Get answers from p or later. The value is shared and must not be
+// changed.
 //
 // # Snapshots
 //
-// [Store.Snapshot] takes the state at the present position in constant time;
-// another goroutine encodes it in chunks while the owner goes on:
+// [Store.Snapshot] takes the state at the current position in constant time;
+// another goroutine encodes it in chunks while the owner continues:
 //
 //	snapshot := s.Snapshot() // by the owner
 //	go func() {
@@ -67,17 +66,17 @@
 //	... // r.Chunk(b) for each chunk
 //	s, err := r.Finish()
 //
-// A snapshot computes its digest afresh from what it encodes, and so does the
-// restorer from what it decodes; both compare it with the one that the store has
-// kept up to date command by command.
+// A snapshot computes its digest from the bytes that it encodes, and the restorer
+// from those that it decodes. Both compare it with the digest that the store has
+// updated with each command.
 //
 // # Audits
 //
-// An OpAudit at position p makes every replica report its digest of the state
-// before p, in its [Notes]; each member then has an OpAuditVote with it
-// ordered, and when all voters have voted, every replica notes the same
-// verdict. A member that finds itself among the differing has
-// to leave. These digests are kept, command by command. [Store.Verify] compares what is
-// in memory with them, a slice at a time of the share that each audit begins. A newer audit replaces one that has not come to its verdict. A vote
-// for another audit, of no voter, or a second one, is StatusBadRequest.
+// An OpAudit at position p makes every replica report its digest of the state before p
+// in its [Notes]. Each member then orders an OpAuditVote with that digest. When all
+// voters have voted, every replica notes the same verdict. A member whose digest differs
+// must leave. The store updates these digests with each command. [Store.Verify] compares
+// them with the data in memory, slice by slice; each audit begins the next share. A newer
+// audit replaces one without a verdict. A vote gets StatusBadRequest if it is for another
+// audit, from a member that is not a voter, or the second of its voter.
 package store
