@@ -146,6 +146,14 @@
 // writes go through the stream. Tick gives up a write whose time is up, and all older
 // writes.
 //
+// # Servers
+//
+// A client stays with one server while that is well. [Servers] knows which it is and which
+// failed lately, and puts those to be tried first in front. A [Race] tries them: each has a
+// head start, and then the next one is tried beside it; a search for other servers goes on
+// meanwhile. [Binding] says which connections are of use, and [Pace] when the next one may
+// be made.
+//
 // # Upkeep
 //
 // The group forgets a session that sends nothing for its time to live. So the client

@@ -144,8 +144,10 @@ func (r *Race) NotFound() { r.searched = false }
 func (r *Race) Found(now []string) {
 	before := r.queue
 	waits := false // for one that has its head start
-	for index := range r.pending {
-		waits = waits || slices.Contains(now, r.order[index])
+	for index, server := range r.order {
+		if r.pending[index] && slices.Contains(now, server) {
+			waits = true
+		}
 	}
 	r.queue = slices.DeleteFunc(now, func(server string) bool { return r.tried[server] })
 	fresh := slices.ContainsFunc(r.queue, func(server string) bool { return !slices.Contains(before, server) })
@@ -156,9 +158,10 @@ func (r *Race) Found(now []string) {
 // nothing to wait for any more then, or only servers that are gone.
 func (r *Race) Searched(now []string) {
 	r.searching = false
-	if !r.searched {
-		r.next = r.next || len(r.pending) == 0
-		return
+	switch {
+	case r.searched:
+		r.Found(now)
+	case len(r.pending) == 0:
+		r.next = true
 	}
-	r.Found(now)
 }

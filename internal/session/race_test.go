@@ -63,6 +63,10 @@ func TestRaceAgainstThoseThatHang(t *testing.T) {
 		t.Errorf("%d are pending", r.Pending())
 	}
 	r.starts(5, "f", leastHead)
+	r.Slow()
+	r.waits() // there is no other
+	r.Found([]string{"f", "g"})
+	r.starts(6, "g", leastHead) // whose turn it is
 	r.dialled(3, Same, Won, "a", "b", "c")
 }
 
@@ -92,6 +96,12 @@ func TestRaceIsWonByANewerGeneration(t *testing.T) {
 	r.dialled(0, Newer, Won)
 	if _, ok := r.Last(); ok {
 		t.Error("nothing was kept")
+	}
+	r = startRace(t, true, HeadStart, "a")
+	r.starts(0, "a", HeadStart)
+	r.dialled(0, Other, Kept)
+	if index, ok := r.Last(); !ok || index != 0 {
+		t.Errorf("%d is taken in the end (%t)", index, ok)
 	}
 }
 
@@ -128,6 +138,9 @@ func TestRaceAfterTheSearch(t *testing.T) {
 	r.NotFound()
 	r.waits()
 	r.Searched([]string{"x"}) // of no account: the search has failed
+	if r.Over() {
+		t.Error("it is over, and a server was not tried")
+	}
 	r.starts(0, "a", HeadStart)
 
 	r = startRace(t, true, HeadStart, "a", "b")

@@ -25,11 +25,15 @@ type client struct {
 	ticking           bool // the stream's time is looked at
 	pumpWaits         bool // for a connection
 
-	server   int // index of the host it stays with
-	conn     *wires.Conn
-	info     uint64 // generation that the connection belongs to
-	dialing  bool
-	failures int // in a row, to connect
+	servers session.Servers
+	pace    session.Pace
+	race    *session.Race // for a connection; nil: none
+	slow    int           // number of the race's timer
+	paced   bool          // until a connection may be made
+	conn    *wires.Conn
+	server  string // that it goes to
+	since   time.Time
+	info    uint64 // generation that the connection belongs to
 
 	active   []*operation
 	waiting  []*operation // for a connection
@@ -49,7 +53,7 @@ type clientConn struct {
 }
 
 func newClient(w *world, number, site int) *client {
-	c := &client{w: w, number: number, site: site, server: w.users.IntN(w.traits.nodes)}
+	c := &client{w: w, number: number, site: site}
 	c.stream.Session = &c.session
 	c.pump()
 	return c
@@ -85,46 +89,118 @@ func (c *client) underWay(async bool) (n int) {
 	return n
 }
 
-// connect makes a connection to the server the client stays with, or the next.
+// now is the time as package session has it.
+func (c *client) now() time.Time { return time.Time{}.Add(c.w.Now) }
+
+// candidates lists all servers, those to be tried first before the others.
+func (c *client) candidates() (list []string) {
+	for _, h := range c.w.hosts {
+		list = append(list, h.id)
+	}
+	c.w.users.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	c.servers.Sort(list, c.now())
+	return list
+}
+
+// connect makes a connection to the first server that answers well.
 func (c *client) connect() {
-	if c.dialing || c.conn != nil {
+	if c.race != nil || c.conn != nil || c.paced {
 		return
 	}
-	c.dialing = true
 	w := c.w
-	h := w.hosts[c.server]
+	if wait := c.pace.Wait(c.now()); wait > 0 {
+		c.paced = true
+		w.After(wait, func() {
+			c.paced = false
+			c.reconnect()
+		})
+		return
+	}
+	race, wait := session.NewRace(c.candidates(), c.servers.Stays(), w.traits.latency)
+	c.race = race
+	c.slowAfter(wait)
+	w.After(upTo(w.users, 2*session.ResolutionDelay), func() { // the search ends
+		if c.race == race {
+			if !w.registry.up {
+				race.NotFound()
+			}
+			race.Searched(c.candidates())
+			c.run()
+		}
+	})
+	c.run()
+}
+
+// reconnect makes a connection if anything waits for one.
+func (c *client) reconnect() {
+	if len(c.waiting) > 0 || c.pumpWaits {
+		c.connect()
+	}
+}
+
+// slowAfter sets the timer of the race.
+func (c *client) slowAfter(wait time.Duration) {
+	c.slow++
+	timer := c.slow
+	c.w.After(wait, func() {
+		if c.race != nil && c.slow == timer {
+			c.race.Slow()
+			c.run()
+		}
+	})
+}
+
+// run dials what the race wants to be dialled, and sees when nothing is left of it.
+func (c *client) run() {
+	if index, server, wait, ok := c.race.Start(); ok {
+		c.slowAfter(wait)
+		c.dial(c.race, index, server)
+	}
+	if c.race != nil && c.race.Over() {
+		c.race = nil
+		c.pace.Refused(c.now(), c.w.users.Float64())
+		c.reconnect()
+	}
+}
+
+// dial connects to a server, within the time of an attempt.
+func (c *client) dial(race *session.Race, index int, server string) {
+	w := c.w
 	var conn *wires.Conn
 	settled := false
-	failed := func() {
+	settle := func(relation session.Relation, generation uint64) {
 		if settled {
 			return
 		}
 		settled = true
-		if conn != nil {
+		fate := session.Lame
+		if c.race == race {
+			var failed []string
+			fate, failed = race.Dialled(index, relation)
+			for _, server := range failed {
+				c.failed(server)
+			}
+		}
+		switch {
+		case fate == session.Won:
+			c.race = nil
+			c.connected(conn, server, generation)
+		case conn != nil:
 			conn.Close(0)
 		}
-		c.elsewhere()
-		c.failures++
-		w.After(session.Backoff(c.failures, w.users.Float64()), func() {
-			c.dialing = false
-			waiting := c.waiting
-			c.waiting = nil
-			for _, op := range waiting {
-				op.noReply(true)
-			}
-			if c.pumpWaits {
-				c.connect()
-			}
-		})
+		if c.race != nil && c.race == race {
+			c.run()
+		}
 	}
-	if h.run == nil {
-		w.After(w.traits.latency, failed)
+	unreached := func() { settle(session.Unreached, 0) }
+	p := w.hosts[slices.IndexFunc(w.hosts, func(h *host) bool { return h.id == server })].run
+	if p == nil {
+		w.After(w.traits.latency, unreached)
 		return
 	}
-	conn = w.connect(c.site, nil, h.run)
-	p := h.run
-	conn.Ends[0].OnClose = failed
-	w.After(w.traits.patience, failed)
+	conn = w.connect(c.site, nil, p)
+	conn.Ends[0].OnClose = unreached
+	w.After(w.traits.patience, unreached)
 	conn.Send(1, func() {
 		r := p.current
 		if r == nil || r.over || !r.reader.Serves() {
@@ -135,38 +211,25 @@ func (c *client) connect() {
 		w.bound[conn] = r
 		conn.Ends[1].OnClose = func() { r.forget(conn) }
 		generation := r.generation
-		conn.Send(0, func() {
-			if settled {
-				return
-			}
-			settled = true
-			c.connected(conn, generation)
-		})
+		conn.Send(0, func() { settle(c.binding().Compare(session.Binding{Generation: generation}), generation) })
 	})
 }
 
-// connected takes a connection into use, if it is not of an older generation.
-func (c *client) connected(conn *wires.Conn, generation uint64) {
-	c.dialing, c.failures = false, 0
-	waiting := c.waiting
-	c.waiting = nil
-	if generation < c.bound {
-		conn.Close(0)
-		c.elsewhere()
-		for _, op := range waiting {
-			op.noReply(true)
-		}
-		if c.pumpWaits {
-			c.connect()
-		}
-		return
+// binding is what the client is bound to, nil if to nothing. Generations alone tell groups
+// apart here: those of a registry that is replaced go on.
+func (c *client) binding() *session.Binding {
+	if c.bound == 0 {
+		return nil
 	}
-	c.conn, c.info = conn, generation
+	return &session.Binding{Generation: c.bound}
+}
+
+// connected takes a connection into use.
+func (c *client) connected(conn *wires.Conn, server string, generation uint64) {
+	c.servers.Chosen(server)
+	c.conn, c.info, c.server, c.since = conn, generation, server, c.now()
 	conn.Ends[0].OnClose = func() {
-		if c.conn == conn {
-			c.conn = nil
-			c.elsewhere()
-		}
+		c.fail(conn)
 		for _, op := range slices.Clone(c.active) {
 			if op.on == conn && !op.piped {
 				op.noReply(false)
@@ -178,6 +241,8 @@ func (c *client) connected(conn *wires.Conn, generation uint64) {
 			}
 		}
 	}
+	waiting := c.waiting
+	c.waiting = nil
 	for _, op := range waiting {
 		op.attempt()
 	}
@@ -187,17 +252,17 @@ func (c *client) connected(conn *wires.Conn, generation uint64) {
 	}
 }
 
-func (c *client) elsewhere() {
-	if n := len(c.w.hosts); n > 1 {
-		c.server = (c.server + 1 + c.w.users.IntN(n-1)) % n
-	}
+// failed notes that a server did not do well.
+func (c *client) failed(server string) {
+	c.servers.Failed(server, len(c.w.hosts), c.now(), c.w.users.Float64())
 }
 
 // fail gives up the connection that an attempt was made on.
 func (c *client) fail(on *wires.Conn) {
 	if c.conn == on && on != nil {
+		c.failed(c.server)
+		c.pace.Lost(c.now(), c.now().Sub(c.since), c.w.users.Float64())
 		c.conn = nil
-		c.elsewhere()
 	}
 }
 

@@ -30,9 +30,14 @@
 // What surrounds a member (replica.go, around.go, answers.go, leave.go, join.go, donate.go):
 // when turns come, timers, where replies, heartbeats and frames go. What surrounds the
 // registry's keeper (registry.go): its disk, its clock, and when a watch is ready for the
-// next directive. The connections of links (package wires). The driver around the session
-// (client.go, operation.go, stream.go): that follows package driver function by function,
-// without what waits or locks. A change there needs the same change here.
+// next directive. The connections of links (package wires).
+//
+// What surrounds internal/session in the driver (client.go, operation.go, stream.go). Where a
+// goroutine of package driver waits, for a connection, a session, room or an earlier write, a
+// client has a list of operations that wait. It has one connection, not a pool of them: what
+// package driver decides on its own about the number, the age and the limits of connections
+// does not run here, nor do names and their look-ups. Each attempt has a patience in place of
+// pings. A change of the loop in driver/operation.go needs the same change in operation.go.
 //
 // The network (package wires) has connections that carry bytes in order until they
 // break, at any byte. Bytes that are sent into a cut wait for its end, as with TCP. The
