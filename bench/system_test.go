@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +20,6 @@ import (
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/bench/report"
 	"github.com/seed-8247e700/dsm/internal/check"
-	"github.com/seed-8247e700/dsm/internal/client"
-	"github.com/seed-8247e700/dsm/server"
 )
 
 // TestMain lets the test binary be a node or a registry, as dsmbench can.
@@ -186,13 +183,8 @@ func (a *awaited) Write(b []byte) (int, error) {
 func waitForMembers(ctx context.Context, addrs []string, want string) error {
 	for ; ctx.Err() == nil; runtime.Gosched() {
 		for _, addr := range addrs {
-			conn, err := client.Dial(ctx, addr, client.Options{})
-			if err != nil {
-				continue
-			}
-			var status server.Status
-			data, err := conn.Status(ctx)
-			if errors.Join(err, conn.Close()) != nil || json.Unmarshal(data, &status) != nil || !status.Serves {
+			status, err := cluster.StatusAt(ctx, addr)
+			if err != nil || !status.Serves {
 				continue
 			}
 			var names []string

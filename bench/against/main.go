@@ -79,8 +79,8 @@ var workloads = []workload{
 	{name: "embedded reads/s of 2 clients", flags: []string{"-embedded", "-writes", "0%", "-strong", "0%", "-clients", "2"}, op: "reads"},
 }
 
-// report is what is read of dsmbench's.
-type report struct {
+// figures is what is read of the report of dsmbench.
+type figures struct {
 	Operations []struct {
 		Node      string  `json:"node"`
 		Op        string  `json:"op"`
@@ -109,7 +109,7 @@ func (w *workload) measure(ctx context.Context, dsmbench string, duration time.D
 
 // value finds in a report what is measured.
 func (w *workload) value(text []byte) (float64, error) {
-	var r report
+	var r figures
 	if err := json.Unmarshal(text, &r); err != nil {
 		return 0, err
 	}

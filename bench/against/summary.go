@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"slices"
+
+	"github.com/seed-8247e700/dsm/bench/report"
 )
 
 // line says how the new values are to the old ones.
@@ -12,9 +14,9 @@ func (w *workload) line(before, after []float64) string {
 		unit, scale = " us", 1000
 	}
 	return fmt.Sprintf("%-35s old %9.1f%s, new %9.1f%s; new is %.3f by medians, %.3f by pairs (%.3f to %.3f)",
-		w.name, median(before)/scale, unit, median(after)/scale, unit,
-		w.better(median(before), median(after)),
-		median(w.pairs(before, after)), slices.Min(w.pairs(before, after)), slices.Max(w.pairs(before, after)))
+		w.name, report.Median(before)/scale, unit, report.Median(after)/scale, unit,
+		w.better(report.Median(before), report.Median(after)),
+		report.Median(w.pairs(before, after)), slices.Min(w.pairs(before, after)), slices.Max(w.pairs(before, after)))
 }
 
 // better is how many times as good the new value is as the old one.
@@ -32,11 +34,4 @@ func (w *workload) pairs(before, after []float64) []float64 {
 		ratios[i] = w.better(before[i], after[i])
 	}
 	return ratios
-}
-
-// median returns the middle of values, or what lies between the middle two.
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-8247e700/dsm/bench/fault"
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/netfault"
+	"github.com/seed-8247e700/dsm/server"
 )
 
 // Breakable is a group of processes with which things go wrong on purpose: they
@@ -155,7 +156,7 @@ func (b *Breakable) revive(name string) {
 			addr, err := b.launch(ctx, s, run)
 			cancel()
 			if err == nil && name != fault.Registry {
-				b.welcome(member{ClientAddr: addr}) // what it delivers from now on counts
+				b.welcome(server.MemberStatus{ClientAddr: addr}) // what it delivers from now on counts
 			}
 			b.mu.Lock()
 			s.trouble = err
@@ -232,12 +233,12 @@ func (b *Breakable) Whole(ctx context.Context) error {
 
 // missing tells of the nodes that are to live and are no members. Those lost by
 // themselves were told already.
-func (b *Breakable) missing(members []member) (missing []error) {
+func (b *Breakable) missing(members []server.MemberStatus) (missing []error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range b.nodes {
 		s := b.seats[NodeName(i)]
-		is := slices.ContainsFunc(members, func(m member) bool {
+		is := slices.ContainsFunc(members, func(m server.MemberStatus) bool {
 			return m.ID == s.name && m.ClientAddr == s.child.addr && b.knows(m.Incarnation)
 		})
 		lost := s.child.isGone() && !s.child.doomed.Load() || errors.Is(s.trouble, ErrCrashed)

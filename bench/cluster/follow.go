@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/server"
 )
 
 const (
@@ -77,7 +78,7 @@ var errFollowed = errors.New("its deliveries are followed already")
 
 // subscribe begins to follow a member and returns the position after which its
 // stream begins. Of one that has just joined only the address need be known.
-func (f *Follower) subscribe(ctx context.Context, m member) (uint64, error) {
+func (f *Follower) subscribe(ctx context.Context, m server.MemberStatus) (uint64, error) {
 	f.subscribing.Lock()
 	defer f.subscribing.Unlock()
 	if f.knows(m.Incarnation) {
@@ -92,7 +93,7 @@ func (f *Follower) subscribe(ctx context.Context, m member) (uint64, error) {
 		m.ID, m.Incarnation = info.NodeID, info.Incarnation
 	}
 	if info.Incarnation != m.Incarnation {
-		return 0, errors.Join(fmt.Errorf("%s is %s#%d by now, not %s", m.ClientAddr, info.NodeID, info.Incarnation, m.exact()), s.Close())
+		return 0, errors.Join(fmt.Errorf("%s is %s#%d by now, not %s", m.ClientAddr, info.NodeID, info.Incarnation, exact(&m)), s.Close())
 	}
 	if f.knows(m.Incarnation) {
 		return 0, errors.Join(errFollowed, s.Close())
@@ -100,7 +101,7 @@ func (f *Follower) subscribe(ctx context.Context, m member) (uint64, error) {
 	if err := f.members.same(s.Info().Generation); err != nil {
 		return 0, errors.Join(err, s.Close())
 	}
-	one := &followed{feed: f.feeds.Join(m.ID, m.exact()), subscription: s}
+	one := &followed{feed: f.feeds.Join(m.ID, exact(&m)), subscription: s}
 	f.mu.Lock()
 	f.following[m.Incarnation] = one
 	f.mu.Unlock()
@@ -110,7 +111,7 @@ func (f *Follower) subscribe(ctx context.Context, m member) (uint64, error) {
 
 // read takes a stream to its feed until it ends, and lets go of its connection
 // then: in a long run many nodes come and go.
-func (f *Follower) read(s *client.Subscription, one *followed, m member) {
+func (f *Follower) read(s *client.Subscription, one *followed, m server.MemberStatus) {
 	for {
 		d, err := s.Next()
 		if err != nil {
@@ -131,7 +132,7 @@ func (f *Follower) read(s *client.Subscription, one *followed, m member) {
 
 // ended finds out whether a stream ended because its node left the group, or
 // although it did not.
-func (f *Follower) ended(to *Feed, m member, reason error) {
+func (f *Follower) ended(to *Feed, m server.MemberStatus, reason error) {
 	if errors.Is(reason, client.ErrLagged) {
 		to.tell(EventLost, reason.Error())
 		return
@@ -157,7 +158,7 @@ func (f *Follower) ended(to *Feed, m member, reason error) {
 	}
 }
 
-func contains(members []member, incarnation uint64) bool {
+func contains(members []server.MemberStatus, incarnation uint64) bool {
 	for _, m := range members {
 		if m.Incarnation == incarnation {
 			return true
@@ -191,7 +192,7 @@ func (f *Follower) lookForMembers() {
 
 // welcome follows a node that joined. It may not serve yet, or not any more: then
 // that is tried again for as long as it is a member.
-func (f *Follower) welcome(m member) {
+func (f *Follower) welcome(m server.MemberStatus) {
 	ctx, cancel := context.WithTimeout(f.ctx, askTimeout)
 	defer cancel()
 	if _, err := f.subscribe(ctx, m); err == nil {
@@ -221,7 +222,7 @@ func (f *Follower) endpoints(ctx context.Context) (nodes []endpoint, strangers [
 		if one := f.following[m.Incarnation]; one != nil {
 			nodes = append(nodes, endpoint{name: one.feed.Name, addr: m.ClientAddr})
 		} else {
-			strangers = append(strangers, Digest{Node: m.exact(), Err: errors.New("it does not tell its deliveries")})
+			strangers = append(strangers, Digest{Node: exact(&m), Err: errors.New("it does not tell its deliveries")})
 		}
 	}
 	return nodes, strangers, nil

@@ -39,7 +39,7 @@ func TestFollower(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		f.welcome(member{ClientAddr: node.Addr()})
+		f.welcome(server.MemberStatus{ClientAddr: node.Addr()})
 	}
 	f.mu.Lock()
 	one := f.following[node.Status().Incarnation]

@@ -11,20 +11,14 @@ import (
 
 	"github.com/seed-8247e700/dsm/bench/fault"
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/server"
 )
 
 // askTimeout bounds the question for one node's status.
 const askTimeout = 2 * time.Second
 
-// member is a member of the group's view.
-type member struct {
-	ID          string `json:"id"`
-	Incarnation uint64 `json:"incarnation,string"`
-	ClientAddr  string `json:"client_addr"`
-}
-
-// exact is the name of this run of the node.
-func (m member) exact() string { return fmt.Sprintf("%s#%d", m.ID, m.Incarnation) }
+// exact is the name of this run of a node.
+func exact(m *server.MemberStatus) string { return fmt.Sprintf("%s#%d", m.ID, m.Incarnation) }
 
 // membership knows how to learn who is in the group.
 type membership struct {
@@ -37,27 +31,18 @@ type membership struct {
 	detection  time.Duration // of the group, 0: not known
 }
 
-// groupStatus is what a node tells of itself and its group.
-type groupStatus struct {
-	Phase       string   `json:"phase"`
-	Serves      bool     `json:"serves"`
-	Members     []member `json:"members"`
-	Generation  uint64   `json:"generation,string"`
-	DetectionMs int64    `json:"detection_ms"` // older nodes do not tell it
-}
-
 // hangs is how long a node may take to tell its view before another is asked too.
 const hangs = 100 * time.Millisecond
 
 // members asks the nodes known, one after the other, until one that serves tells
 // its view. One that does not, or hangs, is asked after all others from then on.
-func (m *membership) members(ctx context.Context) ([]member, error) {
+func (m *membership) members(ctx context.Context) ([]server.MemberStatus, error) {
 	m.mu.Lock()
 	addrs := m.addrs
 	m.mu.Unlock()
 	type answer struct {
 		addr   string
-		status groupStatus
+		status server.Status
 	}
 	first, err := client.First(ctx, addrs, 1, hangs, func(ctx context.Context, addr string) (answer, error) {
 		status, err := servingAt(ctx, addr)
@@ -104,7 +89,7 @@ func (m *membership) putLast(addr string) {
 
 // remember puts the members' addresses, the one first that answered, before those
 // known earlier, of which some are kept in case all members change.
-func (m *membership) remember(answered string, status *groupStatus) {
+func (m *membership) remember(answered string, status *server.Status) {
 	const keep = 64
 	list := status.Members
 	m.mu.Lock()
@@ -136,24 +121,37 @@ func (m *membership) detectionTime() (d time.Duration, known bool) {
 }
 
 // servingAt asks a node that serves.
-func servingAt(ctx context.Context, addr string) (status groupStatus, err error) {
+func servingAt(ctx context.Context, addr string) (status server.Status, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	if status, err = StatusAt(ctx, addr); err != nil {
+		return status, err
+	}
+	// One without a lease may tell a view that is gone.
+	if !status.Serves || len(status.Members) == 0 {
+		return status, fmt.Errorf("the node at %s does not serve now (%s)", addr, status.Phase)
+	}
+	return status, nil
+}
+
+// StatusAt asks the node at an address for its status.
+func StatusAt(ctx context.Context, addr string) (status server.Status, err error) {
 	conn, err := client.Dial(ctx, addr, client.Options{})
 	if err != nil {
 		return status, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
+	return StatusOf(ctx, conn)
+}
+
+// StatusOf asks the node at the other end for its status.
+func StatusOf(ctx context.Context, conn *client.Conn) (status server.Status, err error) {
 	data, err := conn.Status(ctx)
 	if err != nil {
 		return status, err
 	}
 	if err := json.Unmarshal(data, &status); err != nil {
-		return status, fmt.Errorf("status of the node at %s: %w", addr, err)
-	}
-	// One without a lease may tell a view that is gone.
-	if !status.Serves || len(status.Members) == 0 {
-		return status, fmt.Errorf("the node at %s does not serve now (%s)", addr, status.Phase)
+		return status, fmt.Errorf("status of a node: %w", err)
 	}
 	return status, nil
 }

@@ -7,17 +7,18 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/bench/fault"
+	"github.com/seed-8247e700/dsm/server"
 )
 
 // The node that answered is asked first, and one that did not, last.
 func TestMembershipOrder(t *testing.T) {
 	m := &membership{addrs: []string{"a", "b", "c"}}
 	m.putLast("a")
-	members := []member{{ID: "n1", ClientAddr: "a"}, {ID: "n2", ClientAddr: "d"}, {ID: "n3", ClientAddr: "c"}}
+	members := []server.MemberStatus{{ID: "n1", ClientAddr: "a"}, {ID: "n2", ClientAddr: "d"}, {ID: "n3", ClientAddr: "c"}}
 	if _, known := m.detectionTime(); known {
 		t.Error("nobody has told the detection time")
 	}
-	m.remember("c", &groupStatus{Members: members, DetectionMs: 700})
+	m.remember("c", &server.Status{Members: members, DetectionMs: 700})
 	if d, known := m.detectionTime(); d != 700*time.Millisecond || !known {
 		t.Errorf("the detection time is %v, %v", d, known)
 	}

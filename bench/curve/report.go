@@ -156,10 +156,8 @@ func spread(figures []float64, text func(float64) string) string {
 	if len(figures) == 0 {
 		return "-"
 	}
-	sorted := slices.Sorted(slices.Values(figures))
-	middle := (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
-	if len(sorted) == 1 {
-		return text(middle)
+	if len(figures) == 1 {
+		return text(figures[0])
 	}
-	return fmt.Sprintf("%s (%s..%s)", text(middle), text(sorted[0]), text(sorted[len(sorted)-1]))
+	return fmt.Sprintf("%s (%s..%s)", text(report.Median(figures)), text(slices.Min(figures)), text(slices.Max(figures)))
 }

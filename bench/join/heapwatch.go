@@ -2,14 +2,12 @@ package join
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
+	"github.com/seed-8247e700/dsm/bench/cluster"
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/client"
-	"github.com/seed-8247e700/dsm/server"
 )
 
 // heapWatch follows the live heap of a node.
@@ -30,7 +28,7 @@ func watchHeap(ctx context.Context, node, addr string) (*heapWatch, error) {
 
 // rest notes what is live now, right after a collection.
 func (h *heapWatch) rest(ctx context.Context) error {
-	status, err := statusOf(ctx, h.conn)
+	status, err := cluster.StatusOf(ctx, h.conn)
 	if err != nil {
 		return fmt.Errorf("bench: %s: %w", h.node, err)
 	}
@@ -43,26 +41,8 @@ func (h *heapWatch) rest(ctx context.Context) error {
 // while is for others to notice.
 func (h *heapWatch) watch(ctx context.Context) {
 	for program.Pause(ctx, sampleInterval) {
-		if status, err := statusOf(ctx, h.conn); err == nil {
+		if status, err := cluster.StatusOf(ctx, h.conn); err == nil {
 			h.most.Store(max(h.most.Load(), status.LiveHeap))
 		}
 	}
-}
-
-func statusOf(ctx context.Context, conn *client.Conn) (status server.Status, err error) {
-	raw, err := conn.Status(ctx)
-	if err != nil {
-		return status, err
-	}
-	return status, json.Unmarshal(raw, &status)
-}
-
-// statusAt asks the node at an address once.
-func statusAt(ctx context.Context, addr string) (status server.Status, err error) {
-	conn, err := client.Dial(ctx, addr, client.Options{})
-	if err != nil {
-		return status, err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	return statusOf(ctx, conn)
 }

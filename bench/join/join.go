@@ -193,7 +193,7 @@ func (j *join) phases(ctx context.Context) (*Report, error) {
 	r.rates(j.writes.buckets(j.writes.since()), warmup, starts, joined)
 	r.Joined, r.JoinSeconds = joinErr == nil, (joined - starts).Seconds()
 	if joinErr == nil {
-		status, err := statusAt(ctx, addr)
+		status, err := cluster.StatusAt(ctx, addr)
 		if err != nil {
 			return nil, err
 		}

@@ -247,3 +247,11 @@ func TestWritePercentiles(t *testing.T) {
 		t.Error("no error for a file that cannot be created")
 	}
 }
+
+func TestMedian(t *testing.T) {
+	for want, values := range map[float64][]float64{5: {5}, 2.5: {3, 2}, 3: {9, 1, 3}, 4: {5, 3, 100, 1}} {
+		if got := Median(values); got != want {
+			t.Errorf("the median of %v is %g, not %g", values, got, want)
+		}
+	}
+}

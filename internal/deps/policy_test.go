@@ -138,7 +138,7 @@ var policy = map[string]rule{
 	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis", "isis/isistest"}},
 	"internal/sim/core":   {std: whole, ours: []string{"isis", "isis/isistest"}},
 	"bench/attack":        {std: whole, ours: []string{"internal/wire"}},
-	"bench/against":       {std: whole},
+	"bench/against":       {std: whole, ours: []string{"bench/report"}},
 	"bench/fault":         {std: whole},
 	// It counts the files that a write passes.
 	"bench/way":        {std: whole},

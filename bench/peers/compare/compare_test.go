@@ -53,14 +53,6 @@ func line(t *testing.T, done []Measurement, row, system string) Line {
 	return Line{}
 }
 
-func TestMedian(t *testing.T) {
-	for want, values := range map[float64][]float64{5: {5}, 2.5: {3, 2}, 3: {9, 1, 3}, 4: {5, 3, 100, 1}} {
-		if got := median(values); got != want {
-			t.Errorf("the median of %v is %g, not %g", values, got, want)
-		}
-	}
-}
-
 func TestRates(t *testing.T) {
 	done := slices.Concat(
 		rate("w256", systems.DSM, 150, 170, 160), rate("w256", systems.NATS, 25, 10, 20),

@@ -3,6 +3,8 @@ package compare
 import (
 	"slices"
 	"time"
+
+	"github.com/seed-8247e700/dsm/bench/report"
 )
 
 // Figure is a metric of a point over all rounds.
@@ -47,7 +49,7 @@ func figure(done []Measurement, row Row, metric Metric, system string) Figure {
 	}
 	f.Rounds = len(values)
 	if len(values) > 0 {
-		f.Median, f.Min, f.Max = median(values), slices.Min(values), slices.Max(values)
+		f.Median, f.Min, f.Max = report.Median(values), slices.Min(values), slices.Max(values)
 	}
 	return f
 }
@@ -62,11 +64,4 @@ func late(done []Measurement, row Row, system string) time.Duration {
 		}
 	}
 	return worst
-}
-
-// median of values, of which there is one at least.
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/seed-8247e700/dsm/bench/report"
 )
 
 // show is a figure with three digits, and its unit if it is a time.
@@ -36,9 +38,5 @@ func digits(v float64) string {
 
 // grouped shows a whole number, by thousands.
 func grouped(v float64) string {
-	s := strconv.FormatInt(int64(math.Round(v)), 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return report.Grouped(int64(math.Round(v)))
 }
