@@ -40,7 +40,7 @@ func TestHistoryWithoutReader(t *testing.T) {
 			break
 		}
 	}
-	const want = "pipe has read nothing for 1ms"
+	const want = "pipe has taken nothing for 1ms"
 	if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), want) {
 		t.Errorf("10 MB for a pipe that nobody reads: %v, want %q", err, want)
 	}
