@@ -54,6 +54,7 @@ func TestJudge(t *testing.T) {
 		"another node":        {as(idb, isis.MemberID{ID: "a", Incarnation: 9}), []isis.MemberID{idb}, wire.StatusUnavailable, "this is a#1, not a#9"},
 		"no peer":             {as(idb, ida), []isis.MemberID{{ID: "c", Incarnation: 2}}, wire.StatusUnavailable, "b#2 is not a peer of a#1 (yet)"},
 		"another incarnation": {as(b8, ida), []isis.MemberID{idb}, wire.StatusUnavailable, "b#8 is linked as b#2"},
+		"one that it dials":   {as(b8, ida), []isis.MemberID{{ID: "b"}}, wire.StatusUnavailable, "b#8 is linked as b#0"},
 		"the wrong end":       {as(isis.MemberID{ID: "b"}, ida), []isis.MemberID{{ID: "b"}}, wire.StatusBadRequest, "the node with the higher incarnation dials"},
 	} {
 		t.Run(name, func(t *testing.T) {
