@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// AbandonedError is the error of a Close that has given up asynchronous writes,
-// which were outstanding. Each of their Futures has ErrClosed, and those of the
-// writes that were sent ErrOutcomeUnknown too.
+// AbandonedError is the error of a Close that gave up outstanding asynchronous writes.
+// Each of their Futures returns ErrClosed; the Futures of writes that were sent also
+// return ErrOutcomeUnknown.
 type AbandonedError struct {
 	Writes  int // all that were given up
 	Unknown int // of these, those that were sent: they may have been executed

@@ -10,31 +10,33 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// SetAsync is Set without the wait: it issues the write and returns. Value is
-// copied before. The writes of a session take effect in the order in which they are
-// issued, and its reads, and its other writes, come after those that were issued
-// before. SetAsync blocks while SetMaxAsync writes are outstanding, or 64 MiB of
-// values, and while the session is being opened, which its first write does, or until
-// ctx is done. The Future returns what goes wrong, then too. A write is tried again,
-// whatever happens to servers and connections, for the time of the option timeout,
-// and an eighth more at most; ctx has no part in that. One that fails does not hold
-// back those after it.
+// SetAsync is the asynchronous Set: it copies value, issues the write and returns. The
+// writes of a session take effect in the order in which they are issued. Reads and
+// synchronous writes of the session come after the asynchronous writes that were
+// issued before them.
+//
+// SetAsync blocks while SetMaxAsync writes or 64 MiB of values are outstanding, and
+// while the session is being opened for its first write, or until ctx is done. The
+// Future returns every error, also that of ctx. The driver retries a write, whatever
+// happens to servers and connections, for the time of the option timeout and at most
+// an eighth more; ctx does not limit the retries. A write that fails does not stop
+// later writes.
 func (h *handle) SetAsync(ctx context.Context, key string, value []byte) *Future {
 	return h.async(ctx, &Future{op: wire.OpSet, key: key, value: bytes.Clone(value)})
 }
 
-// DeleteAsync is Delete without the wait, as SetAsync is Set.
+// DeleteAsync is the asynchronous Delete; see SetAsync.
 func (h *handle) DeleteAsync(ctx context.Context, key string) *Future {
 	return h.async(ctx, &Future{op: wire.OpDelete, key: key})
 }
 
-// AddAsync is Add without the wait, as SetAsync is Set. The Future has the sum.
+// AddAsync is the asynchronous Add; see SetAsync. The Future has the sum.
 func (h *handle) AddAsync(ctx context.Context, key string, delta int64) *Future {
 	return h.async(ctx, &Future{op: wire.OpAdd, key: key, operand: uint64(delta)})
 }
 
-// CompareAndSetAsync is CompareAndSet without the wait, as SetAsync is Set. The
-// Future returns a conflict.
+// CompareAndSetAsync is the asynchronous CompareAndSet; see SetAsync. The Future
+// returns a conflict.
 func (h *handle) CompareAndSetAsync(ctx context.Context, key string, value []byte, version uint64) *Future {
 	return h.async(ctx, &Future{op: wire.OpCompareAndSet, key: key, value: bytes.Clone(value), operand: version})
 }
@@ -89,7 +91,7 @@ func (h *handle) tryIssue(ctx context.Context, f *Future) error {
 	}
 }
 
-var errFull = errors.New("driver: as many asynchronous writes as are allowed are outstanding")
+var errFull = errors.New("driver: the limit of outstanding asynchronous writes is reached")
 
 // issue takes a write, unless it returns why not: a channel to be waited for, or
 // that the session is not ready. The state may be over, and another the handle's:

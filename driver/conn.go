@@ -5,10 +5,10 @@ import (
 	"errors"
 )
 
-// Conn is a session of its own on a DB's connections. It reads and writes as the DB
-// does, and its methods may be called by many goroutines. It must be closed: until
-// then, or until it is garbage that was collected, the DB keeps its session alive in
-// the group, which bounds how many a client has.
+// Conn is a session of its own on a DB's connections. It reads and writes like the DB,
+// and its methods may be called by many goroutines. Close it after use: until then, or
+// until it is garbage collected, the DB renews its session in the group, which limits
+// the sessions of each client.
 type Conn struct {
 	*handle
 }

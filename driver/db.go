@@ -22,15 +22,15 @@ const (
 	defaultMaxIdleTime = 5 * time.Minute
 )
 
-// Connector makes connections. A *server.Node is one: its connections read the
-// replica in the same process. What Connect returns is for this package alone; with a
-// connection of any other kind operations return ErrProtocol.
+// Connector makes connections. A *server.Node is one: its connections read the replica
+// in the same process. Only this package uses the result of Connect. With any other
+// kind of connection, operations return ErrProtocol.
 type Connector interface {
 	Connect(ctx context.Context) (io.Closer, error)
 }
 
-// DB is a handle on a group, for any number of goroutines. All of them together
-// are one session: each sees what any of them has seen. Make one, and keep it.
+// DB is a handle on a group, for any number of goroutines. Together they are one
+// session: each sees everything that any of them has seen. Open one DB, and share it.
 type DB struct {
 	*handle  // of its session
 	pool     *pool
@@ -44,9 +44,8 @@ type DB struct {
 	closed  outcome // of Close
 }
 
-// Open returns a handle on the group that a data source name tells; the package
-// comment has its form. It connects to nothing: the first operation does, or
-// Ping.
+// Open returns a handle on the group that a data source name describes; the package
+// comment has its form. Open does not connect: the first operation does, or Ping.
 func Open(dsn string) (*DB, error) {
 	d, err := client.ParseDSN(dsn)
 	if err != nil {

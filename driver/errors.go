@@ -12,9 +12,8 @@ var (
 	// Delete.
 	ErrNotFound = errors.New("driver: no such variable")
 
-	// ErrConflict: CompareAndSet found another version than the one given, and
-	// changed nothing. The error is a *ConflictError, which tells the present
-	// version.
+	// ErrConflict: CompareAndSet found another version than the given one, and changed
+	// nothing. The error is a *ConflictError, which has the current version.
 	ErrConflict = errors.New("driver: the variable has another version")
 
 	// ErrNotInteger: Add found a value that is not the decimal text of an int64,
@@ -32,72 +31,69 @@ var (
 	// Nothing was changed.
 	ErrTooLarge = errors.New("driver: the value is larger than the group allows")
 
-	// ErrClosed: the handle was closed, before the operation or while it was in
-	// flight, or the embedded node that it reads. The operation was not executed,
-	// unless the error is ErrOutcomeUnknown too.
+	// ErrClosed: the handle, or the embedded node that it reads, was closed before the
+	// operation or while it was in flight. The operation was not executed, unless the
+	// error is ErrOutcomeUnknown too.
 	ErrClosed = errors.New("driver: the handle is closed")
 
-	// ErrAbandoned: Close has given up asynchronous writes that were outstanding.
-	// The error is an *AbandonedError, which has their number. Those that were
-	// sent may have been executed, the others were not and never will be. Call
-	// Flush before Close to wait for them.
+	// ErrAbandoned: Close gave up outstanding asynchronous writes. The error is an
+	// *AbandonedError, which has their number. Writes that were sent may have been
+	// executed; the others were not and never will be. Call Flush before Close to wait
+	// for them.
 	ErrAbandoned = errors.New("driver: Close gave up asynchronous writes that were outstanding")
 
-	// ErrUnavailable: no server answered before the context ended, whose error
-	// it wraps. A write was certainly not executed, and never will be: it was
-	// not sent, or every server it reached refused it. With the option fail_fast it
-	// comes as soon as no server can be reached, and wraps why not.
-	ErrUnavailable = errors.New("driver: no server could do it in time")
+	// ErrUnavailable: no server answered before the context ended. The error wraps the
+	// context's. A write was not executed, and never will be: it was not sent, or
+	// every server that it reached refused it. With the option fail_fast, the
+	// operation fails as soon as no server can be reached, and the error wraps the
+	// reason.
+	ErrUnavailable = errors.New("driver: no server executed the operation in time")
 
-	// ErrOutcomeUnknown: the write was sent, and what became of it is not known:
-	// its context ended (the error then wraps the context's), the handle was
-	// closed, or its session has expired. It has been executed once, or it will
-	// be, or it will not. It can still be executed only until the next write of
-	// the same handle is executed: that one tells the group that nobody waits
-	// for this one any more.
+	// ErrOutcomeUnknown: the write was sent, and its outcome is not known, because its
+	// context ended (the error then wraps the context's), the handle was closed, or
+	// its session expired. The write has been executed once, or it still will be, or
+	// it never will be. It can be executed only until the next write of the same
+	// handle is executed, because that write tells the group to forget this one.
 	ErrOutcomeUnknown = errors.New("driver: the outcome of the write is not known")
 
-	// ErrSessionExpired: the group has forgotten the handle's session, because
-	// it did not hear from it for too long. The write was not executed, unless
-	// the error is ErrOutcomeUnknown too: then an earlier attempt may have been.
-	// It is told once: to the writes in flight that meet it, or else to the
-	// first that begins after it was found out. No write that begins after one
-	// was told is told again; it begins a new session. What is read goes on
-	// unharmed.
+	// ErrSessionExpired: the group has forgotten the session of the handle, because
+	// the handle was silent for too long. The write was not executed, unless the error
+	// is ErrOutcomeUnknown too: then an earlier attempt may have been executed. Each
+	// expiry is reported once: by the writes in flight, or else by the next write.
+	// Later writes use a new session. Reads are not affected.
 	ErrSessionExpired = errors.New("driver: the session has expired")
 
-	// ErrGeneration: all that the handle has seen and written is gone. Either
-	// every member of the group was lost and it began anew, empty, or the
-	// servers now belong to another group. A read has returned nothing; what a
-	// write did, if anything, it did to the state that is gone. It is told once,
-	// to the operations at hand; those that follow see the new state, in a new
-	// session.
-	ErrGeneration = errors.New("driver: the group has lost its state and begun anew, or it is another group")
+	// ErrGeneration: everything that the handle has seen and written is lost. Either
+	// the group lost all members and began again without variables, or the servers now
+	// belong to another group. A read returned nothing. If a write was executed, it
+	// changed the lost state only. The loss is reported once, by the operations in
+	// flight or by the next one. Later operations see the new state, in a new session.
+	ErrGeneration = errors.New("driver: the group has lost its state and started again empty, or it is another group")
 
-	// ErrTooManySessions: the group has as many sessions as it allows, 100,000 in
-	// all. The write was not executed. Close the handles and Conns that are not
-	// needed, or share them: dsm status names the clients that have the most. If it
-	// is this client's own bound, the error is ErrTooManyOwnSessions too.
+	// ErrTooManySessions: the group has reached its limit of 100,000 sessions. The
+	// write was not executed. Close handles and Conns that are not needed, or share
+	// them; dsm status lists the clients with the most sessions. If the client has
+	// reached its own limit, the error is ErrTooManyOwnSessions too.
 	ErrTooManySessions = errors.New("driver: the group has too many sessions")
 
-	// ErrTooManyOwnSessions: this client, which is the process unless the option
-	// client says otherwise, has as many sessions as the group allows to one, 10,000,
-	// or the clients at its address have as many as are allowed together, 50,000.
-	// Others are not concerned. The write was not executed. A Conn is a session until
-	// its Close: close those that are not needed. Stats has the number of a handle.
-	// Errors that are it are ErrTooManySessions too.
+	// ErrTooManyOwnSessions: this client has reached the limit of 10,000 sessions, or
+	// all clients at its address together have reached 50,000. A client is a process,
+	// unless the option client says otherwise. Other clients are not affected. The
+	// write was not executed. A Conn is a session until its Close: close those that
+	// are not needed. Stats has the number of sessions of a handle. Such an error is
+	// ErrTooManySessions too.
 	ErrTooManyOwnSessions = fmt.Errorf("%w of this client: close the Conns and handles that are not needed", ErrTooManySessions)
 
 	// ErrVersion: no server speaks a version of the protocol that this release
 	// speaks. Nothing was executed.
 	ErrVersion = errors.New("driver: the servers speak another version of the protocol")
 
-	// ErrUnsupported: a member of the group is of a release that does not know the
+	// ErrUnsupported: a member of the group runs a release that does not support the
 	// operation. Nothing was changed. Upgrade all nodes first.
 	ErrUnsupported = errors.New("driver: the group does not support the operation yet")
 
-	// ErrProtocol: what listens at the address, or answered there, does not
-	// speak the protocol; the text says what it is, such as a registry. Nothing was executed, unless the error is
+	// ErrProtocol: the program at the address does not speak the protocol. The text
+	// says what it is, such as a registry. Nothing was executed, unless the error is
 	// ErrOutcomeUnknown too.
 	ErrProtocol = errors.New("driver: the server does not speak the protocol")
 )

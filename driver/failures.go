@@ -50,11 +50,10 @@ func (f *Future) failure() error {
 }
 
 // Flush waits until all asynchronous writes of the session that were issued before
-// have their outcome, and returns the error of the first that failed and that
-// neither its Future's Wait nor an earlier Flush has returned. All that have failed
-// by then count as returned. If ctx ends before, it returns an error that wraps the
-// context's, and nothing counts as returned. Of failures whose Futures are not
-// waited for, the first 1,024 are remembered.
+// have their outcome. It returns the first error that neither its Future's Wait nor an
+// earlier Flush has returned; all failures up to then count as returned. If ctx ends
+// first, it returns an error that wraps the context's, and nothing counts as returned.
+// Of failures whose Futures are not waited for, the first 1,024 are kept.
 func (h *handle) Flush(ctx context.Context) error {
 	closed := h.usable() // it may have been closed long ago, with nothing outstanding
 	var givenUp error

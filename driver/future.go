@@ -10,9 +10,9 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// Future is the outcome of an asynchronous write, once there is one. Its methods
-// may be called by many goroutines. It need not be waited for: Flush tells of
-// errors that nobody has been told of.
+// Future is the outcome of an asynchronous write, once there is one. Its methods may
+// be called by many goroutines. A program need not wait for it: Flush returns errors
+// that no Wait has returned.
 type Future struct {
 	handle *handle
 
@@ -55,10 +55,10 @@ func (f *Future) Done() <-chan struct{} {
 // Ended reports whether the write has its outcome, so that Wait returns at once.
 func (f *Future) Ended() bool { return f.ended.Load() == alreadyEnded }
 
-// Wait waits until the write has its outcome, and returns what the synchronous
-// method returns: the version that the write gave the variable (of an AddAsync,
-// whose sum is Sum), or the error. If ctx ends before, it returns an error that
-// wraps the context's; the write goes on, and Wait may be called again.
+// Wait waits until the write has its outcome, and returns what the synchronous method
+// returns: the version that the write gave the variable, or the error. For an
+// AddAsync, Sum has the sum. If ctx ends first, Wait returns an error that wraps the
+// context's; the write continues, and Wait may be called again.
 func (f *Future) Wait(ctx context.Context) (version uint64, err error) {
 	if !f.Ended() {
 		select {
@@ -74,8 +74,7 @@ func (f *Future) Wait(ctx context.Context) (version uint64, err error) {
 	return f.reply.Position, nil
 }
 
-// Sum returns what an AddAsync has made of the counter, once Wait has returned
-// without an error.
+// Sum returns the sum of an AddAsync, once Wait has returned without an error.
 func (f *Future) Sum() int64 {
 	if !f.Ended() {
 		return 0

@@ -192,7 +192,7 @@ func (op *operation) judge(l *link, reply wire.Reply) (wire.Reply, bool, error) 
 
 // errSuperseded is the error of a write whose outcome the group does not keep any more:
 // it was told that nobody waits for it.
-var errSuperseded = fmt.Errorf("%w: the group does not keep it any more", ErrOutcomeUnknown)
+var errSuperseded = fmt.Errorf("%w: the group no longer keeps its result", ErrOutcomeUnknown)
 
 // failure says why an attempt has to be followed by another.
 func (op *operation) failure(l *link, reply wire.Reply, verdict session.Verdict) error {

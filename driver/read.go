@@ -22,22 +22,22 @@ type ReadOption struct {
 	strong bool
 }
 
-// Strong makes a read linearizable: it returns the value at or after every write
-// that anybody had been told of before the read began. It waits for the group,
-// like a write.
+// Strong makes a read linearizable: it sees every write that was acknowledged to any
+// client before the read began. It waits for the group, like a write.
 var Strong = ReadOption{strong: true}
 
-// Get returns the value of a variable, or ErrNotFound. It is answered by the
-// replica that the handle is connected to, at or after all that the handle has
-// seen. With Strong it costs as much as a write.
+// Get returns the value of a variable, or ErrNotFound. The replica that the handle is
+// connected to answers, at or after everything that the handle has seen. With Strong,
+// a Get costs as much as a write.
 //
-// The bytes of the Value are shared: with an embedded replica they are its own, which
-// every reader of the process gets. They must not be changed; they never change by
-// themselves, and may be kept. A program that wants to sort, reverse or decode them in
-// place copies them first, by bytes.Clone. One that changes them damages the replica,
-// which then loads the state of another one, or goes on with the damage if there is no
-// other. To find the code that does so, run the program with DSM_DEBUG=readonly in its
-// environment, or with server.Config.ReadOnly: it crashes where it writes.
+// The bytes of the Value are shared. With an embedded replica they are the memory of
+// the replica, and all readers of the process get the same bytes. Do not change them;
+// copy them first with bytes.Clone to sort, reverse or decode them in place. The
+// driver never changes them, so they may be kept. A program that changes them damages
+// the replica. The replica then loads the state of another member, or continues with
+// the damage if there is no other. To find such code, run the program with
+// DSM_DEBUG=readonly in its environment, or with server.Config.ReadOnly: it crashes at
+// the line that writes.
 func (h *handle) Get(ctx context.Context, key string, options ...ReadOption) (Value, error) {
 	if len(options) == 0 && traceOf(ctx) == nil {
 		if value, ok := h.getLocal(ctx, key); ok {

@@ -239,9 +239,9 @@ func (h *handle) endOpened(ctx context.Context) {
 	_, _ = op.run() // nobody is left who would want to know
 }
 
-// SessionID returns the id of the session in the group, and opens it there if nothing
-// was written yet. The session is another one after ErrSessionExpired and
-// ErrGeneration.
+// SessionID returns the id of the session in the group. If the session has not written
+// yet, SessionID opens it. After ErrSessionExpired and ErrGeneration the session is
+// another one.
 func (h *handle) SessionID(ctx context.Context) (uint64, error) {
 	if err := h.usable(); err != nil {
 		return 0, err

@@ -44,14 +44,14 @@ func (db *DB) Stats() Stats {
 	return s
 }
 
-// SetMaxOpenConns bounds the connections; 0 or less: no limit. The default is 4.
-// One carries the requests of many goroutines, so that few are enough.
+// SetMaxOpenConns limits the connections; 0 or less: no limit. The default is 4. A few
+// are enough, because one connection carries the requests of many goroutines.
 func (db *DB) SetMaxOpenConns(n int) {
 	db.pool.set(func(l *limits) { l.maxOpen = max(n, 0) })
 }
 
-// SetMaxIdleConns bounds the connections that are kept without a request in
-// flight; 0 or less: none are kept. The default is 4.
+// SetMaxIdleConns limits the connections that are kept without a request in flight; 0
+// or less: none are kept. The default is 4.
 func (db *DB) SetMaxIdleConns(n int) {
 	db.pool.set(func(l *limits) { l.maxIdle = max(n, 0) })
 }
@@ -62,8 +62,8 @@ func (db *DB) SetConnMaxLifetime(d time.Duration) {
 	db.pool.set(func(l *limits) { l.maxLifetime = max(d, 0) })
 }
 
-// SetConnMaxIdleTime sets how long a connection may be without a request in
-// flight; 0 or less: for ever. The default is 5 minutes.
+// SetConnMaxIdleTime sets how long a connection may be without a request in flight; 0
+// or less: no limit. The default is 5 minutes.
 func (db *DB) SetConnMaxIdleTime(d time.Duration) {
 	db.pool.set(func(l *limits) { l.maxIdleTime = max(d, 0) })
 }

@@ -26,9 +26,9 @@ type streams struct {
 	closed bool
 }
 
-// SetMaxAsync bounds the asynchronous writes of each session, the DB's and every
-// Conn's, that have not ended: those who issue more wait. It is held to 1 to
-// 32,768; the default is 4,096. The option max_async does the same.
+// SetMaxAsync limits the outstanding asynchronous writes of each session, that of the
+// DB and of every Conn. At the limit, issuing a write blocks. Values are clamped to 1
+// to 32,768; the default is 4,096. The option max_async does the same.
 func (db *DB) SetMaxAsync(n int) { db.streams.setMax(n) }
 
 func (l *streams) setMax(n int) { l.max.Store(int64(min(max(n, 1), highestMaxAsync))) }

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// OpTrace tells how an operation was done. It is for benchmarks and checkers,
-// which compare positions in the group's total order.
+// OpTrace describes how an operation was executed. Benchmarks and checkers use it to
+// compare positions in the group's total order.
 type OpTrace struct {
 	// Position is the place in the total order that the operation reflects: for
 	// a write its own, which a CompareAndSet that failed and a Delete that found
@@ -32,9 +32,8 @@ type traceKey struct{}
 // look into their contexts.
 var tracing atomic.Bool
 
-// WithTrace returns a context which makes the operation that gets it fill in
-// trace before it returns. It must not be shared by operations that run at the
-// same time.
+// WithTrace returns a context. An operation with this context fills in trace before it
+// returns. Operations that run at the same time must not share a trace.
 func WithTrace(ctx context.Context, trace *OpTrace) context.Context {
 	tracing.Store(true)
 	return context.WithValue(ctx, traceKey{}, trace)

@@ -7,23 +7,23 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// Set gives a variable a value, a copy of the one passed, and returns its
-// version.
+// Set sets a variable to a copy of value, and returns its version.
 func (h *handle) Set(ctx context.Context, key string, value []byte) (version uint64, err error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpSet, Key: key, Value: value})
 	return positionOf(reply, err)
 }
 
-// Delete removes a variable and returns the position at which it went. It
-// returns ErrNotFound if there was none.
+// Delete deletes a variable and returns the position of the delete. If there is no
+// such variable, ErrNotFound is returned.
 func (h *handle) Delete(ctx context.Context, key string) (version uint64, err error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpDelete, Key: key})
 	return positionOf(reply, err)
 }
 
-// Add adds delta to a counter and returns the sum. A counter is a variable that
-// holds the decimal text of an int64; one that does not exist counts as 0. It
-// returns ErrNotInteger or ErrOverflow, and changes nothing, if it cannot.
+// Add adds delta to a counter and returns the sum. A counter is a variable that holds
+// the decimal text of an int64; a variable that does not exist counts as 0. If the
+// value is not an integer or the sum overflows, Add changes nothing and returns
+// ErrNotInteger or ErrOverflow.
 func (h *handle) Add(ctx context.Context, key string, delta int64) (sum int64, err error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpAdd, Key: key, Delta: delta})
 	if err != nil {
@@ -32,8 +32,9 @@ func (h *handle) Add(ctx context.Context, key string, delta int64) (sum int64, e
 	return reply.Number, nil
 }
 
-// CompareAndSet gives a variable a value, as Set does, if it still has the
-// version, 0 if it still does not exist. Otherwise it returns a *ConflictError.
+// CompareAndSet sets a variable like Set, if it still has the given version. With
+// version 0, the variable must not exist. If the version differs, a *ConflictError is
+// returned.
 func (h *handle) CompareAndSet(ctx context.Context, key string, value []byte, version uint64) (newVersion uint64, err error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpCompareAndSet, Key: key, Value: value, Expect: version})
 	return positionOf(reply, err)
@@ -89,7 +90,7 @@ func (op *operation) write(ctx context.Context) (wire.Reply, error) {
 	return reply, replyError(reply, &op.command)
 }
 
-// Ping makes sure that a server answers, and connects to one if need be.
+// Ping checks that a server answers, and connects to one if necessary.
 func (h *handle) Ping(ctx context.Context) error {
 	if err := h.usable(); err != nil {
 		return err
