@@ -44,7 +44,7 @@ func (l *Link) Answered(conn uint64, r *wire.HelloReply) error {
 	}
 	// A claim that does not fit has consequences, while the one that it was held
 	// against is still this end's.
-	if len(r.Extra) > 0 && l.verify(&r.Info) == nil && l.dead == nil && l.out.epoch == l.met.epoch {
+	if len(r.Extra) > 0 && l.verify(&r.Info) == nil && l.out.epoch == l.met.epoch {
 		l.settle(l.met.theirs)
 	}
 	return fmt.Errorf("%w: %s", ErrRefused, r.Message)

@@ -423,6 +423,8 @@ func TestAnswered(t *testing.T) {
 		"a of group 8, generation 3":  func(r *wire.HelloReply) { r.Info.Group = 8 },
 		"generation 2, answers in":    func(r *wire.HelloReply) { r.Info.Generation = 2 },
 		"c#1 answers in place of a#1": func(r *wire.HelloReply) { r.Info.NodeID = "c" },
+		"c#2 answers in place of a#1": func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "c", 2 },
+		"b#7 answers in place of a#1": func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "b", 7 },
 		"a#4 answers":                 func(r *wire.HelloReply) { r.Info.Incarnation = 4 },
 		"leads to this node itself":   func(r *wire.HelloReply) { r.Info.NodeID, r.Info.Incarnation = "b", 2 },
 		"a claim of 0 bytes":          func(r *wire.HelloReply) { r.Extra = nil },

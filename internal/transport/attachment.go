@@ -5,18 +5,25 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/nbio"
+	"github.com/seed-8247e700/dsm/isis"
 )
 
 // drainBytes is how much is handed at once to a connection that is full.
 const drainBytes = 64 << 10
 
-// attachment is a connection in use. What may change is guarded by the line's lock.
+// attachment is a connection in use.
 type attachment struct {
+	l       *line
 	conn    net.Conn
 	number  uint64 // by which the link knows it
 	try     *nbio.Tryer
+	writing bool // drain runs, and only it writes; guarded by the line's lock
+
+	// Of the one that reads:
 	in      *link.Inbound
-	writing bool // drain runs; only it writes
+	records *recordReader
+	msgs    []isis.Message // reused for every call of Receive
+	acks    []uint64       // of all of msgs
 }
 
 // use has a connection whose handshake is done carry the link until it ends. An error says
@@ -29,7 +36,7 @@ func (l *line) use(conn net.Conn, number uint64) error {
 		return err
 	}
 	l.log.Info("link up", "addr", conn.RemoteAddr().String())
-	err = l.read(a)
+	err = a.read()
 	l.mu.Lock()
 	l.end.Broke(number, err)
 	err = l.end.Status().Broken // the reader may only have noticed what came of it
@@ -45,8 +52,10 @@ func (l *line) attach(conn net.Conn, number uint64) (*attachment, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.cur = &attachment{conn: conn, number: number, try: nbio.NewTryer(conn), in: in}
-	return l.cur, nil
+	a := &attachment{l: l, conn: conn, number: number, try: nbio.NewTryer(conn), in: in}
+	a.records = newRecordReader(a, l.n.cfg.MaxRecordBytes)
+	l.cur = a
+	return a, nil
 }
 
 // push writes what may be written, as far as the connection takes it. It is called with

@@ -200,7 +200,7 @@ func runCuts(t *testing.T, seed uint64, nodes, turns int) {
 			break
 		}
 		if t.Failed() || waited > 600 {
-			t.Fatalf("%d of %d messages came, %+v", got, total, nets[0].Peers())
+			t.Fatalf("%d of %d messages came, %+v", got, total, nets[0].AppendPeers(nil))
 		}
 		after(t, 100*time.Millisecond)
 	}
@@ -217,7 +217,7 @@ func runCuts(t *testing.T, seed uint64, nodes, turns int) {
 	// Confirmations follow, with the pings at the latest.
 	after(t, time.Second)
 	for _, n := range nets {
-		for _, p := range n.Peers() {
+		for _, p := range n.AppendPeers(nil) {
 			if !p.Connected || p.Dead != nil || p.KeptBytes > 1000 {
 				t.Errorf("at the end: %+v", p)
 			}

@@ -107,7 +107,7 @@ func (l *line) close() {
 	l.end.Close()
 }
 
-func (l *line) status() PeerStatus {
+func (l *line) status() link.Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.end.Status()

@@ -53,15 +53,15 @@ func (n *node) heard(t *testing.T, want ...uint64) {
 }
 
 // to is the state of the link with a peer.
-func (n *node) to(t *testing.T, p *node) PeerStatus {
+func (n *node) to(t *testing.T, p *node) link.Status {
 	t.Helper()
-	for _, s := range n.Peers() {
+	for _, s := range n.AppendPeers(nil) {
 		if s.MemberID == p.MemberID {
 			return s
 		}
 	}
 	t.Fatalf("%s is no peer of %s", p.ID, n.ID)
-	return PeerStatus{}
+	return link.Status{}
 }
 
 // linked waits until a link is up at both ends.
@@ -261,8 +261,8 @@ func TestDropped(t *testing.T) {
 		a.SetPeers(nil)
 		a.say(b, 1)
 		b.heard(t)
-		if len(a.Peers()) != 0 {
-			t.Fatalf("%+v", a.Peers())
+		if len(a.AppendPeers(nil)) != 0 {
+			t.Fatalf("%+v", a.AppendPeers(nil))
 		}
 		after(t, time.Second)
 		if s := b.to(t, a); s.Connected || !strings.Contains(s.Broken.Error(), "not a peer") {
@@ -469,7 +469,7 @@ func TestAcceptAfterClose(t *testing.T) {
 		}
 		a.SetPeers([]Peer{b.Peer})
 		a.say(b, 1)
-		if len(a.Peers()) != 0 {
+		if len(a.AppendPeers(nil)) != 0 {
 			t.Fatal("a closed node has peers")
 		}
 	})

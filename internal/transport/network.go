@@ -167,19 +167,13 @@ func (n *Network) closeConn(c io.Closer) {
 	}
 }
 
-// PeerStatus says how a link is.
-type PeerStatus = link.Status
-
-// Peers returns the state of every link, in order of the peers' incarnations.
-func (n *Network) Peers() []PeerStatus { return n.AppendPeers(nil) }
-
-// AppendPeers appends what Peers returns.
-func (n *Network) AppendPeers(dst []PeerStatus) []PeerStatus {
+// AppendPeers appends the state of every link, in order of the peers' incarnations.
+func (n *Network) AppendPeers(dst []link.Status) []link.Status {
 	start := len(dst)
 	for _, l := range *n.lines.Load() {
 		dst = append(dst, l.status())
 	}
-	slices.SortFunc(dst[start:], func(a, b PeerStatus) int {
+	slices.SortFunc(dst[start:], func(a, b link.Status) int {
 		return cmp.Compare(a.Incarnation, b.Incarnation)
 	})
 	return dst

@@ -155,7 +155,7 @@ func TestCallsFromManyGoroutines(t *testing.T) {
 	})
 	wg.Go(func() {
 		for range 200 {
-			_ = a.Peers()
+			_ = a.AppendPeers(nil)
 		}
 	})
 	wg.Go(func() {

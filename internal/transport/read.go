@@ -4,42 +4,26 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/seed-8247e700/dsm/internal/evloop"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
-// incoming reads one connection of a line.
-type incoming struct {
-	l       *line
-	a       *attachment
-	records *recordReader
-	msgs    []isis.Message // reused for every call of Receive
-	acks    []uint64       // of all of msgs
-}
-
-// hearing notes when something was read.
-type hearing struct {
-	r io.Reader
-	l *line
-}
-
-func (h hearing) Read(b []byte) (int, error) {
-	n, err := h.r.Read(b)
+// Read reads from the connection, and notes that the peer was heard.
+func (a *attachment) Read(b []byte) (int, error) {
+	n, err := a.conn.Read(b)
 	if n > 0 {
-		h.l.end.Heard(h.l.n.clock())
+		a.l.end.Heard(a.l.n.clock())
 	}
 	return n, err
 }
 
-// read hands over what a connection brings until it ends, and tells why it did.
-func (l *line) read(a *attachment) error {
-	in := incoming{l: l, a: a, records: newRecordReader(hearing{a.conn, l}, l.n.cfg.MaxRecordBytes)}
+// read hands over what a connection brings until it ends, and returns why it did.
+func (a *attachment) read() error {
 	if served, ok := a.conn.(*evloop.Conn); ok {
 		var err error
 		served.Serve(func() bool {
-			err = in.burst()
+			err = a.burst()
 			if errors.Is(err, evloop.ErrWouldBlock) {
 				err = nil
 			}
@@ -48,46 +32,51 @@ func (l *line) read(a *attachment) error {
 		return err
 	}
 	for {
-		if err := in.burst(); err != nil {
+		if err := a.burst(); err != nil {
 			return err
 		}
 	}
 }
 
 // burst hands over what one read brings.
-func (in *incoming) burst() error {
-	if err := in.records.fill(); err != nil {
+func (a *attachment) burst() error {
+	if err := a.records.fill(); err != nil {
 		return err
 	}
 	// What came before something wrong is whole, and was counted.
-	err := in.decode()
-	in.deliver()
-	if err != nil {
-		return in.l.fault(in.a, err)
+	err := a.decode()
+	a.deliver()
+	if err == nil {
+		return nil
 	}
-	return nil
+	l := a.l
+	err = fmt.Errorf("%w (from %s#%d)", err, l.peer.ID, l.peer.Incarnation)
+	l.mu.Lock()
+	defer l.unlock()
+	l.end.Fault(a.in, err)
+	return err
 }
 
 // decode takes all records that were read.
-func (in *incoming) decode() error {
-	defer in.a.in.Publish()
-	in.acks = in.acks[:0]
+func (a *attachment) decode() error {
+	defer a.in.Publish()
+	a.acks = a.acks[:0]
 	for {
-		body, own, err := in.records.next()
+		body, own, err := a.records.next()
 		if err != nil || body == nil {
 			return err
 		}
-		message, err := in.a.in.Take(body)
+		message, err := a.in.Take(body)
 		if err != nil {
 			return err
 		}
 		if !message {
 			continue
 		}
-		in.msgs = append(in.msgs, isis.Message{})
-		m := &in.msgs[len(in.msgs)-1]
-		if in.acks, err = decodeMessage(body, m, in.acks); err != nil {
-			in.msgs = in.msgs[:len(in.msgs)-1]
+		a.msgs = append(a.msgs, isis.Message{})
+		m := &a.msgs[len(a.msgs)-1]
+		if a.acks, err = decodeMessage(body, m, a.acks); err != nil {
+			a.msgs = a.msgs[:len(a.msgs)-1]
 			return err
 		}
 		disown(m, own)
@@ -112,37 +101,22 @@ func disown(m *isis.Message, own bool) {
 	}
 }
 
-// deliver hands over what was decoded, and confirms it if that is overdue.
-func (in *incoming) deliver() {
-	l, a := in.l, in.a
-	if len(in.msgs) > 0 {
-		if l.takes(a) {
-			l.n.cfg.Handler.Receive(l.peer, in.msgs)
+// deliver hands over what was decoded while it counts, and confirms it if that is overdue.
+func (a *attachment) deliver() {
+	l := a.l
+	if len(a.msgs) > 0 {
+		l.mu.Lock()
+		takes := l.end.Takes(a.in)
+		l.mu.Unlock()
+		if takes {
+			l.n.cfg.Handler.Receive(l.peer, a.msgs)
 		}
-		clear(in.msgs) // do not keep the payloads alive
-		in.msgs = in.msgs[:0]
+		clear(a.msgs) // do not keep the payloads alive
+		a.msgs = a.msgs[:0]
 	}
-	if !a.in.Overdue() {
-		return
+	if a.in.Overdue() {
+		l.mu.Lock()
+		defer l.unlock()
+		l.end.Confirm(a.number)
 	}
-	l.mu.Lock()
-	defer l.unlock()
-	l.end.Confirm(a.number)
-}
-
-// takes reports whether what a connection brought still counts. A newer connection waits
-// for this one's reader.
-func (l *line) takes(a *attachment) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.end.Takes(a.in)
-}
-
-// fault says that a connection has brought what makes no sense.
-func (l *line) fault(a *attachment, err error) error {
-	l.mu.Lock()
-	defer l.unlock()
-	err = fmt.Errorf("%w (from %s#%d)", err, l.peer.ID, l.peer.Incarnation)
-	l.end.Fault(a.in, err)
-	return err
 }

@@ -240,6 +240,12 @@ func (l *line) close() {
 	l.hangUp()
 }
 
+// failed ends a connection that did not come about.
+func (l *line) failed(why error) {
+	l.end.Failed(why)
+	l.hangUp()
+}
+
 // hangUp closes the connection, and dials again after a pause.
 func (l *line) hangUp() {
 	if l.at == nil {
@@ -282,8 +288,7 @@ func (l *line) dial() {
 	l.at = a
 	failed := func() {
 		if l.at == a && a.in == nil {
-			l.end.Failed(errConnection)
-			l.hangUp()
+			l.failed(errConnection)
 		}
 	}
 	c.Ends[0].OnClose = failed

@@ -23,11 +23,9 @@ func (r *Links) greeted(c *Conn, hello *wire.Hello, answer func(wire.HelloReply)
 	})
 	if refusal != nil {
 		answer(*refusal)
-		c.Close(1)
-		return
 	}
 	l := find(r.lines, g.From)
-	if !l.end.Greeted(g) {
+	if refusal != nil || !l.end.Greeted(g) {
 		c.Close(1)
 		return
 	}
@@ -49,8 +47,7 @@ func (l *line) answered(a *attachment, reply *wire.HelloReply) {
 	err := l.end.Answered(a.number, reply)
 	l.act()
 	if err != nil {
-		l.end.Failed(err)
-		l.hangUp()
+		l.failed(err)
 		return
 	}
 	l.attach(a)
@@ -62,8 +59,7 @@ func (l *line) attach(a *attachment) {
 	l.at = a
 	if err != nil {
 		l.act()
-		l.end.Failed(err)
-		l.hangUp()
+		l.failed(err)
 		return
 	}
 	if a.in = in; l.end.Sent() > 0 {
