@@ -2,10 +2,31 @@ package link
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/seed-8247e700/dsm/isis"
 )
+
+// Claims in bytes, as every release has them.
+func TestClaim(t *testing.T) {
+	for want, c := range map[string]Claim{
+		"\x01\x02\x80\x01\x00": {Epoch: 1, PeerEpoch: 2, Received: 128},
+		"\x00\x00\x00\x01":     {Dead: true},
+	} {
+		if got := string(c.append(nil)); got != want {
+			t.Errorf("%+v is %q, want %q", c, got, want)
+		}
+		if got, err := decodeClaim([]byte(want)); err != nil || got != c {
+			t.Errorf("%q is %+v, %v", want, got, err)
+		}
+	}
+	for _, b := range []string{"", "\x00\x00\x00", "\x00\x00\x00\x02"} {
+		if c, err := decodeClaim([]byte(b)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%q is %+v, %v", b, c, err)
+		}
+	}
+}
 
 func FuzzDecodeGreeting(f *testing.F) {
 	f.Add(Greeting{

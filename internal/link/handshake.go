@@ -103,10 +103,7 @@ func (l *Link) Attach(conn uint64, now time.Duration) (*Inbound, error) {
 	case !l.settle(l.met.theirs) || l.out.epoch != l.met.epoch:
 		return nil, ErrNotReady
 	}
-	if err := l.out.resume(l.met.theirs); err != nil {
-		l.Die(err)
-		return nil, err
-	}
+	l.out.resume(l.met.theirs)
 	l.conn, l.since, l.pause = conn, now, l.node.cfg.RedialMin
 	l.looked = l.out.flushed + 1 // no ping at the first Tick
 	l.write()
@@ -116,13 +113,11 @@ func (l *Link) Attach(conn uint64, now time.Duration) (*Inbound, error) {
 // settle decides by the peer's claim how to go on, and does it. True means that the two
 // ends fit.
 func (l *Link) settle(theirs Claim) bool {
-	switch verdict := l.out.meet(theirs); verdict {
+	switch l.out.meet(theirs) {
 	case restart:
 		l.begin(ErrPeerLost)
 	case lost:
 		l.Die(ErrPeerLost)
-	default:
-		return verdict == resume
 	}
 	return l.dead == nil && l.out.meet(theirs) == resume
 }

@@ -552,3 +552,56 @@ func TestFitsAtOnce(t *testing.T) {
 		t.Errorf("%d messages for a", n)
 	}
 }
+
+// What an end answers to a claim after it has sent something, or not.
+func TestMeetings(t *testing.T) {
+	const old = 1 // the epoch of a, as b knew it
+	for name, c := range map[string]struct {
+		sent   bool
+		bound  uint64
+		theirs Claim
+		status wire.Status
+		dead   error
+	}{
+		"the peer forgot, and nothing was sent":     {false, 5, Claim{Epoch: 9}, wire.StatusOK, nil},
+		"the peer is dead, and nothing was sent":    {false, 5, Claim{Epoch: 9, Dead: true}, wire.StatusUnavailable, nil},
+		"the peer goes by what is gone":             {false, 5, Claim{Epoch: 9, PeerEpoch: old}, wire.StatusUnavailable, nil},
+		"the peer forgot what was sent":             {true, 5, Claim{Epoch: 9}, wire.StatusUnavailable, ErrPeerLost},
+		"the peer forgot what was sent for nothing": {true, 0, Claim{Epoch: 9}, wire.StatusOK, nil},
+		"the peer is dead":                          {true, 5, Claim{Epoch: 9, Dead: true}, wire.StatusUnavailable, ErrPeerLost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnds(t)
+			e.setA(c.bound)
+			number := e.dial()
+			if c.sent {
+				say(e.a, 1)
+			}
+			g := Greeting{Dial: number + 1, Claim: c.theirs}
+			if !e.a.Greeted(g) {
+				t.Fatal("not the newest")
+			}
+			r := e.a.Meet(g)
+			if claim, err := decodeClaim(r.Extra); err != nil || claim.Epoch != e.a.out.epoch || claim.Epoch == old || claim.Dead != (c.dead != nil) {
+				t.Errorf("%+v, %v", claim, err)
+			}
+			if r.Status != c.status || !errors.Is(e.a.Dead(), c.dead) {
+				t.Errorf("status %d, dead: %v", r.Status, e.a.Dead())
+			}
+			if in, err := e.a.Attach(g.Dial, e.now); (err == nil) != (c.status == wire.StatusOK) || (in == nil) != (err != nil) {
+				t.Errorf("attached: %v", err)
+			}
+		})
+	}
+	// An answer that says it fits, and does not.
+	e := newEnds(t)
+	_, number := e.b.Hello()
+	if err := e.b.Answered(number, &wire.HelloReply{
+		Status: wire.StatusOK, Info: e.a.node.info(), Extra: Claim{Epoch: 9, PeerEpoch: 8}.append(nil),
+	}); err != nil {
+		t.Error(err)
+	}
+	if _, err := e.b.Attach(number, e.now); !errors.Is(err, ErrNotReady) {
+		t.Errorf("attached: %v", err)
+	}
+}

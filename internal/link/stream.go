@@ -146,7 +146,7 @@ func (s *stream) wrote(offset uint64) {
 	s.sent = max(s.sent, offset)
 }
 
-// confirm drops what is before offset, as the peer has taken it.
+// confirm drops what is before offset, if the peer can have taken it.
 func (s *stream) confirm(offset uint64) error {
 	if offset <= s.base {
 		return nil // an older mark, sent again
@@ -154,6 +154,12 @@ func (s *stream) confirm(offset uint64) error {
 	if !s.boundary(offset) {
 		return fmt.Errorf("%w: offset %d, of %d to %d", ErrConfirm, offset, s.base, s.flushed)
 	}
+	s.drop(offset)
+	return nil
+}
+
+// drop drops what is before a boundary.
+func (s *stream) drop(offset uint64) {
 	s.head = s.at(offset)
 	s.base = offset
 	s.sent = max(s.sent, offset)
@@ -163,7 +169,6 @@ func (s *stream) confirm(offset uint64) error {
 			s.buf = nil
 		}
 	}
-	return nil
 }
 
 // boundary reports whether a record that was let out begins or ends at offset.
