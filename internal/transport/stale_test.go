@@ -48,23 +48,22 @@ func TestWhatIsReadTooLate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			in := incoming{l: l, a: a, records: newRecordReader(hearing{near, l}, n.cfg.MaxRecordBytes)}
 			// A node's link sends the record: its mark stands before it.
 			sender := link.NewNode(n.cfg.link()).Link(isis.MemberID{ID: "a", Incarnation: 1})
 			m := isis.Message{Kind: isis.KindCommit}
 			sender.Commit(AppendMessage(sender.Reserve(sizeBound(&m)), &m))
 			sender.Flush()
 			go func() { _, _ = far.Write(sender.Unsent()) }()
-			if err := in.records.fill(); err != nil {
+			if err := a.records.fill(); err != nil {
 				t.Fatal(err)
 			}
-			if err := in.decode(); err != nil || len(in.msgs) != 1 {
-				t.Fatalf("%d messages, %v", len(in.msgs), err)
+			if err := a.decode(); err != nil || len(a.msgs) != 1 {
+				t.Fatalf("%d messages, %v", len(a.msgs), err)
 			}
 			l.mu.Lock()
 			c.between(l)
 			l.unlock()
-			if in.deliver(); calls != c.want {
+			if a.deliver(); calls != c.want {
 				t.Errorf("%d messages count, want %d", calls, c.want)
 			}
 		})
