@@ -19,100 +19,97 @@ import (
 )
 
 // Delivery is a message as it was delivered: Count commands of one sender, at the
-// consecutive positions of the group's order from First. Payload has them in the
-// encoding of the nodes' protocol, and Effect tells of each whether it took effect.
-// All nodes of a group have the same at the same position.
+// consecutive positions of the group's order from First. Payload has the commands in the
+// encoding of the nodes' protocol; Effect reports for each command whether it took effect.
+// All nodes of a group have the same message at the same position.
 type Delivery = wire.Delivery
 
-// Config sets up a node. ID and Registry are required; zero values of the rest
-// stand for the defaults.
+// Config sets up a node. ID and Registry are required; other fields have useful zero
+// values.
 type Config struct {
-	// ID names the node for life: 1 to 64 letters, digits, dots, dashes and
-	// underscores. No two nodes of a group may have the same.
+	// ID is the name of the node, which never changes: 1 to 64 letters, digits, dots,
+	// dashes and underscores. No two nodes of a group may have the same.
 	ID string
 
-	// Registry is the registry's address, host:port, or several at which it may be
-	// found, separated by commas.
+	// Registry is the registry's address, host:port, or several addresses separated by
+	// commas.
 	Registry string
 
-	// Listen is the address for peers and clients alike. Default
-	// "127.0.0.1:0", a port of the kernel's choice.
+	// Listen is the address for both nodes and clients. Default "127.0.0.1:0", a free
+	// port.
 	Listen string
 
-	// Listener takes the place of Listen: the node serves what it accepts, and
-	// closes it, also when Start fails. So the address can be known, or be handed
-	// over by whatever started the process, before the node is. Default: the node
-	// listens at Listen.
+	// Listener replaces Listen: the node serves the connections that it accepts, and
+	// closes it, also when Start fails. Use it if the address must be known before the
+	// node starts, or if another process passes the listener on. Default: the node listens
+	// at Listen.
 	Listener net.Listener
 
-	// Dial is how the node reaches its registry and the other nodes: those it is
-	// linked with, loads its state from, and looks for where they say they are. It
-	// ends with its context. For tunnels and proxies, which get names as they are; a
-	// node is still found at the address that it advertises. Default: TCP, to every
+	// Dial connects the node to its registry and to other nodes. It returns when its
+	// context ends. Use it for tunnels and proxies; it gets names unresolved. Other nodes
+	// and clients still dial the address that the node advertises. Default: TCP, to every
 	// address of a name.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 
-	// Advertise is the address, host:port, that peers and clients dial. An address
-	// that nobody can dial, such as "0.0.0.0:7000", is refused; a name that does not
-	// resolve here yet is a warning in the log. Default: the listener's own; of one on
-	// all interfaces, such as ":7000", the port on the address from which the registry
-	// is reached.
+	// Advertise is the address, host:port, that nodes and clients dial. An address that
+	// cannot be dialled, such as "0.0.0.0:7000", is an error. If a name does not resolve
+	// here yet, the node logs a warning. Default: the listener's address. If that is on
+	// all interfaces, such as ":7000", the default is the local address of the route to
+	// the registry, with the listener's port.
 	Advertise string
 
-	// DataDir is the identity directory. It holds the node's last incarnation
-	// and a lock that proves, when the node is started again, that the earlier
-	// one is dead. It holds no variables. Default "": no identity is kept, and a
-	// node that died is replaced only once the group has noticed its silence. While an
-	// incarnation cannot be recorded there, as on a full disk, the node waits, in no
-	// view, and logs so.
+	// DataDir is the identity directory. It holds the last incarnation of the node, and a
+	// lock which proves, when the node restarts, that its earlier incarnation has ended.
+	// It holds no variables. While an incarnation cannot be recorded there, as on a full
+	// disk, the node waits outside of any view and logs the reason. Default "": no
+	// identity is kept. A node that died can then return only after the group has noticed
+	// its silence.
 	DataDir string
 
-	// Logger takes what the node has to say. It is called from the protocol loop:
-	// its handler must not block. Default: slog.Default().
+	// Logger receives the log of the node. The protocol loop calls it, so its handler must
+	// not block. Default: slog.Default().
 	Logger *slog.Logger
 
-	// OnDeliver is called for every message in the order of delivery, from the
-	// protocol loop: it must not block, and must not call the Node's Status, Leave
-	// or Close, which wait for the loop. The Delivery is reused after the call; its
-	// Payload and Effects may be kept, and must not be changed.
+	// OnDeliver is called for every message in the order of delivery. The protocol loop
+	// calls it, so it must not block, and must not call the Node's Status, Leave or Close,
+	// which wait for the loop. The Delivery is reused after the call; its Payload and
+	// Effects may be kept, and must not be changed.
 	OnDeliver func(*Delivery)
 
-	// OnSnapshot is called, like OnDeliver, when the node has loaded the group's
-	// state at a position: the next delivery follows it. A node that had to load
+	// OnSnapshot is called, like OnDeliver, when the node has loaded the group's state at
+	// a position. The next delivery follows that position. A node that loads the state
 	// again skips positions.
 	OnSnapshot func(position uint64)
 
 	// OnBegin is called, like OnDeliver, when the node is in the first view of a
-	// generation, whose state is empty at a position: the next delivery follows it. It
-	// is at or above all positions of the group's earlier generations.
+	// generation, whose state is empty at a position. The next delivery follows that
+	// position. It is at or above all positions of the group's earlier generations.
 	OnBegin func(position uint64)
 
-	// MaxValueBytes bounds a value. It must be the same on all nodes of a group: a
-	// node with another one cannot join, and Start fails with ErrConfig. Default 1 MiB, at most 16 MiB.
+	// MaxValueBytes limits the size of a value. It must be the same on all nodes of a
+	// group: a node with another value cannot join, and Start fails with ErrConfig.
+	// Default 1 MiB, at most 16 MiB.
 	MaxValueBytes int
 
-	// MaxConns bounds client connections. Beyond it a new one takes the place of
-	// the oldest on which nothing was asked yet, and is refused if there is none.
-	// Default 16384, or what the system allows in open files, less 512.
+	// MaxConns limits client connections. At the limit, a new connection replaces the
+	// oldest one that has not sent a request; if there is none, the new one is refused.
+	// Default 16384, or the limit of open files less 512, if that is lower.
 	MaxConns int
 
-	// MaxInFlight bounds the requests in flight on a client connection. Default
-	// 16384.
+	// MaxInFlight limits the requests in flight on a client connection. Default 16384.
 	MaxInFlight int
 
-	// MaxAdmittedBytes bounds the commands that were taken from clients and are
-	// not delivered yet. Beyond it the node reads no more from its clients.
-	// Default 64 MiB.
+	// MaxAdmittedBytes limits the clients' commands that are accepted and not delivered
+	// yet. At the limit, the node stops reading from its clients. Default 64 MiB.
 	MaxAdmittedBytes int
 
-	// MaxLagBytes bounds what waits for the clients that read the node's
-	// deliveries, all together, and as much again may wait for joiners. Beyond it
-	// the one that is furthest behind is cut off. Default 256 MiB.
+	// MaxLagBytes limits the bytes that wait for all subscribers of the node's deliveries
+	// together. The same limit applies again to all joiners together. Beyond it, the node
+	// cuts off the reader that is furthest behind. Default 256 MiB.
 	MaxLagBytes int
 
-	// MaxUnreadBytes bounds the replies that wait for clients which do not read
-	// them, all together. Beyond it the one that is furthest behind is cut off.
-	// Default 256 MiB.
+	// MaxUnreadBytes limits the replies that wait for all clients together. Beyond it, the
+	// node cuts off the client that is furthest behind. Default 256 MiB.
 	MaxUnreadBytes int
 
 	// LeaveTimeout bounds how long Close waits for a clean leave. Default 5 s.
@@ -123,19 +120,19 @@ type Config struct {
 	Window        int
 	MaxBatchBytes int
 
-	// EventLoop has connections read by event loops with threads of their own, on
-	// Linux, instead of by a goroutine each. It is for processes that are nothing but
-	// a node, where it saves a fifth of a lone write's time. Next to goroutines that
-	// have other work to do it costs more than it saves. Default false.
+	// EventLoop makes event loops with threads of their own read the connections, on
+	// Linux, instead of one goroutine for each. Use it for processes that are only a node:
+	// it saves a fifth of the time of a lone write. Beside goroutines that have other
+	// work, it costs more than it saves. Default false.
 	EventLoop bool
 
-	// ReadOnly is for debugging: embedded reads, and OnDeliver, get copies in memory
-	// that cannot be written to. A program that writes to them, which would damage the
-	// replica's own bytes otherwise, crashes with the stack of the code that writes.
-	// Where the system cannot protect memory, the node logs an ERROR with the stack of
-	// the read, once the program has let go of the copy. Each copy takes two pages of
-	// memory and a system call. DSM_DEBUG=readonly in the environment sets it as well.
-	// Default false: nothing is copied.
+	// ReadOnly is for debugging. Embedded reads and OnDeliver get copies in memory that
+	// cannot be written to. A program that writes to them would otherwise damage the
+	// replica; with ReadOnly it crashes, with the stack of the code that writes. If the
+	// system cannot protect memory, the node logs an ERROR with the stack of the read once
+	// the program has released the copy. Each copy takes two pages of memory and a system
+	// call. DSM_DEBUG=readonly in the environment sets ReadOnly too. Default false:
+	// nothing is copied.
 	ReadOnly bool
 
 	framePatience time.Duration // see there; tests have less
@@ -146,26 +143,26 @@ type Config struct {
 	before func(registryClient) registryClient
 }
 
-// GarbageRoom is how much garbage, in bytes, a process that is nothing but a node
-// should have room for, however little it holds: see internal/gcroom.
+// GarbageRoom is how many bytes of garbage a process that is only a node should have room
+// for, however small its heap is: see internal/gcroom.
 const GarbageRoom = 32 << 20
 
 // Errors of Start, Leave and Err.
 var (
-	// ErrConfig is wrapped by errors that a change of the Config mends. From Start
-	// it says that no node runs. From Err it says that the node, back after it was
-	// excluded, found a group with other limits than its own, and has stopped.
+	// ErrConfig means that the Config must be changed. If Start returns it, no node runs.
+	// If Err returns it, the node was excluded, returned, and found a group with limits
+	// other than its own; it has stopped.
 	ErrConfig = errors.New("server: configuration")
 
-	// ErrIdentityInUse says that another process holds the identity directory.
-	// Nothing was started.
+	// ErrIdentityInUse means that another process uses the identity directory. Nothing was
+	// started.
 	ErrIdentityInUse = errors.New("server: identity directory in use")
 
-	// ErrClosed says that the node was closed, or has left.
+	// ErrClosed means that the node was closed, or has left.
 	ErrClosed = fmt.Errorf("server: %w", wire.ErrNodeClosed)
 
-	// ErrLastMember says that the node is the only member and would take the
-	// group's variables with it. It goes on serving.
+	// ErrLastMember means that the node is the only member: if it left, the group's
+	// variables would be lost. It continues to serve.
 	ErrLastMember = errors.New("server: last member of the group")
 )
 
