@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -17,6 +18,9 @@ type client struct {
 	w      *world
 	site   int
 	number int
+
+	program, random *rand.Rand // for what it asks for, and for all else
+	steps           int        // of the program that were begun
 
 	bound             uint64 // generation, 0: none yet
 	seen              uint64
@@ -53,7 +57,7 @@ type clientConn struct {
 }
 
 func newClient(w *world, number, site int) *client {
-	c := &client{w: w, number: number, site: site}
+	c := &client{w: w, number: number, site: site, random: w.own(uint64(100+2*number), w.users), program: w.own(uint64(101+2*number), w.users)}
 	c.stream.Session = &c.session
 	c.pump()
 	return c
@@ -64,19 +68,36 @@ func (c *client) String() string { return fmt.Sprintf("client %d", c.number) }
 // next begins operations, as long as the run has not come to its end.
 func (c *client) next() {
 	w := c.w
-	if w.draining {
+	if w.draining || w.options.Steps > 0 && !c.unfinished() {
 		return
 	}
 	think := w.traits.think
 	if w.healed {
 		think = max(think, w.traits.detection/2)
 	}
-	w.After(time.Duration(w.users.ExpFloat64()*float64(think)), c.next)
+	w.After(time.Duration(c.random.ExpFloat64()*float64(think)), c.next)
+	if w.options.Steps > 0 {
+		c.step()
+		return
+	}
 	if c.underWay(false) < w.traits.depth {
 		c.begin()
 	}
 	c.beginAsync()
 }
+
+// step goes on with a program: what it asks for depends on nothing else that happens. What
+// comes after asynchronous writes goes behind them.
+func (c *client) step() {
+	if c.underWay(false) < c.w.traits.depth && c.underWay(true) == 0 {
+		c.steps++
+		c.beginAsync()
+		c.begin()
+	}
+}
+
+// unfinished reports whether the client has a program, and has not begun all of it.
+func (c *client) unfinished() bool { return c.steps < c.w.options.Steps }
 
 // underWay is how many operations have not ended that somebody waits for, also
 // behind asynchronous ones, or that nobody does.
@@ -97,7 +118,7 @@ func (c *client) candidates() (list []string) {
 	for _, h := range c.w.hosts {
 		list = append(list, h.id)
 	}
-	c.w.users.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	c.random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	c.servers.Sort(list, c.now())
 	return list
 }
@@ -119,7 +140,7 @@ func (c *client) connect() {
 	race, wait := session.NewRace(c.candidates(), c.servers.Stays(), w.traits.latency)
 	c.race = race
 	c.slowAfter(wait)
-	w.After(upTo(w.users, 2*session.ResolutionDelay), func() { // the search ends
+	w.After(upTo(c.random, 2*session.ResolutionDelay), func() { // the search ends
 		if c.race == race {
 			if !w.registry.up {
 				race.NotFound()
@@ -158,7 +179,7 @@ func (c *client) run() {
 	}
 	if c.race != nil && c.race.Over() {
 		c.race = nil
-		c.pace.Refused(c.now(), c.w.users.Float64())
+		c.pace.Refused(c.now(), c.random.Float64())
 		c.reconnect()
 	}
 }
@@ -254,14 +275,14 @@ func (c *client) connected(conn *wires.Conn, server string, generation uint64) {
 
 // failed notes that a server did not do well.
 func (c *client) failed(server string) {
-	c.servers.Failed(server, len(c.w.hosts), c.now(), c.w.users.Float64())
+	c.servers.Failed(server, len(c.w.hosts), c.now(), c.random.Float64())
 }
 
 // fail gives up the connection that an attempt was made on.
 func (c *client) fail(on *wires.Conn) {
 	if c.conn == on && on != nil {
 		c.failed(c.server)
-		c.pace.Lost(c.now(), c.now().Sub(c.since), c.w.users.Float64())
+		c.pace.Lost(c.now(), c.now().Sub(c.since), c.random.Float64())
 		c.conn = nil
 	}
 }
@@ -288,7 +309,7 @@ func variableName(n int) string { return string(rune('k' + n)) }
 
 // key names one of the variables. Some are counters.
 func (c *client) key() (key string, counter bool) {
-	n := c.w.users.IntN(c.w.traits.keys)
+	n := c.program.IntN(c.w.traits.keys)
 	return variableName(n), n%2 == 1
 }
 
@@ -302,13 +323,13 @@ func (c *client) command() wire.Command {
 	switch {
 	case counter:
 		return wire.Command{Op: wire.OpAdd, Key: key, Delta: 1}
-	case c.w.users.IntN(10) == 0:
+	case c.program.IntN(10) == 0:
 		return wire.Command{Op: wire.OpDelete, Key: key}
 	}
 	value := strconv.AppendInt(make([]byte, 0, 16+c.w.traits.valueBytes), int64(c.number), 10)
 	value = strconv.AppendUint(append(value, '.'), c.values, 10)
 	value = append(value, padding[:c.w.traits.valueBytes]...)
-	if c.w.users.IntN(4) == 0 {
+	if c.program.IntN(4) == 0 {
 		return wire.Command{Op: wire.OpCompareAndSet, Key: key, Value: value, Expect: c.version}
 	}
 	return wire.Command{Op: wire.OpSet, Key: key, Value: value}

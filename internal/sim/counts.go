@@ -34,6 +34,7 @@ type Counts struct {
 	LateWrites    uint64 `name:"writes whose time was up" rare:"yes"`
 	Commands      uint64 `name:"commands in the order"`
 	Turns         uint64 `name:"turns of members"`
+	Single        uint64 `name:"  with one arrival"`
 	Attempts      uint64 `name:"attempts at a view"`
 	Views         uint64 `name:"views"`
 	Entered       uint64 `name:"  entered by members"`
@@ -64,6 +65,7 @@ type Counts struct {
 	Damaged       uint64 `name:"replicas that found damage"`
 	DamagedDonors uint64 `name:"  as donors"`
 	Linear        uint64 `name:"histories judged by porcupine"`
+	KnobCounts
 	oracle.Counts
 	wires.LinkCounts
 	Faults [faultKinds]uint64
@@ -71,7 +73,7 @@ type Counts struct {
 
 // each calls do for each count.
 func (c *Counts) each(do func(name string, count *uint64, rare bool)) {
-	for _, all := range []reflect.Value{reflect.ValueOf(c).Elem(), reflect.ValueOf(&c.Counts).Elem(), reflect.ValueOf(&c.LinkCounts).Elem()} {
+	for _, all := range []reflect.Value{reflect.ValueOf(c).Elem(), reflect.ValueOf(&c.Counts).Elem(), reflect.ValueOf(&c.LinkCounts).Elem(), reflect.ValueOf(&c.KnobCounts).Elem()} {
 		for i := range all.NumField() {
 			if count, ok := all.Field(i).Addr().Interface().(*uint64); ok {
 				tag := all.Type().Field(i).Tag

@@ -163,7 +163,7 @@ func (f *feed) pump() {
 				return
 			}
 			f.r.p.Brink()
-			f.rest(upTo(f.r.w.machines, 2*(f.r.p.pace+f.r.w.traits.chunkGap)))
+			f.rest(upTo(f.r.p.random, 2*(f.r.p.pace+f.r.w.traits.chunkGap)))
 		}
 	}
 }

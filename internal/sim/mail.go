@@ -60,7 +60,7 @@ func (w *world) mail(from, to int, what func()) {
 func (p *process) register() {
 	r := membership.Registration{
 		ID: p.id, PeerAddr: p.addr, ClientAddr: p.addr, Group: p.last.group, ProvedDead: p.last.incarnation,
-		FeatureLevel: membership.BaseLevel, Nonce: 1 + p.w.machines.Uint64()>>1,
+		FeatureLevel: membership.BaseLevel, Nonce: 1 + p.random.Uint64()>>1,
 	}
 	p.announce(r, leastPause)
 }

@@ -40,10 +40,10 @@ type operation struct {
 func (c *client) begin() {
 	w := c.w
 	op := &operation{c: c, begun: w.Now, generation: c.bound}
-	if w.users.Float64() < w.traits.reads {
+	if c.program.Float64() < w.traits.reads {
 		op.Kind = session.Get
 		op.key, _ = c.key()
-		op.strong = chance(w.users, w.traits.strong)
+		op.strong = chance(c.program, w.traits.strong)
 	} else {
 		op.Kind = session.Write
 		op.command = c.command()
@@ -56,8 +56,8 @@ func (c *client) begin() {
 func (c *client) enter(op *operation) {
 	w := c.w
 	c.active = append(c.active, op)
-	if chance(w.users, w.traits.hasty) && !w.healed {
-		w.After(upTo(w.users, w.traits.patience), op.giveUp)
+	if chance(c.random, w.traits.hasty) && !w.healed {
+		w.After(upTo(c.random, w.traits.patience), op.giveUp)
 	}
 	op.start()
 }
@@ -244,7 +244,7 @@ func (op *operation) replied(reply wire.Reply) {
 // all, at the incarnation that it was sent to.
 func (op *operation) arriveLate() {
 	w, req := op.c.w, op.sent
-	if op.on == nil || w.healed || !chance(w.users, w.traits.copies) || w.options.Without.Has(LateRequest) {
+	if op.on == nil || w.healed || !chance(op.c.random, w.traits.copies) || w.options.Without.Has(LateRequest) {
 		return
 	}
 	r := w.bound[op.on]
@@ -252,7 +252,7 @@ func (op *operation) arriveLate() {
 		return
 	}
 	w.counts.Faults[LateRequest]++
-	w.After(upTo(w.users, 2*w.traits.detection), func() { r.p.Do(func() { r.take(req, nil, func(wire.Reply) {}) }) })
+	w.After(upTo(op.c.random, 2*w.traits.detection), func() { r.p.Do(func() { r.take(req, nil, func(wire.Reply) {}) }) })
 }
 
 func (op *operation) noReply(notSent bool) {
@@ -299,7 +299,7 @@ func (op *operation) judge(v session.Verdict, reply wire.Reply) {
 	case v.Elsewhere():
 		c.fail(on)
 	}
-	w.After(op.Pause(w.users.Float64()), op.attempt)
+	w.After(op.Pause(c.random.Float64()), op.attempt)
 }
 
 // giveUp is the end of the caller's time. A write that is in the stream stays there, and

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -32,6 +33,7 @@ type process struct {
 	id, addr string
 	last     identity
 
+	random  *rand.Rand
 	alive   bool
 	paused  bool
 	stuck   bool // sends heartbeats, but takes nothing from its peers
@@ -67,9 +69,9 @@ func (h *host) start(proof bool) {
 func (w *world) newProcess(id string, site, port int) *process {
 	p := &process{
 		w: w, site: site, id: id, addr: id + ":" + strconv.Itoa(port), alive: true,
-		pause: leastPause,
+		pause: leastPause, random: w.own(uint64(1000+len(w.processes)), w.machines),
 	}
-	p.clock = wires.NewClocks(&w.Time, w.times, w.traits.rate(w.machines), 1+upTo(w.machines, time.Second), w.counter)
+	p.clock = wires.NewClocks(&w.Time, w.times, w.traits.rate(p.random), 1+upTo(p.random, time.Second), w.counter)
 	p.pace = w.traits.pace
 	w.byAddr[p.addr] = p
 	w.processes = append(w.processes, p)

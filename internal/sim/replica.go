@@ -28,6 +28,7 @@ type replica struct {
 	spare   *member.Inbox
 	aside   []peerMessage // from peers, while the process takes nothing of them
 	turning bool          // a turn is planned
+	arrived int           // for it
 	turns   func()        // does it
 	over    bool
 	timers  [member.Timers]uint64 // number of the latest request of each kind
@@ -80,7 +81,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 		in: &member.Inbox{}, spare: &member.Inbox{}, applied: d.Base, gate: member.NewGate(w.gateBytes),
 	}
 	r.links = wires.NewLinks(wires.LinksConfig{
-		Self: r.self, Group: r.group, Generation: r.generation, Site: p.site, Process: p, Network: w.network, Random: w.machines,
+		Self: r.self, Group: r.group, Generation: r.generation, Site: p.site, Process: p, Network: w.network, Random: p.random,
 		Detection: t.detection, Ping: t.ping, KeptBytes: t.keptBytes, Counts: &w.counts.LinkCounts,
 		Find: w.listener, Receive: r.receive, Fail: w.fail,
 		Dead: func(peer isis.MemberID, why error) {
@@ -91,8 +92,8 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 	h := around{r.links, r}
 	r.member = member.New(member.Config{
 		Core: isis.Config{
-			Self: r.self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: t.window, MaxBatchCommands: t.batch,
-			DirectAcks: t.direct, MaxPendingBytes: t.pendingBytes, MaxUndelivered: t.undelivered,
+			Self: r.self, Base: d.Base, Agreed: d.Settings.Delivery == membership.Agreed, Window: w.knobs.Window, MaxBatchCommands: w.knobs.Batch,
+			DirectAcks: w.knobs.Direct, MaxPendingBytes: t.pendingBytes, MaxUndelivered: t.undelivered,
 		},
 		Group: d.Group, Generation: d.Generation, Settings: d.Settings,
 		Limits:      store.Limits{SessionTTL: t.sessionTTL, MaxSessionResults: 64, MaxClientSessions: maxClientSessions},
@@ -127,13 +128,14 @@ func (r *replica) call(fn func(*member.Member)) {
 	}
 }
 
-// wakeTurn plans a turn.
+// wakeTurn plans a turn for what has arrived.
 func (r *replica) wakeTurn() {
+	r.arrived++
 	if r.turning || r.over {
 		return
 	}
 	r.turning = true
-	r.w.After(upTo(r.w.machines, r.p.pace)+time.Microsecond, r.turns)
+	r.w.After(r.w.knobs.gather(r.p), r.turns)
 }
 
 // turn does one turn, and lets out what it brings.
@@ -143,6 +145,10 @@ func (r *replica) turn() {
 		return
 	}
 	r.w.counts.Turns++
+	if r.arrived == 1 {
+		r.w.counts.Single++
+	}
+	r.arrived = 0
 	if r.wedged != 0 && r.p.ambush(CrashFlush) {
 		return
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-8247e700/dsm/registry/keeper"
@@ -22,7 +23,7 @@ func (w *world) settle() {
 		w.restartAll()
 		w.operate(w.Now - healed)
 		w.runUntil(w.Now + t.heartbeat/3)
-		if w.Now-healed > 4*t.detection && w.allServe() {
+		if w.Now-healed > 4*t.detection && w.allServe() && !slices.ContainsFunc(w.clients, (*client).unfinished) {
 			w.draining = true
 		}
 	}

@@ -20,6 +20,13 @@ type Options struct {
 	// Horizon is when faults stop, in virtual time. 0: as the seed decides.
 	Horizon time.Duration
 
+	// Steps is how many operations each client begins, and what beside them without
+	// waiting, whatever happens meanwhile. 0: as many as there is time for.
+	Steps int
+
+	// Knobs are those of the members.
+	Knobs Knobs
+
 	// Aside has the run go on whatever the simulation's own checks find, so that the result
 	// names each check of dsmbench that finds something.
 	Aside bool
@@ -40,12 +47,13 @@ type Result struct {
 }
 
 // Run simulates one group. Equal arguments give equal results.
-func Run(seed uint64, options Options) (result Result) {
-	w := newWorld(seed, options)
+func Run(seed uint64, options Options) Result { return newWorld(seed, options).run() }
+
+func (w *world) run() (result Result) {
 	defer func() {
 		reason := recover()
 		result = Result{
-			Seed: seed, Counts: w.counts, Checks: strings.Join(w.finders, "; "),
+			Seed: w.seed, Counts: w.counts, Checks: strings.Join(w.finders, "; "),
 			Nodes: w.traits.nodes, Clients: w.traits.clients, Horizon: w.traits.horizon,
 		}
 		result.Virtual = w.Now

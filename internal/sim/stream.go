@@ -26,10 +26,10 @@ type flight struct {
 // beginAsync issues some writes in a row, until its goroutines are blocked.
 func (c *client) beginAsync() {
 	w := c.w
-	if !chance(w.users, w.traits.async) {
+	if !chance(c.program, w.traits.async) {
 		return
 	}
-	for range 1 + w.users.IntN(w.traits.burst) {
+	for range 1 + c.program.IntN(w.traits.burst) {
 		if c.underWay(true) >= 2*w.traits.outstanding {
 			return
 		}
@@ -138,7 +138,7 @@ func (c *client) submit(a *attempt) {
 	}
 	if taken < len(batch) {
 		c.w.counts.NoRoom++
-		c.stream.NotTaken(a, batch[taken].ordinal, len(batch)-taken, false, c.w.users.Float64())
+		c.stream.NotTaken(a, batch[taken].ordinal, len(batch)-taken, false, c.random.Float64())
 	}
 }
 
@@ -171,7 +171,7 @@ func (c *client) arrived(a *attempt, f flight) {
 	a.under = slices.DeleteFunc(a.under, func(other flight) bool { return other.ordinal == f.ordinal })
 	a.arrived = append(a.arrived, f)
 	if len(a.arrived) == 1 {
-		c.w.After(upTo(c.w.users, c.w.traits.latency), func() { c.settle(a) })
+		c.w.After(upTo(c.random, c.w.traits.latency), func() { c.settle(a) })
 	}
 }
 
@@ -191,7 +191,7 @@ func (c *client) settle(a *attempt) {
 			f.op = nil
 		}
 	}
-	c.seen = session.Raise(c.seen, c.stream.Settled(a, c.w.users.Float64()))
+	c.seen = session.Raise(c.seen, c.stream.Settled(a, c.random.Float64()))
 	for i, f := range arrived {
 		if f.op == nil {
 			continue
@@ -221,7 +221,7 @@ func (c *client) lost(a *attempt) {
 		f.op.on = nil
 		c.stream.Lost(a, f.ordinal, false)
 	}
-	c.seen = session.Raise(c.seen, c.stream.Settled(a, c.w.users.Float64()))
+	c.seen = session.Raise(c.seen, c.stream.Settled(a, c.random.Float64()))
 	c.proceed()
 }
 

@@ -110,6 +110,12 @@ func drawTraits(r *rand.Rand, o Options) traits {
 	t.joinerLag = pick(r, 0, 80, 3000, 1<<20)
 	t.pendingBytes, t.undelivered = pick(r, 0, 500, 4000), pick(r, 0, 0, 2)
 	t.readTime = pick(r, t.detection/4, 2*t.detection, member.DefaultTimeout)
+	if o.Steps > 0 {
+		t.hasty, t.sessionTTL, t.asyncTime = 0, time.Minute, time.Minute
+		if o.Clients == 1 {
+			t.depth = 1
+		}
+	}
 	if o.Nodes > 0 {
 		t.nodes = min(t.nodes, o.Nodes)
 		t.early = min(t.early, t.nodes)

@@ -13,6 +13,7 @@ type world struct {
 	wires.Time
 	options Options
 	traits  traits
+	knobs   Knobs
 	counts  Counts
 	seed    uint64
 
@@ -47,14 +48,15 @@ type world struct {
 }
 
 func newWorld(seed uint64, options Options) *world {
-	source := func(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, purpose)) }
 	w := &world{
 		options: options, seed: seed,
-		faults: source(1), wires: source(2), machines: source(3), users: source(4), damages: source(6),
-		pieces: source(7), times: source(8), bounds: source(9),
 		byAddr: make(map[string]*process), bound: make(map[*wires.Conn]*replica), replicas: make([]*replica, 1), told: make(map[told]uint64),
 	}
-	w.traits = drawTraits(source(5), options)
+	w.faults, w.wires, w.machines, w.users, w.damages = w.source(1), w.source(2), w.source(3), w.source(4), w.source(6)
+	w.pieces, w.times, w.bounds = w.source(7), w.source(8), w.source(9)
+	w.traits = drawTraits(w.source(5), options)
+	w.knobs = w.traits.knobs(options.Knobs)
+	w.counts.knobs(&w.knobs, w.traits.nodes)
 	w.gateBytes = pick(w.bounds, 300, 2000, 1<<20, 1<<20, 1<<20, 1<<20)
 	w.longest, w.retimes = w.traits.detection, w.bounds.IntN(6) == 0 && !w.traits.deafOnly && !options.Without.Has(OtherTimes)
 	w.room = pick(w.bounds, 2, 7, 100)
@@ -82,7 +84,7 @@ func (w *world) begin() {
 	for i := range t.clients {
 		c := newClient(w, i, t.nodes+2+i)
 		w.clients = append(w.clients, c)
-		w.At(time.Duration(w.users.Int64N(int64(t.detection))), c.next)
+		w.At(time.Duration(c.random.Int64N(int64(t.detection))), c.next)
 		w.At(t.sessionTTL/3, c.renew)
 	}
 	if w.leaks() {
@@ -134,6 +136,18 @@ func (w *world) settings() membership.Settings {
 		s.Delivery = membership.Agreed
 	}
 	return s
+}
+
+// source is that of a purpose.
+func (w *world) source(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(w.seed, purpose)) }
+
+// own is that of a client or a process where the clients have a program, so that what one does
+// changes nothing that another draws. Otherwise they share one, so that seeds stay what they are.
+func (w *world) own(purpose uint64, shared *rand.Rand) *rand.Rand {
+	if w.options.Steps > 0 {
+		return w.source(purpose)
+	}
+	return shared
 }
 
 func chance(r *rand.Rand, p float64) bool { return wires.Chance(r, p) }
