@@ -63,10 +63,11 @@ var policy = map[string]rule{
 	"registry/keeper":     {std: pureTimed, ours: []string{"internal/planted", "registry/membership"}},
 
 	// What applications import: these packages, and the standard library.
+	"internal/ring":       {std: pure},
 	"internal/wire/codec": {std: pure},
 	"internal/wire":       {std: whole, ours: []string{"internal/wire/codec"}},
 	"internal/client":     {std: whole, ours: []string{"internal/wire"}},
-	"internal/session":    {std: pureTimed, ours: []string{"internal/planted", "internal/wire"}},
+	"internal/session":    {std: pureTimed, ours: []string{"internal/planted", "internal/ring", "internal/wire"}},
 	"driver":              {std: whole, ours: []string{"internal/client", "internal/session", "internal/wire"}},
 
 	// The parts of a node.
@@ -75,12 +76,12 @@ var policy = map[string]rule{
 	"internal/member": {
 		std: pureAtomic,
 		ours: []string{
-			"internal/clock", "internal/lease", "internal/link", "internal/planted", "internal/store", "internal/wire", "internal/wire/codec", "isis", "registry/membership",
+			"internal/clock", "internal/lease", "internal/link", "internal/planted", "internal/ring", "internal/store", "internal/wire", "internal/wire/codec", "isis", "registry/membership",
 		},
 	},
 	"internal/store": {
 		std:     whole,
-		ours:    []string{"internal/planted", "internal/wire", "internal/wire/codec"},
+		ours:    []string{"internal/planted", "internal/ring", "internal/wire", "internal/wire/codec"},
 		outside: []string{"github.com/zeebo/xxh3"},
 	},
 	"internal/bound":    {std: whole},

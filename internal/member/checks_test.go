@@ -87,14 +87,14 @@ func checkWaiters(t testing.TB) {
 				for range rapid.SampledFrom([]int{1, 1, 2, 70}).Draw(t, "count") {
 					tags++
 					size := int(tags) % 5
-					w.push(pendingCommand{Ticket: Ticket{Tag: tags}, size: size, since: now})
+					w.Push(pendingCommand{Ticket: Ticket{Tag: tags}, size: size, since: now})
 					fifo = append(fifo, model{tags, now, size})
 				}
 				now += time.Duration(rapid.IntRange(0, 2).Draw(t, "pass"))
 			},
 			"pop": func(t *rapid.T) {
 				for range rapid.SampledFrom([]int{1, 1, 2, 60}).Draw(t, "count") {
-					p, ok := w.pop()
+					p, ok := w.take()
 					if ok != (len(fifo) > 0) {
 						t.Fatalf("pop: %v, with %d", ok, len(fifo))
 					}

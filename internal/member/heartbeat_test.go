@@ -306,7 +306,7 @@ func TestPulse(t *testing.T) {
 	if got := c.statuses(); len(got) != 1 {
 		t.Errorf("reads: %v", got)
 	}
-	n.m.waiting.push(pendingCommand{Ticket: Ticket{Waiter: &c}, since: g.now - DefaultTimeout - 1})
+	n.m.waiting.Push(pendingCommand{Ticket: Ticket{Waiter: &c}, since: g.now - DefaultTimeout - 1})
 	n.do(func(m *Member) { m.Fire(TimerPulse) })
 	if got := c.statuses(); len(got) != 1 {
 		t.Errorf("writes: %v", got)

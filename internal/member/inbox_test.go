@@ -138,7 +138,7 @@ func TestTurnWorksOffTheInbox(t *testing.T) {
 	var order []string
 	n.in.Encode(session(), Ticket{Waiter: &c})
 	n.in.Call(func(m *Member) {
-		_, waits := m.waiting.pop()
+		_, waits := m.waiting.take()
 		order = append(order, m.core.View().Members[0].ID)
 		if waits {
 			t.Error("a command was ordered before a call")

@@ -133,7 +133,7 @@ func (m *Member) Fail(reason error) {
 func (m *Member) End(rest *Inbox) {
 	m.reader.inView.Store(false)
 	for {
-		p, ok := m.waiting.pop()
+		p, ok := m.waiting.take()
 		if !ok {
 			break
 		}

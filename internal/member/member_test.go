@@ -111,7 +111,7 @@ func TestEnd(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-	if n.m.reader.InView() || n.m.waiting.n != 0 {
+	if n.m.reader.InView() || n.m.waiting.Len() != 0 {
 		t.Error("it is in a view")
 	}
 	n.m.End(&Inbox{})

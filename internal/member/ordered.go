@@ -38,7 +38,7 @@ func (m *Member) orderTime(now time.Duration) {
 	if !c.first || m.core.Phase() != isis.Normal || !m.reader.Serves() {
 		return
 	}
-	if since := now - c.ticked; since >= c.tick && c.latest <= m.submitted-uint64(m.waiting.n) {
+	if since := now - c.ticked; since >= c.tick && c.latest <= m.submitted-uint64(m.waiting.Len()) {
 		c.ticked, c.latest = now, m.submitted+1
 		counts := min(since, c.tick)
 		if planted.On(planted.StallCountsInFull) {

@@ -82,7 +82,7 @@ func (m *Member) order(raw []byte, size int, t Ticket) {
 		m.answer(t, size, wire.Reply{Position: m.core.Position() + 1})
 		t = Ticket{}
 	}
-	m.waiting.push(pendingCommand{Ticket: t, size: size, since: m.pulsed})
+	m.waiting.Push(pendingCommand{Ticket: t, size: size, since: m.pulsed})
 }
 
 // orderOwn orders a command of the node itself, which needs no admission.
@@ -139,7 +139,7 @@ func (m *Member) apply(d *isis.Delivery) {
 	m.noted(&m.outcome.Notes)
 	if d.Own {
 		for _, result := range m.outcome.Results {
-			p, ok := m.waiting.pop()
+			p, ok := m.waiting.take()
 			if !ok {
 				panic("member: an own message was delivered with more commands than were submitted")
 			}

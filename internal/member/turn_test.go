@@ -109,7 +109,7 @@ func TestCommandsRefused(t *testing.T) {
 			got[0].reply.Status != wire.StatusUnavailable || got[1].reply.Status != wire.StatusUnavailable {
 			t.Errorf("%s: %+v", name, got)
 		}
-		if n.released != size+10 || n.m.submitted != 0 || n.m.waiting.n != 0 {
+		if n.released != size+10 || n.m.submitted != 0 || n.m.waiting.Len() != 0 {
 			t.Errorf("%s: %d bytes are released, %d submitted", name, n.released, n.m.submitted)
 		}
 	}
@@ -281,7 +281,7 @@ func TestOwnResults(t *testing.T) {
 	g.hold("n2", "n1")
 	n.write(session(), &c) // waits
 	n.m.apply(&isis.Delivery{View: 1, Sender: g.node("n2").self, First: 1, Count: 1, Payload: session().Append(nil)})
-	if len(c.got) > 0 || n.m.waiting.n != 1 || n.m.released != 0 {
+	if len(c.got) > 0 || n.m.waiting.Len() != 1 || n.m.released != 0 {
 		t.Errorf("%+v", c.got)
 	}
 	n.m.apply(&isis.Delivery{View: 1, Sender: n.self, First: 2, Count: 1, Payload: session().Append(nil), Own: true})
@@ -326,7 +326,7 @@ func TestWritesExpire(t *testing.T) {
 	}
 	g.release()
 	g.advance(10 * time.Millisecond)
-	if len(c.got) > 0 || n.released != 2*size || n.m.waiting.n != 0 {
+	if len(c.got) > 0 || n.released != 2*size || n.m.waiting.Len() != 0 {
 		t.Fatalf("%+v, %d released", c.got, n.released)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/ring"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -42,9 +43,7 @@ func (m *Member) Answer(t Ticket, reply wire.Reply) { m.answer(t, 0, reply) }
 // waiters is a FIFO of those whose commands are under way, in the order of
 // submission, which is the order of delivery.
 type waiters struct {
-	ring    []pendingCommand // length a power of two
-	head    int
-	n       int
+	ring.Ring[pendingCommand]
 	expired int // the oldest so many have had their answer
 }
 
@@ -54,36 +53,20 @@ type pendingCommand struct {
 	since time.Duration // roughly when it was submitted, by the steady clock
 }
 
-func (w *waiters) push(p pendingCommand) {
-	if w.n == len(w.ring) {
-		bigger := make([]pendingCommand, max(64, 2*len(w.ring)))
-		for i := range w.n {
-			bigger[i] = w.ring[(w.head+i)&(len(w.ring)-1)]
-		}
-		w.ring, w.head = bigger, 0
-	}
-	w.ring[(w.head+w.n)&(len(w.ring)-1)] = p
-	w.n++
-}
-
-func (w *waiters) pop() (pendingCommand, bool) {
-	if w.n == 0 {
+func (w *waiters) take() (pendingCommand, bool) {
+	if w.Len() == 0 {
 		return pendingCommand{}, false
 	}
-	p := w.ring[w.head]
-	w.ring[w.head] = pendingCommand{}
-	w.head = (w.head + 1) & (len(w.ring) - 1)
-	w.n--
 	if !planted.On(planted.ExpiredForgotten) {
 		w.expired = max(w.expired-1, 0)
 	}
-	return p, true
+	return w.Pop(), true
 }
 
 // expire returns, one by one, who has waited since before a time and has no answer
 // yet. The place in the FIFO remains.
 func (w *waiters) expire(before time.Duration) (t Ticket, size int, ok bool) {
-	if w.expired >= w.n || w.ring[(w.head+w.expired)&(len(w.ring)-1)].since >= before {
+	if w.expired >= w.Len() || w.At(w.First()+uint64(w.expired)).since >= before {
 		return Ticket{}, 0, false
 	}
 	return w.expireNext()
@@ -91,10 +74,10 @@ func (w *waiters) expire(before time.Duration) (t Ticket, size int, ok bool) {
 
 // expireNext is expire without a look at the time.
 func (w *waiters) expireNext() (t Ticket, size int, ok bool) {
-	if w.expired >= w.n {
+	if w.expired >= w.Len() {
 		return Ticket{}, 0, false
 	}
-	p := &w.ring[(w.head+w.expired)&(len(w.ring)-1)]
+	p := w.At(w.First() + uint64(w.expired))
 	w.expired++
 	t, p.Ticket = p.Ticket, Ticket{}
 	return t, p.size, true

@@ -28,17 +28,17 @@ func TestNobodyIsAnswered(t *testing.T) {
 	}
 }
 
-// The ring grows by doubling, also when it has been turned, and keeps nobody that has
-// gone.
+// Whoever waits comes out in order, also when the ring has grown while it was turned, and
+// nobody is kept that has gone.
 func TestRingOfWaiters(t *testing.T) {
 	var w waiters
 	var c client
 	push := func(tag uint64) {
-		w.push(pendingCommand{Ticket: Ticket{Waiter: &c, Tag: tag}, size: int(tag), since: time.Duration(tag)})
+		w.Push(pendingCommand{Ticket: Ticket{Waiter: &c, Tag: tag}, size: int(tag), since: time.Duration(tag)})
 	}
 	pop := func(want uint64) {
 		t.Helper()
-		if p, ok := w.pop(); !ok || p.Tag != want || p.size != int(want) || p.since != time.Duration(want) {
+		if p, ok := w.take(); !ok || p.Tag != want || p.size != int(want) || p.since != time.Duration(want) {
 			t.Fatalf("%+v, %v comes, want %d", p, ok, want)
 		}
 	}
@@ -54,38 +54,27 @@ func TestRingOfWaiters(t *testing.T) {
 		push(next)
 		next++
 	}
-	if len(w.ring) != 64 || w.n != 64 || w.head != 30 {
-		t.Fatalf("%d of %d, from %d", w.n, len(w.ring), w.head)
-	}
 	push(next)
-	if len(w.ring) != 128 || w.n != 65 || w.head != 0 {
-		t.Fatalf("%d of %d, from %d", w.n, len(w.ring), w.head)
-	}
 	for range 3 {
 		if ticket, _, ok := w.expireNext(); !ok || ticket.Waiter != &c {
 			t.Fatal("nobody expires")
 		}
 	}
 	for i := range 3 {
-		if w.ring[i].Waiter != nil {
+		if w.At(w.First()).Waiter != nil {
 			t.Errorf("the ring keeps number %d, which has had its answer", i)
 		}
 		if w.expired != 3-i {
 			t.Errorf("%d have had their answer, want %d", w.expired, 3-i)
 		}
-		if p, _ := w.pop(); p.Waiter != nil || p.size != 31+i {
+		if p, _ := w.take(); p.Waiter != nil || p.size != 31+i {
 			t.Errorf("it comes again: %+v", p)
 		}
 	}
 	for tag := uint64(34); tag <= next; tag++ {
 		pop(tag)
 	}
-	if _, ok := w.pop(); ok || w.n != 0 {
+	if _, ok := w.take(); ok || w.Len() != 0 {
 		t.Error("more comes than was pushed")
-	}
-	for i := range w.ring {
-		if w.ring[i] != (pendingCommand{}) {
-			t.Fatalf("the ring keeps %+v", w.ring[i])
-		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/ring"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -14,11 +15,9 @@ import (
 // Writes are known by their ordinals, which rise by one. W is what the caller
 // keeps of a write. The zero value is ready for use; whoever owns it locks it.
 type Pipeline[W any] struct {
-	ring  []entry[W] // by ordinal; as long as a power of two
-	first uint64     // ordinal of the oldest that has not ended
-	next  uint64     // ordinal of the next to be issued
-	sent  uint64     // up to here, exclusively, this run has sent
-	open  int        // how many have not ended
+	writes ring.Ring[entry[W]] // by ordinal, from the oldest that has not ended
+	sent   uint64              // up to here, exclusively, this run has sent
+	open   int                 // how many have not ended
 
 	run       uint64
 	fruitless int // runs in a row in which nothing was answered
@@ -35,34 +34,15 @@ type entry[W any] struct {
 
 // Issue appends a write, and returns its ordinal.
 func (p *Pipeline[W]) Issue(op *Operation, write W) (ordinal uint64) {
-	if p.next-p.first == uint64(len(p.ring)) {
-		p.grow()
-	}
-	ordinal = p.next
-	p.next++
 	p.open++
-	*p.at(ordinal) = entry[W]{op: op, write: write}
-	return ordinal
-}
-
-// grow doubles the ring.
-func (p *Pipeline[W]) grow() {
-	old := p.ring
-	p.ring = make([]entry[W], max(64, 2*len(old)))
-	for n := p.first; n < p.next; n++ {
-		*p.at(n) = old[n&uint64(len(old)-1)]
-	}
-}
-
-func (p *Pipeline[W]) at(ordinal uint64) *entry[W] {
-	return &p.ring[ordinal&uint64(len(p.ring)-1)]
+	return p.writes.Push(entry[W]{op: op, write: write})
 }
 
 // Open is how many writes have not ended.
 func (p *Pipeline[W]) Open() int { return p.open }
 
 // Unsent reports whether Next has another write to send.
-func (p *Pipeline[W]) Unsent() bool { return p.sent < p.next }
+func (p *Pipeline[W]) Unsent() bool { return p.sent < p.writes.Next() }
 
 // Run is the number of the present run.
 func (p *Pipeline[W]) Run() uint64 { return p.run }
@@ -70,10 +50,10 @@ func (p *Pipeline[W]) Run() uint64 { return p.run }
 // Next returns the next write to be sent in this run, if there is one, and counts
 // an attempt.
 func (p *Pipeline[W]) Next() (ordinal uint64, op *Operation, write W, ok bool) {
-	for p.sent < p.next {
+	for p.sent < p.writes.Next() {
 		ordinal = p.sent
 		p.sent++
-		if e := p.at(ordinal); e.op != nil {
+		if e := p.writes.At(ordinal); e.op != nil {
 			e.run = p.run + 1
 			e.op.Attempt(0)
 			return ordinal, e.op, e.write, true
@@ -89,9 +69,9 @@ func (p *Pipeline[W]) Unsend(run, from uint64) {
 	if run != p.run {
 		return
 	}
-	from = max(from, p.first)
+	from = max(from, p.writes.First())
 	for n := from; n < p.sent; n++ {
-		if e := p.at(n); e.run == run+1 {
+		if e := p.writes.At(n); e.run == run+1 {
 			e.run = 0
 			e.op.attempts--
 		}
@@ -101,8 +81,8 @@ func (p *Pipeline[W]) Unsend(run, from uint64) {
 
 // Find returns a write that has not ended.
 func (p *Pipeline[W]) Find(ordinal uint64) (op *Operation, write W, ok bool) {
-	if ordinal >= p.first && ordinal < p.next {
-		if e := p.at(ordinal); e.op != nil {
+	if p.writes.Has(ordinal) {
+		if e := p.writes.At(ordinal); e.op != nil {
 			return e.op, e.write, true
 		}
 	}
@@ -118,7 +98,7 @@ func (p *Pipeline[W]) Reply(run, ordinal uint64, reply *wire.Reply) (op *Operati
 	if !ok {
 		return nil, write, Unanswered
 	}
-	e := p.at(ordinal)
+	e := p.writes.At(ordinal)
 	if e.run != run+1 {
 		// Whether it may have been executed is noted already.
 		late := *op
@@ -140,7 +120,7 @@ func (p *Pipeline[W]) NoReply(run, ordinal uint64, notSent bool) {
 	if !ok {
 		return
 	}
-	if e := p.at(ordinal); e.run == run+1 {
+	if e := p.writes.At(ordinal); e.run == run+1 {
 		e.run = 0
 		op.NoReply(notSent)
 	}
@@ -152,8 +132,8 @@ func (p *Pipeline[W]) Again(run uint64) bool {
 	if run != p.run {
 		return false
 	}
-	for n := p.first; n < p.sent; n++ {
-		if e := p.at(n); e.run != 0 {
+	for n := p.writes.First(); n < p.sent; n++ {
+		if e := p.writes.At(n); e.run != 0 {
 			// Its reply may still come, but nobody would wait for it.
 			e.run = 0
 			e.op.NoReply(false)
@@ -161,7 +141,7 @@ func (p *Pipeline[W]) Again(run uint64) bool {
 	}
 	p.run++
 	p.fruitless++
-	p.sent = p.first
+	p.sent = p.writes.First()
 	return true
 }
 
@@ -177,29 +157,29 @@ func (p *Pipeline[W]) Pause(random float64) time.Duration {
 
 // End takes a write out.
 func (p *Pipeline[W]) End(ordinal uint64) {
-	*p.at(ordinal) = entry[W]{}
+	*p.writes.At(ordinal) = entry[W]{}
 	p.open--
-	for p.first < p.next && p.at(p.first).op == nil {
-		p.first++
+	for p.writes.Len() > 0 && p.writes.Front().op == nil {
+		p.writes.Pop()
 	}
-	p.sent = max(p.sent, p.first)
+	p.sent = max(p.sent, p.writes.First())
 }
 
 // GiveUp takes the oldest write out, which must be there: its time is up. Ask
 // Unknown about it.
 func (p *Pipeline[W]) GiveUp() (op *Operation, write W) {
-	e := *p.at(p.first)
+	e := *p.writes.Front()
 	if e.run != 0 {
 		e.op.NoReply(false)
 	}
-	p.End(p.first)
+	p.End(p.writes.First())
 	return e.op, e.write
 }
 
 // AppendOpen appends all writes that have not ended to list.
 func (p *Pipeline[W]) AppendOpen(list []W) []W {
-	for n := p.first; n < p.next; n++ {
-		if e := p.at(n); e.op != nil {
+	for n := p.writes.First(); n < p.writes.Next(); n++ {
+		if e := p.writes.At(n); e.op != nil {
 			list = append(list, e.write)
 		}
 	}
@@ -213,9 +193,9 @@ func (p *Pipeline[W]) Awaited() (write W, ok bool) {
 	if p.open == 0 || planted.On(planted.ReadOvertakes) {
 		return write, false
 	}
-	n := p.next - 1
-	for p.at(n).op == nil {
+	n := p.writes.Next() - 1
+	for p.writes.At(n).op == nil {
 		n--
 	}
-	return p.at(n).write, true
+	return p.writes.At(n).write, true
 }

@@ -112,7 +112,7 @@ func (s *Stream[W, A]) Batch(a A, add func(ordinal uint64, op *Operation, write 
 			return
 		}
 		run.inFlight++
-		bytes += s.pipeline.at(ordinal).bytes
+		bytes += s.pipeline.writes.At(ordinal).bytes
 		add(ordinal, op, write)
 	}
 }

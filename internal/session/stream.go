@@ -72,7 +72,7 @@ func (s *Stream[W, A]) AppendOpen(list []W) []W { return s.pipeline.AppendOpen(l
 // wait for room (Roomy). If it returns Unopened or Lost, see Session.Begin.
 func (s *Stream[W, A]) Issue(op *Operation, write W, bytes, most int) Readiness {
 	full := s.pipeline.Open() >= most || s.bytes > maxStreamBytes
-	if planted.On(planted.WaitersUncounted) && s.Session.writes.ended == 0 {
+	if planted.On(planted.WaitersUncounted) && s.Session.writes.Floor() == 1 {
 		full = false
 	}
 	if full {
@@ -81,7 +81,7 @@ func (s *Stream[W, A]) Issue(op *Operation, write W, bytes, most int) Readiness 
 	if r := s.Session.BeginAsync(op); r != Ready {
 		return r
 	}
-	e := s.pipeline.at(s.pipeline.Issue(op, write))
+	e := s.pipeline.writes.At(s.pipeline.Issue(op, write))
 	e.bytes, e.age = bytes, s.tick
 	s.bytes += bytes
 	s.wake()
@@ -114,7 +114,7 @@ func (s *Stream[W, A]) Settle(a A, ordinal uint64, reply *wire.Reply) (op *Opera
 	if v == Expired {
 		s.Session.Told(op)
 	}
-	s.bytes -= s.pipeline.at(ordinal).bytes
+	s.bytes -= s.pipeline.writes.At(ordinal).bytes
 	s.pipeline.End(ordinal)
 	s.Session.End(op)
 	return op, write, v, true
@@ -160,7 +160,7 @@ func (s *Stream[W, A]) fail(a A, elsewhere bool, random float64) {
 // ticks ago: ask Unknown about them.
 func (s *Stream[W, A]) Tick(gaveUp func(op *Operation, write W)) {
 	s.tick++
-	for s.pipeline.Open() > 0 && s.tick-s.pipeline.at(s.pipeline.first).age > TicksPerTimeout {
+	for s.pipeline.Open() > 0 && s.tick-s.pipeline.writes.Front().age > TicksPerTimeout {
 		s.giveUp(gaveUp)
 	}
 }
@@ -173,7 +173,7 @@ func (s *Stream[W, A]) GiveUp(gaveUp func(op *Operation, write W)) {
 }
 
 func (s *Stream[W, A]) giveUp(gaveUp func(op *Operation, write W)) {
-	s.bytes -= s.pipeline.at(s.pipeline.first).bytes
+	s.bytes -= s.pipeline.writes.Front().bytes
 	op, write := s.pipeline.GiveUp()
 	s.Session.End(op)
 	gaveUp(op, write)

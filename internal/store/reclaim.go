@@ -12,7 +12,7 @@ const (
 func (t *variables) reclaim(count int) {
 	budget := 2*count + reclaimPerMessage
 	if t.trimLeft == 0 && t.opened.passedStep() {
-		t.trimLeft = t.chained.len()
+		t.trimLeft = t.chained.Len()
 	}
 	t.trim(budget)
 	t.reap(budget)
@@ -21,19 +21,19 @@ func (t *variables) reclaim(count int) {
 // snapshotClosed begins a pass over all entries with older versions, and so does
 // a snapshot that has come some way.
 func (t *variables) snapshotClosed() {
-	t.trimLeft = t.chained.len()
+	t.trimLeft = t.chained.Len()
 }
 
 // trim drops versions that no open snapshot sees.
 func (t *variables) trim(budget int) {
 	for ; t.trimLeft > 0 && budget > 0; budget-- {
 		t.trimLeft--
-		e := t.chained.front()
-		t.chained.pop()
+		e := t.chained.Pop()
 		if t.trimEntry(e) {
 			e.chained = false
+			t.chained.Shrink()
 		} else {
-			t.chained.push(e)
+			t.chained.Push(e)
 		}
 	}
 }
@@ -55,23 +55,24 @@ func (t *variables) trimEntry(e *entry) bool {
 
 // reap removes entries of deleted variables from the map.
 func (t *variables) reap(budget int) {
-	if t.tombstones.len() == 0 || !t.removable(t.tombstones.front()) {
+	if t.tombstones.Len() == 0 || !t.removable(*t.tombstones.Front()) {
 		return
 	}
 	if !t.removal.TryLock() {
 		// A reader is in readExact, for an instant. The next message does it.
-		if t.tombstones.len() < maxDeferredReaps {
+		if t.tombstones.Len() < maxDeferredReaps {
 			return
 		}
 		t.removal.Lock()
 	}
 	defer t.removal.Unlock()
-	for ; budget > 0 && t.tombstones.len() > 0; budget-- {
-		dead := t.tombstones.front()
+	for ; budget > 0 && t.tombstones.Len() > 0; budget-- {
+		dead := *t.tombstones.Front()
 		if !t.removable(dead) {
 			return
 		}
-		t.tombstones.pop()
+		t.tombstones.Pop()
+		t.tombstones.Shrink()
 		if dead.entry.current.Load() != dead.version {
 			continue
 		}

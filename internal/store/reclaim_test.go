@@ -29,7 +29,7 @@ func TestTombstonesAreBounded(t *testing.T) {
 		write(wire.OpSet, from)
 		write(wire.OpDelete, from)
 	}
-	if got := f.s.variables.tombstones.len(); got != from {
+	if got := f.s.variables.tombstones.Len(); got != from {
 		t.Fatalf("%d tombstones of %d deleted variables", got, from)
 	}
 	begun := make(chan struct{})
@@ -44,7 +44,7 @@ func TestTombstonesAreBounded(t *testing.T) {
 	close(begun)
 	write(wire.OpDelete, from)
 	// Here the owner has waited for the reader, and reaped.
-	if got := f.s.variables.tombstones.len(); got >= from {
+	if got := f.s.variables.tombstones.Len(); got >= from {
 		t.Errorf("%d tombstones, %d before the owner had to wait", got, from)
 	}
 }

@@ -254,8 +254,8 @@ func TestClosedSnapshotsCostNothing(t *testing.T) {
 	first.Close()
 	second.Close()
 	check("both closed", n/2, n/2)
-	if f.s.variables.chained.len() != 0 || f.s.variables.tombstones.len() != 0 {
-		t.Errorf("%d entries chained, %d tombstones", f.s.variables.chained.len(), f.s.variables.tombstones.len())
+	if f.s.variables.chained.Len() != 0 || f.s.variables.tombstones.Len() != 0 {
+		t.Errorf("%d entries chained, %d tombstones", f.s.variables.chained.Len(), f.s.variables.tombstones.Len())
 	}
 	f.fill(session, &seq, n, "again")
 	if used := f.s.variables.slots.used; used != n {

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/ring"
 )
 
 // variables is the table of all variables. One owner writes; anyone reads
@@ -17,9 +18,9 @@ type variables struct {
 
 	// removal is held while entries leave the map. See readExact.
 	removal    sync.Mutex
-	tombstones fifo[tombstone] // deleted variables that are still in the map, by position
-	chained    fifo[*entry]    // entries with older versions
-	trimLeft   int             // so many of chained are to be looked at
+	tombstones ring.Ring[tombstone] // deleted variables that are still in the map, by position
+	chained    ring.Ring[*entry]    // entries with older versions
+	trimLeft   int                  // so many of chained are to be looked at
 }
 
 // A tombstone is a deleted variable that is still in the map.
@@ -77,7 +78,7 @@ func (t *variables) add(e *entry) {
 func (t *variables) remove(e *entry, position uint64) {
 	v := &version{position: position, deleted: true}
 	t.replace(e, v)
-	t.tombstones.push(tombstone{entry: e, version: v})
+	t.tombstones.Push(tombstone{entry: e, version: v})
 }
 
 // replace makes v the current version, and keeps the one before behind it only
@@ -93,7 +94,7 @@ func (t *variables) replace(e *entry, v *version) {
 		}
 		if !e.chained && e.past.Load() != nil {
 			e.chained = true
-			t.chained.push(e)
+			t.chained.Push(e)
 		}
 	} else if e.past.Load() != nil {
 		e.past.Store(nil)
