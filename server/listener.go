@@ -12,7 +12,6 @@ import (
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
-	"github.com/seed-8247e700/dsm/internal/wire/codec"
 )
 
 // helloTimeout bounds how long a connection may take to say what it is for.
@@ -94,8 +93,7 @@ func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello) {
 		n.serveClient(r, conn, hello)
 		return
 	}
-	extra := codec.NewReader(hello.Extra)
-	joiner := extra.Uvarint()
+	joiner := hello.Joiner()
 	err := r.donate(conn, joiner)
 	level := slog.LevelInfo
 	if errors.Is(err, member.ErrMemberNow) {

@@ -9,7 +9,6 @@ import (
 	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
-	"github.com/seed-8247e700/dsm/internal/wire/codec"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -27,8 +26,7 @@ const maxAwaited = 16
 // one that came later dials: nobody else would until the next one joins, and that
 // one could not. It returns the refusal if the joiner is not to be served.
 func (r *replica) prove(hello *wire.Hello) *wire.HelloReply {
-	extra := codec.NewReader(hello.Extra)
-	incarnation := extra.Uvarint()
+	incarnation := hello.Joiner()
 	refuse := func(status wire.Status, format string, args ...any) *wire.HelloReply {
 		message := fmt.Sprintf(format, args...)
 		if left, ok := r.refusals.Open(time.Now()); ok {

@@ -105,6 +105,22 @@ func TestPausesBetweenIncarnations(t *testing.T) {
 // host is the replica as its member has it.
 func (r *replica) host() host { return host{r} }
 
+// runIncarnations runs a node whose registry gives it the same incarnation each time, and
+// returns how often the node has registered, and what ends it.
+func runIncarnations(t *testing.T, incarnation uint64) (n *Node, registered *int, cancel func(), ended chan error) {
+	var log logLines
+	client, registered := quietRegistry(), new(int)
+	client.register = func(context.Context, membership.Registration) (uint64, *membership.Directive, error) {
+		*registered++
+		return incarnation, directiveTo(incarnation, false), nil
+	}
+	n, ended = runningNode(client, &log), make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { ended <- n.incarnations(ctx) }()
+	synctest.Wait()
+	return n, registered, cancel, ended
+}
+
 // A node ends when it is to stop, in the middle of an incarnation, between two, or when it
 // has left.
 func TestEndOfIncarnations(t *testing.T) {
@@ -121,21 +137,10 @@ func TestEndOfIncarnations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var log logLines
-				client := quietRegistry()
-				registered := 0
-				client.register = func(context.Context, membership.Registration) (uint64, *membership.Directive, error) {
-					registered++
-					return 1, directiveTo(1, false), nil
-				}
-				n := runningNode(client, &log)
-				ctx, cancel := context.WithCancel(t.Context())
-				ended := make(chan error, 1)
-				go func() { ended <- n.incarnations(ctx) }()
-				synctest.Wait()
+				n, registered, cancel, ended := runIncarnations(t, 1)
 				end(n, n.current.Load(), cancel)
-				if err := <-ended; !errors.Is(err, ErrClosed) || registered != 1 {
-					t.Errorf("after %d registrations: %v", registered, err)
+				if err := <-ended; !errors.Is(err, ErrClosed) || *registered != 1 {
+					t.Errorf("after %d registrations: %v", *registered, err)
 				}
 				cancel()
 			})
@@ -147,30 +152,19 @@ func TestEndOfIncarnations(t *testing.T) {
 // not know the new one it registers.
 func TestIncarnationGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log logLines
-		client := quietRegistry()
-		registered := 0
-		client.register = func(context.Context, membership.Registration) (uint64, *membership.Directive, error) {
-			registered++
-			return 5, directiveTo(5, false), nil
-		}
-		n := runningNode(client, &log)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- n.incarnations(ctx) }()
-		synctest.Wait()
+		n, registered, cancel, ended := runIncarnations(t, 5)
 		next := directiveTo(5, false)
 		next.Generation = 2
 		before := n.current.Load()
 		before.post(func(m *member.Member) { m.Directed(next) })
 		synctest.Wait()
-		if r := n.current.Load(); r == before || r.self != before.self || r.generation != 2 || registered != 1 {
-			t.Errorf("%v of generation %d goes on after %d registrations", r.self, r.generation, registered)
+		if r := n.current.Load(); r == before || r.self != before.self || r.generation != 2 || *registered != 1 {
+			t.Errorf("%v of generation %d goes on after %d registrations", r.self, r.generation, *registered)
 		}
 		n.current.Load().post(func(m *member.Member) { m.Answered(&member.Beat{}, nil, registry.ErrOtherGeneration) })
 		time.Sleep(time.Second) //nolint:forbidigo // in a bubble
 		synctest.Wait()
-		if registered != 2 || n.current.Load().over() {
+		if *registered != 2 || n.current.Load().over() {
 			t.Errorf("after %d registrations it has ended: %v", registered, n.current.Load().over())
 		}
 		cancel()

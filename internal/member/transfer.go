@@ -2,7 +2,6 @@ package member
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"strings"
@@ -58,7 +57,7 @@ func (t *Transfer) Hello() wire.Hello {
 	return wire.Hello{
 		Role: wire.RoleObserve, MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion,
 		Group: t.group, Generation: t.generation,
-		Extra: binary.AppendUvarint(nil, t.self.Incarnation),
+		Extra: wire.JoinerExtra(t.self.Incarnation),
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
-	"github.com/seed-8247e700/dsm/internal/wire/codec"
 )
 
 // feed is a donor's connection to a joiner, and the deliveries that wait for it. What is
@@ -53,8 +52,7 @@ func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.Hello
 		refuse(wire.StatusUnavailable, "no donor")
 		return
 	}
-	extra := codec.NewReader(hello.Extra)
-	joiner := extra.Uvarint()
+	joiner := hello.Joiner()
 	r.lookFor(c, joiner, r.p.Steady()+r.w.proofTime(), refuse, func(m *member.Member) {
 		donor := m.Donate()
 		if donor == nil {

@@ -110,3 +110,18 @@ func TestNegotiate(t *testing.T) {
 		}
 	}
 }
+
+// A joiner's Hello has its incarnation. What is no number is that of nobody.
+func TestJoinerOfHello(t *testing.T) {
+	for _, incarnation := range []uint64{1, 127, 128, 1<<64 - 1} {
+		h := Hello{Role: RoleObserve, Extra: JoinerExtra(incarnation)}
+		if got := h.Joiner(); got != incarnation {
+			t.Errorf("joiner %d, want %d", got, incarnation)
+		}
+	}
+	for _, extra := range [][]byte{nil, {0x80}, {0x80, 0}} {
+		if h := (Hello{Extra: extra}); h.Joiner() != 0 {
+			t.Errorf("% x is joiner %d", extra, h.Joiner())
+		}
+	}
+}

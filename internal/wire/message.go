@@ -2,7 +2,10 @@ package wire
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire/codec"
 )
 
 // Versions of the protocol that this release speaks. A node that speaks no version
@@ -66,6 +69,15 @@ func (h *Hello) ClientName() string {
 		return ""
 	}
 	return CleanClient(string(h.Extra[1:]))
+}
+
+// JoinerExtra returns the Extra of a joiner's Hello: its incarnation.
+func JoinerExtra(incarnation uint64) []byte { return binary.AppendUvarint(nil, incarnation) }
+
+// Joiner returns the incarnation of a joiner, 0 if h does not have it.
+func (h *Hello) Joiner() uint64 {
+	extra := codec.NewReader(h.Extra)
+	return extra.Uvarint()
 }
 
 // MaxHelloBytes bounds an encoded Hello and HelloReply.
