@@ -50,6 +50,8 @@ type registeredNode struct {
 	Rank        int32  `json:"rank"` // -1: no member
 	State       string `json:"state"`
 	Position    uint64 `json:"position,string"`
+	Clients     uint32 `json:"clients"`
+	Queue       uint32 `json:"queue"`
 	Silent      string `json:"silent"`
 	WaitsFor    string `json:"waits_for,omitempty"` // why a joiner is no member yet
 
@@ -139,7 +141,7 @@ func newMembership(r *registrypb.StatusResponse) membership {
 		m.Nodes = append(m.Nodes, registeredNode{
 			ID: n.GetMember().GetId(), Incarnation: n.GetMember().GetIncarnation(),
 			PeerAddr: n.GetMember().GetPeerAddr(), ClientAddr: n.GetMember().GetClientAddr(),
-			Rank: n.GetRank(), State: n.GetState(), Position: n.GetPosition(), Silent: milliseconds(n.GetSilentMs()).String(),
+			Rank: n.GetRank(), State: n.GetState(), Position: n.GetPosition(), Clients: n.GetClients(), Queue: n.GetQueue(), Silent: milliseconds(n.GetSilentMs()).String(),
 			WaitsFor: n.GetWaitsFor(), missed: n.GetRank() >= 0 && n.GetSilentMs() > set.GetDetectionMs(),
 		})
 	}
@@ -169,7 +171,7 @@ func (s *surroundings) showMembership(m *membership) error {
 	for i, n := range m.Nodes {
 		rows[i] = []string{
 			rankText(int(n.Rank)), n.ID, decimal(n.Incarnation), addresses(n.ClientAddr, n.PeerAddr),
-			decimal(n.Position), n.Silent, n.State,
+			decimal(n.Position), decimal(uint64(n.Clients)), decimal(uint64(n.Queue)), n.Silent, n.State,
 		}
 		if n.WaitsFor != "" {
 			fmt.Fprintf(&waits, "%s#%d %s\n", n.ID, n.Incarnation, n.WaitsFor)
@@ -181,6 +183,8 @@ func (s *surroundings) showMembership(m *membership) error {
 		{Name: "incarnation", Number: true},
 		{Name: "address"},
 		{Name: "position", Number: true},
+		{Name: "clients", Number: true},
+		{Name: "queue", Number: true},
 		{Name: "silent", Number: true},
 		{Name: "state"},
 	}}

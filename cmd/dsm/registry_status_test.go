@@ -26,6 +26,31 @@ func TestSilentMember(t *testing.T) {
 	}
 }
 
+// All that the registry knows of a node is shown, as a table and as JSON.
+func TestNodesOfMembership(t *testing.T) {
+	m := newMembership(&registrypb.StatusResponse{Settings: &registrypb.Settings{DetectionMs: 2000}, Nodes: []*registrypb.NodeStatus{{
+		Member: &registrypb.Member{Id: "n4", Incarnation: 9, PeerAddr: "h:4", ClientAddr: "h:5"},
+		Rank:   2, State: "member", Position: 71, Clients: 12, Queue: 13, SilentMs: 1400, WaitsFor: "why",
+	}}})
+	want := registeredNode{
+		ID: "n4", Incarnation: 9, PeerAddr: "h:4", ClientAddr: "h:5", Rank: 2, State: "member", Position: 71, Clients: 12, Queue: 13,
+		Silent: "1.4s", WaitsFor: "why",
+	}
+	if len(m.Nodes) != 1 || m.Nodes[0] != want {
+		t.Errorf("%+v, want %+v", m.Nodes, want)
+	}
+	var out bytes.Buffer
+	if err := (&surroundings{stdout: &out}).showMembership(&m); err != nil {
+		t.Fatal(err)
+	}
+	for row := range strings.Lines(out.String()) {
+		if strings.Contains(row, "n4 ") && strings.Join(strings.Fields(row), " ") == "2 n4 9 h:5,peers:h:4 71 12 13 1.4s member" {
+			return
+		}
+	}
+	t.Errorf("no row of n4:\n%s", out.String())
+}
+
 // What is wrong comes first, and what a joiner waits for is told.
 func TestMembershipTable(t *testing.T) {
 	m := newMembership(&registrypb.StatusResponse{
