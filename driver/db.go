@@ -51,11 +51,11 @@ func Open(dsn string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("driver: %w", err)
 	}
-	setDefault(&d.Timeout, defaultTimeout)
-	setDefault(&d.DialTimeout, defaultDialTimeout)
-	setDefault(&d.MaxOpenConns, defaultMaxOpen)
-	setDefault(&d.MaxIdleConns, defaultMaxIdle)
-	setDefault(&d.ConnMaxIdleTime, defaultMaxIdleTime)
+	d.Timeout = cmp.Or(d.Timeout, defaultTimeout)
+	d.DialTimeout = cmp.Or(d.DialTimeout, defaultDialTimeout)
+	d.MaxOpenConns = cmp.Or(d.MaxOpenConns, defaultMaxOpen)
+	d.MaxIdleConns = cmp.Or(d.MaxIdleConns, defaultMaxIdle)
+	d.ConnMaxIdleTime = cmp.Or(d.ConnMaxIdleTime, defaultMaxIdleTime)
 	source := &servers{
 		dsn: d,
 		options: client.Options{
@@ -65,7 +65,7 @@ func Open(dsn string) (*DB, error) {
 			Client:       cmp.Or(d.Client, processName()),
 		},
 	}
-	setDefault(&d.MaxAsync, defaultMaxAsync)
+	d.MaxAsync = cmp.Or(d.MaxAsync, defaultMaxAsync)
 	db := open(source, d.Timeout, limits{
 		maxOpen:     max(d.MaxOpenConns, 0),
 		maxIdle:     max(d.MaxIdleConns, 0),
@@ -95,13 +95,6 @@ func open(source source, timeout time.Duration, l limits) *DB {
 	db.streams.setMax(defaultMaxAsync)
 	db.patience.timeout, db.patience.parent = timeout, db.pool.ctx
 	return db
-}
-
-func setDefault[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
 }
 
 // Conn returns a session of its own, which has seen what the DB has seen until

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -51,12 +52,8 @@ func (realClock) Ticker(d time.Duration) (<-chan time.Time, func()) {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Listen == "" {
-		c.Listen = "127.0.0.1:0"
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Listen = cmp.Or(c.Listen, "127.0.0.1:0")
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Clock == nil {
 		c.Clock = realClock{start: time.Now()}
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/clock"
 	"github.com/seed-8247e700/dsm/internal/hostport"
+	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
@@ -168,20 +170,18 @@ var (
 
 func (c Config) withDefaults() Config {
 	c.Registry = client.TrimAddress(c.Registry)
-	setDefault(&c.Listen, "127.0.0.1:0")
-	setDefault(&c.MaxValueBytes, 1<<20)
-	setDefault(&c.MaxConns, 16384)
-	setDefault(&c.MaxInFlight, 16384)
-	setDefault(&c.MaxAdmittedBytes, 64<<20)
-	setDefault(&c.MaxLagBytes, 256<<20)
-	setDefault(&c.MaxUnreadBytes, 256<<20)
-	setDefault(&c.LeaveTimeout, 5*time.Second)
-	setDefault(&c.Window, 2)
-	setDefault(&c.MaxBatchBytes, 1<<20)
-	setDefault(&c.framePatience, framePatience)
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Listen = cmp.Or(c.Listen, "127.0.0.1:0")
+	c.MaxValueBytes = cmp.Or(c.MaxValueBytes, store.DefaultMaxValueBytes)
+	c.MaxConns = cmp.Or(c.MaxConns, 16384)
+	c.MaxInFlight = cmp.Or(c.MaxInFlight, 16384)
+	c.MaxAdmittedBytes = cmp.Or(c.MaxAdmittedBytes, 64<<20)
+	c.MaxLagBytes = cmp.Or(c.MaxLagBytes, 256<<20)
+	c.MaxUnreadBytes = cmp.Or(c.MaxUnreadBytes, 256<<20)
+	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, 5*time.Second)
+	c.Window = cmp.Or(c.Window, 2)
+	c.MaxBatchBytes = cmp.Or(c.MaxBatchBytes, 1<<20)
+	c.framePatience = cmp.Or(c.framePatience, framePatience)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Dial == nil {
 		c.lookup = client.SystemLookup
 		var d net.Dialer
@@ -203,13 +203,6 @@ func (c *Config) dialRegistry() (registryClient, error) {
 		return dialled, err
 	}
 	return c.before(dialled), nil
-}
-
-func setDefault[T comparable](v *T, d T) {
-	var zero T
-	if *v == zero {
-		*v = d
-	}
 }
 
 func (c *Config) validate() error {

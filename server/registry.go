@@ -27,7 +27,6 @@ type RegistryConfig struct {
 // StartRegistry starts the registry of one group in this process. Close stops
 // it; the group's view is frozen then.
 func StartRegistry(ctx context.Context, cfg RegistryConfig) (*registry.Registry, error) {
-	setDefault(&cfg.Listen, "127.0.0.1:0")
 	return registry.Start(ctx, registry.Config{
 		Listen: cfg.Listen, DataDir: cfg.DataDir, Settings: cfg.Settings, Logger: cfg.Logger,
 	})

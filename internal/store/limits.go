@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -24,11 +25,13 @@ type Limits struct {
 	SessionTTL        time.Duration // group time without a command until a session expires, in whole milliseconds, default 60 s
 }
 
+// DefaultMaxValueBytes is how long a value may be unless a group says otherwise.
+const DefaultMaxValueBytes = 1 << 20
+
 // The defaults and the highest limits that make sense: a snapshot's record
 // holds one variable or one session whole.
 const (
 	defaultMaxKeyBytes        = wire.MaxKeyBytes
-	defaultMaxValueBytes      = 1 << 20
 	defaultMaxSessions        = 100_000
 	defaultMaxClientSessions  = 10_000
 	defaultMaxAddressSessions = 50_000
@@ -46,27 +49,13 @@ const (
 
 // WithDefaults returns l with the defaults in place of zero fields.
 func (l Limits) WithDefaults() Limits {
-	if l.MaxKeyBytes == 0 {
-		l.MaxKeyBytes = defaultMaxKeyBytes
-	}
-	if l.MaxValueBytes == 0 {
-		l.MaxValueBytes = defaultMaxValueBytes
-	}
-	if l.MaxSessions == 0 {
-		l.MaxSessions = defaultMaxSessions
-	}
-	if l.MaxClientSessions == 0 {
-		l.MaxClientSessions = defaultMaxClientSessions
-	}
-	if l.MaxAddressSessions == 0 {
-		l.MaxAddressSessions = defaultMaxAddressSessions
-	}
-	if l.MaxSessionResults == 0 {
-		l.MaxSessionResults = defaultMaxSessionResults
-	}
-	if l.SessionTTL == 0 {
-		l.SessionTTL = defaultSessionTTL
-	}
+	l.MaxKeyBytes = cmp.Or(l.MaxKeyBytes, defaultMaxKeyBytes)
+	l.MaxValueBytes = cmp.Or(l.MaxValueBytes, DefaultMaxValueBytes)
+	l.MaxSessions = cmp.Or(l.MaxSessions, defaultMaxSessions)
+	l.MaxClientSessions = cmp.Or(l.MaxClientSessions, defaultMaxClientSessions)
+	l.MaxAddressSessions = cmp.Or(l.MaxAddressSessions, defaultMaxAddressSessions)
+	l.MaxSessionResults = cmp.Or(l.MaxSessionResults, defaultMaxSessionResults)
+	l.SessionTTL = cmp.Or(l.SessionTTL, defaultSessionTTL)
 	return l
 }
 
