@@ -93,6 +93,7 @@ func TestOlderDialsGo(t *testing.T) {
 			synctest.Wait()
 		}
 		for _, far := range ends[:2] {
+			_ = far.SetReadDeadline(time.Now().Add(time.Second))
 			if _, err := far.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				t.Errorf("an older dial: %v", err)
 			}
