@@ -148,6 +148,9 @@ func (g *Group) commit(view View) {
 	for _, m := range view.Members {
 		n := g.nodes[m.Incarnation]
 		n.unanswered, n.exclusion = 0, ""
+		if !old.Has(m.Incarnation) {
+			n.joined = g.now
+		}
 		delete(g.penalties, m.ID)
 		if n.leaving && !n.forced && len(view.Members) == 1 {
 			n.leaving = false

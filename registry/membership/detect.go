@@ -142,7 +142,7 @@ func (g *Group) cutLinks(members []Member, out map[uint64]string, silence time.D
 		// link that is back but not reported yet.
 		for _, p := range g.nodes[m.Incarnation].report.Peers {
 			theirs, ok := rank[p.Incarnation]
-			if ok && theirs != mine && p.Silent >= silence && !g.owesNothing(p.Incarnation, m.Incarnation) {
+			if ok && theirs != mine && g.linkSilence(m, p) >= silence && !g.owesNothing(p.Incarnation, m.Incarnation) {
 				l := link{min(mine, theirs), max(mine, theirs)}
 				if planted.On(planted.ReportsOneWay) {
 					l = link{mine, theirs} // of which the second is counted
@@ -152,6 +152,18 @@ func (g *Group) cutLinks(members []Member, out map[uint64]string, silence time.D
 		}
 	}
 	return links
+}
+
+// linkSilence returns for how long a member has not heard another. Nobody has asked two that
+// joined with the same view for a link before that, so the time before does not count: one
+// that was deaf for a while as a joiner, and hears again, may be linked with all others
+// already and with this one not yet. Each of the two would be an end of one cut link.
+func (g *Group) linkSilence(m Member, p Peer) time.Duration {
+	n, other := g.nodes[m.Incarnation], g.nodes[p.Incarnation]
+	if n.joined > 0 && n.joined == other.joined {
+		return min(p.Silent, n.reportAt-n.joined)
+	}
+	return p.Silent
 }
 
 // owesNothing tells whether a member is wedged for the attempt under way, which

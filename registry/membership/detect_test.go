@@ -65,3 +65,53 @@ func TestDeafMemberGoes(t *testing.T) {
 		t.Errorf("suspected are %v, the deaf one is %s", out, members[0])
 	}
 }
+
+// What two nodes did not hear of each other as joiners does not count. It does between a
+// joiner and a member, who had to be linked for the join.
+func TestJoinersOweNoLink(t *testing.T) {
+	s := newSim(Settings{})
+	for _, id := range []string{"n1", "n2", "n3"} {
+		if _, err := s.register(Registration{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+		if id == "n1" {
+			s.run(time.Second)
+		}
+	}
+	s.run(2 * time.Second)
+	g := s.g
+	members := g.committed().Members
+	if len(members) != 3 {
+		t.Fatalf("view %v", members)
+	}
+	first, second, third := g.nodes[members[0].Incarnation], g.nodes[members[1].Incarnation], g.nodes[members[2].Incarnation]
+	if second.joined <= first.joined || second.joined != third.joined {
+		t.Fatalf("they joined at %v, %v and %v", first.joined, second.joined, third.joined)
+	}
+	detection := g.state.Settings.Detection
+	for name, c := range map[string]struct {
+		of, silent *node
+		after      time.Duration // the commit, when it is reported
+		want       int
+	}{
+		"at once, of two joiners":    {second, third, detection - 1, 0},
+		"in time, of two joiners":    {third, second, detection, 1},
+		"of a joiner and a member":   {second, first, 0, 1},
+		"of a member and a joiner":   {first, third, 0, 1},
+		"before the registry's time": {second, third, 0, 1},
+	} {
+		joined := second.joined
+		if name == "before the registry's time" {
+			second.joined, third.joined = 0, 0
+		}
+		for _, n := range []*node{first, second, third} {
+			n.report.Peers = nil
+		}
+		c.of.reportAt = joined + c.after
+		c.of.report.Peers = []Peer{{Incarnation: c.silent.member.Incarnation, Silent: 10 * detection}}
+		if n := len(g.cutLinks(members, nil, detection)); n != c.want {
+			t.Errorf("%s: %d links are cut, want %d", name, n, c.want)
+		}
+		second.joined, third.joined = joined, joined
+	}
+}

@@ -36,6 +36,7 @@ type node struct {
 	beats    uint64        // heartbeats
 	report   Report
 	reportAt time.Duration
+	joined   time.Duration // when the view was committed that added it, 0: before the registry started
 	leaving  bool
 	forced   bool // leave even below the minimum size
 	// unanswered is an attempt that the node let pass. Until it reports to be
