@@ -6,9 +6,9 @@ import (
 	"github.com/seed-8247e700/dsm/internal/outfile"
 )
 
-// readerPatience bounds how long a run waits for whoever reads a named pipe that it was
+// pipePatience bounds how long a run waits for whoever reads a named pipe that it was
 // given for a file.
-var readerPatience = 10 * time.Second
+var pipePatience = 10 * time.Second
 
 // OpenOutput opens a file for results. If it is a named pipe whose reader takes nothing
 // for 10 seconds, writes to it return an error.
@@ -17,6 +17,6 @@ func OpenOutput(name string) (*outfile.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	file.SetPatience(readerPatience)
+	file.SetPatience(pipePatience)
 	return file, nil
 }

@@ -13,9 +13,9 @@ import (
 // reads although somebody has opened it.
 func impatient(t *testing.T) string {
 	t.Helper()
-	patience := readerPatience
-	readerPatience = time.Millisecond
-	t.Cleanup(func() { readerPatience = patience })
+	patience := pipePatience
+	pipePatience = time.Millisecond
+	t.Cleanup(func() { pipePatience = patience })
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)

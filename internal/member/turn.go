@@ -113,20 +113,6 @@ func (m *Member) advance() {
 	m.askToLeave()
 }
 
-// armAckTimer sees to it that acknowledgements which wait for company go out
-// alone after a while.
-func (m *Member) armAckTimer() {
-	if m.ackArmed || !m.core.AcksWait() {
-		return
-	}
-	m.ackArmed = true
-	m.host.Timer(TimerAcks, ackDelay)
-}
-
-// ackDelay is how long an acknowledgement that nobody waits for may wait for a
-// message to ride on.
-const ackDelay = time.Millisecond
-
 // apply applies a message at its place in the order, and answers everyone who
 // waits for it.
 func (m *Member) apply(d *isis.Delivery) {
