@@ -1,11 +1,9 @@
-// Package bench loads a group and proves what the group did.
+// Package bench loads a group and checks what the group did.
 //
-// [Run] starts a group in this process, or as processes of its own, or joins a
-// running one; drives it with clients, one session each; and returns a
-// [report.Report]: how fast operations were, from HDR histograms, and what the
-// ordering checks of package check found. The keys are preloaded, and the
-// preloading and the warm-up are checked like everything else, though they do
-// not count in the figures.
+// [Run] starts a group in this process or in child processes, or uses a running group. It
+// loads the group with clients, one session each, and returns a [report.Report]: latencies
+// from HDR histograms, and the results of the ordering checks of package check. The keys are
+// loaded first. The checks cover this and the warm-up too, but the figures do not.
 //
 //	cfg := bench.Defaults()
 //	cfg.Nodes, cfg.Writes = 3, 0.2
@@ -14,29 +12,24 @@
 //		err = r.WriteTables(os.Stdout, 80)
 //	}
 //
-// A client is a closed loop: it asks for the next thing when it has the answer
-// to the last. With a rate it follows a schedule instead, and latency counts
-// from the moment when the schedule wanted the operation to begin, so that a
-// group which stalls cannot hide the operations that should have begun
-// meanwhile (what Gil Tene calls coordinated omission).
+// A client is a closed loop: it sends an operation when it has the answer to the last one. With
+// a rate it follows a schedule instead. Then latency counts from the time at which the
+// schedule wanted the operation to begin, so that a stalled group cannot hide the operations
+// that should have begun meanwhile (Gil Tene calls this coordinated omission).
 //
-// With Config.Faults the nodes and the registry are processes that are killed,
-// paused, cut off from each other and started again, as a schedule of package
-// fault says, whose times count from the end of the warm-up. They reach each other
-// through a proxy of package netfault; clients reach them directly, stay with the
-// group rather than with a node, and lose no operation but for want of time: faults
-// must have stood in its way for all of it. The report has the longest time without
-// a success from each fault on until the next one, and the run fails if that is
-// longer than a group may take; of faults that overlap, from when the last of them
-// is over. A fault that could not be made, and a process that crashes, fail the run
-// as well. In a closed loop
-// clients that wait for a write read nothing meanwhile, which counts as a time
-// without reads.
+// With Config.Faults the nodes and the registry are processes. A schedule of package fault
+// says when they are killed, paused, cut off from each other and started again; its times
+// count from the end of the warm-up. Nodes reach each other through a proxy of package
+// netfault. Clients reach them directly and fail over. A client's error is excused only if
+// faults were under way for all of the operation's time. For each fault, the report has the
+// longest time without a success until the next fault. For faults that overlap, this time
+// counts from the end of the last one. The run fails if it is longer than a group may take, if
+// a fault cannot be injected, or if a process crashes. In a closed loop, a client that waits
+// for a write does not read, and this counts as time without reads.
 //
-// How a run is put together: each client (package load) writes what it did into a logbook of
-// its own; each node's deliveries go into a feed (package cluster); the auditor, one goroutine,
-// empties all of them every few milliseconds, in the order in which operations
-// ended, into the checks, the figures (package report) and the files. Clients wait when the
-// auditor is behind, which bounds the memory of a run, and the report says for
-// how long they did.
+// A run has these parts. Each client (package load) writes its operations into a logbook. Each
+// node's deliveries go into a feed (package cluster). The auditor, one goroutine, takes both
+// every few milliseconds, in the order in which operations ended, and passes them to the
+// checks, the figures (package report) and the files. Clients wait while the auditor is behind,
+// which bounds the memory of a run. The report shows how long they waited.
 package bench

@@ -1,11 +1,11 @@
-// Package attack does to nodes and a registry what broken and hostile clients do,
-// at a cost that is small beside the servers':
+// Package attack attacks nodes and a registry as broken and hostile clients do. An attack costs
+// little CPU time compared with the servers:
 //
 //	a, err := attack.Start(ctx, attack.Config{Kind: attack.Idle, Nodes: addrs, Registry: addr, Conns: 10_000})
-//	... // from here on it is under way
+//	... // the attack is under way
 //	fmt.Println(a.Figures())
 //	err = a.Close()
 //
-// It is for a process of its own: what it costs is then seen to be its own, and
-// its connections count against its own limit of open files.
+// Run it in a separate process, so that its CPU time is measured apart and its connections count
+// against its own limit of open files.
 package attack

@@ -222,7 +222,7 @@ func (f *Follower) endpoints(ctx context.Context) (nodes []endpoint, strangers [
 		if one := f.following[m.Incarnation]; one != nil {
 			nodes = append(nodes, endpoint{name: one.feed.Name, addr: m.ClientAddr})
 		} else {
-			strangers = append(strangers, Digest{Node: exact(&m), Err: errors.New("it does not tell its deliveries")})
+			strangers = append(strangers, Digest{Node: exact(&m), Err: errors.New("it does not send its deliveries")})
 		}
 	}
 	return nodes, strangers, nil

@@ -55,7 +55,7 @@ func (m *membership) members(ctx context.Context) ([]server.MemberStatus, error)
 		return answer{addr, status}, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("no node tells who is in the group: %w", err)
+		return nil, fmt.Errorf("no node answers with the members of the group: %w", err)
 	}
 	m.remember(first.addr, &first.status)
 	return first.status.Members, nil

@@ -7,7 +7,7 @@ import "errors"
 // CanBreak says whether processes can be stopped and handed a listener here.
 const CanBreak = false
 
-var errNotHere = errors.New("bench: there are no faults on this system")
+var errNotHere = errors.New("bench: faults are not supported on this system")
 
 func (p *Process) suspend() error { return errNotHere }
 func (p *Process) resume() error  { return errNotHere }

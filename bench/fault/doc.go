@@ -1,11 +1,11 @@
-// Package fault says what is to go wrong with a group, and when.
+// Package fault describes which faults to inject into a group, and when.
 //
-// A [Schedule] is written as a list of faults, separated by commas, each of which
-// says what, to whom, when, and for how long:
+// A [Schedule] is written as a list of faults, separated by commas. Each has a kind, a target, a
+// time and a duration:
 //
 //	kill:NODE@T       kill -9, for good; kill:n1+n2+n3@T kills several at once
 //	kill:NODE@T+D     likewise, and start again after D
-//	restart:NODE@T    start a node again that was killed: same id and identity, new address
+//	restart:NODE@T    restart a node that was killed: same id and identity, new address
 //	pause:NODE@T+D    stop the process (SIGSTOP) for D; pause:n1+n2@T+D stops several
 //	cut:A-B@T+D       nothing passes between A and B for D
 //	cut:A>B@T+D       nothing passes from A to B; what B sends to A does
@@ -16,8 +16,8 @@
 //	diskfull@T+D      what the registry writes to its disk fails for D
 //
 // A NODE is n1, n2 and so on; A and B may be the registry too. T and D are like 3s,
-// 500ms and 1m30s; T counts from the begin of the time that counts. [Parse] reads
-// a schedule, its String method writes it, and [Random] makes one up.
+// 500ms and 1m30s. T counts from the end of the warm-up. [Parse] reads a schedule, its String
+// method writes it, and [Random] draws one.
 //
-// The package decides nothing but what is to happen; package bench does it.
+// This package only describes faults. Package cluster injects them.
 package fault

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrSyntax is wrapped by errors of what is no schedule.
-var ErrSyntax = errors.New("no schedule of faults")
+var ErrSyntax = errors.New("not a schedule of faults")
 
 // Bounds of a schedule.
 const (
@@ -56,7 +56,7 @@ func withHint(err error, part string, after []string) error {
 	case isNode(part) || len(after) > 0 && isNode(after[0]):
 		return fmt.Errorf("%w (join nodes with +: kill:n1+n2@3s)", err)
 	case strings.HasPrefix(part, "random"):
-		return fmt.Errorf("%w; random stands alone, and takes its seed from --seed", err)
+		return fmt.Errorf("%w; random cannot be combined with other faults; its seed is --seed", err)
 	default:
 		return err
 	}
@@ -72,7 +72,7 @@ func parseOne(text string) (f Fault, err error) {
 	if info.form == "" {
 		names := Kinds()
 		last := len(names) - 1
-		return f, fmt.Errorf("%w: %q: there is no fault %q; there are %s and %s, such as %s",
+		return f, fmt.Errorf("%w: %q: unknown fault %q; the faults are %s and %s, for example %s",
 			ErrSyntax, text, kind, strings.Join(names[:last], ", "), names[last], Kill.info().form)
 	}
 	wrong := func(format string, args ...any) error {
@@ -121,7 +121,7 @@ func (f *Fault) parseWho(to target, who string) error {
 				return errors.New("what can be done to the registry is registry@3s+2s, diskfull@3s+2s and cut:n1-registry@3s+2s")
 			}
 			if _, ok := nodeNumber(node); !ok {
-				return fmt.Errorf("%q is no node: they are n1, n2 and so on", node)
+				return fmt.Errorf("%q is not a node: nodes are n1, n2 and so on", node)
 			}
 			if slices.Contains(f.Nodes[:i], node) {
 				return fmt.Errorf("%s is there twice", node)
@@ -138,7 +138,7 @@ func (f *Fault) parseWho(to target, who string) error {
 		}
 		for _, end := range []string{f.A, f.B} {
 			if _, ok := nodeNumber(end); !ok && end != Registry && (end != "" || paired || f.OneWay) {
-				return fmt.Errorf("%q is no node, and not the registry: they are n1, n2 and so on, and registry", end)
+				return fmt.Errorf("%q is neither a node (n1, n2 and so on) nor registry", end)
 			}
 		}
 		if f.A == "" || f.A == Registry && f.B == "" {
@@ -155,7 +155,7 @@ func (f *Fault) parseWho(to target, who string) error {
 func parseTime(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || strings.ContainsAny(text, "+-") {
-		return 0, fmt.Errorf("%q is no time like 3s, 500ms or 1m30s", text)
+		return 0, fmt.Errorf("%q is not a time such as 3s, 500ms or 1m30s", text)
 	}
 	if d > maxTime {
 		return 0, fmt.Errorf("%s is more than %v", text, maxTime)

@@ -22,7 +22,7 @@ func (s Schedule) Validate(nodes int, duration time.Duration) error {
 		}
 		for _, name := range append([]string{f.A, f.B}, f.Nodes...) {
 			if n, ok := nodeNumber(name); ok && n > nodes {
-				return fmt.Errorf("%w: %s: there is no %s, but n1 to n%d", ErrSchedule, f, name, nodes)
+				return fmt.Errorf("%w: %s: there is no %s, only n1 to n%d", ErrSchedule, f, name, nodes)
 			}
 		}
 		if err := v.next(f); err != nil {
@@ -51,7 +51,7 @@ func (v *validator) next(f *Fault) error {
 		case f.Kind == Restart:
 			v.down[node] = 0
 		case down:
-			return fmt.Errorf("%s is killed already, and not started again yet", node)
+			return fmt.Errorf("%s has been killed before, and is not restarted yet", node)
 		case f.Kind == Kill:
 			v.down[node], v.paused[node] = f.End(forever), 0
 		case paused:
@@ -86,7 +86,7 @@ func (v *validator) ends(f *Fault) error {
 			return errors.New("the registry is away by then, and does not come back before the end")
 		}
 		if back := v.back(end, f.At); back > f.At && back >= f.At+f.For {
-			return fmt.Errorf("%s is killed already, and not started again by then", end)
+			return fmt.Errorf("%s has been killed before, and is not restarted by then", end)
 		}
 	}
 	return nil

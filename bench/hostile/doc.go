@@ -1,5 +1,5 @@
-// Package hostile attacks a group as broken and hostile clients do, and reports what clients
-// that behave notice: their latencies in each attack, beside those of the quiet around it.
+// Package hostile attacks a group as broken and hostile clients do. It reports the latencies of
+// well-behaved clients during each attack, and in the quiet phases around it.
 //
 //	cfg := hostile.Defaults()
 //	cfg.Attacks = []attack.Kind{attack.Idle, attack.Garbage}
@@ -8,6 +8,6 @@
 //		err = report.WriteText(os.Stdout)
 //	}
 //
-// Nodes and attacks are children of the calling program: see package cluster. What an attack
-// does is in package attack.
+// Nodes and attacks are children of the calling program: see package cluster. Package attack
+// has the attacks.
 package hostile

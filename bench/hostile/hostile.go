@@ -68,7 +68,7 @@ func (c *Config) Validate() error {
 	for _, kind := range c.Attacks {
 		if !slices.Contains(attack.Kinds, kind) {
 			last := len(attack.Kinds) - 1
-			return fmt.Errorf("%w: --attacks: %q is no attack: there are %s and %s", program.ErrConfig, kind, joined(attack.Kinds[:last]), attack.Kinds[last])
+			return fmt.Errorf("%w: --attacks: unknown attack %q: the attacks are %s and %s", program.ErrConfig, kind, joined(attack.Kinds[:last]), attack.Kinds[last])
 		}
 	}
 	return c.validateFiles(rlimit.Files())

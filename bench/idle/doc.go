@@ -1,4 +1,4 @@
-// Package idle reports what nodes cost that nobody uses: CPU time, wake-ups, memory.
+// Package idle measures what an idle node costs: CPU time, wake-ups, memory.
 //
 //	report, err := idle.Run(ctx, idle.Defaults(), program.Env{Notices: os.Stderr})
 //	if err == nil {

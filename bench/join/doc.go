@@ -1,5 +1,6 @@
-// Package join has a node join a full group that is written to, and reports what that costs:
-// how the rate of acknowledged writes and the live heaps of the members went.
+// Package join measures the cost of a join under load: a node joins a group that is full of
+// variables. The report has the rate of acknowledged writes and the live heaps of the members
+// over time.
 //
 //	cfg := join.Defaults()
 //	cfg.Size = 16 << 20

@@ -1,7 +1,6 @@
-// Package program has what the programs of dsmbench share: where they run ([Env]), the
-// profiles that their processes take ([Profiles]), how they open the files that they write
-// ([OpenOutput]), and how they report a flag whose value makes no sense ([BadFlag], which
-// wraps [ErrConfig]).
+// Package program has what the programs of dsmbench share: their environment ([Env]), the
+// profiles of their processes ([Profiles]), output files ([OpenOutput]), and errors for flags
+// with wrong values ([BadFlag], which wraps [ErrConfig]).
 //
 //	env := program.Env{Notices: os.Stderr}.OrNowhere()
 //	if err := program.CheckInt("nodes", nodes, 1, 64); err != nil {

@@ -40,7 +40,7 @@ func ParseShare(s string) (float64, error) {
 		v /= 100
 	}
 	if err != nil || math.IsNaN(v) || v < 0 || v > 1 {
-		return 0, fmt.Errorf("%w: %q is no share: write it like 50%% or 0.5, from 0%% to 100%%", ErrConfig, s)
+		return 0, fmt.Errorf("%w: %q is not a share: write it like 50%% or 0.5, from 0%% to 100%%", ErrConfig, s)
 	}
 	return v, nil
 }

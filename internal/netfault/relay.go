@@ -80,7 +80,7 @@ func (r *relay) readLine() (addr string, err error) {
 	}
 	from, addr, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), " ")
 	if !ok {
-		return "", fmt.Errorf("netfault: %q is no line of a dialler", line)
+		return "", fmt.Errorf("netfault: not the first line of a dialler: %q", line)
 	}
 	r.out = way{from, r.proxy.nameOf(addr)}
 	return addr, r.dialler.SetReadDeadline(time.Time{})
