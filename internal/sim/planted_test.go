@@ -105,6 +105,20 @@ func TestPlantedObeysOtherGroup(t *testing.T) {
 	}
 }
 
+// TestPlantedStreams holds that the checks of clients find the mistakes of asynchronous
+// writes, before anything that follows from them.
+func TestPlantedStreams(t *testing.T) {
+	for bug, check := range map[planted.Bug]string{planted.StreamUnseen: "session: ", planted.WaitersUncounted: "bound: "} {
+		seed := search(t, bug)
+		planted.Set(bug, true)
+		r := sim.Run(seed, sim.Options{})
+		planted.Set(bug, false)
+		if !strings.HasPrefix(r.Violation, check) {
+			t.Errorf("seed %d with a bug of streams: %s", seed, r.Violation)
+		}
+	}
+}
+
 // search returns the first seed that shows the bug.
 func search(t *testing.T, bug planted.Bug) uint64 {
 	planted.With(t, bug)
