@@ -183,7 +183,7 @@ func TestBadFlags(t *testing.T) {
 	taken := startRegistry(t)
 	for _, test := range []struct{ args, want string }{
 		{"-nonsense", "flag provided but not defined"},
-		{"-id web-1 now", `"now" is no flag`},
+		{"-id web-1 now", `unexpected argument "now"`},
 		{"-id web-1 -http " + taken, "address already in use"},
 		{"-registry " + taken + " -http 127.0.0.1:0", "1 to 64 letters"},
 	} {
