@@ -1,3 +1,7 @@
+// The program that is measured is built without the race detector, which would only take time.
+
+//go:build !race
+
 package main
 
 import (

@@ -28,7 +28,7 @@ const steps = 15
 // every run remain.
 func TestMetamorphic(t *testing.T) {
 	quiet := Faults(1<<faultKinds - 1)
-	for seed := range uint64(8) {
+	for seed := range uint64(metamorphicSeeds) {
 		var first, alone done
 		for i, knobs := range ways {
 			got := metamorphic(t, seed, Options{Without: quiet, Steps: steps, Knobs: knobs})
