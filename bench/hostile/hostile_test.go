@@ -82,7 +82,7 @@ func TestHostileConfig(t *testing.T) {
 		"--clients 0":                            func(c *Config) { c.Clients = 0 },
 		"--phase 1ms":                            func(c *Config) { c.Phase = time.Millisecond },
 		"--attacks is empty":                     func(c *Config) { c.Attacks = nil },
-		`--attacks: unknown attack "polite"`:                    func(c *Config) { c.Attacks = []attack.Kind{"polite"} },
+		`--attacks: unknown attack "polite"`:     func(c *Config) { c.Attacks = []attack.Kind{"polite"} },
 		"--conns 0":                              func(c *Config) { c.Conns = 0 },
 		"--frames 0":                             func(c *Config) { c.Frames = 0 },
 		"--frames-per-conn 0":                    func(c *Config) { c.FramesPerConn = 0 },
