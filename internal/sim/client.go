@@ -57,7 +57,8 @@ type clientConn struct {
 }
 
 func newClient(w *world, number, site int) *client {
-	c := &client{w: w, number: number, site: site, random: w.own(uint64(100+2*number), w.users), program: w.own(uint64(101+2*number), w.users)}
+	c := &client{w: w, number: number, site: site}
+	c.program, c.random = w.pair(ofClients, number)
 	c.stream.Session = &c.session
 	c.pump()
 	return c

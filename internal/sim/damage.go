@@ -27,14 +27,13 @@ const (
 	damagedSum  = 8
 )
 
-// planDamage decides when memory is damaged. It has a source of its own, so that seeds stay
-// what they are.
+// planDamage decides when memory is damaged.
 func (w *world) planDamage() {
-	if w.options.Without.Has(DamagedMemory) || w.traits.minMembers > 1 || w.traits.deafOnly || w.damages.IntN(4) > 0 {
+	if w.options.Without.Has(DamagedMemory) || w.traits.minMembers > 1 || w.traits.deafOnly || w.random.damages.IntN(4) > 0 {
 		return
 	}
-	for range 1 + w.damages.IntN(3) {
-		w.At(upTo(w.damages, w.traits.horizon), w.damageMemory)
+	for range 1 + w.random.damages.IntN(3) {
+		w.At(upTo(w.random.damages, w.traits.horizon), w.damageMemory)
 	}
 }
 
@@ -49,9 +48,9 @@ func (w *world) damageMemory() {
 	if len(victims) == 0 {
 		return
 	}
-	r := victims[w.damages.IntN(len(victims))]
+	r := victims[w.random.damages.IntN(len(victims))]
 	what := ""
-	switch choice := w.damages.Uint64(); choice % 4 {
+	switch choice := w.random.damages.Uint64(); choice % 4 {
 	case 0:
 		what = r.reader.State().Damage(damagedHash, choice/4)
 	case 1:

@@ -59,7 +59,7 @@ func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.Hello
 			refuse(wire.StatusUnavailable, "no donor now")
 			return
 		}
-		f := &feed{r: r, c: c, joiner: joiner, donor: donor, room: pick(r.w.pieces, 100, 1000, plenty)}
+		f := &feed{r: r, c: c, joiner: joiner, donor: donor, room: pick(r.w.random.pieces, 100, 1000, plenty)}
 		if r.w.healed {
 			f.room = plenty
 		}
@@ -178,8 +178,8 @@ func (f *feed) rest(d time.Duration) {
 // write writes as much as there is room for, or a part of it.
 func (f *feed) write() {
 	n := min(len(f.writing), f.room)
-	if chance(f.r.w.pieces, 0.2) {
-		n = 1 + f.r.w.pieces.IntN(n)
+	if chance(f.r.w.random.pieces, 0.2) {
+		n = 1 + f.r.w.random.pieces.IntN(n)
 	}
 	f.c.Write(0, bytes.Clone(f.writing[:n]))
 	f.writing, f.room = f.writing[n:], f.room-n

@@ -52,7 +52,7 @@ const (
 )
 
 // weighted are the kinds that a seed gives weights to. Later ones have traits of
-// their own, so that seeds stay what they are.
+// their own.
 const weighted = CutAtCommit + 1
 
 // kind is what is known of a kind of fault. Either a plan has it, and strike lets it happen
@@ -143,11 +143,11 @@ func (w *world) planFaults() {
 		return
 	}
 	for at := 2 * w.traits.latency; ; {
-		at += time.Duration(w.faults.ExpFloat64() * float64(w.traits.every))
+		at += time.Duration(w.random.plan.ExpFloat64() * float64(w.traits.every))
 		if at >= w.traits.horizon {
 			break
 		}
-		choice := w.faults.Float64() * total
+		choice := w.random.plan.Float64() * total
 		for k := range weighted {
 			if kinds[k].strike == nil {
 				continue
@@ -184,13 +184,13 @@ func (w *world) lieInWait(k Fault) bool {
 // lasting is for how long a fault lasts: mostly about the detection time.
 func (w *world) lasting() time.Duration {
 	d := w.traits.detection
-	switch w.faults.IntN(4) {
+	switch w.random.faults.IntN(4) {
 	case 0:
-		return upTo(w.faults, d/4)
+		return upTo(w.random.faults, d/4)
 	case 1:
-		return between(w.faults, d, 5*d)
+		return between(w.random.faults, d, 5*d)
 	default:
-		return upTo(w.faults, 2*d)
+		return upTo(w.random.faults, 2*d)
 	}
 }
 
@@ -198,7 +198,7 @@ func (w *world) lasting() time.Duration {
 // exclude anybody some last for so long that writes do not wait for their end.
 func (w *world) until(undo func()) {
 	lasts := w.lasting()
-	if w.traits.minMembers > 1 && w.faults.IntN(4) == 0 {
+	if w.traits.minMembers > 1 && w.random.faults.IntN(4) == 0 {
 		lasts = w.traits.horizon
 	}
 	over := false

@@ -7,15 +7,15 @@ import (
 )
 
 // planClocks decides when clocks on the wall are set, and machines sleep, in some of the
-// seeds. It has a source of its own, so that seeds stay what they are.
+// seeds.
 func (w *world) planClocks() {
-	w.counter = w.times.IntN(2) == 0
-	if w.traits.deafOnly || w.times.IntN(3) > 0 {
+	w.counter = w.random.clocks.IntN(2) == 0
+	if w.traits.deafOnly || w.random.clocks.IntN(3) > 0 {
 		return
 	}
-	for range 1 + w.times.IntN(8) {
-		k := pick(w.times, ClockSet, ClockSet, Sleep)
-		at := upTo(w.times, w.traits.horizon)
+	for range 1 + w.random.clocks.IntN(8) {
+		k := pick(w.random.clocks, ClockSet, ClockSet, Sleep)
+		at := upTo(w.random.clocks, w.traits.horizon)
 		if !w.options.Without.Has(k) {
 			w.At(at, func() { w.strikeClock(k) })
 		}
@@ -33,15 +33,15 @@ func (w *world) strikeClock(k Fault) {
 	if len(victims) == 0 {
 		return
 	}
-	p, d := victims[w.times.IntN(len(victims))], w.traits.detection
-	lasts := pick(w.times, d/4, d, 4*d)
-	lasts = between(w.times, lasts/4, lasts)
+	p, d := victims[w.random.clocks.IntN(len(victims))], w.traits.detection
+	lasts := pick(w.random.clocks, d/4, d, 4*d)
+	lasts = between(w.random.clocks, lasts/4, lasts)
 	if k == ClockSet {
 		w.counts.Faults[k]++
-		if w.times.IntN(4) == 0 {
+		if w.random.clocks.IntN(4) == 0 {
 			lasts += time.Hour
 		}
-		if w.times.IntN(2) == 0 {
+		if w.random.clocks.IntN(2) == 0 {
 			lasts = -lasts
 		}
 		p.clock.SetWall(lasts)
@@ -50,7 +50,7 @@ func (w *world) strikeClock(k Fault) {
 	if k == ClockSet {
 		return
 	}
-	restarts := w.times.IntN(2) == 0
+	restarts := w.random.clocks.IntN(2) == 0
 	sleep := func() {
 		if !p.alive || p.paused {
 			return

@@ -15,8 +15,8 @@ func pairFault(strike func(w *world, k Fault, a, b int) bool) func(*world, Fault
 		if nodes < 2 {
 			return false
 		}
-		a := w.faults.IntN(nodes)
-		return strike(w, k, a, (a+1+w.faults.IntN(nodes-1))%nodes)
+		a := w.random.faults.IntN(nodes)
+		return strike(w, k, a, (a+1+w.random.faults.IntN(nodes-1))%nodes)
 	}
 }
 
@@ -42,18 +42,18 @@ func (w *world) slowDown(_ Fault, a, b int) bool {
 }
 
 func (w *world) slowWay(a, b int, most time.Duration) {
-	extra := upTo(w.faults, most)
+	extra := upTo(w.random.faults, most)
 	w.network.Slow(a, b, extra)
 	w.until(func() { w.network.Slow(a, b, -extra) })
 }
 
 func (w *world) cutRegistry(k Fault) bool {
-	return w.cutWays(k, w.oneOrBoth(w.faults.IntN(w.traits.nodes), w.registrySite()))
+	return w.cutWays(k, w.oneOrBoth(w.random.faults.IntN(w.traits.nodes), w.registrySite()))
 }
 
 // oneOrBoth is a way of the network, mostly with the way back.
 func (w *world) oneOrBoth(a, b int) [][2]int {
-	switch w.faults.IntN(4) {
+	switch w.random.faults.IntN(4) {
 	case 0:
 		return [][2]int{{a, b}}
 	case 1:
@@ -83,12 +83,12 @@ func (w *world) partition(k Fault, _, _ int) bool {
 	t := &w.traits
 	side := make([]int, w.network.Sites)
 	for i := range side {
-		side[i] = 1 + w.faults.IntN(2)
+		side[i] = 1 + w.random.faults.IntN(2)
 		if i >= t.nodes {
-			side[i] = w.faults.IntN(4)
+			side[i] = w.random.faults.IntN(4)
 		}
 	}
-	side[w.faults.IntN(t.nodes)] = 1
+	side[w.random.faults.IntN(t.nodes)] = 1
 	var ways [][2]int
 	for a := range side {
 		for b := range side {
@@ -111,7 +111,7 @@ func (w *world) resetBetween(_ Fault, a, b int) bool {
 		if !p.alive || p.site != a {
 			continue
 		}
-		if r := p.current; r != nil && w.faults.IntN(5) == 0 && w.traits.minMembers == 1 {
+		if r := p.current; r != nil && w.random.faults.IntN(5) == 0 && w.traits.minMembers == 1 {
 			r.giveUpLink(b)
 		}
 		for _, c := range slices.Clone(p.conns) {
@@ -158,7 +158,7 @@ func joinFault(strike func(w *world, k Fault, p *process, members []membership.M
 
 // cutJoiner keeps a joiner from one of the members.
 func (w *world) cutJoiner(k Fault, p *process, members []membership.Member) bool {
-	m := w.replica(members[w.faults.IntN(len(members))].Incarnation)
+	m := w.replica(members[w.random.faults.IntN(len(members))].Incarnation)
 	return m != nil && w.cutWays(k, w.oneOrBoth(p.site, m.p.site))
 }
 
@@ -173,12 +173,12 @@ func (w *world) slowJoiner(_ Fault, p *process, _ []membership.Member) bool {
 // cutClient breaks a client's connection, or keeps it for a while from what is
 // sent to it or what it has sent.
 func (w *world) cutClient(k Fault) bool {
-	c := w.clients[w.faults.IntN(len(w.clients))]
+	c := w.clients[w.random.faults.IntN(len(w.clients))]
 	if c.conn == nil {
 		return false
 	}
 	node := c.conn.Ends[1].Site
-	if w.faults.IntN(2) == 0 {
+	if w.random.faults.IntN(2) == 0 {
 		c.conn.Reset()
 		return true
 	}

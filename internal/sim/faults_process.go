@@ -8,7 +8,7 @@ func (w *world) victim(pass func(*process) bool) *process {
 	seen := 0
 	for _, p := range w.processes {
 		if p.alive && pass(p) {
-			if seen++; w.faults.IntN(seen) == 0 {
+			if seen++; w.random.faults.IntN(seen) == 0 {
 				chosen = p
 			}
 		}
@@ -55,11 +55,11 @@ func (w *world) strikeDown(Fault) bool {
 	if p == nil {
 		return false
 	}
-	now := w.faults.IntN(2) == 0
+	now := w.random.faults.IntN(2) == 0
 	if now {
-		p.crash(w.faults.IntN(2) == 0)
+		p.crash(w.random.faults.IntN(2) == 0)
 	} else {
-		p.crashIn = 1 + w.faults.IntN(20)
+		p.crashIn = 1 + w.random.faults.IntN(20)
 	}
 	if p.host != nil {
 		w.planRestart(p.host)
@@ -71,12 +71,12 @@ func (w *world) strikeDown(Fault) bool {
 // tells whether the process has crashed.
 func (p *process) ambush(k Fault) bool {
 	w := p.w
-	if !w.ambushes.Has(k) || w.healed || w.faults.IntN(3) > 0 || !w.dispensable(p) {
+	if !w.ambushes.Has(k) || w.healed || w.random.faults.IntN(3) > 0 || !w.dispensable(p) {
 		return false
 	}
 	w.ambushes &^= 1 << k
 	w.counts.Faults[k]++
-	p.crash(w.faults.IntN(2) == 0)
+	p.crash(w.random.faults.IntN(2) == 0)
 	if p.host != nil {
 		w.planRestart(p.host)
 	}
@@ -86,11 +86,11 @@ func (p *process) ambush(k Fault) bool {
 // planRestart has a host's process come back some time, perhaps only when faults
 // have stopped.
 func (w *world) planRestart(h *host) {
-	if w.faults.IntN(6) == 0 {
+	if w.random.faults.IntN(6) == 0 {
 		return
 	}
 	kind := Restart
-	if w.faults.IntN(3) == 0 && !w.options.Without.Has(RestartUnproved) {
+	if w.random.faults.IntN(3) == 0 && !w.options.Without.Has(RestartUnproved) {
 		kind = RestartUnproved
 	}
 	w.After(w.lasting()+w.traits.detection/16, func() {
@@ -138,7 +138,7 @@ func (p *process) freeze() {
 }
 
 func (p *process) slow() {
-	p.pace = p.w.traits.detection / time.Duration(10+p.w.faults.IntN(200))
+	p.pace = p.w.traits.detection / time.Duration(10+p.w.random.faults.IntN(200))
 	p.w.until(func() { p.pace = p.w.traits.pace })
 }
 
@@ -154,7 +154,7 @@ func (p *process) stick() {
 }
 
 func (p *process) jump()  { p.clock.Set(p.w.lasting(), p.clock.Rate()) }
-func (p *process) drift() { p.clock.Set(0, p.w.traits.rate(p.w.faults)) }
+func (p *process) drift() { p.clock.Set(0, p.w.traits.rate(p.w.random.faults)) }
 
 // startTwin starts a second process of an id, which has no proof that there is
 // no other.
@@ -186,7 +186,7 @@ func (w *world) loseAll() {
 	w.counts.Faults[TotalLoss]++
 	for _, p := range w.processes {
 		if p.alive {
-			w.After(upTo(w.faults, w.traits.detection/2), func() { p.crash(true) })
+			w.After(upTo(w.random.faults, w.traits.detection/2), func() { p.crash(true) })
 			if p.host != nil {
 				w.planRestart(p.host)
 			}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"cmp"
+	"math/rand/v2"
 	"time"
 )
 
@@ -25,13 +26,23 @@ const (
 	Rounds // for as long as many arrive, as event loops do
 )
 
-// knobs are those that are asked for, or the seed's.
-func (t *traits) knobs(o Knobs) Knobs {
+// drawKnobs returns the knobs that are asked for, and the seed's for the others. In two of
+// three runs a knob stands as it does in what ships.
+func drawKnobs(r *rand.Rand, o Knobs) Knobs {
+	seeds := Knobs{
+		Gather: pick(r, Briefly, Briefly, Briefly, Briefly, Alone, Rounds), Direct: pick(r, 5, 5, 5, 5, 1, maxNodes),
+		Window: pick(r, 2, 2, 2, 2, 1, 3), Batch: pick(r, many, many, many, many, 1, 4),
+	}
 	return Knobs{
-		Gather: cmp.Or(o.Gather, Briefly), Direct: cmp.Or(o.Direct, t.direct),
-		Window: cmp.Or(o.Window, t.window), Batch: cmp.Or(o.Batch, t.batch),
+		Gather: cmp.Or(o.Gather, seeds.Gather), Direct: cmp.Or(o.Direct, seeds.Direct),
+		Window: cmp.Or(o.Window, seeds.Window), Batch: cmp.Or(o.Batch, seeds.Batch),
 	}
 }
+
+const (
+	maxNodes = 9  // of a group
+	many     = 64 // commands: more than come together here
+)
 
 // gather is for how long a process gathers before a turn.
 func (k Knobs) gather(p *process) time.Duration {
@@ -39,14 +50,17 @@ func (k Knobs) gather(p *process) time.Duration {
 	case Alone:
 		return 0
 	case Rounds:
-		return between(p.random, p.pace, 10*p.pace) + time.Microsecond
+		return between(p.turns, p.pace, 10*p.pace) + time.Microsecond
 	default:
-		return upTo(p.random, p.pace) + time.Microsecond
+		return upTo(p.turns, p.pace) + time.Microsecond
 	}
 }
 
 // KnobCounts tell how many groups went which way.
 type KnobCounts struct {
+	Alone  uint64 `name:"groups with a turn for each arrival"`
+	Brief  uint64 `name:"  that gather briefly"`
+	Rounds uint64 `name:"  that gather in rounds"`
 	Direct uint64 `name:"groups that acknowledge directly"`
 	Relays uint64 `name:"  through the sender"`
 	One    uint64 `name:"groups with one message under way"`
@@ -58,6 +72,7 @@ type KnobCounts struct {
 // knobs counts those of a group.
 func (c *KnobCounts) knobs(k *Knobs, nodes int) {
 	for count, yes := range map[*uint64]bool{
+		&c.Alone: k.Gather == Alone, &c.Brief: k.Gather == Briefly, &c.Rounds: k.Gather == Rounds,
 		&c.Direct: k.Direct >= nodes, &c.Relays: k.Direct < nodes,
 		&c.One: k.Window == 1, &c.Ahead: k.Window > 1, &c.Singly: k.Batch == 1, &c.Many: k.Batch > 1,
 	} {

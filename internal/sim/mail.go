@@ -39,17 +39,17 @@ func (w *world) mail(from, to int, what func()) {
 	}
 	delay := w.network.Delay(from, to)
 	if !w.healed {
-		if chance(w.wires, t.loss) && !w.options.Without.Has(MailLost) {
+		if chance(w.random.mail, t.loss) && !w.options.Without.Has(MailLost) {
 			w.counts.Faults[MailLost]++
 			return
 		}
-		if chance(w.wires, t.double) && !w.options.Without.Has(MailDoubled) {
+		if chance(w.random.mail, t.double) && !w.options.Without.Has(MailDoubled) {
 			w.counts.Faults[MailDoubled]++
-			w.After(delay+upTo(w.wires, t.detection), what)
+			w.After(delay+upTo(w.random.mail, t.detection), what)
 		}
-		if chance(w.wires, t.late) && !w.options.Without.Has(MailLate) {
+		if chance(w.random.mail, t.late) && !w.options.Without.Has(MailLate) {
 			w.counts.Faults[MailLate]++
-			delay += upTo(w.wires, 3*t.detection)
+			delay += upTo(w.random.mail, 3*t.detection)
 		}
 	}
 	w.After(delay, what)

@@ -34,6 +34,7 @@ type process struct {
 	last     identity
 
 	random  *rand.Rand
+	turns   *rand.Rand // for how long arrivals are gathered
 	alive   bool
 	paused  bool
 	stuck   bool // sends heartbeats, but takes nothing from its peers
@@ -69,9 +70,10 @@ func (h *host) start(proof bool) {
 func (w *world) newProcess(id string, site, port int) *process {
 	p := &process{
 		w: w, site: site, id: id, addr: id + ":" + strconv.Itoa(port), alive: true,
-		pause: leastPause, random: w.own(uint64(1000+len(w.processes)), w.machines),
+		pause: leastPause,
 	}
-	p.clock = wires.NewClocks(&w.Time, w.times, w.traits.rate(p.random), 1+upTo(p.random, time.Second), w.counter)
+	p.random, p.turns = w.pair(ofProcesses, len(w.processes))
+	p.clock = wires.NewClocks(&w.Time, p.random, w.traits.rate(p.random), 1+upTo(p.random, time.Second), w.counter)
 	p.pace = w.traits.pace
 	w.byAddr[p.addr] = p
 	w.processes = append(w.processes, p)

@@ -47,7 +47,7 @@ func (g *registry) start() {
 	g.up, g.begun = true, g.w.Now
 	g.boots++
 	g.w.trace("registry: starts")
-	if g.boots > 1 && g.w.retimes {
+	if g.boots > 1 && g.w.traits.retimes {
 		g.retime()
 	}
 	full := g.full
@@ -63,8 +63,8 @@ func (g *registry) start() {
 // retime gives the group other times, as whoever starts its registry may.
 func (g *registry) retime() {
 	w, s := g.w, g.w.settings()
-	s.Detection = pick(w.bounds, s.Detection/2, s.Detection, 2*s.Detection)
-	s.Heartbeat = (s.Detection / pick(w.bounds, time.Duration(4), 5, 8)).Truncate(time.Millisecond)
+	s.Detection = pick(w.random.registry, s.Detection/2, s.Detection, 2*s.Detection)
+	s.Heartbeat = (s.Detection / pick(w.random.registry, time.Duration(4), 5, 8)).Truncate(time.Millisecond)
 	if s.Detection == g.disk.Settings.Detection && s.Heartbeat == g.disk.Settings.Heartbeat {
 		return
 	}
@@ -198,7 +198,7 @@ func (p *push) wake() {
 	}
 	p.due = true
 	p.g.brink()
-	p.g.w.After(upTo(p.g.w.wires, p.g.w.traits.heartbeat/8), func() {
+	p.g.w.After(upTo(p.g.w.random.registry, p.g.w.traits.heartbeat/8), func() {
 		p.due = false
 		if p.g.up && p.g.boots == p.boot {
 			p.g.guard(p.next)
@@ -240,8 +240,8 @@ func (w *world) crashRegistry(Fault) bool {
 	switch {
 	case !g.up:
 		return false
-	case w.faults.IntN(2) == 0:
-		g.crashIn = 1 + w.faults.IntN(12)
+	case w.random.faults.IntN(2) == 0:
+		g.crashIn = 1 + w.random.faults.IntN(12)
 		return false // counted when it happens
 	}
 	g.crash()

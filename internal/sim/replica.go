@@ -78,7 +78,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 	p.Brink()
 	r := &replica{
 		w: w, p: p, self: isis.MemberID{ID: p.id, Incarnation: incarnation}, group: d.Group, generation: d.Generation,
-		in: &member.Inbox{}, spare: &member.Inbox{}, applied: d.Base, gate: member.NewGate(w.gateBytes),
+		in: &member.Inbox{}, spare: &member.Inbox{}, applied: d.Base, gate: member.NewGate(t.gateBytes),
 	}
 	r.links = wires.NewLinks(wires.LinksConfig{
 		Self: r.self, Group: r.group, Generation: r.generation, Site: p.site, Process: p, Network: w.network, Random: p.random,

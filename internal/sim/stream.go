@@ -132,7 +132,7 @@ func (c *client) submit(a *attempt) {
 		c.session.Number(op, &write.command)
 		batch = append(batch, flight{ordinal: ordinal, op: write})
 	})
-	taken := min(len(batch), max(c.w.room-len(a.under), 0))
+	taken := min(len(batch), max(c.w.traits.room-len(a.under), 0))
 	for _, f := range batch[:taken] {
 		c.send(a, f)
 	}

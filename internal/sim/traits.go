@@ -18,7 +18,6 @@ type traits struct {
 	detection, heartbeat, attempt, ping time.Duration
 	sessionTTL, tick, audit             time.Duration
 	minMembers                          int
-	window, batch, direct               int
 	keptBytes, chunkBytes, lagBytes     int
 	valueBytes                          int           // on top of what makes a value unique
 	chunkGap                            time.Duration // between the parts of a snapshot
@@ -31,6 +30,7 @@ type traits struct {
 	copies                 float64       // chance that a request comes once more, late
 	totalLoss              bool
 	lostRegistry           bool
+	retimes                bool // the registry may be started again with other times
 	deafOnly               bool // no other fault: it must cost nobody else his place
 
 	depth    int           // operations of a client at a time
@@ -43,6 +43,8 @@ type traits struct {
 
 	joinerLag                 int // bytes of deliveries that a joiner keeps
 	pendingBytes, undelivered int // bounds of what waits at a member, 0: the default
+	gateBytes                 int // of commands under way at a member
+	room                      int // for writes under way on a client's connection
 
 	readTime time.Duration // for which a read waits at a node at most
 
@@ -56,20 +58,16 @@ type traits struct {
 	every   time.Duration // between faults, on average
 }
 
-func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
-
 func drawTraits(r *rand.Rand, o Options) traits {
 	t := traits{
 		nodes: pick(r, 1, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7, 8, 9), clients: 1 + r.IntN(5),
 		detection: pick(r, time.Duration(300), 500, 1000, 2000) * time.Millisecond,
 		agreed:    r.IntN(10) == 0, minMembers: 1,
-		window: 1 + r.IntN(3), batch: pick(r, 1, 2, 8, 64),
 		keptBytes: 1 << 20, chunkBytes: pick(r, 60, 200, 1000, 20000), lagBytes: pick(r, 0, 80, 3000, 1<<20),
 		latency: pick(r, time.Duration(20), 100, 500, 3000) * time.Microsecond,
 		depth:   1 + r.IntN(5), keys: 1 + r.IntN(5),
 		reads: pick(r, 0.2, 0.5, 0.8), strong: pick(r, 0.1, 0.5, 1),
 	}
-	t.direct = pick(r, 1, 3, 5, t.nodes)
 	if r.IntN(3) == 0 {
 		t.keys, t.valueBytes = 20, 50
 	}
@@ -106,9 +104,11 @@ func drawTraits(r *rand.Rand, o Options) traits {
 		t.asyncTime = 3 * t.patience
 	}
 	t.lostRegistry = r.IntN(20) == 0 && !t.deafOnly
+	t.retimes = r.IntN(6) == 0 && !t.deafOnly && !o.Without.Has(OtherTimes)
 	t.base = pick[uint64](r, 0, 0, 1, 1<<47+12345)
 	t.joinerLag = pick(r, 0, 80, 3000, 1<<20)
 	t.pendingBytes, t.undelivered = pick(r, 0, 500, 4000), pick(r, 0, 0, 2)
+	t.gateBytes, t.room = pick(r, 300, 2000, 1<<20, 1<<20, 1<<20, 1<<20), pick(r, 2, 7, 100)
 	t.readTime = pick(r, t.detection/4, 2*t.detection, member.DefaultTimeout)
 	if o.Steps > 0 {
 		t.hasty, t.sessionTTL, t.asyncTime = 0, time.Minute, time.Minute

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/sim/wires"
@@ -16,10 +15,7 @@ type world struct {
 	knobs   Knobs
 	counts  Counts
 	seed    uint64
-
-	// One source of randomness for each purpose, so that a run without a kind of
-	// fault resembles the one with it.
-	faults, wires, machines, users, damages, pieces, times, bounds *rand.Rand
+	random  sources
 
 	network   *wires.Network
 	hosts     []*host
@@ -40,26 +36,19 @@ type world struct {
 	healed   bool   // faults have stopped
 	draining bool   // clients begin nothing more
 	counter  bool   // processes may use the counters of their processors
-	retimes  bool   // the registry may be started again with other times
 
-	longest   time.Duration // detection time of any registry so far
-	gateBytes int           // of commands under way at a member
-	room      int           // for writes under way on a client's connection
+	longest time.Duration // detection time of any registry so far
 }
 
 func newWorld(seed uint64, options Options) *world {
 	w := &world{
-		options: options, seed: seed,
+		options: options, seed: seed, random: newSources(seed),
 		byAddr: make(map[string]*process), bound: make(map[*wires.Conn]*replica), replicas: make([]*replica, 1), told: make(map[told]uint64),
 	}
-	w.faults, w.wires, w.machines, w.users, w.damages = w.source(1), w.source(2), w.source(3), w.source(4), w.source(6)
-	w.pieces, w.times, w.bounds = w.source(7), w.source(8), w.source(9)
-	w.traits = drawTraits(w.source(5), options)
-	w.knobs = w.traits.knobs(options.Knobs)
+	w.traits = drawTraits(w.random.traits, options)
+	w.longest = w.traits.detection
+	w.knobs = drawKnobs(w.random.knobs, options.Knobs)
 	w.counts.knobs(&w.knobs, w.traits.nodes)
-	w.gateBytes = pick(w.bounds, 300, 2000, 1<<20, 1<<20, 1<<20, 1<<20)
-	w.longest, w.retimes = w.traits.detection, w.bounds.IntN(6) == 0 && !w.traits.deafOnly && !options.Without.Has(OtherTimes)
-	w.room = pick(w.bounds, 2, 7, 100)
 	return w
 }
 
@@ -68,16 +57,16 @@ func (w *world) begin() {
 	t := &w.traits
 	w.planClocks()
 	w.network = wires.NewNetwork(wires.Config{
-		Time: &w.Time, Delays: w.wires, Faults: w.faults, Sites: t.nodes + 2 + t.clients,
+		Time: &w.Time, Delays: w.random.delays, Tears: w.random.tears, Sites: t.nodes + 2 + t.clients,
 		Latency: t.latency, Jitter: t.jitter, Spikes: t.spikes, Spike: t.spike, KeepAlive: 20 * t.detection,
 	})
 	w.registry = newRegistry(w)
 	for i := range t.nodes {
 		h := &host{w: w, site: i, id: string(rune('a' + i)), port: 1}
 		w.hosts = append(w.hosts, h)
-		at := time.Duration(w.machines.Int64N(int64(t.detection / 8)))
+		at := time.Duration(w.random.starts.Int64N(int64(t.detection / 8)))
 		if i >= t.early {
-			at = time.Duration(w.machines.Int64N(int64(t.horizon/2) + 1))
+			at = time.Duration(w.random.starts.Int64N(int64(t.horizon/2) + 1))
 		}
 		w.At(at, func() { h.start(true) })
 	}
@@ -137,22 +126,3 @@ func (w *world) settings() membership.Settings {
 	}
 	return s
 }
-
-// source is that of a purpose.
-func (w *world) source(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(w.seed, purpose)) }
-
-// own is that of a client or a process where the clients have a program, so that what one does
-// changes nothing that another draws. Otherwise they share one, so that seeds stay what they are.
-func (w *world) own(purpose uint64, shared *rand.Rand) *rand.Rand {
-	if w.options.Steps > 0 {
-		return w.source(purpose)
-	}
-	return shared
-}
-
-func chance(r *rand.Rand, p float64) bool { return wires.Chance(r, p) }
-
-func upTo(r *rand.Rand, d time.Duration) time.Duration { return wires.UpTo(r, d) }
-
-// between is a random time from low on, below high.
-func between(r *rand.Rand, low, high time.Duration) time.Duration { return low + upTo(r, high-low) }

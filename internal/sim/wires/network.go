@@ -18,7 +18,7 @@ type Network struct {
 // Config says what a network is like.
 type Config struct {
 	Time            *Time
-	Delays, Faults  *rand.Rand // where it draws delays, and where a connection breaks
+	Delays, Tears   *rand.Rand // where it draws delays, and where a connection breaks off
 	Sites           int
 	Latency, Jitter time.Duration
 	Spikes          float64 // chance of one
@@ -240,11 +240,11 @@ func (c *Conn) tear(to int) {
 	if left == 0 {
 		return
 	}
-	keep := c.n.Faults.IntN(left + 1)
+	keep := c.n.Tears.IntN(left + 1)
 	if keep < left {
 		next := e.queue[e.at+keep]
 		if len(next.data) > 1 {
-			next.data = next.data[:c.n.Faults.IntN(len(next.data))]
+			next.data = next.data[:c.n.Tears.IntN(len(next.data))]
 			e.queue[e.at+keep] = next
 			keep++
 		}

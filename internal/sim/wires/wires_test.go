@@ -53,7 +53,7 @@ func TestClocks(t *testing.T) {
 // that a connection that breaks carries a beginning of what was sent.
 func TestCutsAndBreaks(t *testing.T) {
 	var now wires.Time
-	n := wires.NewNetwork(wires.Config{Time: &now, Delays: source(), Faults: source(), Sites: 2, Latency: time.Millisecond, Jitter: time.Millisecond})
+	n := wires.NewNetwork(wires.Config{Time: &now, Delays: source(), Tears: source(), Sites: 2, Latency: time.Millisecond, Jitter: time.Millisecond})
 	c := n.Connect(0, nil, 1, nil)
 	got, closed := "", 0
 	c.Ends[1].OnData = func(b []byte) { got += string(b) }
