@@ -158,6 +158,8 @@ func genHelloReply() *rapid.Generator[HelloReply] {
 				MaxValueBytes: rapid.Uint32().Draw(t, "maxValue"),
 				MaxInFlight:   rapid.Uint32().Draw(t, "maxInFlight"),
 				SessionTTL:    time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "ttl")),
+				MaxTxnOps:     rapid.Uint32().Draw(t, "maxTxnOps"),
+				MaxTxnBytes:   rapid.Uint32().Draw(t, "maxTxnBytes"),
 			},
 			Message: rapid.StringN(0, 100, 400).Draw(t, "message"),
 			Extra:   genBytes().Draw(t, "extra"),

@@ -62,6 +62,8 @@ func WriteHelloReply(w io.Writer, r HelloReply) error {
 	b = binary.AppendUvarint(b, uint64(max(r.Info.SessionTTL, 0)))
 	b = appendBytes(b, r.Message[:min(len(r.Message), MaxHelloBytes/4)])
 	b = appendBytes(b, r.Extra)
+	b = binary.AppendUvarint(b, uint64(r.Info.MaxTxnOps))
+	b = binary.AppendUvarint(b, uint64(r.Info.MaxTxnBytes))
 	return writeGreeting(w, b)
 }
 
@@ -89,6 +91,10 @@ func ReadHelloReply(r io.Reader) (HelloReply, error) {
 		},
 		Message: string(cur.Bytes()),
 		Extra:   cur.Bytes(),
+	}
+	if cur.Len() > 0 { // a node of before there were transactions ends here
+		h.Info.MaxTxnOps = cur.Uint32()
+		h.Info.MaxTxnBytes = cur.Uint32()
 	}
 	if cur.Bad() {
 		return HelloReply{}, ErrMalformed

@@ -103,6 +103,8 @@ type Info struct {
 	MaxValueBytes uint32
 	MaxInFlight   uint32        // requests in flight per connection, 0 for an embedded node: no limit
 	SessionTTL    time.Duration // renew well within it
+	MaxTxnOps     uint32        // bounds of a transaction, 0 from a node that knows none
+	MaxTxnBytes   uint32
 }
 
 // Frame kinds of a client connection.

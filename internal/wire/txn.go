@@ -1,0 +1,225 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/seed-8247e700/dsm/internal/wire/codec"
+)
+
+// Bounds of a transaction. Every replica applies them, so they are part of the protocol.
+// A node sends them in the handshake.
+const (
+	MaxTxnOps   = 4096    // conditions of If, and operations of both branches, together
+	MaxTxnBytes = 4 << 20 // of the encoding
+)
+
+// ErrTxnTooLarge means that a transaction exceeds MaxTxnOps or MaxTxnBytes.
+var ErrTxnTooLarge = errors.New("wire: the transaction has too many operations or too many bytes")
+
+// Txn is what an OpTxn does: if all conditions of If hold at its position, the operations
+// of Then, and else those of Else, in sequence, each seeing the ones before it. If one
+// cannot be done, none is. Its encoding is the command's Value.
+type Txn struct {
+	If         []Cond
+	Then, Else []TxnOp
+}
+
+// CondKind says what a condition compares. Its numbers are part of the protocol; 4 is for
+// ranges of keys, with the number and a hash of the variables in them.
+type CondKind uint8
+
+// The conditions.
+const (
+	CondNone    CondKind = 0 // of an operation without a condition
+	CondVersion CondKind = 1 // the variable has the Version; 0: it is absent
+	CondValue   CondKind = 2 // the variable exists, and has the Value
+	CondPresent CondKind = 3 // the variable exists
+)
+
+// Cond is a condition on a variable.
+type Cond struct {
+	Kind    CondKind
+	Key     string // of an operation's condition: "", since it is on the operation's variable
+	Version uint64 // CondVersion
+	Value   []byte // CondValue
+}
+
+// TxnKind says what an operation of a transaction does. Its numbers are part of the
+// protocol.
+type TxnKind uint8
+
+// The operations of a transaction.
+const (
+	TxnPut    TxnKind = 1 // sets the variable to Value
+	TxnDelete TxnKind = 2 // deletes the variable, if it exists
+	TxnAdd    TxnKind = 3 // adds Delta to the number in the variable, none being 0
+	TxnAppend TxnKind = 4 // appends Value to the variable, none being empty
+	TxnRead   TxnKind = 5
+)
+
+// TxnOp is an operation of a transaction. If its condition does not hold, the whole
+// transaction fails with StatusConflict.
+type TxnOp struct {
+	Kind  TxnKind
+	Old   bool // the result has the version and the value from before; a TxnRead's always has them
+	Key   string
+	If    Cond
+	Value []byte
+	Delta int64
+}
+
+// The byte of an operation's flags: the kind of its condition in the lowest bits, and
+// whether its result has the old value. The others are for later releases.
+const (
+	txnCondBits = 0x07
+	txnOld      = 0x08
+)
+
+// The lengths of the shortest encodings.
+const (
+	leastCondBytes = 2 // kind, length of the key
+	leastOpBytes   = 3 // kind, flags, length of the key
+)
+
+// Ops returns the number of conditions and operations, which MaxTxnOps bounds.
+func (t *Txn) Ops() int { return len(t.If) + len(t.Then) + len(t.Else) }
+
+// Branch returns the operations of Then or of Else.
+func (t *Txn) Branch(then bool) []TxnOp {
+	if then {
+		return t.Then
+	}
+	return t.Else
+}
+
+// Append appends the encoding of t to dst. It does not look at the bounds.
+func (t *Txn) Append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(t.If)))
+	for i := range t.If {
+		c := &t.If[i]
+		dst = appendBytes(append(dst, byte(c.Kind)), c.Key)
+		dst = c.appendOperand(dst)
+	}
+	for _, ops := range [...][]TxnOp{t.Then, t.Else} {
+		dst = binary.AppendUvarint(dst, uint64(len(ops)))
+		for i := range ops {
+			dst = ops[i].append(dst)
+		}
+	}
+	return dst
+}
+
+func (o *TxnOp) append(dst []byte) []byte {
+	flags := byte(o.If.Kind)
+	if o.Old {
+		flags |= txnOld
+	}
+	dst = appendBytes(append(dst, byte(o.Kind), flags), o.Key)
+	dst = o.If.appendOperand(dst)
+	switch o.Kind {
+	case TxnPut, TxnAppend:
+		dst = appendBytes(dst, o.Value)
+	case TxnAdd:
+		dst = binary.AppendVarint(dst, o.Delta)
+	case TxnDelete, TxnRead:
+	}
+	return dst
+}
+
+// appendOperand appends what the condition compares with.
+func (c *Cond) appendOperand(dst []byte) []byte {
+	switch c.Kind {
+	case CondVersion:
+		return binary.AppendUvarint(dst, c.Version)
+	case CondValue:
+		return appendBytes(dst, c.Value)
+	case CondNone, CondPresent:
+	}
+	return dst
+}
+
+// Decode sets t to the transaction that b encodes, and uses its slices again. Keys and
+// values alias b. If b exceeds a bound, ErrTxnTooLarge is returned, and ErrMalformed if it
+// is no transaction. A transaction has exactly one encoding.
+func (t *Txn) Decode(b []byte) error {
+	t.If, t.Then, t.Else = t.If[:0], t.Then[:0], t.Else[:0]
+	if len(b) > MaxTxnBytes {
+		return ErrTxnTooLarge
+	}
+	r := codec.NewReader(b)
+	n := r.Count(leastCondBytes)
+	room := MaxTxnOps - n
+	if room < 0 {
+		return ErrTxnTooLarge
+	}
+	for range n {
+		c := Cond{Kind: CondKind(r.Uint8()), Key: aliasString(r.Bytes())}
+		if c.Kind == CondNone {
+			r.Fail()
+		}
+		c.readOperand(&r)
+		t.If = append(t.If, c)
+	}
+	for _, ops := range [...]*[]TxnOp{&t.Then, &t.Else} {
+		n := r.Count(leastOpBytes)
+		if room -= n; room < 0 {
+			return ErrTxnTooLarge
+		}
+		for range n {
+			*ops = append(*ops, readTxnOp(&r))
+		}
+	}
+	return end(&r)
+}
+
+func readTxnOp(r *codec.Reader) TxnOp {
+	o := TxnOp{Kind: TxnKind(r.Uint8())}
+	flags := r.Uint8()
+	o.Old = flags&txnOld != 0
+	o.If.Kind = CondKind(flags & txnCondBits)
+	o.Key = aliasString(r.Bytes())
+	if flags&^(txnOld|txnCondBits) != 0 || o.Kind == TxnRead && o.Old {
+		r.Fail()
+	}
+	o.If.readOperand(r)
+	switch o.Kind {
+	case TxnPut, TxnAppend:
+		o.Value = r.Bytes()
+	case TxnAdd:
+		o.Delta = r.Varint()
+	case TxnDelete, TxnRead:
+	default:
+		r.Fail()
+	}
+	return o
+}
+
+func (c *Cond) readOperand(r *codec.Reader) {
+	switch c.Kind {
+	case CondVersion:
+		c.Version = r.Uvarint()
+	case CondValue:
+		c.Value = r.Bytes()
+	case CondNone, CondPresent:
+	default:
+		r.Fail()
+	}
+}
+
+// Touches reports whether match holds for any key of the transaction.
+func (t *Txn) Touches(match func(key string) bool) bool {
+	for i := range t.If {
+		if match(t.If[i].Key) {
+			return true
+		}
+	}
+	for _, ops := range [...][]TxnOp{t.Then, t.Else} {
+		for i := range ops {
+			if match(ops[i].Key) {
+				return true
+			}
+		}
+	}
+	return false
+}
