@@ -171,7 +171,6 @@ func (op *operation) judge(l *link, reply wire.Reply) (wire.Reply, bool, error) 
 		return reply, true, nil
 	case session.Expired:
 		op.answered = l.info
-		op.writer.told(&op.Operation)
 		if op.handle.isClosed() {
 			return reply, false, op.uncertain(ErrClosed) // Close has closed the session
 		}

@@ -109,18 +109,11 @@ func (w *writer) number(op *session.Operation, command *wire.Command) {
 	w.session.Number(op, command)
 }
 
-// end notes that nobody waits for a write any more.
+// end notes that a write or a renewal has ended.
 func (w *writer) end(op *session.Operation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.session.End(op)
-}
-
-// told notes that a write's caller is told that the session has expired.
-func (w *writer) told(op *session.Operation) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.session.Told(op)
 }
 
 // writing numbers a write, after opening the session in the group if need be,
@@ -189,26 +182,21 @@ func (h *handle) open(ctx context.Context, st *state, first *session.Operation) 
 
 // renew keeps the session alive if it has not written lately.
 func (h *handle) renew(ctx context.Context) {
-	st := h.state.Load()
-	st.writer.mu.Lock()
-	id := st.writer.session.Due()
-	st.writer.mu.Unlock()
-	if id == 0 {
-		return
+	op := operation{handle: h, state: h.state.Load(), ctx: ctx}
+	if op.upkeep((*session.Session).Renew) {
+		_, _ = op.run() // if it fails, the next one may not; if the session expires before, a write returns that
+		op.state.writer.end(&op.Operation)
 	}
-	op := operation{
-		handle: h, state: st, ctx: ctx, Operation: session.Operation{Kind: session.Upkeep},
-		command: wire.Command{Op: wire.OpRenewSession, Session: id},
-	}
-	reply, err := op.run()
-	if err != nil || reply.Status != wire.StatusSessionExpired {
-		// What went wrong is tried again next time; if the session expires
-		// before, a write is told.
-		return
-	}
-	st.writer.mu.Lock()
-	defer st.writer.mu.Unlock()
-	st.writer.session.Expired(id)
+}
+
+// upkeep makes the operation what a method of the session says, if there is anything
+// to be done.
+func (op *operation) upkeep(what func(*session.Session, *session.Operation) (wire.Command, bool)) (ok bool) {
+	w := op.state.writer
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	op.command, ok = what(&w.session, &op.Operation)
+	return ok
 }
 
 // end closes the session in the group, also one that is being opened, if that can
@@ -225,18 +213,10 @@ func (h *handle) end(ctx context.Context) {
 
 // endOpened is end for a caller that holds the lock on opening.
 func (h *handle) endOpened(ctx context.Context) {
-	st := h.state.Load()
-	st.writer.mu.Lock()
-	id := st.writer.session.Close()
-	st.writer.mu.Unlock()
-	if id == 0 || !h.db.pool.connected() {
-		return
+	op := operation{handle: h, state: h.state.Load(), ctx: ctx}
+	if op.upkeep((*session.Session).Close) && h.db.pool.connected() {
+		_, _ = op.run() // if it fails, the session expires
 	}
-	op := operation{
-		handle: h, state: st, ctx: ctx, Operation: session.Operation{Kind: session.Upkeep},
-		command: wire.Command{Op: wire.OpCloseSession, Session: id},
-	}
-	_, _ = op.run() // nobody is left who would want to know
 }
 
 // SessionID returns the id of the session in the group. If the session has not written

@@ -72,8 +72,10 @@ func (c *client) step() error {
 		case 0:
 			clear(c.group.sessions)
 		case 1, 2, 3:
-			if id := c.session.Due(); id != 0 {
-				c.start(session.Upkeep, wire.Command{Op: wire.OpRenewSession, Session: id})
+			k := new(call)
+			var due bool
+			if k.command, due = c.session.Renew(&k.Operation); due {
+				c.send(k)
 			}
 		}
 	default:
@@ -187,12 +189,10 @@ func (c *client) after(k *call, verdict session.Verdict, reply wire.Reply) error
 	case session.Declined:
 		c.end(k, true)
 		if k.Kind == session.Upkeep {
-			c.session.Expired(k.command.Session)
 			return nil
 		}
 		return fmt.Errorf("declined: %+v", reply)
 	case session.Expired:
-		c.session.Told(&k.Operation)
 		c.end(k, false)
 		id, _ := k.Numbered()
 		return c.tell(id, k.number)
@@ -220,6 +220,8 @@ func (c *client) end(k *call, answered bool) {
 	switch k.Kind {
 	case session.Open:
 		c.opening = false
+	case session.Upkeep:
+		c.session.End(&k.Operation)
 	case session.Write:
 		c.session.End(&k.Operation)
 		c.ended = append(c.ended, ended{k.command.Delta, answered, k.Unknown(), k.reached})

@@ -60,7 +60,6 @@
 //			case session.Declined:
 //				return reply, nil // an error without effect: its Status says which
 //			case session.Expired:
-//				c.session.Told(op)
 //				return wire.Reply{}, errSessionExpired // and of unknown outcome if op.Unknown()
 //			case session.Superseded:
 //				return wire.Reply{}, errOutcomeUnknown
@@ -157,11 +156,9 @@
 // # Upkeep
 //
 // The group forgets a session that sends nothing for its time to live. So the client
-// renews the session several times within that time, whenever it is Due, with an
-// operation of kind Upkeep (wire.OpRenewSession). If the answer is
-// wire.StatusSessionExpired, [Session.Expired] records it, and the next write reports
-// it. To close a session, call [Session.Close] and run one more operation of kind
-// Upkeep (wire.OpCloseSession).
+// calls [Session.Renew] several times within that time, runs the operation, and calls
+// [Session.End]. If the group has forgotten the session, the next write reports it. To
+// close a session, call [Session.Close] and run the operation.
 //
 // # Generations
 //

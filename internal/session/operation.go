@@ -15,7 +15,7 @@ const (
 	Get    Kind = iota // a read, plain or strong
 	Write              // of a variable, numbered in its session
 	Open               // a session
-	Upkeep             // renew or close one: on behalf of nobody who could be told anything
+	Upkeep             // renew or close one: no caller waits for it
 	Ping
 )
 
@@ -27,10 +27,11 @@ type Operation struct {
 
 	attempts int
 	sent     bool   // an attempt may have executed the command
-	answered bool   // Reply has returned Answered
+	answered bool   // the reply was its answer
+	expired  bool   // the reply was that the session has expired
 	asked    uint64 // the position that the last attempt asked for
 
-	// Of a write.
+	// Of a write, and the session of a renewal.
 	session uint64 // its session's id, 0 until it is numbered
 	seq     uint64 // its number there
 	floor   uint64 // as its last attempt told
@@ -75,6 +76,7 @@ func (op *Operation) Reply(reply *wire.Reply) Verdict {
 	case wire.StatusTooLarge, wire.StatusBadRequest, wire.StatusTooManySessions, wire.StatusUnsupported:
 		return Declined
 	case wire.StatusSessionExpired:
+		op.expired = true
 		if op.Kind != Write {
 			return Declined
 		}

@@ -103,12 +103,13 @@ func (p *Pipeline[W]) Reply(run, ordinal uint64, reply *wire.Reply) (op *Operati
 		// Whether it may have been executed is noted already.
 		late := *op
 		v = late.Reply(reply)
+		op.answered, op.expired = late.answered, late.expired
 	} else {
 		e.run = 0
 		v = op.Reply(reply)
 	}
 	if v == Answered {
-		op.answered, p.fruitless = true, 0
+		p.fruitless = 0
 	}
 	return op, write, v
 }

@@ -241,12 +241,9 @@ func (w *writer) replied() error {
 
 // conclude ends a write that has its answer.
 func (w *writer) conclude(write *asyncWrite, v session.Verdict, reply *wire.Reply) {
-	switch v {
-	case session.Answered:
+	if v == session.Answered {
 		write.answered, write.position = true, reply.Position
 		w.seen = session.Raise(w.seen, reply.Position)
-	case session.Expired:
-		w.session.Told(&write.op)
 	}
 	w.end(write, write.op.Unknown())
 }

@@ -6,16 +6,16 @@ import (
 )
 
 // Session is what a handle knows of its session in the group: the id, the
-// numbers of its writes, and whether the application has to be told that the
-// group has forgotten it. The zero value has not been opened yet. Whoever owns a
-// Session locks it.
+// numbers of its writes, and whether a write has to return that the group has
+// forgotten it. The zero value has not been opened yet. Whoever owns a Session
+// locks it.
 //
 // What the session has seen, its position, is not in here but beside it, see
 // [Raise]: reads need nothing else, and a handle's readers share no lock.
 type Session struct {
 	id     uint64 // in the group, 0 while it is not open
-	lost   uint64 // id of a session that has expired without anybody having been told
-	active bool   // a write was answered since Due was asked last
+	lost   uint64 // id of a session that has expired, which no write has returned yet
+	active bool   // a write was answered since the last Renew
 	writes Sequence
 
 	// tail is the number of the latest asynchronous write, which all that begin
@@ -36,8 +36,8 @@ const (
 	Unopened
 	// Full: it must not be taken into a Stream before there is room.
 	Full
-	// Lost: it must not be sent. Its caller is to be told that the session has
-	// expired, which nobody has been told. The next write begins a new one.
+	// Lost: it must not be sent. It returns that the session has expired, which no
+	// write has returned yet. The next write begins a new session.
 	Lost
 )
 
@@ -102,56 +102,53 @@ func (s *Session) Number(op *Operation, command *wire.Command) {
 	command.Session, command.Seq, command.Floor, command.Prev = op.session, op.seq, op.floor, op.prev
 }
 
-// End notes that nobody waits for a write any more, whether it was Answered or not.
+// End notes that a write or a renewal has ended, with a reply or without one. If the
+// reply was that the session has expired, the caller of a write learns so, and no later
+// write returns the same. After a renewal a write in flight that gets this reply returns
+// it, or else the next one, even before that: it must not go on in a new session as if
+// nothing had happened.
 func (s *Session) End(op *Operation) {
-	if s.id != op.session {
-		return // that one is gone, with all its numbers
-	}
-	s.writes.End(op.seq)
-	if !op.answered {
-		return
-	}
-	s.active = true
-	if s.tail == op.seq {
-		s.tail = 0
+	switch {
+	case op.expired && op.Kind == Write:
+		if s.id == op.session {
+			s.id = 0
+		}
+		if s.lost == op.session {
+			s.lost = 0
+		}
+	case s.id != op.session: // that one is gone, with all its numbers
+	case op.expired:
+		s.id, s.lost = 0, op.session
+	case op.seq != 0:
+		s.writes.End(op.seq)
+		if !op.answered {
+			return
+		}
+		s.active = true
+		if s.tail == op.seq {
+			s.tail = 0
+		}
 	}
 }
 
-// Told notes that the caller of a write is told that the write's session has
-// expired, as the group has answered. No later write is told that again.
-func (s *Session) Told(op *Operation) {
-	if s.id == op.session {
-		s.id = 0
-	}
-	if s.lost == op.session {
-		s.lost = 0
-	}
-}
-
-// Due returns the id of a session that has to be renewed: it is open, and no
-// write was answered since Due was asked last. It is 0 if there is none.
-func (s *Session) Due() uint64 {
-	active := s.active
+// Renew makes op the renewal of a session that is due: it is open, and no write was
+// answered since the last Renew. It returns the command of the operation, which must be
+// ended by End. If nothing is due, ok is false.
+func (s *Session) Renew(op *Operation) (command wire.Command, ok bool) {
+	due := s.id != 0 && !s.active
 	s.active = false
-	if active {
-		return 0
-	}
-	return s.id
+	return upkeep(op, wire.OpRenewSession, s.id), due
 }
 
-// Expired notes that a renewal found the session expired. Somebody has to be
-// told: a write in flight which finds out, or else the next one, even before
-// that, since it must not go on in a new session as if nothing had happened.
-func (s *Session) Expired(id uint64) {
-	if s.id == id {
-		s.id, s.lost = 0, id
-	}
-}
-
-// Close ends the session and returns its id, for it to be closed in the group, 0
-// if it is not open.
-func (s *Session) Close() uint64 {
+// Close ends the session, and makes op the operation that closes it in the group. It
+// returns the command of the operation. If the session is not open, ok is false.
+func (s *Session) Close(op *Operation) (command wire.Command, ok bool) {
 	id := s.id
 	s.id, s.lost = 0, 0
-	return id
+	return upkeep(op, wire.OpCloseSession, id), id != 0
+}
+
+func upkeep(op *Operation, what wire.Op, id uint64) wire.Command {
+	*op = Operation{Kind: Upkeep, session: id}
+	return wire.Command{Op: what, Session: id}
 }

@@ -77,10 +77,10 @@ func TestWriteOutlivesItsSession(t *testing.T) {
 	old := begin(t, s, session.Ready)
 	want := number(s, old)
 	unnumbered := begin(t, s, session.Ready)
-	if id := s.Close(); id != 7 {
+	if id := closed(s); id != 7 {
 		t.Errorf("closed %d", id)
 	}
-	if id := s.Close(); id != 0 {
+	if id := closed(s); id != 0 {
 		t.Errorf("closed %d again", id)
 	}
 	begin(t, s, session.Unopened)
@@ -95,7 +95,7 @@ func TestWriteOutlivesItsSession(t *testing.T) {
 		t.Errorf("one that was not sent before: %+v", c)
 	}
 	end(s, old, true)
-	if id := s.Due(); id != 9 {
+	if id := due(s); id != 9 {
 		t.Errorf("due: %d", id)
 	}
 	if c := number(s, begin(t, s, session.Ready)); c.Seq != 2 || c.Floor != 1 {
@@ -107,13 +107,13 @@ func TestWriteOutlivesItsSession(t *testing.T) {
 func TestSessionBeginsAnew(t *testing.T) {
 	s := open(t, 7)
 	end(s, begin(t, s, session.Ready), true)
-	s.Expired(7)
-	if id := s.Close(); id != 0 || !s.Blank() {
+	expire(s, renewal(s))
+	if id := closed(s); id != 0 || !s.Blank() {
 		t.Errorf("closed %d, blank %v", id, s.Blank())
 	}
 	begin(t, s, session.Unopened)
 	s.Opened(9)
-	if id := s.Due(); id != 9 {
+	if id := due(s); id != 9 {
 		t.Errorf("due: %d, before anything was answered", id)
 	}
 }
@@ -153,7 +153,7 @@ func TestDeclinedWriteShowsNothing(t *testing.T) {
 		t.Errorf("verdict %d", v)
 	}
 	s.End(op)
-	if id := s.Due(); id != 7 {
+	if id := due(s); id != 7 {
 		t.Errorf("due: %d", id)
 	}
 	if c := number(s, begin(t, s, session.Ready)); c.Prev != 1 || c.Floor != 2 {
@@ -165,22 +165,26 @@ func TestDeclinedWriteShowsNothing(t *testing.T) {
 func TestExpiryMetInFlight(t *testing.T) {
 	s := open(t, 7)
 	one, two := begin(t, s, session.Ready), begin(t, s, session.Ready)
-	s.Told(one)
-	end(s, one, false)
+	expire(s, one)
 	begin(t, s, session.Unopened)
 	s.Opened(9)
-	s.Told(two)
-	end(s, two, false)
+	expire(s, two)
 	begin(t, s, session.Ready)
 }
 
 // The expiry that a renewal finds is told to the next write, once.
 func TestExpiryFoundByRenewal(t *testing.T) {
-	s := open(t, 7)
-	s.Expired(5) // of another, long ago
+	s := open(t, 5)
+	old := renewal(s)
+	closed(s)
+	s.Opened(7)
+	expire(s, old)
 	begin(t, s, session.Ready)
-	s.Expired(7)
-	if s.Due() != 0 || s.Blank() {
+	one, two := renewal(s), renewal(s)
+	s.End(one) // without a reply
+	begin(t, s, session.Ready)
+	expire(s, two)
+	if due(s) != 0 || s.Blank() {
 		t.Error("it is open, or nothing is left to be told")
 	}
 	begin(t, s, session.Lost)
@@ -191,9 +195,8 @@ func TestExpiryFoundByRenewal(t *testing.T) {
 func TestExpiryFoundByRenewalAndMet(t *testing.T) {
 	s := open(t, 7)
 	op := begin(t, s, session.Ready)
-	s.Expired(7)
-	s.Told(op)
-	end(s, op, false)
+	expire(s, renewal(s))
+	expire(s, op)
 	begin(t, s, session.Unopened)
 }
 
@@ -201,7 +204,7 @@ func TestExpiryFoundByRenewalAndMet(t *testing.T) {
 func TestExpiryFoundByRenewalAndNotMet(t *testing.T) {
 	s := open(t, 7)
 	op := begin(t, s, session.Ready)
-	s.Expired(7)
+	expire(s, renewal(s))
 	end(s, op, true)
 	begin(t, s, session.Lost)
 	begin(t, s, session.Unopened)
@@ -211,17 +214,17 @@ func TestExpiryFoundByRenewalAndNotMet(t *testing.T) {
 func TestDue(t *testing.T) {
 	s := open(t, 7)
 	for _, want := range []uint64{7, 7} {
-		if id := s.Due(); id != want {
+		if id := due(s); id != want {
 			t.Errorf("due: %d, want %d", id, want)
 		}
 	}
 	end(s, begin(t, s, session.Ready), false)
-	if id := s.Due(); id != 7 {
+	if id := due(s); id != 7 {
 		t.Errorf("after a write without an answer: %d", id)
 	}
 	end(s, begin(t, s, session.Ready), true)
 	for _, want := range []uint64{0, 7} {
-		if id := s.Due(); id != want {
+		if id := due(s); id != want {
 			t.Errorf("after a write: %d, want %d", id, want)
 		}
 	}
@@ -233,4 +236,38 @@ func end(s *session.Session, op *session.Operation, answered bool) {
 		op.Reply(&wire.Reply{Status: wire.StatusConflict})
 	}
 	s.End(op)
+}
+
+// expire ends an operation to which the group has answered that the session has expired.
+func expire(s *session.Session, op *session.Operation) {
+	op.Reply(&wire.Reply{Status: wire.StatusSessionExpired})
+	s.End(op)
+}
+
+// renewal is a renewal of the session.
+func renewal(s *session.Session) *session.Operation {
+	op := new(session.Operation)
+	if _, ok := s.Renew(op); !ok {
+		s.Renew(op) // it was not due the first time
+	}
+	return op
+}
+
+// due returns the session that a renewal is for, 0 if none is due.
+func due(s *session.Session) uint64 { return upkeep(s.Renew, wire.OpRenewSession) }
+
+// closed closes the session and returns its id, 0 if it was not open.
+func closed(s *session.Session) uint64 { return upkeep(s.Close, wire.OpCloseSession) }
+
+// upkeep returns the session that an operation is for, 0 if there is none to be made.
+func upkeep(what func(*session.Operation) (wire.Command, bool), want wire.Op) uint64 {
+	var op session.Operation
+	command, ok := what(&op)
+	if id, _ := op.Numbered(); op.Kind != session.Upkeep || command.Op != want || command.Session != id {
+		panic("the command is not that of the operation")
+	}
+	if !ok {
+		return 0
+	}
+	return command.Session
 }

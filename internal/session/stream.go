@@ -111,9 +111,6 @@ func (s *Stream[W, A]) Settle(a A, ordinal uint64, reply *wire.Reply) (op *Opera
 	if v == Answered && !planted.On(planted.StreamUnseen) {
 		s.position = Raise(s.position, reply.Position)
 	}
-	if v == Expired {
-		s.Session.Told(op)
-	}
 	s.bytes -= s.pipeline.writes.At(ordinal).bytes
 	s.pipeline.End(ordinal)
 	s.Session.End(op)

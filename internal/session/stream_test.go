@@ -154,7 +154,7 @@ func TestStreamAnswers(t *testing.T) {
 	if s.session.tail != 3 {
 		t.Error("a write that was declined is known to have been executed") // its successors name it
 	}
-	if s.session.Due() != 0 {
+	if _, due := s.session.Renew(new(Operation)); due {
 		t.Error("a session that has written has to be renewed")
 	}
 }
@@ -174,7 +174,10 @@ func TestStreamSessionEnds(t *testing.T) {
 	s.issue(1, Unopened)
 	s.session.Opened(80)
 	s.issue(1, Ready)
-	s.session.Expired(80)
+	var renewal Operation
+	s.session.Renew(&renewal)
+	renewal.Reply(&wire.Reply{Status: wire.StatusSessionExpired})
+	s.session.End(&renewal)
 	s.issue(1, Lost)
 	s.issue(1, Unopened)
 	if op, _, _, ended := s.Settle(a, 0, &wire.Reply{}); op != nil || ended {

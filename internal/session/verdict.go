@@ -11,12 +11,12 @@ const (
 	Answered Verdict = iota
 	// Declined: the reply is the operation's answer, and nothing was done.
 	Declined
-	// Expired: the group has forgotten the write's session (Session.Told). This
-	// attempt did nothing; ask Unknown about those before it.
+	// Expired: the group has forgotten the write's session. This attempt did
+	// nothing; ask Unknown about those before it.
 	Expired
-	// Superseded: the group has been told that nobody waits for the write, by
-	// one whose floor was above it. Its outcome is unknown: an earlier attempt
-	// may have executed it.
+	// Superseded: a write with a floor above this one has been executed, and the
+	// group no longer keeps the result of this one. Its outcome is unknown: an
+	// earlier attempt may have executed it.
 	Superseded
 
 	// Crowded: writes before this one have to end first. The node is well.

@@ -24,7 +24,7 @@ func (op *operation) String() string {
 	case session.Upkeep:
 		what = "renew"
 	}
-	return fmt.Sprintf("%s from %d attempt %d", what, op.Asked(), op.attempts)
+	return fmt.Sprintf("%s from %d attempt %d", what, op.Asked(), op.Attempts())
 }
 
 // recorded is an operation that has ended, as its client has it, and who told so.

@@ -88,7 +88,7 @@ func modelled(kind session.Kind, script []fate) (c course) {
 	client.active = append(client.active, op)
 	for _, f := range script {
 		client.conn = w.network.Connect(client.site, nil, 0, nil)
-		if op.attempts == 0 {
+		if op.Attempts() == 0 {
 			op.start()
 		} else {
 			op.attempt()

@@ -27,8 +27,7 @@ type operation struct {
 	behind     numbered     // the last of those that were issued before it, of a read
 	waited     bool         // a read, once it has seen to that it sees those
 	waiters    []*operation // reads that wait for it
-	attempts   int          // number of the latest attempt
-	refused    int          // how many of them a node has refused
+	refused    int          // attempts that a node has refused
 	on         *wires.Conn
 	sent       *wire.Request // with the latest attempt
 	reply      wire.Reply
@@ -137,19 +136,12 @@ func (c *client) renew() {
 		return
 	}
 	w.After(w.traits.sessionTTL/3, c.renew)
-	id := c.session.Due()
-	if id == 0 || c.renewing {
+	op := &operation{c: c, begun: w.Now, generation: c.bound, then: func(bool) { c.renewing = false }}
+	var due bool
+	if op.command, due = c.session.Renew(&op.Operation); !due || c.renewing {
 		return
 	}
 	c.renewing = true
-	op := &operation{c: c, begun: w.Now, generation: c.bound, command: wire.Command{Op: wire.OpRenewSession, Session: id}}
-	op.Kind = session.Upkeep
-	op.then = func(ok bool) {
-		c.renewing = false
-		if ok && op.reply.Status == wire.StatusSessionExpired && op.generation == c.bound {
-			c.session.Expired(id)
-		}
-	}
 	c.active = append(c.active, op)
 	op.attempt()
 }
@@ -169,16 +161,10 @@ func (op *operation) attempt() {
 		op.unanswered()
 		return
 	}
-	if op.Kind == session.Write && !op.numbered {
-		op.start()
-		return
+	req := &wire.Request{Kind: wire.RequestGet, Position: op.Attempt(c.seen), Key: op.key}
+	if req.ID = uint64(op.Attempts()); req.ID > 1 {
+		c.w.counts.Retries++
 	}
-	w := c.w
-	op.attempts++
-	if op.attempts > 1 {
-		w.counts.Retries++
-	}
-	req := &wire.Request{ID: uint64(op.attempts), Kind: wire.RequestGet, Position: op.Attempt(c.seen), Key: op.key}
 	switch {
 	case op.Kind != session.Get:
 		if op.Kind == session.Write {
@@ -193,9 +179,9 @@ func (op *operation) attempt() {
 
 // send sends a request, and waits for so long.
 func (op *operation) send(req *wire.Request) {
-	conn, number := op.c.conn, op.attempts
+	conn, number := op.c.conn, op.Attempts()
 	op.on, op.sent = conn, req
-	waits := func() bool { return !op.over && op.attempts == number && op.on == conn }
+	waits := func() bool { return !op.over && op.Attempts() == number && op.on == conn }
 	op.c.ask(conn, op, func(reply wire.Reply) {
 		if waits() {
 			op.replied(reply)
@@ -274,32 +260,26 @@ func (op *operation) judge(v session.Verdict, reply wire.Reply) {
 	}
 	op.on = nil
 	w.trace("%s: %s: verdict %d status %d position %d version %d", c, op, v, reply.Status, reply.Position, reply.Version)
-	switch {
-	case v == session.Answered && op.generation == c.bound:
-		op.reply = reply
+	if !v.Final() {
+		if v.Elsewhere() {
+			c.fail(on)
+		}
+		w.After(op.Pause(c.random.Float64()), op.attempt)
+		return
+	}
+	if v == session.Answered && op.generation == c.bound {
+		w.counts.Operations++
 		if !op.piped {
 			c.seen = session.Raise(c.seen, reply.Position)
 		}
-		w.counts.Operations++
-		op.finish()
-		return
-	case v == session.Expired:
-		if !op.piped {
-			c.session.Told(&op.Operation)
-		}
-		w.counts.Lost++
-		op.lost = op.Unknown()
-		op.finish()
-		return
-	case v.Final() || v == session.Answered:
-		op.reply = reply
-		op.lost = v == session.Superseded
-		op.finish()
-		return
-	case v.Elsewhere():
-		c.fail(on)
 	}
-	w.After(op.Pause(c.random.Float64()), op.attempt)
+	if v == session.Expired {
+		w.counts.Lost++
+	} else {
+		op.reply = reply
+	}
+	op.lost = v == session.Superseded || v == session.Expired && op.Unknown()
+	op.finish()
 }
 
 // giveUp is the end of the caller's time. A write that is in the stream stays there, and
@@ -325,7 +305,7 @@ func (op *operation) unanswered() {
 		return
 	}
 	op.lost = op.Unknown()
-	if op.lost && !op.piped && op.refused == op.attempts {
+	if op.lost && !op.piped && op.refused == op.Attempts() {
 		op.c.w.fail("outcome: %s: %s was refused each time, and its caller is told that its outcome is unknown", op.c, op)
 	}
 	op.finish()
@@ -340,7 +320,7 @@ func (op *operation) finish() {
 	c.unopened = slices.DeleteFunc(c.unopened, func(o *operation) bool { return o == op })
 	c.roomless = slices.DeleteFunc(c.roomless, func(o *operation) bool { return o == op })
 	answered := op.answered()
-	if op.numbered && !op.piped && op.generation == c.bound {
+	if !op.piped && op.generation == c.bound {
 		c.session.End(&op.Operation)
 	}
 	if op.then != nil {

@@ -145,8 +145,8 @@ func (c *client) submit(a *attempt) {
 // send sends a write of a run.
 func (c *client) send(a *attempt, f flight) {
 	op := f.op
-	op.on, op.attempts = a.conn, op.Attempts()
-	op.sent = &wire.Request{ID: uint64(op.attempts), Kind: wire.RequestWrite, Command: op.command, RawCommand: op.command.Append(nil)}
+	op.on = a.conn
+	op.sent = &wire.Request{ID: uint64(op.Attempts()), Kind: wire.RequestWrite, Command: op.command, RawCommand: op.command.Append(nil)}
 	a.under = append(a.under, f)
 	c.ask(a.conn, op, func(reply wire.Reply) {
 		f.reply = reply
