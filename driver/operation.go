@@ -105,7 +105,7 @@ func (op *operation) bind(l *link) error {
 	if op.Kind != session.Upkeep {
 		op.handle.state.CompareAndSwap(begun, newState(l.bound))
 	}
-	if op.Kind == session.Upkeep || !begun.blank() {
+	if !op.Moves(begun.blank()) {
 		return l.otherGeneration()
 	}
 	op.state = op.handle.state.Load()

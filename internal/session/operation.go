@@ -119,6 +119,11 @@ func (op *Operation) NoReply(notSent bool) Verdict {
 	return Unanswered
 }
 
+// Moves reports whether an operation goes on over a connection to another generation,
+// or group, than that of its session. It does so only if the session has seen and
+// written nothing (blank) that is gone now. An upkeep has nothing to do there.
+func (op *Operation) Moves(blank bool) bool { return blank && op.Kind != Upkeep }
+
 // Pause is how long to wait before another attempt: not at all after the first,
 // since another server may do better at once, and longer each time after that.
 // random is from [0, 1).

@@ -126,3 +126,14 @@ func TestBackoff(t *testing.T) {
 		}
 	}
 }
+
+// What has seen or written something does not go on in another generation, nor does what
+// is for the session that is gone.
+func TestMoves(t *testing.T) {
+	for kind := session.Get; kind <= session.Ping; kind++ {
+		op := session.Operation{Kind: kind}
+		if op.Moves(false) || op.Moves(true) != (kind != session.Upkeep) {
+			t.Errorf("an operation of kind %d moves: %t with a blank session, %t without", kind, op.Moves(true), op.Moves(false))
+		}
+	}
+}

@@ -36,13 +36,13 @@ type recorded struct {
 // record has the checks look at an operation that has ended. A read without an answer
 // says nothing.
 func (op *operation) record() {
-	if op.generation == 0 || op.Kind == session.Get && !op.answered() {
+	if op.state.bound == 0 || op.Kind == session.Get && !op.answered() {
 		return
 	}
-	w, o := op.c.w, op.c.w.order(op.generation)
+	w, o := op.c.w, op.c.w.order(op.state.bound)
 	h := op.history()
 	if !op.lost && h.Status == history.OK && op.Kind == session.Write {
-		w.once("version", h.Position, op.generation)
+		w.once("version", h.Position, op.state.bound)
 	}
 	o.ops = append(o.ops, recorded{h, op.teller})
 	if !w.traits.agreed { // what a lost member told may differ from what survivors agree on

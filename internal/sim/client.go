@@ -22,9 +22,7 @@ type client struct {
 	program, random *rand.Rand // for what it asks for, and for all else
 	steps           int        // of the program that were begun
 
-	bound             uint64 // generation, 0: none yet
-	seen              uint64
-	session           session.Session
+	state             *clientState
 	opening, renewing bool
 	ticking           bool // the stream's time is looked at
 	pumpWaits         bool // for a connection
@@ -50,6 +48,15 @@ type client struct {
 	version  uint64       // that an operation was told last
 }
 
+// clientState is what a client has seen and written in one generation.
+type clientState struct {
+	bound   uint64 // the generation, 0: none yet
+	seen    uint64
+	session session.Session
+}
+
+func (st *clientState) blank() bool { return st.seen == 0 && st.session.Blank() }
+
 // clientConn is a node's end of a client's connection.
 type clientConn struct {
 	conn  *wires.Conn
@@ -59,7 +66,7 @@ type clientConn struct {
 func newClient(w *world, number, site int) *client {
 	c := &client{w: w, number: number, site: site}
 	c.program, c.random = w.pair(ofClients, number)
-	c.stream.Session = &c.session
+	c.enterGeneration(0)
 	c.pump()
 	return c
 }
@@ -240,10 +247,10 @@ func (c *client) dial(race *session.Race, index int, server string) {
 // binding is what the client is bound to, nil if to nothing. Generations alone tell groups
 // apart here: those of a registry that is replaced go on.
 func (c *client) binding() *session.Binding {
-	if c.bound == 0 {
+	if c.state.bound == 0 {
 		return nil
 	}
-	return &session.Binding{Generation: c.bound}
+	return &session.Binding{Generation: c.state.bound}
 }
 
 // connected takes a connection into use.
@@ -288,21 +295,22 @@ func (c *client) fail(on *wires.Conn) {
 	}
 }
 
+// begin begins a session in a generation.
+func (c *client) enterGeneration(generation uint64) {
+	c.state = &clientState{bound: generation}
+	c.stream.Session = &c.state.session
+}
+
 // bind sees to it that the client's session is of its connection's generation.
-// It is false for an operation of a session whose generation is gone.
-func (c *client) bind(op *operation) bool {
-	if c.bound != c.info {
-		blank := c.seen == 0 && c.session.Blank()
-		if c.bound != 0 && !blank {
-			c.w.counts.Lost++
-		}
-		c.bound, c.seen, c.session = c.info, 0, session.Session{}
-		c.estrange()
+func (c *client) bind() {
+	if c.state.bound == c.info {
+		return
 	}
-	if op != nil && op.generation == 0 {
-		op.generation = c.bound
+	if !c.state.blank() {
+		c.w.counts.Lost++
 	}
-	return op == nil || op.generation == c.bound
+	c.enterGeneration(c.info)
+	c.estrange()
 }
 
 // variableName names a variable.

@@ -81,9 +81,9 @@ func modelled(kind session.Kind, script []fate) (c course) {
 	w.traits.agreed = true // nothing is held against an order that there is not
 	w.begin()
 	client := newClient(w, 0, w.registrySite())
-	client.session.Opened(7)
-	client.seen, client.bound, client.info = 7, 1, 1
-	op := &operation{c: client, generation: 1, key: "k", command: wire.Command{Op: wire.OpSet, Key: "k"}}
+	client.state.session.Opened(7)
+	client.state.seen, client.state.bound, client.info = 7, 1, 1
+	op := &operation{c: client, state: client.state, key: "k", command: wire.Command{Op: wire.OpSet, Key: "k"}}
 	op.Kind = kind
 	client.active = append(client.active, op)
 	for _, f := range script {
@@ -106,7 +106,7 @@ func modelled(kind session.Kind, script []fate) (c course) {
 			break
 		}
 	}
-	c.Unknown, c.Seen = op.lost, client.seen
+	c.Unknown, c.Seen = op.lost, client.state.seen
 	switch {
 	case op.answered():
 		c.Ended = "answered"
@@ -114,7 +114,7 @@ func modelled(kind session.Kind, script []fate) (c course) {
 		c.Ended = "superseded"
 	case op.reply.Status != wire.StatusOK:
 		c.Ended = "declined"
-	case client.session.Blank():
+	case client.state.session.Blank():
 		c.Ended = "expired"
 	default:
 		c.Ended = "given up"

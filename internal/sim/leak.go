@@ -34,7 +34,7 @@ func (c *client) leak() {
 		return
 	}
 	w.After(w.traits.detection/8+time.Duration(len(c.active))*w.traits.detection/16, c.leak)
-	op := &operation{c: c, begun: w.Now, generation: c.bound, command: c.openSession("leaks")}
+	op := &operation{c: c, begun: w.Now, state: c.state, command: c.openSession("leaks")}
 	op.Kind = session.Open
 	op.then = func(ok bool) {
 		if ok && op.reply.Status == wire.StatusOK {

@@ -12,33 +12,33 @@ import (
 // operation is one call of a client, with all its attempts.
 type operation struct {
 	session.Operation
-	c          *client
-	strong     bool
-	key        string
-	command    wire.Command
-	generation uint64
-	begun      time.Duration
-	ended      time.Duration
-	over       bool
-	lost       bool // of unknown outcome
-	numbered   bool
-	async      bool         // its caller does not wait
-	piped      bool         // through the client's stream
-	behind     numbered     // the last of those that were issued before it, of a read
-	waited     bool         // a read, once it has seen to that it sees those
-	waiters    []*operation // reads that wait for it
-	refused    int          // attempts that a node has refused
-	on         *wires.Conn
-	sent       *wire.Request // with the latest attempt
-	reply      wire.Reply
-	teller     *replica      // who gave the last reply
-	then       func(ok bool) // of what the client does for itself
+	c        *client
+	strong   bool
+	key      string
+	command  wire.Command
+	state    *clientState
+	begun    time.Duration
+	ended    time.Duration
+	over     bool
+	lost     bool // of unknown outcome
+	numbered bool
+	async    bool         // its caller does not wait
+	piped    bool         // through the client's stream
+	behind   numbered     // the last of those that were issued before it, of a read
+	waited   bool         // a read, once it has seen to that it sees those
+	waiters  []*operation // reads that wait for it
+	refused  int          // attempts that a node has refused
+	on       *wires.Conn
+	sent     *wire.Request // with the latest attempt
+	reply    wire.Reply
+	teller   *replica      // who gave the last reply
+	then     func(ok bool) // of what the client does for itself
 }
 
 // begin starts a random operation.
 func (c *client) begin() {
 	w := c.w
-	op := &operation{c: c, begun: w.Now, generation: c.bound}
+	op := &operation{c: c, begun: w.Now, state: c.state}
 	if c.program.Float64() < w.traits.reads {
 		op.Kind = session.Get
 		op.key, _ = c.key()
@@ -67,16 +67,10 @@ func (op *operation) start() {
 		return
 	}
 	if op.Kind == session.Write && !op.numbered {
-		if op.generation != op.c.bound && op.generation != 0 {
-			op.unanswered()
-			return
-		}
+		op.state = op.c.state
 		switch op.number() {
 		case session.Ready:
 			op.numbered = true
-			if op.generation == 0 {
-				op.generation = op.c.bound // that of the session, also if it is given up before it is sent
-			}
 			if op.piped {
 				op.c.issue(op)
 				return
@@ -103,13 +97,13 @@ func (c *client) open() {
 		return
 	}
 	c.opening = true
-	op := &operation{c: c, begun: c.w.Now, generation: c.bound, command: c.openSession(c.String())}
+	op := &operation{c: c, begun: c.w.Now, state: c.state, command: c.openSession(c.String())}
 	op.Kind = session.Open
 	op.then = func(ok bool) {
 		c.opening = false
-		if ok && op.reply.Status == wire.StatusOK && op.generation == c.bound {
-			c.w.once("session", op.reply.Position, c.bound)
-			c.session.Opened(op.reply.Position)
+		if ok && op.reply.Status == wire.StatusOK {
+			c.w.once("session", op.reply.Position, op.state.bound)
+			op.state.session.Opened(op.reply.Position)
 		}
 		if op.reply.Status == wire.StatusTooManySessions && len(c.unopened) > 0 {
 			c.unopened[0].finish() // its caller is told; the others try for themselves
@@ -136,9 +130,9 @@ func (c *client) renew() {
 		return
 	}
 	w.After(w.traits.sessionTTL/3, c.renew)
-	op := &operation{c: c, begun: w.Now, generation: c.bound, then: func(bool) { c.renewing = false }}
+	op := &operation{c: c, begun: w.Now, state: c.state, then: func(bool) { c.renewing = false }}
 	var due bool
-	if op.command, due = c.session.Renew(&op.Operation); !due || c.renewing {
+	if op.command, due = c.state.session.Renew(&op.Operation); !due || c.renewing {
 		return
 	}
 	c.renewing = true
@@ -157,18 +151,20 @@ func (op *operation) attempt() {
 		c.connect()
 		return
 	}
-	if !c.bind(op) {
+	c.bind()
+	if op.state != c.state && !op.Moves(op.state.blank()) {
 		op.unanswered()
 		return
 	}
-	req := &wire.Request{Kind: wire.RequestGet, Position: op.Attempt(c.seen), Key: op.key}
+	op.state = c.state
+	req := &wire.Request{Kind: wire.RequestGet, Position: op.Attempt(op.state.seen), Key: op.key}
 	if req.ID = uint64(op.Attempts()); req.ID > 1 {
 		c.w.counts.Retries++
 	}
 	switch {
 	case op.Kind != session.Get:
 		if op.Kind == session.Write {
-			c.session.Number(&op.Operation, &op.command)
+			op.state.session.Number(&op.Operation, &op.command)
 		}
 		req.Kind, req.Command, req.RawCommand = wire.RequestWrite, op.command, op.command.Append(nil)
 	case op.strong:
@@ -267,10 +263,10 @@ func (op *operation) judge(v session.Verdict, reply wire.Reply) {
 		w.After(op.Pause(c.random.Float64()), op.attempt)
 		return
 	}
-	if v == session.Answered && op.generation == c.bound {
+	if v == session.Answered {
 		w.counts.Operations++
 		if !op.piped {
-			c.seen = session.Raise(c.seen, reply.Position)
+			op.state.seen = session.Raise(op.state.seen, reply.Position)
 		}
 	}
 	if v == session.Expired {
@@ -320,8 +316,8 @@ func (op *operation) finish() {
 	c.unopened = slices.DeleteFunc(c.unopened, func(o *operation) bool { return o == op })
 	c.roomless = slices.DeleteFunc(c.roomless, func(o *operation) bool { return o == op })
 	answered := op.answered()
-	if !op.piped && op.generation == c.bound {
-		c.session.End(&op.Operation)
+	if !op.piped {
+		op.state.session.End(&op.Operation)
 	}
 	if op.then != nil {
 		op.then(answered || op.reply.Status == wire.StatusSessionExpired)

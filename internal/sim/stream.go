@@ -33,7 +33,7 @@ func (c *client) beginAsync() {
 		if c.underWay(true) >= 2*w.traits.outstanding {
 			return
 		}
-		op := &operation{c: c, begun: w.Now, generation: c.bound, async: true, command: c.command()}
+		op := &operation{c: c, begun: w.Now, state: c.state, async: true, command: c.command()}
 		op.Kind, op.key = session.Write, op.command.Key
 		c.enter(op)
 	}
@@ -45,7 +45,7 @@ func (op *operation) number() session.Readiness {
 	c := op.c
 	op.piped = op.async || c.stream.Open() > 0
 	if !op.piped {
-		return c.session.Begin(&op.Operation)
+		return op.state.session.Begin(&op.Operation)
 	}
 	return c.stream.Issue(&op.Operation, op, len(op.command.Value), c.w.traits.outstanding)
 }
@@ -113,7 +113,7 @@ func (c *client) pump() {
 				c.connect()
 				return
 			}
-			c.bind(nil)
+			c.bind()
 			a = &attempt{conn: c.conn}
 			c.attempts = append(c.attempts, a)
 			s.Begin(a)
@@ -129,7 +129,7 @@ func (c *client) submit(a *attempt) {
 		if op.Attempts() > 1 {
 			c.w.counts.Retries++
 		}
-		c.session.Number(op, &write.command)
+		c.state.session.Number(op, &write.command)
 		batch = append(batch, flight{ordinal: ordinal, op: write})
 	})
 	taken := min(len(batch), max(c.w.traits.room-len(a.under), 0))
@@ -191,15 +191,15 @@ func (c *client) settle(a *attempt) {
 			f.op = nil
 		}
 	}
-	c.seen = session.Raise(c.seen, c.stream.Settled(a, c.random.Float64()))
+	c.state.seen = session.Raise(c.state.seen, c.stream.Settled(a, c.random.Float64()))
 	for i, f := range arrived {
 		if f.op == nil {
 			continue
 		}
 		if ended[i] == session.Answered {
 			c.w.counts.Async++
-			if c.seen < f.reply.Position {
-				c.w.fail("session: %s: %s is answered from %d, and its session has seen %d", c, f.op, f.reply.Position, c.seen)
+			if c.state.seen < f.reply.Position {
+				c.w.fail("session: %s: %s is answered from %d, and its session has seen %d", c, f.op, f.reply.Position, c.state.seen)
 			}
 		}
 		f.op.on = a.conn
@@ -221,7 +221,7 @@ func (c *client) lost(a *attempt) {
 		f.op.on = nil
 		c.stream.Lost(a, f.ordinal, false)
 	}
-	c.seen = session.Raise(c.seen, c.stream.Settled(a, c.random.Float64()))
+	c.state.seen = session.Raise(c.state.seen, c.stream.Settled(a, c.random.Float64()))
 	c.proceed()
 }
 
