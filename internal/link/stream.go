@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // What makes a link dead whose records cannot be brought to the peer without a gap.
@@ -19,7 +21,7 @@ var (
 )
 
 const (
-	headerBytes = 4
+	headerBytes = wire.HeaderBytes
 
 	// idleCapacity is the largest buffer that is kept while it is empty.
 	idleCapacity = 4 << 20

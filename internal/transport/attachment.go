@@ -5,6 +5,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/nbio"
+	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -20,10 +21,10 @@ type attachment struct {
 	writing bool // drain runs, and only it writes; guarded by the line's lock
 
 	// Of the one that reads:
-	in      *link.Inbound
-	records *recordReader
-	msgs    []isis.Message // reused for every call of Receive
-	acks    []uint64       // of all of msgs
+	in     *link.Inbound
+	frames *wire.FrameReader
+	msgs   []isis.Message // reused for every call of Receive
+	acks   []uint64       // of all of msgs
 }
 
 // use has a connection whose handshake is done carry the link until it ends. An error says
@@ -53,7 +54,7 @@ func (l *line) attach(conn net.Conn, number uint64) (*attachment, error) {
 		return nil, err
 	}
 	a := &attachment{l: l, conn: conn, number: number, try: nbio.NewTryer(conn), in: in}
-	a.records = newRecordReader(a, l.n.cfg.MaxRecordBytes)
+	a.frames = wire.NewFrameReader(a, uint32(l.n.cfg.MaxRecordBytes))
 	l.cur = a
 	return a, nil
 }

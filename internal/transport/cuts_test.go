@@ -44,7 +44,7 @@ func numbered(from, to isis.MemberID, i uint64) isis.Message {
 	m := isis.Message{View: 1, Seq: i, Priority: rnd.Uint64()}
 	switch k := rnd.IntN(1000); {
 	case k < 2:
-		m.Kind, m.Count, m.Payload = isis.KindPropose, 1, patterned(i, rnd.IntN(3*readBytes))
+		m.Kind, m.Count, m.Payload = isis.KindPropose, 1, patterned(i, rnd.IntN(192<<10))
 	case k < 300:
 		m.Kind, m.Count, m.Payload = isis.KindPropose, 1, patterned(i, 1+rnd.IntN(300))
 	case k < 600:

@@ -439,7 +439,7 @@ func TestGarbageHurtsOneLink(t *testing.T) {
 		f.pipes[0].out.mu.Unlock()
 		synctest.Wait()
 		s := a.to(t, b)
-		if !errors.Is(s.Dead, errRecord) || !strings.Contains(s.Dead.Error(), "b#2") {
+		if !errors.Is(s.Dead, wire.ErrFrameTooLarge) || !strings.Contains(s.Dead.Error(), "b#2") {
 			t.Fatalf("%+v", s)
 		}
 		a.say(c, 1)

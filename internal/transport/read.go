@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/seed-8247e700/dsm/internal/evloop"
+	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -15,16 +16,18 @@ func (a *attachment) Read(b []byte) (int, error) {
 	if n > 0 {
 		a.l.end.Heard(a.l.n.clock())
 	}
+	if errors.Is(err, evloop.ErrWouldBlock) {
+		err = wire.ErrAgain
+	}
 	return n, err
 }
 
-// read hands over what a connection brings until it ends, and returns why it did.
+// read delivers what a connection brings until the connection ends, and returns why it did.
 func (a *attachment) read() error {
 	if served, ok := a.conn.(*evloop.Conn); ok {
 		var err error
 		served.Serve(func() bool {
-			err = a.burst()
-			if errors.Is(err, evloop.ErrWouldBlock) {
+			if err = a.burst(); errors.Is(err, wire.ErrAgain) {
 				err = nil
 			}
 			return err == nil
@@ -38,16 +41,12 @@ func (a *attachment) read() error {
 	}
 }
 
-// burst hands over what one read brings.
+// burst delivers what one read brings. If that is not what a peer sends, the link dies.
 func (a *attachment) burst() error {
-	if err := a.records.fill(); err != nil {
+	fault, err := a.decode()
+	a.deliver() // what came before something wrong is whole, and was counted
+	if !fault {
 		return err
-	}
-	// What came before something wrong is whole, and was counted.
-	err := a.decode()
-	a.deliver()
-	if err == nil {
-		return nil
 	}
 	l := a.l
 	err = fmt.Errorf("%w (from %s#%d)", err, l.peer.ID, l.peer.Incarnation)
@@ -57,30 +56,39 @@ func (a *attachment) burst() error {
 	return err
 }
 
-// decode takes all records that were read.
-func (a *attachment) decode() error {
+// decode takes all records that one read brings. An error that is no fault of the peer
+// is the connection's.
+func (a *attachment) decode() (fault bool, err error) {
 	defer a.in.Publish()
 	a.acks = a.acks[:0]
 	for {
-		body, own, err := a.records.next()
-		if err != nil || body == nil {
-			return err
-		}
-		message, err := a.in.Take(body)
+		record, err := a.frames.NextRecord()
 		if err != nil {
-			return err
+			return errors.Is(err, wire.ErrMalformed) || errors.Is(err, wire.ErrFrameTooLarge), err
 		}
-		if !message {
-			continue
+		if err := a.take(record); err != nil {
+			return true, err
 		}
-		a.msgs = append(a.msgs, isis.Message{})
-		m := &a.msgs[len(a.msgs)-1]
-		if a.acks, err = decodeMessage(body, m, a.acks); err != nil {
-			a.msgs = a.msgs[:len(a.msgs)-1]
-			return err
+		if !a.frames.Buffered() {
+			return false, nil
 		}
-		disown(m, own)
 	}
+}
+
+// take counts a record, and decodes it if it is a message.
+func (a *attachment) take(record []byte) error {
+	message, err := a.in.Take(record)
+	if err != nil || !message {
+		return err
+	}
+	a.msgs = append(a.msgs, isis.Message{})
+	m := &a.msgs[len(a.msgs)-1]
+	if a.acks, err = decodeMessage(record, m, a.acks); err != nil {
+		a.msgs = a.msgs[:len(a.msgs)-1]
+		return err
+	}
+	disown(m, a.frames.Own(record))
+	return nil
 }
 
 // disown gives payloads memory of their own, so that none keeps a buffer alive

@@ -7,11 +7,13 @@
 // requests, a link between two members, or the transfer of state to a joiner.
 // The same port serves them all.
 //
-// Everything after the handshake of a client connection is a frame:
+// Everything after the handshake is a frame:
 //
 //	uint32 length, little endian, of what follows
-//	uint8  kind (FrameRequest, FrameReply, FrameDelivery, FrameGoAway)
+//	uint8  kind: one of the Frame constants, or between members that of their message
 //	body
+//
+// A [FrameReader] splits what a connection of any role brings into frames.
 //
 // Any number of requests may be in flight on a connection; replies come in any
 // order and carry the request's id. Integers inside bodies are unsigned varints

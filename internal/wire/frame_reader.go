@@ -10,8 +10,8 @@ import (
 // Sizes of a FrameReader's buffer, in bytes.
 const (
 	minReadBuffer  = 4 << 10   // at first
-	maxReadBuffer  = 64 << 10  // for batches of small frames
-	keepReadBuffer = 256 << 10 // a larger one, made for one large frame, is let go after it
+	maxReadBuffer  = 64 << 10  // for batches of small frames; a larger frame gets one of its own
+	keepReadBuffer = 256 << 10 // a larger one than this is let go after its frame
 )
 
 // ErrAgain is what a source returns that has nothing now, and does not wait. So
@@ -28,9 +28,10 @@ type FrameReader struct {
 	src        io.Reader
 	limit      uint32
 	buf        []byte
-	start, end int   // buf[start:end] has been read and not handed out
-	filled     bool  // the last Read took all the room that it had
-	err        error // of the last Read, told once the frames before it are out
+	small      []byte // of maxReadBuffer, while buf is one large frame's
+	start, end int    // buf[start:end] has been read and not handed out
+	filled     bool   // the last Read took all the room that it had
+	err        error  // of the last Read, told once the frames before it are out
 }
 
 // NewFrameReader returns a reader of frames whose length, which counts the kind
@@ -39,39 +40,59 @@ func NewFrameReader(src io.Reader, limit uint32) *FrameReader {
 	return &FrameReader{src: src, limit: limit}
 }
 
-// Next returns the next frame. It reads only when no whole frame is buffered.
+// Next returns the next frame, its kind apart from its body. See NextRecord.
+func (f *FrameReader) Next() (kind byte, body []byte, err error) {
+	record, err := f.NextRecord()
+	if err != nil {
+		return 0, nil, err
+	}
+	return record[0], record[1:], nil
+}
+
+// NextRecord returns the next frame without its length: the kind and the body. It
+// reads only when no whole frame is buffered.
 //
-// The body belongs to the reader, and stays as it is until a call of Next that
-// reads, which is one made while Buffered is false. So a caller may take all
-// frames that are buffered and work on them together.
+// The record belongs to the reader, and stays as it is until a call that reads,
+// which is one made while Buffered is false. So a caller may take all frames that
+// are buffered and work on them together. See Own for an exception.
 //
 // The error is io.EOF at the end of the stream between frames,
 // io.ErrUnexpectedEOF within one, ErrFrameTooLarge or ErrMalformed (wrapped) for
 // a length that cannot be, or the source's own. After an error other than ErrAgain
 // every further call returns it again.
-func (f *FrameReader) Next() (kind byte, body []byte, err error) {
+func (f *FrameReader) NextRecord() ([]byte, error) {
 	for {
 		size, err := f.frame()
 		if err != nil {
 			f.err = err
 			f.start, f.end = 0, 0
-			return 0, nil, err
+			return nil, err
 		}
 		if size > 0 && f.end-f.start >= size {
-			frame := f.buf[f.start : f.start+size : f.start+size]
+			record := f.buf[f.start+HeaderBytes : f.start+size : f.start+size]
 			f.start += size
-			return frame[HeaderBytes], frame[HeaderBytes+1:], nil
+			return record, nil
 		}
 		if f.err != nil {
-			return 0, nil, f.sticky()
+			return nil, f.sticky()
 		}
 		f.makeRoom(size)
 		f.read()
 		if f.err == ErrAgain { //nolint:errorlint // by contract it comes as it is
 			f.err = nil
-			return 0, nil, ErrAgain
+			return nil, ErrAgain
 		}
 	}
+}
+
+// Own gives the caller the memory of the record that NextRecord returned last, if
+// the record is large and has that memory to itself, and reports whether it does.
+func (f *FrameReader) Own(record []byte) bool {
+	if len(f.buf) <= maxReadBuffer || HeaderBytes+len(record) != len(f.buf) {
+		return false
+	}
+	f.buf, f.start, f.end = nil, 0, 0
+	return true
 }
 
 // Buffered reports whether Next would return without reading: with a whole
@@ -116,29 +137,27 @@ func (f *FrameReader) sticky() error {
 
 // makeRoom sees to it that buf has room behind end. size is that of the frame
 // at the front, or 0. The buffer grows only once it is full of what has really
-// arrived: an announced length alone takes no memory.
+// arrived: an announced length alone takes no memory. A frame that does not fit
+// into maxReadBuffer ends up in a buffer of exactly its size.
 func (f *FrameReader) makeRoom(size int) {
-	have, want := f.end-f.start, len(f.buf)
+	buf, have := f.buf, f.end-f.start
 	switch {
-	case want == 0:
-		want = minReadBuffer
-	case have == 0 && want > keepReadBuffer:
-		want = minReadBuffer
-	case f.end == want && want < maxReadBuffer:
+	case have == 0 && (len(buf) == 0 || len(buf) > keepReadBuffer):
+		if buf, f.small = f.small, nil; buf == nil {
+			buf = make([]byte, minReadBuffer)
+		}
+	case f.end == len(buf) && len(buf) < maxReadBuffer:
 		// The last Read took all the room it had, so more is likely waiting.
-		want *= 2
-	case have == want:
+		buf = make([]byte, 2*len(buf))
+	case have == len(buf):
 		// A large frame, whose size is known here and not reached yet.
-		want = min(2*have, size)
+		if have == maxReadBuffer {
+			f.small = buf
+		}
+		buf = make([]byte, min(max(2*have, keepReadBuffer), size))
 	}
-	if want != len(f.buf) {
-		buf := make([]byte, want)
-		copy(buf, f.buf[f.start:f.end])
-		f.buf = buf
-	} else {
-		copy(f.buf, f.buf[f.start:f.end])
-	}
-	f.start, f.end = 0, have
+	copy(buf, f.buf[f.start:f.end])
+	f.buf, f.start, f.end = buf, 0, have
 }
 
 // read calls the source once, or again while it returns nothing at all.

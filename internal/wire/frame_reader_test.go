@@ -128,6 +128,66 @@ func TestFrameReaderShrinks(t *testing.T) {
 	}
 }
 
+// A record that fills a buffer of its own may be kept. The reader goes on with the
+// buffer for small ones, which costs no memory again.
+func TestFrameReaderOwn(t *testing.T) {
+	const small, kept = maxReadBuffer - FrameBytes, keepReadBuffer - FrameBytes
+	sizes := []int{1, small, small + 1, 2, kept, kept + 1, 3, 5*kept + 7, 5 * kept, 0}
+	var sent []byte
+	for i, size := range sizes {
+		sent = append(sent, frameOf(byte(i+1), bytes.Repeat([]byte{byte(i + 1)}, size))...)
+	}
+	for name, src := range map[string]io.Reader{
+		"whole":  bytes.NewReader(sent),
+		"halves": iotest.HalfReader(bytes.NewReader(sent)),
+		"bytes":  iotest.OneByteReader(bytes.NewReader(sent)),
+	} {
+		f := NewFrameReader(src, 2<<20)
+		var records [][]byte
+		var before *byte // of the buffer for small frames
+		for i, size := range sizes {
+			record, err := f.NextRecord()
+			if err != nil {
+				t.Fatalf("%s: record %d: %v", name, i, err)
+			}
+			if len(f.buf) == maxReadBuffer {
+				if before != nil && &f.buf[0] != before {
+					t.Errorf("%s: another buffer before record %d", name, i)
+				}
+				before = &f.buf[0]
+			}
+			own := f.Own(record)
+			if own != (size > small) || own && (f.Buffered() || cap(record) != 1+size) {
+				t.Errorf("%s: a record of %d bytes has memory of its own: %v, %d bytes", name, size, own, cap(record))
+			}
+			if f.Own(record) {
+				t.Errorf("%s: given away twice", name)
+			}
+			if !own {
+				record = bytes.Clone(record)
+			}
+			records = append(records, record)
+		}
+		for i, record := range records {
+			if !bytes.Equal(record, bytes.Repeat([]byte{byte(i + 1)}, 1+sizes[i])) {
+				t.Errorf("%s: record %d was overwritten", name, i)
+			}
+		}
+	}
+}
+
+// A record in a buffer that an earlier one has made larger does not own it.
+func TestFrameReaderOwnsNoShare(t *testing.T) {
+	large, less := frameOf(1, make([]byte, 100<<10)), frameOf(2, make([]byte, 80<<10))
+	f := NewFrameReader(&pieces{parts: [][]byte{large, less}}, 1<<20)
+	if _, err := f.NextRecord(); err != nil {
+		t.Fatal(err)
+	}
+	if record, err := f.NextRecord(); err != nil || f.Own(record) || len(record) != len(less)-HeaderBytes {
+		t.Errorf("%d bytes, %v", len(record), err)
+	}
+}
+
 func TestFrameReaderErrors(t *testing.T) {
 	broken := errors.New("broken")
 	good := frameOf(1, []byte("ok"))

@@ -76,7 +76,6 @@ type LinkCounts struct {
 const (
 	maxRecordBytes = 1 << 20
 	confirmBytes   = 4 << 10
-	recordHead     = 4
 	leastRedial    = 10 * time.Millisecond
 	mostRedial     = 500 * time.Millisecond
 )
@@ -200,11 +199,12 @@ type line struct {
 
 // attachment is a connection in use, or in its handshake.
 type attachment struct {
-	c       *Conn
-	side    int    // this member's end of it
-	number  uint64 // by which the link knows it
-	in      *link.Inbound
-	partial []byte
+	c      *Conn
+	side   int    // this member's end of it
+	number uint64 // by which the link knows it
+	in     *link.Inbound
+	frames *wire.FrameReader
+	came   []byte // and not read by frames yet
 }
 
 var errConnection = errors.New("the connection is over")

@@ -1,7 +1,8 @@
 package wires
 
 import (
-	"encoding/binary"
+	"bytes"
+	"errors"
 
 	"github.com/seed-8247e700/dsm/internal/transport"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -62,6 +63,7 @@ func (l *line) attach(a *attachment) {
 		l.failed(err)
 		return
 	}
+	a.frames = wire.NewFrameReader(a, maxRecordBytes)
 	if a.in = in; l.end.Sent() > 0 {
 		l.r.Counts.Resumed++
 	}
@@ -73,21 +75,27 @@ func (l *line) attach(a *attachment) {
 	l.act()
 }
 
+// Read is the reader's of frames: it returns what has come of the connection's bytes.
+func (a *attachment) Read(b []byte) (int, error) {
+	if len(a.came) == 0 {
+		return 0, wire.ErrAgain
+	}
+	n := copy(b, a.came)
+	a.came = a.came[n:]
+	return n, nil
+}
+
 // received takes bytes from the connection.
 func (l *line) received(a *attachment, data []byte) {
 	l.end.Heard(l.r.Process.Steady())
-	if len(a.partial) > 0 {
-		data = append(a.partial, data...)
-	}
-	for len(data) >= recordHead {
-		size := int(binary.LittleEndian.Uint32(data))
-		if len(data) < recordHead+size {
+	a.came = data
+	for {
+		record, err := a.frames.NextRecord()
+		if errors.Is(err, wire.ErrAgain) {
 			break
 		}
-		l.record(a, data[recordHead:recordHead+size])
-		data = data[recordHead+size:]
+		l.record(a, record, err)
 	}
-	a.partial = data
 	a.in.Publish()
 	if a.in.Overdue() {
 		l.end.Confirm(a.number)
@@ -95,11 +103,15 @@ func (l *line) received(a *attachment, data []byte) {
 	}
 }
 
-// record takes one record.
-func (l *line) record(a *attachment, body []byte) {
-	message, err := a.in.Take(body)
-	if err == nil && message {
-		l.r.come, err = transport.DecodeMessage(body)
+// record takes one record, or the error of reading it. Payloads alias the record, which
+// is the reader's.
+func (l *line) record(a *attachment, record []byte, err error) {
+	message := false
+	if err == nil {
+		message, err = a.in.Take(record)
+	}
+	if message {
+		l.r.come, err = transport.DecodeMessage(bytes.Clone(record))
 	}
 	if err != nil {
 		l.r.Fail("link: %s#%d from %s#%d: %v", l.r.Self.ID, l.r.Self.Incarnation, l.peer.ID, l.peer.Incarnation, err)
