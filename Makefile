@@ -52,7 +52,7 @@ planted: ## switch on every known mistake, and name what caught it
 .PHONY: sim
 sim: ## simulate groups for SIMTIME from seed SIMFROM and list their faults, then (a minute more) with every planted bug
 	$(GO) test ./internal/sim -run TestSeeds -v -timeout 0 -time $(SIMTIME) -from $(SIMFROM)
-	$(GO) test ./internal/sim ./internal/sim/core -tags planted -run TestPlanted -v -timeout 0
+	$(GO) test ./internal/sim ./isis/isistest -tags planted -run TestPlanted -v -timeout 0
 
 .PHONY: fresh
 fresh: ## simulate groups for FRESHTIME from a seed that the commit names

@@ -137,7 +137,6 @@ var policy = map[string]rule{
 	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/link", "internal/transport", "internal/wire", "isis"}},
 	"internal/sim/oracle": {std: whole, ours: []string{"internal/history", "internal/wire"}, outside: []string{"github.com/anishathalye/porcupine"}},
 	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis", "isis/isistest"}},
-	"internal/sim/core":   {std: whole, ours: []string{"isis", "isis/isistest"}},
 	"bench/attack":        {std: whole, ours: []string{"internal/wire"}},
 	"bench/against":       {std: whole, ours: []string{"bench/report"}},
 	"bench/fault":         {std: whole},

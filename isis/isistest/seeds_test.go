@@ -1,4 +1,4 @@
-package core_test
+package isistest_test
 
 import (
 	"flag"
@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-
-	"github.com/seed-8247e700/dsm/internal/sim/core"
 )
 
 var (
@@ -18,15 +16,15 @@ var (
 
 // TestSafe and TestAgreed run random schedules. A failure names its seed:
 //
-//	go test ./internal/sim/core -run TestSafe -seed N
-func TestSafe(t *testing.T) { runSeeds(t, core.Options{}) }
+//	go test ./isis/isistest -run TestSafe -seed N
+func TestSafe(t *testing.T) { runSeeds(t, options{}) }
 
-func TestAgreed(t *testing.T) { runSeeds(t, core.Options{Agreed: true}) }
+func TestAgreed(t *testing.T) { runSeeds(t, options{Agreed: true}) }
 
-func runSeeds(t *testing.T, options core.Options) {
+func runSeeds(t *testing.T, o options) {
 	if *seed != 0 {
-		options.Trace = func(line string) { fmt.Println(line) }
-		if r := core.Run(*seed, options); r.Violation != "" {
+		o.Trace = func(line string) { fmt.Println(line) }
+		if r := run(*seed, o); r.Violation != "" {
 			t.Errorf("seed %d: %s", *seed, r.Violation)
 		}
 		return
@@ -34,12 +32,12 @@ func runSeeds(t *testing.T, options core.Options) {
 	total := map[string]int{}
 	failures := 0
 	for s := *from; s < *from+*seeds; s++ {
-		r := core.Run(s, options)
+		r := run(s, o)
 		for name, n := range r.Counts {
 			total[name] += n
 		}
 		if r.Violation != "" {
-			t.Errorf("seed %d: %s\nto see it: go test ./internal/sim/core -run %s -seed %d", s, r.Violation, t.Name(), s)
+			t.Errorf("seed %d: %s\nto see it: go test ./isis/isistest -run %s -seed %d", s, r.Violation, t.Name(), s)
 			if failures++; failures == 3 {
 				break
 			}
@@ -62,8 +60,8 @@ func runSeeds(t *testing.T, options core.Options) {
 func TestReplay(t *testing.T) {
 	for s := uint64(1); s <= 20; s++ {
 		var first, second []string
-		a := core.Run(s, core.Options{Trace: func(line string) { first = append(first, line) }})
-		b := core.Run(s, core.Options{Trace: func(line string) { second = append(second, line) }})
+		a := run(s, options{Trace: func(line string) { first = append(first, line) }})
+		b := run(s, options{Trace: func(line string) { second = append(second, line) }})
 		if !reflect.DeepEqual(a, b) || !slices.Equal(first, second) {
 			t.Fatalf("seed %d: two runs differ", s)
 		}

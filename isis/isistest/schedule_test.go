@@ -1,4 +1,4 @@
-package core
+package isistest_test
 
 import (
 	"math/rand/v2"

@@ -1,6 +1,6 @@
 //go:build planted
 
-package core_test
+package isistest_test
 
 import (
 	"fmt"
@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
-	"github.com/seed-8247e700/dsm/internal/sim/core"
 )
 
 // maxSeeds bounds the search for a schedule that shows a bug. Each is found
@@ -26,7 +25,7 @@ func TestPlanted(t *testing.T) {
 	} {
 		t.Run(bug.String(), func(t *testing.T) {
 			found := search(t, bug)
-			if r := core.Run(found, core.Options{}); r.Violation != "" {
+			if r := run(found, options{}); r.Violation != "" {
 				t.Errorf("seed %d without the bug: %s", found, r.Violation)
 			}
 		})
@@ -38,7 +37,7 @@ func search(t *testing.T, bug planted.Bug) uint64 {
 	planted.With(t, bug)
 	defer planted.Set(bug, false)
 	for s := uint64(1); s <= maxSeeds; s++ {
-		if r := core.Run(s, core.Options{}); r.Violation != "" {
+		if r := run(s, options{}); r.Violation != "" {
 			why, _, _ := strings.Cut(r.Violation, "\n")
 			planted.Caught(t, bug, fmt.Sprintf("the simulation, with seed %d: %s", s, why))
 			return s
