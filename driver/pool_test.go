@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,6 +127,35 @@ func TestPoolWaiterLeaves(t *testing.T) {
 		if _, err := db.Get(t.Context(), "k"); err == nil {
 			t.Error("a value")
 		}
+	})
+}
+
+// A wait for a busy connection does not return why there was none earlier.
+func TestPoolForgetsWhyItCouldNotConnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		n := c.nodes["a:1"]
+		db := c.open(t, "max_in_flight=2&max_open_conns=1")
+		get := func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			_, err := db.Get(ctx, "k")
+			return err
+		}
+		n.stop()
+		wantErr(t, get(), ErrUnavailable, syscall.ECONNREFUSED)
+		n.set(func(n *fakeNode) { n.down = false })
+		if err := db.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		held, err := db.pool.get(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = get()
+		db.pool.put(held)
+		wantErr(t, err, ErrUnavailable)
+		wantNot(t, err, syscall.ECONNREFUSED)
 	})
 }
 
