@@ -46,8 +46,8 @@ func (h *handle) async(ctx context.Context, f *Future) *Future {
 	return h.issue(ctx, f)
 }
 
-// issue has a write sent after all that the session has issued before. If it
-// cannot, the future tells.
+// issue has a write sent after all that the session has issued before. If that is not
+// possible, the future returns the error.
 func (h *handle) issue(ctx context.Context, f *Future) *Future {
 	f.handle, f.write.Kind = h, session.Write
 	if err := h.tryIssue(ctx, f); err != nil {
@@ -147,7 +147,7 @@ func (h *handle) writeBehind(ctx context.Context, cmd *wire.Command) (wire.Reply
 	f.told.Store(true) // neither Flush nor Close has a part in it
 	trace := traceOf(ctx)
 	if trace != nil {
-		f.trace = new(OpTrace) // the caller's is his own again when he is gone
+		f.trace = new(OpTrace) // the caller may use its own again if it does not wait
 	}
 	h.issue(ctx, f)
 	select {

@@ -72,7 +72,7 @@ func (p *pool) settle(ctx context.Context, conn wire.Conn, server string, err er
 	}
 	p.connecting = false
 	if p.closed {
-		_ = conn.Close() // nobody is left to be told
+		_ = conn.Close() // the pool is closed: no caller is left for the error
 		return true
 	}
 	p.lastErr = nil
@@ -120,7 +120,7 @@ func (p *pool) adoptLocked(conn wire.Conn, server string) {
 		p.workers.Go(func() {
 			select {
 			case <-r.Retired():
-				p.fail(l)
+				p.giveUpServer(l)
 			case <-l.closed:
 			}
 		})

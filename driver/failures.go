@@ -12,8 +12,8 @@ import (
 // maxFailures bounds the failed writes that a handle remembers for Flush.
 const maxFailures = 1024
 
-// failures are the asynchronous writes that have failed, for Flush to tell of
-// those whose Futures nobody has asked. The first are kept.
+// failures are the asynchronous writes that have failed. Flush returns the errors of
+// those whose Wait has not. If there are too many, the first are kept.
 type failures struct {
 	mu   sync.Mutex // guards list
 	list []*Future  // in the order in which they failed
@@ -30,7 +30,7 @@ func (l *failures) add(f *Future) {
 	}
 }
 
-// take forgets all, and returns the error of the first that nobody was told of.
+// take forgets all, and returns the first error that was not returned before.
 func (l *failures) take() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -29,8 +29,8 @@ type Future struct {
 	reply wire.Reply
 	err   error
 
-	told  atomic.Bool                   // somebody knows err
-	ended atomic.Pointer[chan struct{}] // nil: nobody waits yet; alreadyEnded
+	told  atomic.Bool                   // err was returned
+	ended atomic.Pointer[chan struct{}] // nil until Done is called; alreadyEnded at the end
 }
 
 // alreadyEnded is the channel of all futures that have ended.
@@ -122,7 +122,7 @@ func (f *Future) note(position uint64, node string) {
 	f.trace.Session, f.trace.Seq = f.write.Numbered()
 }
 
-// finish tells all that wait. The future has its outcome.
+// finish ends the waits for the future, which has its outcome.
 func (f *Future) finish() {
 	f.value = nil
 	if f.err != nil {
@@ -138,7 +138,7 @@ func (f *Future) finish() {
 func (f *Future) giveUp(cause, last error) {
 	switch {
 	case f.write.Unknown() && last != nil:
-		cause = fmt.Errorf("%w (after %d attempts, the last failed: %v)", cause, f.write.Attempts(), last) //nolint:errorlint // what it tells people is not what is certain
+		cause = fmt.Errorf("%w (after %d attempts, the last failed: %v)", cause, f.write.Attempts(), last) //nolint:errorlint // the last error is text only: cause says what is certain
 	case !f.write.Unknown() && !permanentOutcome(cause):
 		cause = unavailable(cause, last)
 	}

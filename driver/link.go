@@ -76,7 +76,7 @@ func (l *link) end() {
 		return
 	}
 	if l.inFlight.Add(-1) == 0 && l.retired.Load() {
-		_ = l.shut() // nobody is left who could be told
+		_ = l.shut() // no caller is left for the error
 	}
 }
 
@@ -87,7 +87,7 @@ func (l *link) retire() bool {
 		return false
 	}
 	if l.inFlight.Load() == 0 {
-		_ = l.shut() // nobody is left who could be told
+		_ = l.shut() // no caller is left for the error
 	}
 	return true
 }

@@ -12,7 +12,7 @@ import (
 // maxProgramBytes is how much of a program's name stands in that of its process.
 const maxProgramBytes = 24
 
-// processName is what handles call themselves, unless they are told otherwise: the
+// processName is what handles call themselves unless the option client is given: the
 // program, the process and the host. All handles of a process are then one client.
 var processName = sync.OnceValue(func() string {
 	program := "unknown"

@@ -94,9 +94,9 @@ func (op *operation) bound() {
 	}
 }
 
-// bind sees to it that the operation's state is one of what the link is bound
-// to. It is ErrGeneration if what the session has seen is gone: it begins anew
-// with the next operation.
+// bind gives the operation a state of the generation that the link is bound to. If
+// what the session has seen is gone, ErrGeneration is returned, and the next operation
+// starts a new session.
 func (op *operation) bind(l *link) error {
 	begun := op.state
 	if begun.bound == l.bound {
@@ -146,19 +146,19 @@ func (op *operation) ask(l *link, position uint64) (wire.Reply, error) {
 	return l.conn.Write(op.ctx, position, op.command)
 }
 
-// noReply takes an attempt that ended without a reply. It returns nil if another
-// one may be made.
+// noReply takes the error of an attempt that ended without a reply. It returns nil
+// if another attempt may be made.
 func (op *operation) noReply(l *link, err error) error {
 	op.NoReply(errors.Is(err, wire.ErrNotSent))
 	op.last = err
 	if ctxErr := op.ctx.Err(); ctxErr != nil {
 		return op.giveUp(ctxErr)
 	}
-	op.handle.db.pool.fail(l)
+	op.handle.db.pool.giveUpServer(l)
 	return nil
 }
 
-// judge takes a reply.
+// judge takes the reply to an attempt. It is final when it answers the operation.
 func (op *operation) judge(l *link, reply wire.Reply) (wire.Reply, bool, error) {
 	verdict := op.Reply(&reply)
 	switch verdict {
@@ -184,13 +184,13 @@ func (op *operation) judge(l *link, reply wire.Reply) (wire.Reply, bool, error) 
 	}
 	op.last = op.failure(l, reply, verdict)
 	if verdict.Elsewhere() {
-		op.handle.db.pool.fail(l)
+		op.handle.db.pool.giveUpServer(l)
 	}
 	return wire.Reply{}, false, nil
 }
 
-// errSuperseded is the error of a write whose outcome the group does not keep any more:
-// it was told that nobody waits for it.
+// errSuperseded is the error of a write whose result the group no longer keeps, because
+// a later write of the session said that no caller waits for it.
 var errSuperseded = fmt.Errorf("%w: the group no longer keeps its result", ErrOutcomeUnknown)
 
 // failure says why an attempt has to be followed by another.
@@ -239,8 +239,8 @@ func (op *operation) pause() error {
 	}
 }
 
-// giveUp returns what an operation without an answer returns, because of cause:
-// its context's end, or that there will be no connection.
+// giveUp is the error of an operation without an answer. cause is its context's
+// error, or why there will be no connection.
 func (op *operation) giveUp(cause error) error {
 	cause = op.handle.gone(cause)
 	if op.Unknown() {
@@ -261,7 +261,7 @@ func (op *operation) uncertain(cause error) error {
 	return cause
 }
 
-// detail tells people why the last attempt failed.
+// detail is text that says why the last attempt failed.
 func (op *operation) detail() string {
 	if op.last == nil {
 		return ""
@@ -277,7 +277,8 @@ func unavailable(cause, last error) error {
 	return fmt.Errorf("%w: %w (last failure: %w)", ErrUnavailable, cause, last)
 }
 
-// tooManySessions tells whose bound is reached.
+// tooManySessions is the error of a session that could not be opened. It says which
+// limit is reached.
 func tooManySessions(reply wire.Reply) error {
 	switch reply.Number {
 	case wire.BoundOfClient:

@@ -1,7 +1,6 @@
 package driver
 
-// outcome is what the first of several calls has come to, for the others to wait
-// for.
+// outcome is the result of the first of several calls. The others wait for it.
 type outcome struct {
 	known chan struct{} // closed once err is set
 	err   error
@@ -9,7 +8,7 @@ type outcome struct {
 
 func newOutcome() outcome { return outcome{known: make(chan struct{})} }
 
-// is tells the outcome, once.
+// is sets the outcome, once.
 func (o *outcome) is(err error) {
 	o.err = err
 	close(o.known)

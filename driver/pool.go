@@ -28,7 +28,7 @@ type pool struct {
 	waiting  atomic.Int64            // len(waiters)
 	failOver atomic.Uint64
 	maxIdle  atomic.Int64 // limits.maxIdle, to be read without mu
-	maxValue atomic.Int64 // as the latest link's node has told, 0: not known, or no limit
+	maxValue atomic.Int64 // limit of the latest link's node; 0: not known, or no limit
 
 	mu         sync.Mutex       // guards all below
 	waiters    []*waiter        // first come first
@@ -56,10 +56,10 @@ type limits struct {
 
 // waiter is a caller that waits for a connection.
 type waiter struct {
-	got chan grant // gets one
+	got chan grant // receives one
 }
 
-// grant is what a waiter waits for: a link, begun, or why there will be none.
+// grant is a link on which a request has begun, or why there will be none.
 type grant struct {
 	link *link
 	err  error
@@ -73,7 +73,8 @@ func newPool(source source, l limits) *pool {
 	return p
 }
 
-// pick returns a link, begun, if one is free and nobody waits.
+// pick returns a link on which it has begun a request, or nil if no link is free or
+// other callers wait.
 func (p *pool) pick() *link {
 	if p.waiting.Load() != 0 {
 		return nil
@@ -86,8 +87,8 @@ func (p *pool) pick() *link {
 	return nil
 }
 
-// get returns a link, begun. It waits until one is free, within ctx, and until the
-// handle for which it waits is closed, if it is not nil.
+// get returns a link on which it has begun a request. It blocks until one is free, ctx
+// is done, or h, if it is not nil, is closed.
 func (p *pool) get(ctx context.Context, h *handle) (*link, error) {
 	if l := p.pick(); l != nil {
 		return l, nil
@@ -100,8 +101,8 @@ func (p *pool) get(ctx context.Context, h *handle) (*link, error) {
 	w := &waiter{got: make(chan grant, 1)}
 	p.waiters = append(p.waiters, w)
 	p.waiting.Add(1)
-	// Whoever ends a request looks for waiters afterwards, so either it has
-	// seen this one, or its place is seen here.
+	// put looks for waiters after it has ended a request. So either it sees this
+	// waiter, or serveLocked sees the place that it has freed.
 	p.serveLocked()
 	var began time.Time
 	if len(w.got) == 0 && p.fullLocked() {
@@ -186,8 +187,7 @@ func (p *pool) fullLocked() bool {
 	return open > 0 && p.limits.maxOpen > 0 && open >= p.limits.maxOpen
 }
 
-// serveLocked gives links to waiters, and opens a connection if that is not
-// enough.
+// serveLocked gives free links to waiters, and opens a connection if some are left.
 func (p *pool) serveLocked() {
 	for _, l := range *p.links.Load() {
 		for len(p.waiters) > 0 && l.begin() {
@@ -208,13 +208,14 @@ func (p *pool) grantLocked(g grant) {
 	p.waiting.Add(-1)
 }
 
-// fail gives up the link and all others to its server, which did not do well.
-// Requests in flight on them may still be answered.
-func (p *pool) fail(l *link) {
+// giveUpServer retires the link and all others to its server, which failed or is
+// leaving. Other servers are tried first for a while. Requests in flight on the links
+// may still be answered.
+func (p *pool) giveUpServer(l *link) {
 	if l.retired.Load() {
 		return
 	}
-	p.source.failed(l.server)
+	p.source.avoid(l.server)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if l.retired.Load() {
@@ -250,8 +251,8 @@ func (p *pool) retireLocked(which func(*link) bool) {
 	}
 }
 
-// close closes all connections, those with requests in flight too, and tells
-// those who wait.
+// close closes all connections, also those with requests in flight. All waiters get
+// ErrClosed.
 func (p *pool) close() error {
 	p.mu.Lock()
 	if p.closed {

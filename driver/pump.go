@@ -25,7 +25,7 @@ func (s *stream) pump() {
 		case session.Park:
 			select {
 			case <-s.wake:
-				// Whoever can issue now may join in: it makes one batch of many.
+				// Let goroutines that can issue now do so: that makes larger batches.
 				runtime.Gosched()
 			case <-s.ctx.Done():
 			}
@@ -49,7 +49,7 @@ func (s *stream) release() {
 	s.writer.mu.Unlock()
 	pool := s.handle.db.pool
 	if suspect {
-		pool.fail(blamed.link)
+		pool.giveUpServer(blamed.link)
 	}
 	for _, a := range idle {
 		pool.put(a.link)

@@ -103,7 +103,7 @@ func (r *race) wins(d dialled) bool {
 	}
 	fate, failed := r.decides.Dialled(d.index, relation)
 	for _, server := range failed {
-		r.servers.failed(server)
+		r.servers.avoid(server)
 	}
 	switch {
 	case fate == session.Won:

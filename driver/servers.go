@@ -21,8 +21,8 @@ type source interface {
 	// nil, is what the handle is bound to; the connection may be bound to
 	// something else if there is nothing better.
 	connect(ctx context.Context, bound *session.Binding, only string) (wire.Conn, string, error)
-	// failed tells that the server does not do well.
-	failed(server string)
+	// avoid has other servers tried before this one for a while.
+	avoid(server string)
 }
 
 // single is the source of a handle that was opened with a Connector.
@@ -44,7 +44,7 @@ func (s single) connect(ctx context.Context, bound *session.Binding, _ string) (
 	return conn, "", nil
 }
 
-func (single) failed(string) {}
+func (single) avoid(string) {}
 
 // errNoNode is why the connections of a Connector cannot be used.
 var errNoNode = errors.New("driver: the Connector is not a node")
@@ -168,8 +168,8 @@ func (s *servers) chosen(server string) {
 	s.decides.Chosen(server)
 }
 
-// failed notes that a server did not do well.
-func (s *servers) failed(server string) {
+// avoid has other servers tried before one that failed or is leaving.
+func (s *servers) avoid(server string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.decides.Failed(server, len(s.addressesLocked()), time.Now(), rand.Float64())

@@ -18,7 +18,7 @@ type handle struct {
 	db    *DB
 	state atomic.Pointer[state]
 
-	opening chan struct{} // a lock, held by whoever opens or closes the session in the group
+	opening chan struct{} // a lock, held while the session is opened or closed in the group
 
 	failures  failures // of asynchronous writes
 	abandoned abandoned
@@ -29,7 +29,7 @@ type handle struct {
 }
 
 // state is what a session has seen of one group and generation. When the handle
-// is bound to another, it gets a new one, and tells so once.
+// is bound to another, it gets a new one, and one operation returns ErrGeneration.
 type state struct {
 	bound    *session.Binding // nil as long as the session has not used a connection
 	position atomic.Uint64
@@ -205,7 +205,7 @@ func (h *handle) end(ctx context.Context) {
 	select {
 	case h.opening <- struct{}{}:
 	case <-ctx.Done():
-		return // whoever opens it sees that the handle is closed
+		return // open sees that the handle is closed
 	}
 	defer func() { <-h.opening }()
 	h.endOpened(ctx)

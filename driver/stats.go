@@ -2,7 +2,7 @@ package driver
 
 import "time"
 
-// Stats tells how a handle does. Counts are since it was opened.
+// Stats are figures of a handle. Counts are since it was opened.
 type Stats struct {
 	MaxOpenConns int // 0: no limit
 	OpenConns    int // connections that take requests

@@ -52,8 +52,8 @@ func (l *streams) drop(s *stream) {
 }
 
 // close ends all streams. It returns how many writes it has given up, and the first
-// error of a write of main, or of another handle with a stream, that nobody was told
-// of. The streams' pumps end with the pool at the latest.
+// error of a write of main, or of another handle with a stream, that neither a Wait nor
+// a Flush has returned. The streams' pumps end with the pool at the latest.
 func (l *streams) close(main *handle) (givenUp AbandonedError, untold error) {
 	l.mu.Lock()
 	l.closed = true

@@ -48,7 +48,7 @@ func traceOf(ctx context.Context) *OpTrace {
 	return trace
 }
 
-// fill tells how the operation was done. reply is zero if nothing answered.
+// fill describes an operation that has ended. position is 0 if nothing answered.
 func (t *OpTrace) fill(op *operation, position uint64) {
 	*t = OpTrace{Position: position, Node: op.answered.NodeID, Attempts: op.Attempts()}
 	t.Session, t.Seq = op.Numbered()

@@ -20,7 +20,7 @@ type Conn struct {
 	nc      net.Conn
 	info    wire.Info
 	version uint16        // of the protocol
-	timeout time.Duration // told to the node when a context has no deadline
+	timeout time.Duration // sent to the node when a context has no deadline
 	tick    time.Duration // of the watchdog
 	retired chan struct{} // closed once the connection takes no new requests
 	workers sync.WaitGroup
@@ -59,7 +59,7 @@ func newConn(nc net.Conn, info wire.Info, o Options) *Conn {
 	return c
 }
 
-// Info is what the node told in the handshake, except that MaxInFlight is the
+// Info is what the node is, by its answer in the handshake, except that MaxInFlight is the
 // bound that this connection keeps.
 func (c *Conn) Info() wire.Info { return c.info }
 
@@ -114,7 +114,7 @@ func (c *Conn) roundTrip(ctx context.Context, r *wire.Request) (wire.Reply, erro
 		return wire.Reply{}, err
 	}
 	if flush {
-		// Whoever can run now may join in: it makes one write of many.
+		// Let goroutines that can send now do so: that makes one write of many.
 		runtime.Gosched()
 		c.flush(false)
 	}
@@ -137,7 +137,7 @@ func (c *Conn) wait(ctx context.Context, call *call) (wire.Reply, error) {
 }
 
 // send puts r into the outbox, and call into a slot to wait for its reply. It
-// waits for a slot while all are taken. flush tells the caller to flush.
+// waits for a slot while all are taken. If flush is true, the caller must flush.
 func (c *Conn) send(ctx context.Context, r *wire.Request, call *call) (flush bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,7 +16,7 @@ const maxViewBytes = 1 << 20
 // ErrNoServers says that the registry knows no member of the group now.
 var ErrNoServers = errors.New("client: the registry knows no members: start a server, or wait until one has joined")
 
-// View is the group as its registry tells it to anyone who asks, in the JSON
+// View is the group as its registry publishes it, in the JSON
 // of protocol buffers.
 type View struct {
 	Group      uint64 `json:"group,string"`
@@ -106,7 +106,7 @@ func isDialError(err error) bool {
 }
 
 // Find returns the addresses of the servers that the name stands for: those
-// that it lists, or the members that its registry tells.
+// that it lists, or the members that its registry names.
 func (d DSN) Find(ctx context.Context, o Options) ([]string, error) {
 	if len(d.Registries) == 0 {
 		return d.Servers, nil

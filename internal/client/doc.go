@@ -9,8 +9,8 @@
 //	status, err := conn.Status(ctx)         // JSON
 //	position, digest, err := conn.Audit(ctx)
 //
-//	stream, err := client.Subscribe(ctx, servers[0], client.Options{}, position)
-//	delivery, err := stream.Next()
+//	sub, err := client.Subscribe(ctx, servers[0], client.Options{}, position)
+//	delivery, err := sub.Next()
 //
 // # A connection
 //

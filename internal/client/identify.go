@@ -20,7 +20,7 @@ const identifyTimeout = time.Second
 // headBytes is how much of an answer is looked at.
 const headBytes = 16
 
-// leastHead is how much of an answer tells what gives it.
+// leastHead is how much of an answer identifies the program that sends it.
 const leastHead = 4
 
 // ErrNotRegistry says that what listens at an address is no registry.
@@ -63,7 +63,7 @@ func notNode(ctx context.Context, addr string, head []byte, o Options) error {
 }
 
 // notRegistry says what listens at an address that did not answer as a registry
-// does, or nil if that cannot be told: it may be a registry with troubles.
+// does, or nil if that is not certain: it may be a registry with troubles.
 func notRegistry(ctx context.Context, addr string, err error, o Options) error {
 	e := &WrongServerError{
 		Addr: addr, Wanted: "a registry", Advice: "check the address", kind: ErrNotRegistry,
@@ -103,7 +103,7 @@ func IsNode(ctx context.Context, addr string, o Options) bool {
 	return err == nil
 }
 
-// greeter returns what listens at an address, as far as its answer to HTTP tells:
+// greeter returns what listens at an address, as far as its answer to HTTP shows:
 // "" for nothing that is known, and for whatever speaks HTTP.
 func greeter(ctx context.Context, addr string, o Options) string {
 	ctx, cancel := context.WithTimeout(ctx, identifyTimeout)

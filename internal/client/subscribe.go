@@ -19,7 +19,7 @@ const subscribeID = 1
 // Deliveries are missing after the last one returned.
 var ErrLagged = errors.New("client: the subscriber fell too far behind the node's deliveries")
 
-// Subscription is the stream of what a node delivers, on a connection of its
+// Subscription receives what a node delivers, on a connection of its
 // own, so that a slow reader holds up nothing else.
 type Subscription struct {
 	nc     net.Conn
@@ -31,8 +31,8 @@ type Subscription struct {
 }
 
 // Subscribe asks the node at addr for its deliveries from now on, which is not
-// before the node has reached position; Start tells where that was. Dialling and
-// the node's answer are within ctx; the stream goes on until Close.
+// before the node has reached position; Start returns where that was. Dialling and
+// the node's answer are within ctx; the subscription lasts until Close.
 func Subscribe(ctx context.Context, addr string, o Options, position uint64) (*Subscription, error) {
 	o = o.withDefaults()
 	nc, reply, err := connect(ctx, addr, o)
@@ -73,15 +73,15 @@ func (s *Subscription) begin(position uint64) error {
 	return statusError("subscribe", reply)
 }
 
-// Info is what the node told in the handshake.
+// Info is what the node is, by its answer in the handshake.
 func (s *Subscription) Info() wire.Info { return s.info }
 
-// Start is the position after which the stream begins.
+// Start is the position after which the deliveries begin.
 func (s *Subscription) Start() uint64 { return s.start }
 
 // Next waits for the next delivery. Payload and Effects are overwritten by the
 // call after it. The error is ErrLagged when the reader was too slow, and wraps
-// io.EOF when the node has left and ended the stream.
+// io.EOF when the node has left and ended the subscription.
 func (s *Subscription) Next() (wire.Delivery, error) {
 	for {
 		kind, body, err := s.frames.Next()
@@ -94,17 +94,17 @@ func (s *Subscription) Next() (wire.Delivery, error) {
 			d.Sender = strings.Clone(d.Sender)
 			return d, err
 		case wire.FrameReply:
-			return wire.Delivery{}, endOfStream(body)
+			return wire.Delivery{}, endOfSubscription(body)
 		case wire.FrameGoAway:
 			// The node is leaving, and delivers what it still has to.
 		default:
-			return wire.Delivery{}, fmt.Errorf("%w: a frame of kind %d in a stream of deliveries", wire.ErrMalformed, kind)
+			return wire.Delivery{}, fmt.Errorf("%w: a frame of kind %d among deliveries", wire.ErrMalformed, kind)
 		}
 	}
 }
 
-// endOfStream says why the node ends a stream with a reply.
-func endOfStream(body []byte) error {
+// endOfSubscription says why the node ends a subscription with a reply.
+func endOfSubscription(body []byte) error {
 	reply, err := wire.DecodeReply(body)
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func endOfStream(body []byte) error {
 	return fmt.Errorf("%w: a second reply to a subscription", wire.ErrMalformed)
 }
 
-// Close ends the stream. A Next that waits returns an error. It may be called
+// Close ends the subscription. A Next that waits returns an error. It may be called
 // from any goroutine, and more than once.
 func (s *Subscription) Close() error {
 	s.once.Do(func() { s.closed = s.nc.Close() })

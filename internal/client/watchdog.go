@@ -87,7 +87,7 @@ func (c *Conn) watch() {
 	w.timer.Reset(c.tick)
 	c.mu.Unlock()
 	if stuck {
-		// Whoever writes leaves the rest to a goroutine, which clears this.
+		// The writer leaves the rest to a goroutine, which clears this deadline.
 		if err := c.nc.SetWriteDeadline(time.Unix(1, 0)); err != nil {
 			c.writeFailed(err)
 			return

@@ -33,7 +33,7 @@ type call struct {
 	command  wire.Command
 	node     int
 	position uint64 // that the attempt under way asked for
-	number   int64  // the how manieth call of the client it is
+	number   int64  // of the call, from 1
 	floor    uint64 // position of all that was answered before it began
 	reached  bool   // an attempt may have reached a node that did not refuse it
 }

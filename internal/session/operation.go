@@ -34,7 +34,7 @@ type Operation struct {
 	// Of a write, and the session of a renewal.
 	session uint64 // its session's id, 0 until it is numbered
 	seq     uint64 // its number there
-	floor   uint64 // as its last attempt told
+	floor   uint64 // of its last attempt
 	prev    uint64 // the number that has to be executed before it, 0: none
 }
 

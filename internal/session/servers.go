@@ -15,7 +15,7 @@ type Relation uint8
 // How it compares.
 const (
 	Same  Relation = iota // or the client is bound to nothing
-	Newer                 // the group has begun anew
+	Newer                 // the group has lost its state and started again
 	Older                 // the server belongs to a state that is gone
 	Other                 // another group
 	// Unreached is that of a server that could not be connected to.
@@ -54,7 +54,7 @@ type Servers struct {
 type penalty struct {
 	failures int // in a row
 	until    time.Time
-	serial   uint64 // of all failures, which tells what failed before what
+	serial   uint64 // of the last failure, which orders the failures of all servers
 }
 
 // Sort sorts a list of servers that the caller has shuffled: first the one the client

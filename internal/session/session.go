@@ -62,7 +62,7 @@ func (s *Session) Use() (id uint64, r Readiness) {
 }
 
 // Opened notes that the group has opened the session: id is the position of the
-// answer. It begins its numbers anew.
+// answer. Its writes are numbered from 1.
 func (s *Session) Opened(id uint64) {
 	s.id, s.active, s.writes, s.tail = id, false, Sequence{}, 0
 }

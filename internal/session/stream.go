@@ -52,7 +52,7 @@ type Attempt interface {
 // Run is what a Stream keeps of an attempt.
 type Run struct {
 	number   uint64
-	inFlight int // writes whose outcome the connection has yet to tell
+	inFlight int // writes without an outcome
 }
 
 func (r *Run) own() *Run { return r }
