@@ -33,31 +33,34 @@ func benchStore(b *testing.B, keys []string) (s *Store, seq uint64) {
 	return s, seq
 }
 
-// BenchmarkApplyMessage applies messages of one command and of many.
+// BenchmarkApplyMessage applies messages of one command and of many, in a store that keeps
+// no changes and in one that keeps as many as a node does.
 func BenchmarkApplyMessage(b *testing.B) {
-	for _, count := range []int{1, 64} {
-		for _, n := range []int{10_000, 1_000_000} {
-			b.Run(fmt.Sprintf("commands=%d/variables=%d", count, n), func(b *testing.B) {
-				keys := benchKeys(n)
-				s, seq := benchStore(b, keys)
-				var out Outcome
-				var payload []byte
-				value := make([]byte, 100)
-				b.ReportAllocs()
-				for b.Loop() {
-					payload = payload[:0]
-					for range count {
-						seq++
-						c := wire.Command{Op: wire.OpSet, Session: 1, Seq: seq, Floor: seq, Key: keys[seq*7919%uint64(n)], Value: value}
-						payload = c.Append(payload)
-					}
-					s.ApplyMessage(seq+2-uint64(count), count, payload, &out)
+	for _, of := range []struct{ count, variables, history int }{
+		{1, 10_000, 0}, {1, 1_000_000, 0}, {64, 10_000, 0}, {64, 1_000_000, 0}, {64, 10_000, 64 << 20}, {64, 1_000_000, 64 << 20},
+	} {
+		count, n := of.count, of.variables
+		b.Run(fmt.Sprintf("commands=%d/variables=%d/history=%d", count, n, of.history), func(b *testing.B) {
+			keys := benchKeys(n)
+			s, seq := benchStore(b, keys)
+			s.KeepHistory(of.history)
+			var out Outcome
+			var payload []byte
+			value := make([]byte, 100)
+			b.ReportAllocs()
+			for b.Loop() {
+				payload = payload[:0]
+				for range count {
+					seq++
+					c := wire.Command{Op: wire.OpSet, Session: 1, Seq: seq, Floor: seq, Key: keys[seq*7919%uint64(n)], Value: value}
+					payload = c.Append(payload)
 				}
-				if status := out.Results[0].Status; status != wire.StatusOK {
-					b.Fatal(status)
-				}
-			})
-		}
+				s.ApplyMessage(seq+2-uint64(count), count, payload, &out)
+			}
+			if status := out.Results[0].Status; status != wire.StatusOK {
+				b.Fatal(status)
+			}
+		})
 	}
 }
 

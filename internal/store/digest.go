@@ -23,6 +23,8 @@ const (
 	seedAudit   = 0x6175646974000004
 	seedTrailer = 0x747261696c657205
 	seedClient  = 0x636c69656e740006
+	seedKept    = 0x6b65707400000007
+	seedChange  = 0x6368616e67650008
 )
 
 // hashVariable hashes a variable whose key hashes to keyHash.

@@ -8,10 +8,12 @@ import (
 
 // The format's version is the first thing in an encoded snapshot. A state is given
 // only to a node that knows the version. One without a client that is known has the
-// version before there were clients, for nodes of that time.
+// version before there were clients, for nodes of that time, and one with nothing that
+// came with LevelVariables that of before.
 const (
-	formatBefore  = 1
-	formatClients = 2
+	formatBefore    = 1
+	formatClients   = 2
+	formatVariables = 3
 )
 
 // The records of an encoded snapshot: a header, sessions and variables in any
@@ -22,6 +24,8 @@ const (
 	recordVariable = 3 // key, version, value
 	recordTrailer  = 4 // digest tied to the position (8 bytes)
 	recordClient   = 5 // name, address, and a session of that client as in 2
+	recordKept     = 7 // position from which on changes are kept; they follow, the newest first
+	recordChange   = 8 // key, position, and the version before: nothing, its deletion, or its value
 )
 
 func appendHeader(dst []byte, s *Snapshot) []byte {
@@ -29,6 +33,9 @@ func appendHeader(dst []byte, s *Snapshot) []byte {
 	version, told := byte(formatBefore), limits[:limitsBefore]
 	if s.named {
 		version, told = formatClients, limits[:]
+	}
+	if s.kept != nil {
+		version, told = formatVariables, limits[:]
 	}
 	dst = append(dst, recordHeader, version)
 	for _, limit := range told {
@@ -94,7 +101,11 @@ func appendVariable(dst []byte, key string, v *version) []byte {
 
 func appendTrailer(dst []byte, s *Snapshot) []byte {
 	dst = append(dst, recordTrailer)
-	return binary.LittleEndian.AppendUint64(dst, hashTrailer(s.digest, s.position))
+	sum := s.digest
+	if s.kept != nil {
+		sum += s.kept.sum
+	}
+	return binary.LittleEndian.AppendUint64(dst, hashTrailer(sum, s.position))
 }
 
 // appendBytes appends a length and the bytes.

@@ -20,14 +20,14 @@ type observation struct {
 	before   uint64 // Applied, loaded before
 }
 
-// history has, for each key, every write: position and value, "" for a Delete.
-type history struct {
+// keyWrites has, for each key, every write: position and value, "" for a Delete.
+type keyWrites struct {
 	positions []uint64
 	values    []string
 }
 
 // last returns the last write at or before position.
-func (h *history) last(position uint64) (value string, version uint64) {
+func (h *keyWrites) last(position uint64) (value string, version uint64) {
 	i := sort.Search(len(h.positions), func(i int) bool { return h.positions[i] > position })
 	if i == 0 || h.values[i-1] == "" {
 		return "", 0
@@ -94,8 +94,8 @@ func observe(s *Store, reader int, stop *atomic.Bool) (list []observation) {
 func keyName(key int) string { return fmt.Sprintf("key %d", key) }
 
 // writeHistory applies messages and returns what they did to each key.
-func writeHistory(t *testing.T, s *Store, out *Outcome) [readKeys]history {
-	var writes [readKeys]history
+func writeHistory(t *testing.T, s *Store, out *Outcome) [readKeys]keyWrites {
+	var writes [readKeys]keyWrites
 	s.ApplyMessage(1, 1, (&wire.Command{Op: wire.OpOpenSession}).Append(nil), out)
 	seq := uint64(0)
 	var payload []byte

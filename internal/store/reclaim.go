@@ -11,6 +11,7 @@ const (
 // absent at the published position.
 func (t *variables) reclaim(count int) {
 	budget := 2*count + reclaimPerMessage
+	t.history.forget()
 	if t.trimLeft == 0 && t.opened.passedStep() {
 		t.trimLeft = t.chained.Len()
 	}
@@ -81,8 +82,12 @@ func (t *variables) reap(budget int) {
 	}
 }
 
-// removable reports whether every open snapshot sees the deletion. Tombstones
-// queue in the order of their positions, so if not, none behind it is either.
+// removable reports whether every open snapshot sees the deletion, and so does every
+// position at which the variable can still be read. Tombstones queue in the order of their
+// positions, so if not, none behind it is either.
 func (t *variables) removable(dead tombstone) bool {
+	if t.history.most > 0 && t.history.floor.Load() < dead.version.position {
+		return false
+	}
 	return !t.opened.any() || t.opened.oldest() >= dead.version.position
 }

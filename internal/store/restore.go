@@ -26,6 +26,8 @@ type Restorer struct {
 	began    bool // the header has been read
 	ended    bool // the trailer has been read
 	named    bool // its format has clients
+	kept     *restoredHistory
+	keeps    int // bytes of history
 	err      error
 }
 
@@ -63,6 +65,7 @@ func (r *Restorer) Finish() (*Store, error) {
 		r.store.sessions.link(s)
 	}
 	r.store.applied.Store(r.position)
+	r.kept.finish(r.store.variables, r.position, r.keeps)
 	r.err = errors.New("store: Finish was called before")
 	return r.store, nil
 }
@@ -83,6 +86,10 @@ func (r *Restorer) record(d *codec.Reader) error {
 		return r.clientSession(d)
 	case recordVariable:
 		return r.variable(d)
+	case recordKept:
+		return r.keptFrom(d)
+	case recordChange:
+		return r.change(d)
 	case recordTrailer:
 		r.ended = true
 		return r.trailer(d)
@@ -99,8 +106,10 @@ func (r *Restorer) header(d *codec.Reader) error {
 		told = told[:limitsBefore]
 	case formatClients:
 		r.named = true
+	case formatVariables:
+		r.named, r.kept = true, new(restoredHistory)
 	default:
-		return fmt.Errorf("%w: version %d, want %d or %d", ErrFormat, version, formatBefore, formatClients)
+		return fmt.Errorf("%w: version %d, and this release knows up to %d: it comes from a newer release, upgrade this node", ErrFormat, version, formatVariables)
 	}
 	var theirs [len(limitNames)]uint64
 	for i := range told {
@@ -207,7 +216,14 @@ func (r *Restorer) trailer(d *codec.Reader) error {
 	if d.Bad() {
 		return fmt.Errorf("%w: malformed trailer", ErrFormat)
 	}
-	if digest != hashTrailer(r.store.Digest(), r.position) {
+	sum := r.store.Digest()
+	if r.kept != nil {
+		if !r.kept.began {
+			return fmt.Errorf("%w: it has nothing for which it needs version %d", ErrFormat, formatVariables)
+		}
+		sum += r.kept.sum
+	}
+	if digest != hashTrailer(sum, r.position) {
 		return ErrDigest
 	}
 	return nil

@@ -34,6 +34,7 @@ type Snapshot struct {
 	named    bool // there are sessions of clients that are known
 	entries  view[entry]
 	sessions view[session]
+	kept     *keptChanges // that are encoded too; nil: none
 	closed   atomic.Bool
 	passed   atomic.Uint32 // variables in slots up to this one are encoded
 	trimmed  uint64        // of the owner: the last step of passed that it took notice of
@@ -59,6 +60,7 @@ const (
 	stageSessions
 	stageSaved
 	stageVariables
+	stageHistory
 	stageTrailer
 	stageDone
 )
@@ -139,6 +141,8 @@ func (s *Snapshot) Next(dst []byte, maxBytes int) (chunk []byte, more bool, err 
 			full = !s.encodeSaved(&p)
 		case stageVariables:
 			full = !s.encodeVariables(&p)
+		case stageHistory:
+			full = !s.encodeHistory(&p)
 		case stageTrailer:
 			if planted.On(planted.SnapshotElsewhere) {
 				s.digest = s.recomputed // which shows nothing then

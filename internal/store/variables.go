@@ -12,9 +12,10 @@ import (
 type variables struct {
 	entries *table
 
-	slots  slots[entry]
-	opened *openSnapshots
-	sum    uint64 // of the hashes of all that exist
+	slots   slots[entry]
+	opened  *openSnapshots
+	history history
+	sum     uint64 // of the hashes of all that exist
 
 	// removal is held while entries leave the map. See readExact.
 	removal    sync.Mutex
@@ -57,6 +58,7 @@ func (t *variables) set(e *entry, key string, value []byte, position uint64) {
 	v := e.newVersion(value, position)
 	t.sum += v.hash
 	e.current.Store(v)
+	t.history.add(e, v, nil)
 	e.slot = t.slots.add(e)
 	t.add(e)
 }
@@ -99,5 +101,6 @@ func (t *variables) replace(e *entry, v *version) {
 	} else if e.past.Load() != nil {
 		e.past.Store(nil)
 	}
+	t.history.add(e, v, old)
 	e.current.Store(v)
 }
