@@ -110,6 +110,11 @@ type Config struct {
 	// cuts off the reader that is furthest behind. Default 256 MiB.
 	MaxLagBytes int
 
+	// WatchHistory limits the bytes of the latest changes that the node keeps, so that
+	// watches and scans can start at a position of the past. Nodes may have different
+	// limits. Default 64 MiB, at least 1 MiB.
+	WatchHistory int
+
 	// MaxUnreadBytes limits the replies that wait for all clients together. Beyond it, the
 	// node cuts off the client that is furthest behind. Default 256 MiB.
 	MaxUnreadBytes int
@@ -176,6 +181,7 @@ func (c Config) withDefaults() Config {
 	c.MaxInFlight = cmp.Or(c.MaxInFlight, 16384)
 	c.MaxAdmittedBytes = cmp.Or(c.MaxAdmittedBytes, 64<<20)
 	c.MaxLagBytes = cmp.Or(c.MaxLagBytes, 256<<20)
+	c.WatchHistory = cmp.Or(c.WatchHistory, 64<<20)
 	c.MaxUnreadBytes = cmp.Or(c.MaxUnreadBytes, 256<<20)
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, 5*time.Second)
 	c.Window = cmp.Or(c.Window, 2)
@@ -221,6 +227,7 @@ func (c *Config) validate() error {
 		{"MaxInFlight", c.MaxInFlight, 1, 1 << 20},
 		{"MaxAdmittedBytes", c.MaxAdmittedBytes, 1, math.MaxInt / 4},
 		{"MaxLagBytes", c.MaxLagBytes, 1, math.MaxInt / 4},
+		{"WatchHistory", c.WatchHistory, 1 << 20, math.MaxInt / 4},
 		{"MaxUnreadBytes", c.MaxUnreadBytes, 1, math.MaxInt / 4},
 		{"Window", c.Window, 1, 64},
 		{"MaxBatchBytes", c.MaxBatchBytes, 1, 16 << 20},

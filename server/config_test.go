@@ -25,7 +25,7 @@ func TestConfigDefaults(t *testing.T) {
 	want := Config{
 		Registry: got.Registry, Listen: "127.0.0.1:0",
 		MaxValueBytes: 1 << 20, MaxConns: 16384, MaxInFlight: 16384, MaxAdmittedBytes: 64 << 20,
-		MaxLagBytes: 256 << 20, MaxUnreadBytes: 256 << 20, LeaveTimeout: 5 * time.Second, Window: 2, MaxBatchBytes: 1 << 20,
+		MaxLagBytes: 256 << 20, WatchHistory: 64 << 20, MaxUnreadBytes: 256 << 20, LeaveTimeout: 5 * time.Second, Window: 2, MaxBatchBytes: 1 << 20,
 		framePatience: 30 * time.Second,
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -57,6 +57,7 @@ func TestConfigBounds(t *testing.T) {
 		bound(func(c *Config, v int) { c.MaxInFlight = v }, 1, 1<<20),
 		bound(func(c *Config, v int) { c.MaxAdmittedBytes = v }, 1, most),
 		bound(func(c *Config, v int) { c.MaxLagBytes = v }, 1, most),
+		bound(func(c *Config, v int) { c.WatchHistory = v }, 1<<20, most),
 		bound(func(c *Config, v int) { c.MaxUnreadBytes = v }, 1, most),
 		bound(func(c *Config, v int) { c.Window = v }, 1, 64),
 		bound(func(c *Config, v int) { c.MaxBatchBytes = v }, 1, 16<<20),

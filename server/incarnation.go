@@ -39,7 +39,8 @@ func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *membership
 	}
 	r.member = member.New(member.Config{
 		Core:  n.cfg.core(self, d),
-		Group: r.group, Generation: r.generation, Settings: r.settings, Limits: r.limits(), MaxLagBytes: n.cfg.MaxLagBytes,
+		Group: r.group, Generation: r.generation, Settings: r.settings, Limits: r.limits(),
+		HistoryBytes: n.cfg.WatchHistory, MaxLagBytes: n.cfg.MaxLagBytes,
 		Clock: n.cfg.clock, Links: r.net, Host: host{r}, Doubt: r.doubt,
 	})
 	r.member.Deliveries(n.cfg.OnDeliver != nil)

@@ -82,7 +82,7 @@ var policy = map[string]rule{
 	"internal/store": {
 		std:     whole,
 		ours:    []string{"internal/planted", "internal/ring", "internal/wire", "internal/wire/codec"},
-		outside: []string{"github.com/zeebo/xxh3"},
+		outside: []string{"github.com/tidwall/btree", "github.com/zeebo/xxh3"},
 	},
 	"internal/bound":    {std: whole},
 	"internal/nbio":     {std: whole},

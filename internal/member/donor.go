@@ -72,7 +72,11 @@ func (m *Member) Donate() *Donor {
 		return nil
 	}
 	s := r.state.Load()
-	return &Donor{reader: r, clock: m.clock, snap: s.Snapshot(), before: s.Applied(), chunkBytes: m.chunkBytes}
+	snapshot := s.Snapshot()
+	if r.FeatureLevel() >= wire.LevelVariables {
+		snapshot.IncludeHistory()
+	}
+	return &Donor{reader: r, clock: m.clock, snap: snapshot, before: s.Applied(), chunkBytes: m.chunkBytes}
 }
 
 // Next returns what to write next, all of it before the next call. If it returns nothing

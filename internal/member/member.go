@@ -20,6 +20,10 @@ type Config struct {
 	Settings          membership.Settings // of the start; times follow the group's
 	Limits            store.Limits        // the same in all members
 
+	// HistoryBytes bounds the changes that the state keeps for watches and for reads at a
+	// position of the past: see store.Store.KeepHistory. Members may have different bounds.
+	HistoryBytes int
+
 	// MaxLagBytes bounds the deliveries that a joiner keeps while the state comes,
 	// beside as many bytes as have come of it.
 	MaxLagBytes int
@@ -50,9 +54,10 @@ type Member struct {
 	host       Host
 	reader     *Reader // an allocation of its own: what the owner writes shares no cache line with it
 
-	maxLagBytes int
-	chunkBytes  int
-	heartbeat   time.Duration // the interval
+	historyBytes int
+	maxLagBytes  int
+	chunkBytes   int
+	heartbeat    time.Duration // the interval
 
 	core      *isis.Node
 	waiting   waiters
@@ -84,8 +89,8 @@ func New(cfg Config) *Member {
 	m := &Member{
 		self: cfg.Core.Self, group: cfg.Group, generation: cfg.Generation, limits: cfg.Limits,
 		clock: cfg.Clock, links: cfg.Links, host: cfg.Host,
-		reader:      &Reader{clock: cfg.Clock, doubt: cfg.Doubt},
-		maxLagBytes: cfg.MaxLagBytes, chunkBytes: cfg.ChunkBytes,
+		reader:       &Reader{clock: cfg.Clock, doubt: cfg.Doubt},
+		historyBytes: cfg.HistoryBytes, maxLagBytes: cfg.MaxLagBytes, chunkBytes: cfg.ChunkBytes,
 		core:      isis.New(cfg.Core),
 		directive: directives{members: map[uint64]membership.Member{}},
 		joiner:    joiner{wait: leastJoinPause},
@@ -96,7 +101,9 @@ func New(cfg Config) *Member {
 	}
 	m.pulsed = m.clock.Steady()
 	m.follow(&cfg.Settings)
-	m.reader.state.Store(store.NewAt(cfg.Core.Base, cfg.Limits))
+	s := store.NewAt(cfg.Core.Base, cfg.Limits)
+	s.KeepHistory(cfg.HistoryBytes)
+	m.reader.state.Store(s)
 	return m
 }
 

@@ -43,9 +43,11 @@ type Transfer struct {
 type observedDelivery isis.Delivery
 
 func (m *Member) newTransfer(donor link.Peer) *Transfer {
+	restorer := store.Restore(m.limits)
+	restorer.KeepHistory(m.historyBytes)
 	return &Transfer{
 		self: m.self, group: m.group, generation: m.generation, donor: donor, clock: m.clock, lag: m.maxLagBytes,
-		restorer: store.Restore(m.limits), head: headUnknown,
+		restorer: restorer, head: headUnknown,
 	}
 }
 

@@ -71,6 +71,10 @@ type peerMessage struct {
 
 func (r *replica) String() string { return r.name }
 
+// historyBytes is what a replica keeps of changes: so little that most of them are forgotten
+// within a run.
+const historyBytes = 16 << 10
+
 // newReplica begins an incarnation in the generation that the directive tells of.
 func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 	w, t := p.w, &p.w.traits
@@ -96,8 +100,8 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 			DirectAcks: w.knobs.Direct, MaxPendingBytes: t.pendingBytes, MaxUndelivered: t.undelivered,
 		},
 		Group: d.Group, Generation: d.Generation, Settings: d.Settings,
-		Limits:      store.Limits{SessionTTL: t.sessionTTL, MaxSessionResults: 64, MaxClientSessions: maxClientSessions},
-		MaxLagBytes: w.mostLag(t.joinerLag), ChunkBytes: t.chunkBytes,
+		Limits:       store.Limits{SessionTTL: t.sessionTTL, MaxSessionResults: 64, MaxClientSessions: maxClientSessions},
+		HistoryBytes: historyBytes, MaxLagBytes: w.mostLag(t.joinerLag), ChunkBytes: t.chunkBytes,
 		Clock: clock.Of(p.clock.Virtual()), Links: h, Host: h,
 		Doubt: func() { r.call(func(m *member.Member) { m.Fire(member.TimerPulse) }) },
 	})

@@ -64,6 +64,31 @@ func BenchmarkApplyMessage(b *testing.B) {
 	}
 }
 
+// BenchmarkNewNames writes variables that did not exist.
+func BenchmarkNewNames(b *testing.B) {
+	keys := benchKeys(1 << 20)
+	var s *Store
+	var seq uint64
+	var out Outcome
+	var payload []byte
+	value := make([]byte, 100)
+	b.ReportAllocs()
+	i := len(keys)
+	for b.Loop() {
+		if i == len(keys) {
+			b.StopTimer()
+			s, seq = benchStore(b, nil)
+			i = 0
+			b.StartTimer()
+		}
+		seq++
+		c := wire.Command{Op: wire.OpSet, Session: 1, Seq: seq, Floor: seq, Key: keys[i*7919%len(keys)], Value: value}
+		payload = c.Append(payload[:0])
+		s.ApplyMessage(seq+1, 1, payload, &out)
+		i++
+	}
+}
+
 // BenchmarkVerify measures one slice of an audit's share, the longest that the owner is
 // kept from other work, in a state that fits in no cache.
 func BenchmarkVerify(b *testing.B) {

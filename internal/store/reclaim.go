@@ -78,6 +78,7 @@ func (t *variables) reap(budget int) {
 			continue
 		}
 		t.entries.remove(dead.entry)
+		t.index.remove(dead.entry)
 		t.slots.remove(dead.entry.slot, dead.entry)
 	}
 }

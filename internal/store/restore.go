@@ -34,7 +34,9 @@ type Restorer struct {
 // Restore begins to restore a snapshot of a store with these limits, which must
 // be valid.
 func Restore(limits Limits) *Restorer {
-	return &Restorer{store: New(limits)}
+	s := New(limits)
+	s.variables.loading = true
+	return &Restorer{store: s}
 }
 
 // Chunk takes the next chunk, in the order in which [Snapshot.Next] made them.
@@ -65,6 +67,7 @@ func (r *Restorer) Finish() (*Store, error) {
 		r.store.sessions.link(s)
 	}
 	r.store.applied.Store(r.position)
+	r.store.variables.indexAll()
 	r.kept.finish(r.store.variables, r.position, r.keeps)
 	r.err = errors.New("store: Finish was called before")
 	return r.store, nil

@@ -11,10 +11,12 @@ import (
 // beside it (see read.go).
 type variables struct {
 	entries *table
+	index   index
 
 	slots   slots[entry]
 	opened  *openSnapshots
 	history history
+	loading bool   // a snapshot is restored: its entries come into the index at the end
 	sum     uint64 // of the hashes of all that exist
 
 	// removal is held while entries leave the map. See readExact.
@@ -31,7 +33,7 @@ type tombstone struct {
 }
 
 func newVariables(opened *openSnapshots) *variables {
-	return &variables{entries: newTable(), opened: opened}
+	return &variables{entries: newTable(), index: newIndex(), opened: opened}
 }
 
 // find returns the entry of key, nil if there is none, and the version that
@@ -74,6 +76,21 @@ func (t *variables) add(e *entry) {
 		}
 	}
 	t.entries.add(e)
+	if !t.loading {
+		t.index.add(e)
+	}
+}
+
+// indexAll puts all entries into the index, which has none.
+func (t *variables) indexAll() {
+	t.loading = false
+	entries := make([]*entry, 0, t.entries.count)
+	for i := range t.slots.used {
+		if e := t.slots.cell(i + 1).Load(); e != nil {
+			entries = append(entries, e)
+		}
+	}
+	t.index.load(entries)
 }
 
 // remove deletes a variable that exists. Its entry stays until reap.

@@ -168,6 +168,8 @@ func (s *Store) verifyRest() error {
 		return damaged("the table of %d sessions", len(t.byID))
 	case u.entries.count != int(u.slots.used)-len(u.slots.free):
 		return damaged("the table of %d variables", u.entries.count)
+	case u.entries.count != u.index.tree.Len():
+		return damaged("the index of %d variables", u.index.tree.Len())
 	}
 	return nil
 }

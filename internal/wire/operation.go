@@ -56,7 +56,11 @@ const (
 const (
 	LevelAny     = 0
 	LevelClients = 3 // commands that open a session name the client, and so do snapshots
-	LevelNewest  = LevelClients
+
+	// LevelVariables: transactions; snapshots have the history of changes, and data of results.
+	LevelVariables = 4
+
+	LevelNewest = LevelClients
 )
 
 // Operation is what is known of an Op.
