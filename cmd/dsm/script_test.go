@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_STATE_HOME", env.Getenv("WORK")+"/state")
 			env.Setenv("NL", "\n")
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
 	})
