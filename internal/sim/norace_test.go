@@ -1,5 +1,9 @@
 //go:build !race
 
-package sim_test
+package sim
 
-const defaultSeeds = 500
+// How many seeds are run.
+const (
+	DefaultSeeds     = 500
+	metamorphicSeeds = 8
+)

@@ -1,6 +1,9 @@
 //go:build race
 
-package sim_test
+package sim
 
-// The race detector makes runs slow, and there is one goroutine in each.
-const defaultSeeds = 30
+// How many seeds are run. The race detector makes runs slow, and there is one goroutine in each.
+const (
+	DefaultSeeds     = 30
+	metamorphicSeeds = 1
+)

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("seeds", defaultSeeds, "number of seeds to run")
+	seeds = flag.Uint64("seeds", sim.DefaultSeeds, "number of seeds to run")
 	from  = flag.Uint64("from", 1, "first seed")
 	seed  = flag.Uint64("seed", 0, "run this seed alone, and print what happens")
 	span  = flag.Duration("time", 0, "run seeds on all cores for so long, instead of a number of them")
@@ -141,7 +141,7 @@ func TestReplay(t *testing.T) {
 		r := sim.Run(s, sim.Options{Trace: func(line string) { _, _ = io.WriteString(sum, line+"\n") }})
 		return r, sum.Sum64()
 	}
-	for s := *from; s < *from+max(3, defaultSeeds/40); s++ {
+	for s := *from; s < *from+max(3, sim.DefaultSeeds/40); s++ {
 		a, first := trace(s)
 		b, second := trace(s)
 		if a != b || first != second {
