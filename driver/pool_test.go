@@ -72,6 +72,32 @@ func TestPoolLimits(t *testing.T) {
 	})
 }
 
+// If fewer connections are allowed, those with requests in flight are kept.
+func TestPoolKeepsBusyConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		slowly(c.nodes["a:1"])
+		db := c.open(t, "max_in_flight=2&max_open_conns=2&max_idle_conns=2")
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() {
+				_, err := db.Get(t.Context(), "k")
+				wantErr(t, err, ErrNotFound)
+			})
+			<-time.After(500 * time.Millisecond)
+		}
+		<-time.After(100 * time.Millisecond)
+		if s := db.Stats(); s.OpenConns != 2 || s.InUse != 1 {
+			t.Errorf("the second request is in flight: %+v", s)
+		}
+		db.SetMaxOpenConns(1)
+		if s := db.Stats(); s.OpenConns != 1 || s.InUse != 1 {
+			t.Errorf("one connection is allowed: %+v", s)
+		}
+		all.Wait()
+	})
+}
+
 // Those who wait are served in the order in which they came.
 func TestPoolIsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -124,6 +150,9 @@ func TestPoolWaiterLeaves(t *testing.T) {
 		get(time.Second, ErrUnavailable)
 		get(time.Hour, ErrNotFound)
 		all.Wait()
+		if s := db.Stats(); s.WaitCount != 3 || s.WaitDuration != 2500*time.Millisecond {
+			t.Errorf("waits, of which two were given up: %+v", s)
+		}
 		if _, err := db.Get(t.Context(), "k"); err == nil {
 			t.Error("a value")
 		}
