@@ -43,6 +43,32 @@ func (g *fakeGroup) inOrder(t testing.TB, key string, n int) {
 	}
 }
 
+// The goroutine that sends the writes of a Conn ends with the Conn, not with its DB.
+func TestPumpEndsWithItsConn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := newFakeCluster(1).open(t, "")
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetAsync(t.Context(), "k", nil)
+		if err := errors.Join(conn.Flush(t.Context()), conn.Close()); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan struct{})
+		go func() {
+			db.streams.pumps.Wait()
+			close(ended)
+		}()
+		synctest.Wait()
+		select {
+		case <-ended:
+		default:
+			t.Error("it has not ended")
+		}
+	})
+}
+
 func TestAsyncWritesAndFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newFakeCluster(1)

@@ -389,3 +389,22 @@ func TestClose(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// A read whose context has no deadline ends when a node says that the handle's timeout,
+// which it was given, is over: another attempt would double the time.
+func TestReadEndsWithTheNodesTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		db := c.open(t, "")
+		if err := db.Ping(t.Context()); err != nil { // connected: the read needs no deadline of its own
+			t.Fatal(err)
+		}
+		c.nodes["a:1"].set(func(n *fakeNode) { n.faults = func(*wire.Request) fault { return faultTimeout } })
+		var trace OpTrace
+		_, err := db.Get(WithTrace(t.Context(), &trace), "k")
+		wantErr(t, err, ErrUnavailable, context.DeadlineExceeded)
+		if trace.Attempts != 1 {
+			t.Errorf("%d attempts", trace.Attempts)
+		}
+	})
+}

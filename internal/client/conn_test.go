@@ -137,6 +137,22 @@ func TestNotSent(t *testing.T) {
 	})
 }
 
+// A writer that meets Close starts no goroutine: Close may have waited for all of them.
+func TestWriterMeetsClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _, _ := dialPeer(t, wire.Info{}, Options{})
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c.out.flushing = true
+		c.flushRest([]byte("the rest of a batch"), 0)
+		synctest.Wait()
+		if c.out.flushing {
+			t.Error("the rest is left to a goroutine")
+		}
+	})
+}
+
 // The peer does not read. Callers whose contexts end are not held up by that for
 // long, although one of them was writing.
 func TestStuckWriterIsFreed(t *testing.T) {

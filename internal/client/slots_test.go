@@ -51,3 +51,21 @@ func TestFailAllTellsWhatWasSent(t *testing.T) {
 	}
 	<-turn
 }
+
+// A caller that gives up when a slot has just come free for it leaves the slot to the
+// next one that waits.
+func TestLeaveAfterTurn(t *testing.T) {
+	s := slots{limit: 1}
+	id := s.take(newTestCall())
+	first, second := s.queue(), s.queue()
+	if !s.finish(&wire.Reply{ID: id}, nil) {
+		t.Fatal("the reply finds nobody")
+	}
+	<-first
+	s.leave(first)
+	select {
+	case <-second:
+	default:
+		t.Error("the next caller is not woken, and a slot is free")
+	}
+}
