@@ -84,6 +84,10 @@ var policy = map[string]rule{
 		ours:    []string{"internal/planted", "internal/ring", "internal/wire", "internal/wire/codec"},
 		outside: []string{"github.com/tidwall/btree", "github.com/zeebo/xxh3"},
 	},
+	"internal/watch": {
+		std:  pure,
+		ours: []string{"internal/planted", "internal/store", "internal/wire"},
+	},
 	"internal/bound":    {std: whole},
 	"internal/nbio":     {std: whole},
 	"internal/evloop":   {std: whole},

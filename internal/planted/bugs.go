@@ -67,4 +67,5 @@ const (
 	RefusalUnknown
 	WaitersUncounted
 	LinkForgetsClaim
+	SyncedEarly
 )

@@ -40,7 +40,7 @@ func FuzzDecodeStrings(f *testing.F) {
 }
 
 func FuzzDecodeRequest(f *testing.F) {
-	for kind := RequestGet; kind <= RequestList; kind++ {
+	for kind := RequestGet; kind <= RequestScan; kind++ {
 		f.Add(AppendRequest(nil, &Request{
 			ID: 200, Kind: kind, Timeout: 1e9, Position: 5, Key: "key",
 			Command: Command{Op: OpAdd, Session: 1, Seq: 2, Floor: 1, Prev: 1, Key: "n", Delta: -1},

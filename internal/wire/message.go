@@ -9,11 +9,13 @@ import (
 )
 
 // Versions of the protocol that this release speaks. A node that speaks no version
-// from VersionList on takes a RequestList for garbage.
+// from VersionList on takes a RequestList for garbage, and one that speaks none from
+// VersionWatch on a RequestWatch and a RequestScan.
 const (
-	MinVersion  = 1
-	MaxVersion  = 2
-	VersionList = 2
+	MinVersion   = 1
+	MaxVersion   = 3
+	VersionList  = 2
+	VersionWatch = 3
 )
 
 // Magic begins every connection.
@@ -113,6 +115,7 @@ const (
 	FrameReply    = 2 // node to client
 	FrameDelivery = 3 // node to client, after RequestSubscribe
 	FrameGoAway   = 4 // node to client: no new requests here, the node is leaving; those in flight are answered
+	FrameEvents   = 5 // node to client, after RequestWatch: see AppendEvent
 )
 
 // Frame kinds from a donor to a joiner, on a connection of their own so that no heartbeat
@@ -136,8 +139,12 @@ const (
 	RequestSubscribe RequestKind = 5 // reply Position: the stream's first delivery has a later position; FrameDelivery frames follow
 	RequestDigest    RequestKind = 6 // Position 0: order an audit, reply its position and this node's digest (Version) there. Position p > 0: this node's digest at the audit ordered at p
 	RequestPing      RequestKind = 7
-	RequestBarrier   RequestKind = 8 // an ordered no-op: replies its position
-	RequestList      RequestKind = 9 // Key: a ListQuery, Position: a listing that begins shows the state at or after it. Reply: see ListPage
+	RequestBarrier   RequestKind = 8  // an ordered no-op: replies its position
+	RequestList      RequestKind = 9  // Key: a ListQuery, Position: a listing that begins shows the state at or after it. Reply: see ListPage
+	RequestWatch     RequestKind = 10 // Key: a WatchQuery, Position: what the session has seen. Reply Position: the watch begins after it; FrameEvents frames follow
+	RequestUnwatch   RequestKind = 11 // Position: the number of a watch, which ends; its events may still be on their way
+	RequestCredit    RequestKind = 12 // Key: see AppendCredit
+	RequestScan      RequestKind = 13 // Key: a ScanQuery, Position: a scan that begins shows the state at or after it. Reply: see ScanPage
 )
 
 // Request is one request on a client connection.

@@ -18,7 +18,7 @@ func AppendRequest(dst []byte, r *Request) []byte {
 	dst = binary.AppendUvarint(dst, uint64(max(r.Timeout, 0)))
 	dst = binary.AppendUvarint(dst, r.Position)
 	switch r.Kind {
-	case RequestGet, RequestGetStrong, RequestList:
+	case RequestGet, RequestGetStrong, RequestList, RequestWatch, RequestCredit, RequestScan:
 		// The key goes to the end of the frame, which tells its length.
 		dst = append(dst, r.Key...)
 	case RequestWrite:
@@ -27,7 +27,7 @@ func AppendRequest(dst []byte, r *Request) []byte {
 		} else {
 			dst = r.Command.Append(dst)
 		}
-	case RequestStatus, RequestSubscribe, RequestDigest, RequestPing, RequestBarrier:
+	case RequestStatus, RequestSubscribe, RequestDigest, RequestPing, RequestBarrier, RequestUnwatch:
 	default:
 		panic("wire: AppendRequest of an unknown kind")
 	}
@@ -43,13 +43,13 @@ func DecodeRequest(body []byte) (Request, error) {
 	r.Timeout = time.Duration(cur.Duration())
 	r.Position = cur.Uvarint()
 	switch r.Kind {
-	case RequestGet, RequestGetStrong, RequestList:
+	case RequestGet, RequestGetStrong, RequestList, RequestWatch, RequestCredit, RequestScan:
 		r.Key = aliasString(cur.Rest())
 	case RequestWrite:
 		raw := cur.Left()
 		readCommand(&cur, &r.Command)
 		r.RawCommand = raw[:len(raw):len(raw)]
-	case RequestStatus, RequestSubscribe, RequestDigest, RequestPing, RequestBarrier:
+	case RequestStatus, RequestSubscribe, RequestDigest, RequestPing, RequestBarrier, RequestUnwatch:
 	default:
 		cur.Fail()
 	}

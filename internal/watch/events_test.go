@@ -1,0 +1,174 @@
+package watch
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// recorder is a connection that keeps what it is sent.
+type recorder struct {
+	t      *testing.T
+	full   bool
+	frames int
+	events []wire.Event
+	ids    [][]uint64
+}
+
+func (r *recorder) Room() bool { return !r.full }
+
+func (r *recorder) Send(frames []byte) {
+	reader := wire.NewFrameReader(strings.NewReader(string(frames)), 1<<20)
+	for {
+		_, body, err := reader.Next()
+		if err != nil {
+			return
+		}
+		r.frames++
+		var events wire.EventReader
+		events.Reset(body)
+		for {
+			ids, e, ok := events.Next()
+			if !ok {
+				break
+			}
+			e.Key, e.Value, e.Old = strings.Clone(e.Key), slices.Clone(e.Value), slices.Clone(e.Old)
+			r.events, r.ids = append(r.events, e), append(r.ids, slices.Clone(ids))
+		}
+	}
+}
+
+func kinds(events []wire.Event) (list []wire.EventKind) {
+	for _, e := range events {
+		list = append(list, e.Kind)
+	}
+	return list
+}
+
+// node is a store with a session.
+type node struct {
+	*store.Store
+	out store.Outcome
+	seq uint64
+}
+
+func newNode() *node {
+	n := &node{Store: store.New(store.Limits{})}
+	n.KeepHistory(1 << 20)
+	n.ApplyMessage(1, 1, (&wire.Command{Op: wire.OpOpenSession}).Append(nil), &n.out)
+	return n
+}
+
+func (n *node) set(key, value string) {
+	n.seq++
+	c := wire.Command{Op: wire.OpSet, Session: 1, Seq: n.seq, Floor: n.seq, Key: key, Value: []byte(value)}
+	n.ApplyMessage(n.Applied()+1, 1, c.Append(nil), &n.out)
+}
+
+func settle(h *Hub) {
+	for h.Step() {
+	}
+}
+
+// initialOfTwo is what a watch is sent that asks for two variables that exist.
+func initialOfTwo(t *testing.T) []wire.Event {
+	n := newNode()
+	n.set("a", "1")
+	n.set("b", "2")
+	h, r := NewHub(n.Store), &recorder{t: t}
+	if reply := h.Watch(r, 7, &wire.WatchQuery{Flags: wire.WatchInitial, Credit: 1000}); reply.Status != wire.StatusOK {
+		t.Fatalf("%+v", reply)
+	}
+	settle(h)
+	return r.events
+}
+
+func TestInitialThenSynced(t *testing.T) {
+	want := []wire.EventKind{wire.EventInitial, wire.EventInitial, wire.EventSynced}
+	if got := kinds(initialOfTwo(t)); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestOneEncodingForAConnection holds that a change is encoded once for all watches of a
+// connection.
+func TestOneEncodingForAConnection(t *testing.T) {
+	n := newNode()
+	h, r := NewHub(n.Store), &recorder{t: t}
+	for id := range uint64(100) {
+		h.Watch(r, id, &wire.WatchQuery{From: "a", To: "b", Credit: 1 << 20})
+	}
+	settle(h)
+	n.set("a", "1")
+	settle(h)
+	if len(r.events) != 1 || len(r.ids[0]) != 100 {
+		t.Errorf("%d events for %d watches", len(r.events), len(r.ids[0]))
+	}
+}
+
+// TestStuckWatchCostsNothing holds that a watch without credit is not looked at, and goes on
+// where it stood.
+func TestStuckWatchCostsNothing(t *testing.T) {
+	n := newNode()
+	h, r := NewHub(n.Store), &recorder{t: t}
+	h.Watch(r, 1, &wire.WatchQuery{Credit: 1})
+	settle(h)
+	n.set("a", "1")
+	n.set("a", "2")
+	settle(h)
+	n.set("a", "3")
+	settle(h)
+	if len(r.events) != 1 || len(h.behind) != 0 || h.live != 0 {
+		t.Fatalf("%d events, %d behind, %d live", len(r.events), len(h.behind), h.live)
+	}
+	h.Credit(r, 1, 1000)
+	settle(h)
+	if len(r.events) != 3 || string(r.events[2].Value) != "3" || h.live != 1 {
+		t.Fatalf("%+v", r.events)
+	}
+}
+
+func TestReaderThatFallsBehind(t *testing.T) {
+	n := newNode()
+	h, r := NewHub(n.Store), &recorder{t: t}
+	h.Watch(r, 1, &wire.WatchQuery{Credit: 1000})
+	settle(h)
+	r.full = true
+	n.set("a", "1")
+	settle(h)
+	if len(r.events) != 0 || !h.Waits() {
+		t.Fatalf("%+v, waits %v", r.events, h.Waits())
+	}
+	r.full = false
+	h.Ready()
+	settle(h)
+	if len(r.events) != 1 || h.Waits() {
+		t.Fatalf("%+v, waits %v", r.events, h.Waits())
+	}
+}
+
+func TestRefusedWatches(t *testing.T) {
+	n := newNode()
+	h, r := NewHub(n.Store), &recorder{t: t}
+	if reply := h.Watch(r, 1, &wire.WatchQuery{Flags: wire.WatchAfter, After: n.Applied() + 1}); reply.Status != wire.StatusBadRequest {
+		t.Errorf("after a position that is yet to come: %+v", reply)
+	}
+	for id := range uint64(MaxWatches) {
+		if reply := h.Watch(r, id, &wire.WatchQuery{}); reply.Status != wire.StatusOK {
+			t.Fatalf("watch %d: %+v", id, reply)
+		}
+	}
+	if reply := h.Watch(r, 5, &wire.WatchQuery{}); reply.Status != wire.StatusBadRequest {
+		t.Errorf("a number twice: %+v", reply)
+	}
+	if reply := h.Watch(r, MaxWatches, &wire.WatchQuery{}); reply.Status != wire.StatusUnavailable {
+		t.Errorf("one watch too many: %+v", reply)
+	}
+	h.Gone(r)
+	if len(h.conns) != 0 || len(h.order) != 0 || len(h.behind) != 0 {
+		t.Errorf("%d connections and %d watches are left", len(h.conns), len(h.behind))
+	}
+}

@@ -1,0 +1,371 @@
+package watch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// world is a store with a hub, and what clients have seen.
+type world struct {
+	t       *rapid.T
+	s       *store.Store
+	whole   *store.Store // the same, with all that has changed
+	hub     *Hub
+	out     store.Outcome
+	seq     uint64
+	changes []store.Change               // all there were
+	states  map[uint64]map[string]string // by position
+	sinks   []*sink
+	clients []*client
+	next    uint64
+}
+
+// sink is a connection.
+type sink struct {
+	w    *world
+	full bool
+}
+
+func (s *sink) Room() bool { return !s.full }
+
+// Send is part of Sink: it gives each event to its client.
+func (s *sink) Send(frames []byte) {
+	reader := wire.NewFrameReader(strings.NewReader(string(frames)), 1<<20)
+	for {
+		kind, body, err := reader.Next()
+		if err != nil {
+			return
+		}
+		if kind != wire.FrameEvents {
+			s.w.t.Fatalf("a frame of kind %d", kind)
+		}
+		var r wire.EventReader
+		r.Reset(body)
+		for {
+			ids, e, ok := r.Next()
+			if !ok {
+				break
+			}
+			e.Key, e.Value, e.Old = strings.Clone(e.Key), slices.Clone(e.Value), slices.Clone(e.Old)
+			for _, id := range ids {
+				s.w.client(s, id).take(e)
+			}
+		}
+		if r.Bad() {
+			s.w.t.Fatal("a malformed frame")
+		}
+	}
+}
+
+// client is who watches.
+type client struct {
+	w        *world
+	sink     *sink
+	id       uint64
+	keys     store.Range
+	flags    wire.WatchFlags
+	after    uint64
+	position uint64 // everything up to it has come
+	open     uint64 // position whose last change has not come yet
+	credit   int64
+	initial  map[string]string
+	synced   bool
+	ended    *wire.Event
+	gone     bool
+}
+
+func (w *world) client(s *sink, id uint64) *client {
+	for _, c := range w.clients {
+		if c.sink == s && c.id == id {
+			return c
+		}
+	}
+	w.t.Fatalf("an event for watch %d", id)
+	return nil
+}
+
+func (w *world) apply(commands int) {
+	var payload []byte
+	first := w.s.Applied() + 1
+	for range commands {
+		w.seq++
+		c := wire.Command{Op: wire.OpSet, Session: 1, Seq: w.seq, Floor: w.seq, Key: rapid.SampledFrom(keys).Draw(w.t, "key")}
+		if rapid.IntRange(0, 3).Draw(w.t, "delete") == 0 {
+			c.Op = wire.OpDelete
+		} else {
+			c.Value = fmt.Append(nil, "v", w.seq)
+		}
+		payload = c.Append(payload)
+	}
+	before := uint64(len(w.changes))
+	w.s.ApplyMessage(first, commands, payload, &w.out)
+	var err error
+	w.whole.ApplyMessage(first, commands, payload, &w.out)
+	if w.changes, _, _, err = w.whole.AppendChanges(w.changes, before, 1000); err != nil {
+		w.t.Fatal(err)
+	}
+	state := map[string]string{}
+	for i, key := range keys {
+		if value, version, _ := w.s.Get(keys[i]); version != 0 {
+			state[key] = string(value)
+		}
+	}
+	w.states[w.s.Applied()] = state
+}
+
+var keys = []string{"a", "a/1", "a/2", "b", "b/1", "c"}
+
+// take checks an event against what there was.
+func (c *client) take(e wire.Event) {
+	t := c.w.t
+	if c.ended != nil || c.gone {
+		t.Fatalf("watch %d: %+v after its end", c.id, e)
+	}
+	if !c.synced && e.Kind != wire.EventInitial && e.Kind != wire.EventSynced && e.Kind != wire.EventEnded {
+		t.Fatalf("watch %d: %+v before it is in step", c.id, e)
+	}
+	switch e.Kind {
+	case wire.EventInitial:
+		if c.synced {
+			t.Fatalf("watch %d: %+v after it is in step", c.id, e)
+		}
+		c.initial[e.Key] = string(e.Value)
+		c.credit -= int64(eventBytes + len(e.Key) + len(e.Value))
+	case wire.EventSynced:
+		want := map[string]string{}
+		for key, value := range c.w.states[c.position] {
+			if c.keys.Has(key) {
+				want[key] = value
+			}
+		}
+		if c.synced || e.Position != c.position || fmt.Sprint(want) != fmt.Sprint(c.initial) {
+			t.Fatalf("watch %d: in step at %d with %v, want %v at %d", c.id, e.Position, c.initial, want, c.position)
+		}
+		c.synced = true
+	case wire.EventProgress:
+		if next := c.next(); c.open != 0 || next != nil && next.Position <= e.Position {
+			t.Fatalf("watch %d: progress to %d, but %+v has not come", c.id, e.Position, next)
+		}
+		c.position = max(c.position, e.Position)
+	case wire.EventEnded:
+		if c.open != 0 {
+			t.Fatalf("watch %d ends within position %d", c.id, c.open)
+		}
+		if next := c.next(); c.synced && next != nil && next.Position <= e.Position {
+			t.Fatalf("watch %d ends at %d, but %+v has not come", c.id, e.Position, next)
+		}
+		c.ended = &e
+	default:
+		c.change(e)
+	}
+}
+
+// next is the change that comes next.
+func (c *client) next() *store.Change {
+	for i := range c.w.changes {
+		if change := &c.w.changes[i]; change.Position > c.position && c.keys.Has(change.Key) {
+			return change
+		}
+	}
+	return nil
+}
+
+func (c *client) change(e wire.Event) {
+	want := c.next()
+	if c.credit <= 0 && c.open == 0 {
+		c.w.t.Fatalf("watch %d: %+v, and it has no credit", c.id, e)
+	}
+	kind := wire.EventPut
+	if want != nil && want.Deleted {
+		kind = wire.EventDelete
+	}
+	if want == nil || e.Kind != kind || e.Key != want.Key || e.Position != want.Position || string(e.Value) != string(want.Value) {
+		c.w.t.Fatalf("watch %d: %+v, want %+v", c.id, e, want)
+	}
+	if c.flags&wire.WatchOld != 0 && (e.OldVersion != want.OldVersion || string(e.Old) != string(want.Old)) || c.flags&wire.WatchOld == 0 && e.OldVersion != 0 {
+		c.w.t.Fatalf("watch %d: %+v, want it after %d %q", c.id, e, want.OldVersion, want.Old)
+	}
+	if !e.Last {
+		c.w.t.Fatalf("watch %d: %+v is not the last at its position", c.id, e)
+	}
+	c.credit -= int64(eventBytes + len(e.Key) + len(e.Value) + len(e.Old))
+	c.position = e.Position
+}
+
+// watch begins a watch.
+func (w *world) watch() {
+	c := &client{w: w, sink: rapid.SampledFrom(w.sinks).Draw(w.t, "sink"), initial: map[string]string{}, synced: true}
+	w.next++
+	c.id = w.next
+	switch rapid.IntRange(0, 2).Draw(w.t, "range") {
+	case 0:
+		key := rapid.SampledFrom(keys).Draw(w.t, "watched key")
+		c.keys = store.Range{From: key, To: key + "\x00"}
+	case 1:
+		c.keys = store.PrefixRange(rapid.SampledFrom([]string{"", "a", "a/", "b", "x"}).Draw(w.t, "prefix"))
+	default:
+		c.keys = store.Range{From: "a/2", To: rapid.SampledFrom([]string{"b/", "", "a"}).Draw(w.t, "to")}
+	}
+	if rapid.Bool().Draw(w.t, "old") {
+		c.flags |= wire.WatchOld
+	}
+	credit := rapid.SampledFrom([]uint64{0, 1, 60, 1000, 1 << 62}).Draw(w.t, "credit")
+	switch rapid.IntRange(0, 2).Draw(w.t, "begin") {
+	case 0:
+		c.flags |= wire.WatchAfter
+		c.after = rapid.Uint64Range(0, w.s.Applied()).Draw(w.t, "after")
+	case 1:
+		c.flags |= wire.WatchInitial
+		c.synced = false
+	}
+	c.credit = grant(0, credit)
+	w.clients = append(w.clients, c)
+	q := wire.WatchQuery{From: c.keys.From, To: c.keys.To, Flags: c.flags, After: c.after, Credit: credit}
+	reply := w.hub.Watch(c.sink, c.id, &q)
+	if c.flags&wire.WatchAfter != 0 && c.after < w.s.Kept() {
+		if reply.Status != wire.StatusLagged || reply.Version != w.s.Kept() {
+			w.t.Fatalf("a watch after %d: %+v, and changes are kept from %d on", c.after, reply, w.s.Kept())
+		}
+		c.gone = true
+		return
+	}
+	c.position = w.s.Applied()
+	if c.flags&wire.WatchAfter != 0 {
+		c.position = c.after
+	}
+	if reply.Status != wire.StatusOK || reply.Position != c.position {
+		w.t.Fatalf("a watch begins with %+v, want position %d", reply, c.position)
+	}
+}
+
+// alive returns a watch that has not ended, nil if there is none.
+func (w *world) alive() *client {
+	var list []*client
+	for _, c := range w.clients {
+		if c.ended == nil && !c.gone {
+			list = append(list, c)
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return rapid.SampledFrom(list).Draw(w.t, "watch")
+}
+
+func (w *world) grant(c *client, bytes uint64) {
+	c.credit = grant(c.credit, bytes)
+	w.hub.Credit(c.sink, c.id, bytes)
+}
+
+// TestHub does everything in any order. In the end all that may be sent is sent.
+func TestHub(t *testing.T) { rapid.Check(t, hub) }
+
+func hub(t *rapid.T) {
+	w := newWorld(t, rapid.SampledFrom([]int{1, 2_000, 1 << 20}).Draw(t, "history"))
+	for range rapid.IntRange(1, 60).Draw(t, "actions") {
+		w.act()
+	}
+	for _, s := range w.sinks {
+		s.full = false
+	}
+	for _, c := range w.clients {
+		if c.ended == nil && !c.gone {
+			w.grant(c, 1<<62)
+		}
+	}
+	w.hub.Ready()
+	w.settle()
+	w.hub.Progress()
+	w.hub.Progress()
+	for _, c := range w.clients {
+		switch {
+		case c.gone:
+		case c.ended != nil:
+			if c.ended.Status != wire.StatusLagged && c.ended.Status != wire.StatusUnavailable {
+				t.Fatalf("watch %d has ended: %+v", c.id, c.ended)
+			}
+		case !c.synced || c.position != w.s.Applied():
+			t.Fatalf("watch %d has come to %d of %d, in step: %v", c.id, c.position, w.s.Applied(), c.synced)
+		}
+	}
+	if all, live := w.hub.Watches(); all != live {
+		t.Fatalf("%d of %d watches are in step", live, all)
+	}
+}
+
+func newWorld(t *rapid.T, history int) *world {
+	w := &world{t: t, s: store.New(store.Limits{}), states: map[uint64]map[string]string{}}
+	w.whole = store.New(store.Limits{})
+	w.s.KeepHistory(history)
+	w.whole.KeepHistory(1 << 30)
+	for _, s := range []*store.Store{w.s, w.whole} {
+		s.ApplyMessage(1, 1, (&wire.Command{Op: wire.OpOpenSession}).Append(nil), &w.out)
+	}
+	w.states[1] = map[string]string{}
+	w.hub = NewHub(w.s)
+	w.sinks = []*sink{{w: w}, {w: w}}
+	return w
+}
+
+func (w *world) settle() {
+	for n := 0; w.hub.Step(); n++ {
+		if n > 10_000 {
+			w.t.Fatal("there is always more")
+		}
+	}
+}
+
+func (w *world) act() {
+	switch rapid.IntRange(0, 11).Draw(w.t, "action") {
+	case 0, 1, 2:
+		w.apply(rapid.SampledFrom([]int{1, 1, 3, 10, changesPerStep + 5}).Draw(w.t, "commands"))
+	case 3, 4:
+		w.watch()
+	case 5:
+		if c := w.alive(); c != nil {
+			w.grant(c, rapid.SampledFrom([]uint64{1, 50, 1000}).Draw(w.t, "bytes"))
+		}
+	case 6:
+		s := rapid.SampledFrom(w.sinks).Draw(w.t, "sink")
+		if s.full = !s.full; !s.full {
+			w.hub.Ready()
+		}
+	case 7:
+		if c := w.alive(); c != nil && rapid.IntRange(0, 2).Draw(w.t, "unwatch") == 0 {
+			w.hub.Unwatch(c.sink, c.id)
+			c.gone = true
+		}
+	case 8:
+		w.hub.Progress()
+	case 9:
+		w.end()
+	case 10:
+		w.hub.Step()
+	default:
+		w.settle()
+	}
+}
+
+// end ends the watches of a connection, or all.
+func (w *world) end() {
+	switch rapid.IntRange(0, 9).Draw(w.t, "end") {
+	case 0:
+		w.hub.End(wire.StatusUnavailable, "the test says so")
+		if all, _ := w.hub.Watches(); all != 0 {
+			w.t.Fatalf("%d watches are left", all)
+		}
+	case 1:
+		s := rapid.SampledFrom(w.sinks).Draw(w.t, "sink")
+		w.hub.Gone(s)
+		for _, c := range w.clients {
+			c.gone = c.gone || c.sink == s
+		}
+	}
+}
