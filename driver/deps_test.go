@@ -16,7 +16,7 @@ func TestDependencies(t *testing.T) {
 	}
 	want := map[string]bool{
 		module + "driver": true, module + "internal/client": true, module + "internal/planted": true, module + "internal/ring": true,
-		module + "internal/session": true, module + "internal/wire": true, module + "internal/wire/codec": true,
+		module + "internal/nbio": true, module + "internal/session": true, module + "internal/wire": true, module + "internal/wire/codec": true,
 	}
 	for _, path := range strings.Fields(string(out)) {
 		if !want[path] {

@@ -13,7 +13,7 @@ const maxReadAllocations = 1
 // A read over the network takes memory for its value only. The other end, in the
 // same process, takes none.
 func TestReadTakesMemoryForItsValueOnly(t *testing.T) {
-	c, p, _ := dialPeer(t, wire.Info{NodeID: "n1"}, Options{})
+	c, p := dialTCP(t, wire.Info{NodeID: "n1"})
 	value := make([]byte, 100)
 	ended := make(chan error, 1)
 	go func() {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -18,6 +19,7 @@ var errClosed = errors.New("client: the connection is closed")
 // Conn is a connection to a node. It implements wire.Conn.
 type Conn struct {
 	nc      net.Conn
+	try     *nbio.Tryer // of nc, for who has set out.flushing
 	info    wire.Info
 	version uint16        // of the protocol
 	timeout time.Duration // sent to the node when a context has no deadline
@@ -49,6 +51,7 @@ func newConn(nc net.Conn, info wire.Info, o Options) *Conn {
 	info.MaxInFlight = uint32(max(limit-1, 1))
 	c := &Conn{
 		nc:      nc,
+		try:     nbio.NewTryer(nc),
 		info:    info,
 		timeout: o.Timeout,
 		tick:    o.PingInterval / ticksPerPing,
@@ -116,7 +119,7 @@ func (c *Conn) roundTrip(ctx context.Context, r *wire.Request) (wire.Reply, erro
 	if flush {
 		// Let goroutines that can send now do so: that makes one write of many.
 		runtime.Gosched()
-		c.flush(false)
+		c.flush()
 	}
 	return c.wait(ctx, call)
 }

@@ -1,23 +1,14 @@
 package client
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"time"
 
+	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-const (
-	// inlineFlushBytes is the most that a caller writes by itself. A larger
-	// batch may have to wait for the network, which a caller, whose context may
-	// end, must not.
-	inlineFlushBytes = 64 << 10
-
-	// keepOutboxBytes is the largest buffer that is kept for the next batch.
-	keepOutboxBytes = 256 << 10
-)
+// keepOutboxBytes is the largest buffer that is kept for the next batch.
+const keepOutboxBytes = 256 << 10
 
 // outbox collects requests until one caller, or a goroutine, writes them.
 type outbox struct {
@@ -41,35 +32,30 @@ func (c *Conn) enqueueLocked(r *wire.Request, call *call) (flush bool) {
 	return flush
 }
 
-// flush writes batches until the outbox is empty. Who is not patient leaves a
-// large batch, or one that gets stuck, to a goroutine.
-func (c *Conn) flush(patient bool) {
+// flush writes batches until the outbox is empty. What the connection does not take
+// at once it leaves to a goroutine: a caller, whose context may end, must not wait.
+func (c *Conn) flush() {
 	for {
 		batch := c.takeBatch()
 		if batch == nil {
 			return
 		}
-		if !patient && len(batch) > inlineFlushBytes {
-			c.flushRest(batch, 0)
-			return
-		}
-		n, err := c.nc.Write(batch)
-		if err == nil {
-			c.batchWritten(batch)
-			continue
-		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		n, err := c.try.TryWrite(batch)
+		switch {
+		case err != nil:
 			c.writeFailed(err)
 			return
+		case n < len(batch):
+			c.flushRest(batch, n)
+			return
 		}
-		c.flushRest(batch, n)
-		return
+		c.batchWritten(batch)
 	}
 }
 
-// flushRest goes on with a batch, of which n bytes have been written, in a
+// flushRest goes on with a batch, of which some bytes have been written, in a
 // goroutine that may wait for the network.
-func (c *Conn) flushRest(batch []byte, n int) {
+func (c *Conn) flushRest(batch []byte, begun int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -77,22 +63,20 @@ func (c *Conn) flushRest(batch []byte, n int) {
 		c.out.flushing = false
 		return
 	}
+	left := batch[begun:]
 	c.workers.Go(func() {
-		for n < len(batch) {
-			// The watchdog has set a deadline in the past to get a caller out.
-			if err := c.nc.SetWriteDeadline(time.Time{}); err != nil {
+		nbio.WriteRest(c.nc, 0, func(written int, err error) []byte {
+			if err != nil {
 				c.writeFailed(err)
-				return
+				return nil
 			}
-			written, err := c.nc.Write(batch[n:])
-			n += written
-			if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-				c.writeFailed(err)
-				return
+			if left = left[written:]; len(left) == 0 {
+				c.batchWritten(batch)
+				batch = c.takeBatch()
+				left = batch
 			}
-		}
-		c.batchWritten(batch)
-		c.flush(true)
+			return left
+		})
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -55,6 +56,39 @@ func dialPeer(t testing.TB, info wire.Info, o Options) (*Conn, *peer, *countingC
 		}
 	})
 	return c, p, counting
+}
+
+// dialTCP is dialPeer over loopback, where writes need not wait.
+func dialTCP(t testing.TB, info wire.Info) (*Conn, *peer) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted := make(chan net.Conn, 1)
+	failed := make(chan error, 1)
+	go func() {
+		there, err := l.Accept()
+		if err == nil {
+			accepted <- there
+			_, err = wire.ReadHello(there)
+		}
+		if err == nil {
+			err = wire.WriteHelloReply(there, wire.HelloReply{Version: 1, Info: info})
+		}
+		failed <- err
+	}()
+	c, err := Dial(t.Context(), l.Addr().String(), Options{PingInterval: time.Minute})
+	if err := errors.Join(err, <-failed, l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	there := <-accepted
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c, &peer{t: t, conn: there, frames: wire.NewFrameReader(there, 1<<25)}
 }
 
 // next reads a request.

@@ -7,7 +7,7 @@ import (
 )
 
 // Submit hands over writes whose outcomes sink is told, as wire.Conn says. It
-// writes them to the network on the caller's goroutine.
+// writes them to the network, as far as the connection takes them at once.
 func (c *Conn) Submit(_ context.Context, writes []wire.Submission, sink wire.Sink) (taken int, err error) {
 	c.mu.Lock()
 	if err := c.refusesLocked(); err != nil {
@@ -28,7 +28,7 @@ func (c *Conn) Submit(_ context.Context, writes []wire.Submission, sink wire.Sin
 	}
 	c.mu.Unlock()
 	if flush {
-		c.flush(true)
+		c.flush()
 	}
 	return taken, nil
 }

@@ -20,15 +20,13 @@ var (
 // watchdog looks after a connection while requests are in flight. A node that
 // is silent for a ping interval is pinged; after another one the connection is
 // given up, so that its calls can go elsewhere. So it is when the node answers
-// that it does not serve: what is in flight then waits in vain. It also frees callers that are
-// stuck in a write.
+// that it does not serve: what is in flight then waits in vain.
 type watchdog struct {
 	timer   *time.Timer
 	running bool
 	silent  int    // ticks since anything was heard
 	pinged  bool   // since anything was heard
 	ping    uint64 // id of the last ping
-	writing uint64 // the batch that was being written at the last tick
 }
 
 // startLocked starts the watchdog unless it runs.
@@ -70,8 +68,6 @@ func (c *Conn) watch() {
 		c.mu.Unlock()
 		return
 	}
-	stuck := c.out.flushing && w.writing == c.out.begun
-	w.writing = c.out.begun
 	w.silent++
 	if w.silent >= 2*ticksPerPing && w.pinged {
 		c.mu.Unlock()
@@ -86,14 +82,7 @@ func (c *Conn) watch() {
 	}
 	w.timer.Reset(c.tick)
 	c.mu.Unlock()
-	if stuck {
-		// The writer leaves the rest to a goroutine, which clears this deadline.
-		if err := c.nc.SetWriteDeadline(time.Unix(1, 0)); err != nil {
-			c.writeFailed(err)
-			return
-		}
-	}
 	if flush {
-		c.flush(false)
+		c.flush()
 	}
 }

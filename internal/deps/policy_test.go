@@ -66,7 +66,8 @@ var policy = map[string]rule{
 	"internal/ring":       {std: pure},
 	"internal/wire/codec": {std: pure},
 	"internal/wire":       {std: whole, ours: []string{"internal/wire/codec"}},
-	"internal/client":     {std: whole, ours: []string{"internal/wire"}},
+	"internal/nbio":       {std: whole},
+	"internal/client":     {std: whole, ours: []string{"internal/nbio", "internal/wire"}},
 	"internal/session":    {std: pureTimed, ours: []string{"internal/planted", "internal/ring", "internal/wire"}},
 	"driver":              {std: whole, ours: []string{"internal/client", "internal/session", "internal/wire"}},
 
@@ -89,7 +90,6 @@ var policy = map[string]rule{
 		ours: []string{"internal/planted", "internal/store", "internal/wire"},
 	},
 	"internal/bound":    {std: whole},
-	"internal/nbio":     {std: whole},
 	"internal/evloop":   {std: whole},
 	"internal/gcroom":   {std: whole},
 	"internal/guard":    {std: whole},

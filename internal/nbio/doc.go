@@ -11,7 +11,8 @@
 //	...
 //	err = out.Flush()                          // one write for all of it, once per turn of the loop
 //
-// A goroutine writes the rest that the socket did not take at once. It runs only while
+// A goroutine writes the rest that the socket did not take at once, by [WriteRest], as
+// links between members and connections of clients do. It runs only while
 // bytes are left in a [Queue], which never moves them. If more bytes wait than the bound
 // allows, the Writer returns [ErrOverflow], and the owner closes the connection. If the
 // reader takes nothing for too long, the goroutine closes the connection.

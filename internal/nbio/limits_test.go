@@ -29,10 +29,10 @@ func TestWriterPatience(t *testing.T) {
 		const patience = time.Second
 		near, far := net.Pipe()
 		w := NewWriter(near, Limits{MaxBuffered: 1 << 20, Patience: patience})
-		keep(t, w, 5*drainBytes)
+		keep(t, w, 5*PortionBytes)
 		for range 5 {
 			time.Sleep(patience - 1) //nolint:forbidigo // in a bubble
-			if _, err := io.CopyN(io.Discard, far, drainBytes); err != nil {
+			if _, err := io.CopyN(io.Discard, far, PortionBytes); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
@@ -43,7 +43,7 @@ func TestWriterPatience(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		keep(t, w, 2*drainBytes)
+		keep(t, w, 2*PortionBytes)
 		time.Sleep(patience + 1) //nolint:forbidigo // in a bubble
 		synctest.Wait()
 		if err := w.Flush(); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -104,12 +104,12 @@ func TestAwaitBelow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
 		w := NewWriter(near, Limits{MaxBuffered: 1 << 20})
-		keep(t, w, 4*drainBytes)
+		keep(t, w, 4*PortionBytes)
 		waited := make(chan error, 1)
-		await := func() { waited <- w.AwaitBelow(3*drainBytes - 1) }
+		await := func() { waited <- w.AwaitBelow(3*PortionBytes - 1) }
 		go await()
 		synctest.Wait()
-		if _, err := io.CopyN(io.Discard, far, drainBytes); err != nil {
+		if _, err := io.CopyN(io.Discard, far, PortionBytes); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -118,13 +118,13 @@ func TestAwaitBelow(t *testing.T) {
 			t.Fatalf("it did not wait: %v", err)
 		default:
 		}
-		if _, err := io.CopyN(io.Discard, far, drainBytes); err != nil {
+		if _, err := io.CopyN(io.Discard, far, PortionBytes); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-waited; err != nil {
 			t.Error(err)
 		}
-		keep(t, w, 2*drainBytes)
+		keep(t, w, 2*PortionBytes)
 		go await()
 		synctest.Wait()
 		w.Drop()

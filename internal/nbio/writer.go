@@ -16,9 +16,6 @@ var ErrOverflow = errors.New("nbio: the peer reads too slowly: close its connect
 // keptCapacity is the largest buffer that an idle Writer keeps for reuse.
 const keptCapacity = 256 << 10
 
-// drainBytes is the most that the goroutine of a Writer writes at a time.
-const drainBytes = 64 << 10
-
 // Limits bound what a connection may cost that does not read.
 type Limits struct {
 	// MaxBuffered is how many bytes a Writer may hold. Required.
@@ -148,16 +145,35 @@ func (w *Writer) postponeLocked(rest []byte) {
 
 // drain writes what is pending until nothing is.
 func (w *Writer) drain() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for w.err == nil {
-		segment := w.pending.Pop()
-		if segment == nil {
-			break
+	var segment, left []byte // left: of segment
+	WriteRest(w.conn, w.limits.Patience, func(written int, err error) []byte {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		switch {
+		case w.err != nil: // and nothing counts any more
+		case err != nil:
+			w.failLocked(err)
+		default:
+			w.lessenLocked(written)
+			left = left[written:]
 		}
-		w.drainLocked(segment)
-		w.pending.Recycle(segment)
-	}
+		if w.err == nil && len(left) == 0 {
+			if segment != nil {
+				w.pending.Recycle(segment)
+			}
+			segment = w.pending.Pop()
+			left = segment
+		}
+		if w.err != nil || len(left) == 0 {
+			w.drainedLocked()
+			return nil
+		}
+		return left[:min(len(left), PortionBytes)]
+	})
+}
+
+// drainedLocked ends the drainer.
+func (w *Writer) drainedLocked() {
 	if w.err == nil && w.limits.Patience > 0 {
 		// The owner's writes never wait, and must not find the time up.
 		if err := w.conn.SetWriteDeadline(time.Time{}); err != nil {
@@ -165,34 +181,6 @@ func (w *Writer) drain() {
 		}
 	}
 	w.draining = false
-}
-
-// drainLocked writes a segment, without the mutex meanwhile.
-func (w *Writer) drainLocked(b []byte) {
-	for len(b) > 0 && w.err == nil {
-		portion := b[:min(len(b), drainBytes)]
-		w.mu.Unlock()
-		err := w.writePatiently(portion)
-		w.mu.Lock()
-		switch {
-		case w.err != nil: // and nothing counts any more
-		case err != nil:
-			w.failLocked(err)
-		default:
-			w.lessenLocked(len(portion))
-			b = b[len(portion):]
-		}
-	}
-}
-
-func (w *Writer) writePatiently(b []byte) error {
-	if w.limits.Patience > 0 {
-		if err := w.conn.SetWriteDeadline(time.Now().Add(w.limits.Patience)); err != nil {
-			return err
-		}
-	}
-	_, err := w.conn.Write(b)
-	return err
 }
 
 func (w *Writer) lessenLocked(bytes int) {

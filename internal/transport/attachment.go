@@ -9,9 +9,6 @@ import (
 	"github.com/seed-8247e700/dsm/isis"
 )
 
-// drainBytes is how much is handed at once to a connection that is full.
-const drainBytes = 64 << 10
-
 // attachment is a connection in use.
 type attachment struct {
 	l       *line
@@ -82,27 +79,26 @@ func (l *line) push() {
 }
 
 // drain writes what a connection did not take at once, until nothing is left or
-// the connection is not in use any more. It writes copies of a bounded size:
-// what is kept may move while the write waits.
+// the connection is not in use any more. It writes copies: what is kept may move
+// while the write waits.
 func (l *line) drain(a *attachment) {
-	chunk := make([]byte, drainBytes)
-	var err error
-	l.mu.Lock()
-	defer l.unlock()
-	for err == nil && l.cur == a {
-		size := copy(chunk, l.end.Unsent())
-		if size == 0 {
-			break
-		}
-		end := l.end.Sent() + uint64(size)
-		l.unlock()
-		_, err = a.conn.Write(chunk[:size])
+	portion := make([]byte, nbio.PortionBytes)
+	var end uint64 // of the last portion, in the link's stream
+	nbio.WriteRest(a.conn, 0, func(written int, err error) []byte {
 		l.mu.Lock()
-		if err == nil {
-			l.end.Wrote(a.number, end)
-		} else {
+		defer l.unlock()
+		switch {
+		case err != nil:
 			l.end.Broke(a.number, err)
+		case written > 0:
+			l.end.Wrote(a.number, end)
 		}
-	}
-	a.writing = false
+		size := 0
+		if err == nil && l.cur == a {
+			size = copy(portion, l.end.Unsent())
+			end = l.end.Sent() + uint64(size)
+		}
+		a.writing = size > 0
+		return portion[:size]
+	})
 }
