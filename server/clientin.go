@@ -2,48 +2,104 @@ package server
 
 import (
 	"context"
-	"errors"
-	"time"
 
-	"github.com/seed-8247e700/dsm/internal/evloop"
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// framePatience is how long a client may take for the next part of a frame that
-// it has begun, whose beginning takes memory meanwhile.
-const framePatience = 30 * time.Second
-
-// Read reads from the connection for the frame reader: without limit between
-// frames, and not for ever within one. A loop's connection was told before: see
-// loopBurst.
-func (c *clientConn) Read(b []byte) (int, error) {
-	if within := c.frames.Partial(); !c.looped && (within || c.limited) {
-		if err := c.limitRead(within); err != nil {
-			return 0, err
+// take answers a request in place if it can, and hands it on if not. The
+// request's bytes are in the reader's buffer.
+func (c *clientConn) take(req *wire.Request) {
+	if !c.f.reader.Serves() && !c.answersWithoutLease(req.Kind) {
+		c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
+		return
+	}
+	switch req.Kind {
+	case wire.RequestGet:
+		if s := c.f.reader.State(); s.Applied() >= req.Position {
+			reply := member.GetReply(s.Get(req.Key))
+			reply.ID = req.ID
+			c.reply(&reply)
+			return
 		}
+		p := c.parked(req)
+		c.post(req.ID, func(m *member.Member) { m.Park(p) })
+	case wire.RequestWrite:
+		if refusal := c.f.reader.Refuse(req.Command.Op.Operation()); refusal != nil {
+			reply := refusal.Reply()
+			reply.ID = req.ID
+			c.reply(&reply)
+			return
+		}
+		if c.f.reader.Leaving() {
+			c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
+			return
+		}
+		raw := req.RawCommand
+		if req.Command.Op == wire.OpOpenSession {
+			raw = c.f.openSession(c.client).Append(nil)
+		}
+		c.writes = append(c.writes, clientWrite{id: req.ID, raw: raw})
+		return
+	case wire.RequestPing:
+		c.reply(&wire.Reply{ID: req.ID, Position: c.f.reader.State().Applied()})
+	default:
+		c.takeRare(req)
 	}
-	n, err := c.conn.Read(b)
-	if errors.Is(err, evloop.ErrWouldBlock) {
-		err = wire.ErrAgain
-	}
-	return n, err
 }
 
-// limitRead sets the read deadline, or lifts it, unless the connection was given
-// up by one.
-func (c *clientConn) limitRead(set bool) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return c.err
+// answersWithoutLease reports whether a request of this kind is answered by a
+// member that has no lease: a question for its status is, and so is a plain read
+// if the client accepts that it may be stale.
+func (c *clientConn) answersWithoutLease(kind wire.RequestKind) bool {
+	return c.f.reader.InView() && (kind == wire.RequestStatus || c.stale && (kind == wire.RequestGet || kind == wire.RequestList))
+}
+
+// takeRare takes the requests whose answer needs the protocol loop.
+func (c *clientConn) takeRare(req *wire.Request) {
+	id := req.ID
+	switch req.Kind {
+	case wire.RequestGetStrong, wire.RequestBarrier:
+		p := c.parked(req)
+		p.Nothing = req.Kind == wire.RequestBarrier
+		c.post(id, func(m *member.Member) { m.ReadStrong(p) })
+	case wire.RequestList:
+		p := c.parked(req)
+		p.Reached, p.Stale = c.f.list, c.stale
+		c.post(id, func(m *member.Member) { m.Park(p) })
+	case wire.RequestStatus:
+		c.post(id, func(m *member.Member) {
+			status := c.f.status(m)
+			c.reply(&wire.Reply{ID: id, Position: status.Position, Data: status.encode()})
+			c.f.touch(c)
+		})
+	case wire.RequestDigest:
+		p := c.parked(req)
+		c.post(id, func(m *member.Member) { m.Digest(p) })
+	case wire.RequestSubscribe:
+		c.post(id, func(m *member.Member) { c.subscribe(m, id) })
+	default:
+		c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest})
 	}
-	deadline := time.Time{}
-	if set {
-		deadline = time.Now().Add(c.f.cfg.framePatience)
+}
+
+// parked copies a read out of the reader's buffer.
+func (c *clientConn) parked(req *wire.Request) *member.Read {
+	c.parks = true
+	timeout := req.Timeout
+	if timeout <= 0 {
+		timeout = member.DefaultTimeout
 	}
-	c.limited = set
-	return c.conn.SetReadDeadline(deadline)
+	return &member.Read{
+		Ticket: member.Ticket{Waiter: c, Tag: req.ID}, Position: req.Position, Key: string([]byte(req.Key)),
+		Deadline: c.f.reader.Clock().Steady() + timeout,
+	}
+}
+
+func (c *clientConn) post(id uint64, fn func(*member.Member)) {
+	if !c.f.turns.post(fn) {
+		c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable})
+	}
 }
 
 // Bounds on the writes of one client that are under way: what more it sends waits

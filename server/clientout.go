@@ -58,18 +58,13 @@ func (f *front) cutUnread() {
 	}
 	defer f.cutting.Unlock()
 	for f.unread.Load() > int64(f.cfg.MaxUnreadBytes) {
-		var slowest *clientConn
-		most := 0
-		for _, c := range f.clients.all(false) {
-			if n := c.out.Buffered(); n > most {
-				slowest, most = c, n
-			}
-		}
-		if slowest == nil {
+		clients := f.clients.all(false)
+		i, bytes := furthest(clients, func(c *clientConn) int { return c.out.Buffered() })
+		if i < 0 {
 			return
 		}
-		slowest.out.Drop()
-		f.log.Debug("cutting off a client that does not read", "remote", slowest.conn.RemoteAddr(), "bytes", most)
+		clients[i].out.Drop()
+		f.log.Debug("cutting off a client that does not read", "remote", clients[i].conn.RemoteAddr(), "bytes", bytes)
 	}
 }
 

@@ -86,7 +86,7 @@ func (r *replica) ignored(e *member.Ignored) {
 }
 
 func (r *replica) serving(first bool) {
-	r.leased.begin()
+	r.lease.begin()
 	if first {
 		close(r.joined)
 	} else {
@@ -99,7 +99,7 @@ func (r *replica) lapsed(e *member.Lapsed) {
 		r.log.Warn("lease expired, refusing clients: no confirmation from the registry or from all members; its replica can still be read, possibly stale ("+r.rescue()+")",
 			"view", e.View, "phase", e.Phase.String())
 	}
-	r.leased.end()
+	r.lease.end()
 	r.wakeWaiting() // those that wait for admission give up
 }
 

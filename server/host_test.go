@@ -54,7 +54,7 @@ func newLone(t *testing.T, cfg Config) *lone {
 	r := &replica{
 		cfg: &cfg, log: slog.New(slog.NewTextHandler(&h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		self: isis.MemberID{ID: "n1", Incarnation: 1}, ctx: ctx,
-		ended: make(chan struct{}), joined: make(chan struct{}), leased: leased{held: make(chan struct{})},
+		ended: make(chan struct{}), joined: make(chan struct{}), lease: leaseSignal{held: make(chan struct{})},
 		beats:  make(chan *member.Beat, 1),
 		leaves: leaves{asked: make(chan leaveRequest, 1), refused: make(chan refusal, 1)},
 	}
@@ -254,7 +254,7 @@ func TestWhenLeased(t *testing.T) {
 	h := newLone(t, Config{})
 	held := func() bool {
 		select {
-		case <-h.leased.when():
+		case <-h.lease.when():
 			return true
 		default:
 			return false

@@ -18,7 +18,7 @@ func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *membership
 	r := &replica{
 		cfg: &n.cfg, log: n.log.With("incarnation", incarnation), self: self,
 		group: d.Group, generation: d.Generation, settings: d.Settings, next: d,
-		ended: make(chan struct{}), joined: make(chan struct{}), leased: leased{held: make(chan struct{})},
+		ended: make(chan struct{}), joined: make(chan struct{}), lease: leaseSignal{held: make(chan struct{})},
 		beats:  make(chan *member.Beat, 1),
 		leaves: leaves{asked: make(chan leaveRequest, 1), refused: make(chan refusal, 1)},
 	}

@@ -104,7 +104,7 @@ func TestLeaseRunsOut(t *testing.T) {
 	lapsed := g.nodes["n2"].current.Load()
 	eventually(t, "the lapse is noticed", func() bool {
 		select {
-		case <-lapsed.leased.when():
+		case <-lapsed.lease.when():
 			return false
 		default:
 			return true

@@ -230,7 +230,7 @@ func (n *Node) awaitServing(ctx context.Context) (*replica, error) {
 		r, newer := n.incarnation()
 		if r != nil {
 			select {
-			case <-r.leased.when():
+			case <-r.lease.when():
 				if r.reader.InView() {
 					return r, nil
 				}

@@ -38,7 +38,7 @@ type replica struct {
 	foreignGate sparelog.Gate // of lines about directives that are not obeyed
 
 	why    whyNot
-	leased leased
+	lease  leaseSignal
 	joined chan struct{} // closed when it serves, in a view and with a lease, for the first time
 	ended  chan struct{} // closed when the replica has ended
 	reason error         // why; set before ended is closed
@@ -157,28 +157,28 @@ func (w *whyNot) waitFor(log *slog.Logger, reason string) {
 	}
 }
 
-// leased tells who waits for a lease that there is one.
-type leased struct {
+// leaseSignal wakes those that wait for a lease once there is one.
+type leaseSignal struct {
 	mu   sync.Mutex    // guards held
 	held chan struct{} // closed while there is a lease
 }
 
 // when returns what is closed while there is a lease.
-func (l *leased) when() <-chan struct{} {
+func (l *leaseSignal) when() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.held
 }
 
 // begin says that there is a lease.
-func (l *leased) begin() {
+func (l *leaseSignal) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	close(l.held)
 }
 
 // end says that there is none any more.
-func (l *leased) end() {
+func (l *leaseSignal) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.held = make(chan struct{})

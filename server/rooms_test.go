@@ -23,7 +23,7 @@ var rooms = map[string][]string{
 		"damage", "donate", "event", "heartbeat", "host", "incarnation", "leave", "locate", "observe", "reach", "replica", "status", "trouble", "turnstile",
 	},
 	"front": {
-		"clientconn", "clientin", "clientout", "clients", "clientset", "feed", "front", "listing", "local", "readonly", "submit",
+		"clientconn", "clientin", "clientout", "clients", "clientset", "feed", "front", "furthest", "listing", "local", "readonly", "submit",
 		"subscribe",
 	},
 }
@@ -167,10 +167,10 @@ var doors = map[string]string{
 	`,
 	"node > replica": `
 		MemberStatus Node.Leave Node.Status Node.kill Node.live Node.newReplica Status.Members askToLeave
-		configError leased.when leaveRequest registryClient registryClient.Close registryClient.Leave
+		configError leaseSignal.when leaveRequest registryClient registryClient.Close registryClient.Leave
 		registryClient.Register replica replica.cfg replica.detection replica.donate replica.ended
 		replica.from replica.front replica.generation replica.group replica.info replica.isDamaged
-		replica.joined replica.leased replica.leaving replica.log replica.loops replica.next
+		replica.joined replica.lease replica.leaving replica.log replica.loops replica.next
 		replica.nextLoop replica.reader replica.reason replica.self replica.serves troubleInterval
 		turnstile.beginRound turnstile.endRound
 	`,

@@ -108,17 +108,17 @@ func (f *front) publishFeeds(m *member.Member) {
 // not read must not cost a joiner its transfer.
 func (f *front) cutFeeds(total int, joiners bool) {
 	for total > f.cfg.MaxLagBytes {
-		slowest, most := -1, -1
-		for i, feed := range f.feeds {
-			if _, behind := feed.standing(); behind > most && (feed.joiner != 0) == joiners {
-				slowest, most = i, behind
+		i, bytes := furthest(f.feeds, func(feed *feed) int {
+			if _, behind := feed.standing(); (feed.joiner != 0) == joiners {
+				return behind
 			}
-		}
-		if slowest < 0 {
+			return 0
+		})
+		if i < 0 {
 			return
 		}
-		f.feeds[slowest].cut()
-		f.feeds = slices.Delete(f.feeds, slowest, slowest+1)
-		total -= most
+		f.feeds[i].cut()
+		f.feeds = slices.Delete(f.feeds, i, i+1)
+		total -= bytes
 	}
 }

@@ -10,6 +10,12 @@ import (
 	"github.com/seed-8247e700/dsm/isis"
 )
 
+// The pauses between dials that transport and the simulation use by default.
+const (
+	LeastRedial = 10 * time.Millisecond
+	MostRedial  = 500 * time.Millisecond
+)
+
 // Config is what the links of a node have in common. There are no defaults.
 type Config struct {
 	Self              isis.MemberID

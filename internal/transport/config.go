@@ -105,8 +105,8 @@ func (c Config) withDefaults() Config {
 	c.PingInterval = cmp.Or(c.PingInterval, 100*time.Millisecond)
 	c.SilenceLimit = cmp.Or(c.SilenceLimit, 10*c.PingInterval)
 	c.HandshakeTimeout = cmp.Or(c.HandshakeTimeout, 2*time.Second)
-	c.RedialMin = cmp.Or(c.RedialMin, 10*time.Millisecond)
-	c.RedialMax = cmp.Or(c.RedialMax, max(500*time.Millisecond, c.RedialMin))
+	c.RedialMin = cmp.Or(c.RedialMin, link.LeastRedial)
+	c.RedialMax = cmp.Or(c.RedialMax, max(link.MostRedial, c.RedialMin))
 	return c
 }
 

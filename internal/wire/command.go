@@ -1,11 +1,5 @@
 package wire
 
-import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
-
 // Command is one entry of the total order. Which fields count is in the table of
 // operations; the others are zero.
 //
@@ -64,23 +58,3 @@ const (
 	BoundOfClient  = 1 // the client itself
 	BoundOfAddress = 2 // all clients at its address together
 )
-
-// MaxClientBytes is the longest name, and the longest address, of a client.
-const MaxClientBytes = 64
-
-// CleanClient returns a name or an address as an OpOpenSession may have it: valid
-// UTF-8 without control characters, of at most MaxClientBytes. What may not stand in
-// it becomes a question mark, and what is too long is cut off.
-func CleanClient(name string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || unicode.IsControl(r) {
-			return '?'
-		}
-		return r
-	}, name)
-	for len(clean) > MaxClientBytes {
-		_, last := utf8.DecodeLastRuneInString(clean)
-		clean = clean[:len(clean)-last]
-	}
-	return clean
-}

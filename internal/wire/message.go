@@ -47,30 +47,9 @@ type Hello struct {
 // its plain reads and requests for status from its replica.
 const StaleReads = 1
 
-// ClientExtra returns the Extra of a client's Hello: whether it accepts stale reads,
-// and what it calls itself, which CleanClient cleans.
-func ClientExtra(stale bool, name string) []byte {
-	if !stale && name == "" {
-		return nil
-	}
-	flags := byte(0)
-	if stale {
-		flags = StaleReads
-	}
-	return append([]byte{flags}, CleanClient(name)...)
-}
-
 // AcceptsStale reports whether h is from a client that accepts stale reads.
 func (h *Hello) AcceptsStale() bool {
 	return h.Role == RoleClient && len(h.Extra) > 0 && h.Extra[0]&StaleReads != 0
-}
-
-// ClientName returns what a client calls itself, clean, and "" if it does not.
-func (h *Hello) ClientName() string {
-	if h.Role != RoleClient || len(h.Extra) == 0 {
-		return ""
-	}
-	return CleanClient(string(h.Extra[1:]))
 }
 
 // JoinerExtra returns the Extra of a joiner's Hello: its incarnation.

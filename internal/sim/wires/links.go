@@ -76,8 +76,6 @@ type LinkCounts struct {
 const (
 	maxRecordBytes = 1 << 20
 	confirmBytes   = 4 << 10
-	leastRedial    = 10 * time.Millisecond
-	mostRedial     = 500 * time.Millisecond
 )
 
 // NewLinks returns the links of a member, none at first.
@@ -85,7 +83,7 @@ func NewLinks(cfg LinksConfig) *Links {
 	r := &Links{LinksConfig: cfg, node: link.NewNode(link.Config{
 		Self: cfg.Self, Group: cfg.Group, Generation: cfg.Generation,
 		Limits:       link.Limits{MaxRecordBytes: maxRecordBytes, MaxKeptBytes: cfg.KeptBytes},
-		ConfirmBytes: confirmBytes, SilenceLimit: cfg.Detection / 2, RedialMin: leastRedial, RedialMax: mostRedial,
+		ConfirmBytes: confirmBytes, SilenceLimit: cfg.Detection / 2, RedialMin: link.LeastRedial, RedialMax: link.MostRedial,
 		Random: cfg.Random.Float64,
 	})}
 	r.lookAfter()
