@@ -273,6 +273,9 @@ func TestFlushTellsOnce(t *testing.T) {
 		// They hold nothing up.
 		db.SetAsync(t.Context(), "k", []byte("value"))
 		flushed(t, db)
+		if n := len(db.failures.list); n != 0 {
+			t.Errorf("%d failures are kept after Flush has returned them", n)
+		}
 	})
 }
 

@@ -383,3 +383,31 @@ func TestCloseWhileOpening(t *testing.T) {
 		})
 	}
 }
+
+// A session that is opened after its Conn has been closed is closed in the group too.
+func TestConnClosedBeforeItsSessionIsOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		c.nodes["a:1"].delay = func(r *wire.Request) time.Duration {
+			if r.Kind == wire.RequestWrite && r.Command.Op == wire.OpOpenSession {
+				return 2 * closeTimeout
+			}
+			return 0
+		}
+		db := c.open(t, "")
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := make(chan error)
+		go func() { set <- second(conn.Set(t.Context(), "k", nil)) }()
+		synctest.Wait()
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+		wantErr(t, <-set, ErrClosed)
+		if n := c.group.count(wire.OpCloseSession); n != 1 {
+			t.Errorf("%d sessions were closed", n)
+		}
+	})
+}

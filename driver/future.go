@@ -42,14 +42,13 @@ var alreadyEnded = func() *chan struct{} {
 
 // Done returns a channel that is closed once the write has its outcome.
 func (f *Future) Done() <-chan struct{} {
-	if c := f.ended.Load(); c != nil {
-		return *c
+	for {
+		if c := f.ended.Load(); c != nil {
+			return *c
+		}
+		c := make(chan struct{})
+		f.ended.CompareAndSwap(nil, &c)
 	}
-	c := make(chan struct{})
-	if f.ended.CompareAndSwap(nil, &c) {
-		return c
-	}
-	return *f.ended.Load()
 }
 
 // Ended reports whether the write has its outcome, so that Wait returns at once.

@@ -29,6 +29,23 @@ func TestAbandonAfterReply(t *testing.T) {
 	}
 }
 
+// The reply to a call that was given up is dropped: another request may use the call by
+// then.
+func TestReplyAfterAbandon(t *testing.T) {
+	s := slots{limit: 1}
+	c := newTestCall()
+	id := s.take(c)
+	if !s.abandon(c) {
+		t.Fatal("the call has no slot")
+	}
+	if !s.finish(&wire.Reply{ID: id, Version: 1}, nil) || !s.available() {
+		t.Error("the reply does not free the slot")
+	}
+	if len(c.done) != 0 || c.reply.Version != 0 {
+		t.Error("the call got the reply")
+	}
+}
+
 // When a connection fails, requests of batches that nobody began to write were
 // not sent.
 func TestFailAllTellsWhatWasSent(t *testing.T) {
