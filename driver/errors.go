@@ -84,6 +84,19 @@ var (
 	// ErrTooManySessions too.
 	ErrTooManyOwnSessions = fmt.Errorf("%w of this client: close the Conns and handles that are not needed", ErrTooManySessions)
 
+	// ErrOption: options of a call do not go together, or one has an impossible value.
+	// Nothing was sent.
+	ErrOption = errors.New("driver: impossible options")
+
+	// ErrSnapshotGone: the servers do not keep the state at the position of a scan any
+	// more. Begin again at a newer position.
+	ErrSnapshotGone = errors.New("driver: the state at the position is not kept any more")
+
+	// ErrLagged: a watch was too slow, or began too late: the servers do not keep the
+	// changes that come next for it. The error is a *LaggedError, which says where to go
+	// on.
+	ErrLagged = errors.New("driver: the watch has missed changes")
+
 	// ErrVersion: no server speaks a version of the protocol that this release
 	// speaks. Nothing was executed.
 	ErrVersion = errors.New("driver: the servers speak another version of the protocol")
@@ -113,3 +126,18 @@ func (e *ConflictError) Error() string {
 
 // Unwrap makes errors.Is(err, ErrConflict) true.
 func (e *ConflictError) Unwrap() error { return ErrConflict }
+
+// LaggedError is the error of a watch that has missed changes. To go on, read what the
+// variables are now, with Scan, and watch from the position of the scan on; the option
+// Initial does both.
+type LaggedError struct {
+	Resume uint64 // the watch returned all changes up to this position
+	Oldest uint64 // a watch from this position on misses nothing after it; 0 if that is not known
+}
+
+func (e *LaggedError) Error() string {
+	return fmt.Sprintf("%v: it has all up to position %d, and changes are kept from position %d on", ErrLagged, e.Resume, e.Oldest)
+}
+
+// Unwrap makes errors.Is(err, ErrLagged) true.
+func (e *LaggedError) Unwrap() error { return ErrLagged }

@@ -70,6 +70,14 @@ func (l *link) begin() bool {
 	return true
 }
 
+// hold counts in, of a link that is not retired, what is not a request but needs the
+// connection for long. end counts it out.
+func (l *link) hold() {
+	if l.limit > 0 {
+		l.inFlight.Add(1)
+	}
+}
+
 // end counts a request out. The last one closes a retired link.
 func (l *link) end() {
 	if l.limit == 0 {

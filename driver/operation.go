@@ -19,6 +19,7 @@ type operation struct {
 	ctx     context.Context
 	strong  bool
 	key     string       // of a get
+	reads   reading      // in place of the get of a variable; nil: none
 	command wire.Command // of a write
 	writer  *writer      // of a numbered write
 
@@ -26,6 +27,9 @@ type operation struct {
 	answered wire.Info          // of the node that answered
 	cancel   context.CancelFunc // of ctx, nil if it is the caller's
 }
+
+// reading asks a node for something else than a variable, at or after a position.
+type reading func(ctx context.Context, l *link, position uint64) (wire.Reply, error)
 
 // run makes attempts until one is answered. The reply may say that the command
 // had no effect; the error is that of an operation without an answer.
@@ -134,6 +138,9 @@ func (op *operation) attempt(l *link) (reply wire.Reply, final bool, err error) 
 func (op *operation) ask(l *link, position uint64) (wire.Reply, error) {
 	switch op.Kind {
 	case session.Get:
+		if op.reads != nil {
+			return op.reads(op.ctx, l, position)
+		}
 		return l.conn.Get(op.ctx, op.key, position, op.strong)
 	case session.Ping:
 		return wire.Reply{}, l.conn.Ping(op.ctx)

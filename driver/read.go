@@ -96,8 +96,10 @@ func (op *operation) read(ctx context.Context) (wire.Reply, error) {
 	if err := op.handle.usable(); err != nil {
 		return wire.Reply{}, err
 	}
-	if err := checkKey(op.key); err != nil {
-		return wire.Reply{}, err
+	if op.reads == nil {
+		if err := checkKey(op.key); err != nil {
+			return wire.Reply{}, err
+		}
 	}
 	op.state = op.handle.state.Load()
 	if w := op.state.writer; w.outstanding.Load() != 0 {

@@ -29,6 +29,7 @@ type clientConn struct {
 	client   clientName
 	inFlight atomic.Int64
 	touched  bool // belongs to the owner of the replica's turn
+	watches  bool // so does this: it has watches
 	stale    bool // the client accepts stale reads
 
 	streaming atomic.Bool // stream is set
@@ -79,7 +80,7 @@ func (c *clientConn) serve() {
 	}
 	c.close()
 	if c.parks {
-		c.f.turns.post(func(m *member.Member) { m.Forget(c) })
+		c.f.turns.post(func(m *member.Member) { c.forgotten(m) })
 	}
 }
 

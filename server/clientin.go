@@ -67,6 +67,12 @@ func (c *clientConn) takeRare(req *wire.Request) {
 		p := c.parked(req)
 		p.Reached, p.Stale = c.f.list, c.stale
 		c.post(id, func(m *member.Member) { m.Park(p) })
+	case wire.RequestScan:
+		p := c.parked(req)
+		p.Reached, p.Stale = c.f.scan, c.stale
+		c.post(id, func(m *member.Member) { m.Park(p) })
+	case wire.RequestWatch, wire.RequestUnwatch, wire.RequestCredit:
+		c.takeWatch(req)
 	case wire.RequestStatus:
 		c.post(id, func(m *member.Member) {
 			status := c.f.status(m)

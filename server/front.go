@@ -43,13 +43,22 @@ type front struct {
 	dirty    []*clientConn // have replies of this turn
 	settling []*localSink  // have outcomes of this turn
 	listings listings
+	watches  *watches
+	scans    scans
 	feeds    []*feed
+}
+
+// begin gives the front what it begins with.
+func (f *front) begin() {
+	f.watches = newWatches(f)
+	f.scans = make(scans, scansAtOnce)
 }
 
 // endTurn ends a turn: it publishes the deliveries, writes the replies, once to each
 // client, and tells the process itself the outcomes of what it has submitted.
 func (f *front) endTurn(m *member.Member) {
 	f.publishFeeds(m)
+	f.watches.delivered()
 	f.settle()
 	for _, c := range f.dirty {
 		c.flush()

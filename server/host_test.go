@@ -64,6 +64,7 @@ func newLone(t *testing.T, cfg Config) *lone {
 	r.member = member.New(member.Config{Core: isis.Config{Self: r.self}, Settings: membership.Settings{Detection: time.Minute, Heartbeat: time.Second, Tick: time.Hour, Audit: time.Hour}, Clock: cfg.clock, Links: noLinks{}, Host: h.host, Doubt: r.doubt})
 	r.reader = r.member.Reader()
 	r.front = &front{cfg: r.cfg, log: r.log, node: "n1", limits: r.limits(), reader: r.reader, turns: r, ended: r.ended, goOn: r.goOn, info: r.info, status: r.status}
+	r.front.begin()
 	t.Cleanup(func() {
 		cancel()
 		r.post(func(m *member.Member) { m.Fail(ErrClosed) })

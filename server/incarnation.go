@@ -49,6 +49,7 @@ func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *membership
 		cfg: r.cfg, log: r.log, node: self.ID, limits: r.limits(), reader: r.reader, turns: r, ended: r.ended,
 		goOn: r.goOn, info: r.info, status: r.status,
 	}
+	r.front.begin()
 	return r, nil
 }
 

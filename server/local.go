@@ -62,20 +62,37 @@ func (c localConn) Get(ctx context.Context, key string, position uint64, strong 
 func (c localConn) Reader() wire.LocalReader { return c.f.reader }
 
 func (c localConn) getLater(ctx context.Context, key string, position uint64, strong bool) (wire.Reply, error) {
-	answer := make(replies, 1)
+	p := c.read(ctx, position)
+	p.Key = key
+	if strong {
+		return c.post(ctx, p, func(m *member.Member) { m.ReadStrong(p) })
+	}
+	return c.post(ctx, p, func(m *member.Member) { m.Park(p) })
+}
+
+// await has a read, which set completes, parked until the replica has reached a position.
+func (c localConn) await(ctx context.Context, position uint64, set func(*member.Read)) (wire.Reply, error) {
+	if !c.f.reader.Serves() {
+		return wire.Reply{Status: wire.StatusUnavailable}, nil
+	}
+	p := c.read(ctx, position)
+	set(p)
+	return c.post(ctx, p, func(m *member.Member) { m.Park(p) })
+}
+
+// read returns a read that waits as long as ctx does.
+func (c localConn) read(ctx context.Context, position uint64) *member.Read {
 	timeout := member.DefaultTimeout
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = time.Until(deadline)
 	}
-	p := &member.Read{Ticket: member.Ticket{Waiter: answer}, Position: position, Key: key, Deadline: c.f.reader.Clock().Steady() + timeout}
-	posted := c.f.turns.post(func(m *member.Member) {
-		if strong {
-			m.ReadStrong(p)
-		} else {
-			m.Park(p)
-		}
-	})
-	if !posted {
+	return &member.Read{Ticket: member.Ticket{Waiter: make(replies, 1)}, Position: position, Deadline: c.f.reader.Clock().Steady() + timeout}
+}
+
+// post has the owner of the turn begin a read, and waits for its answer.
+func (c localConn) post(ctx context.Context, p *member.Read, begin func(*member.Member)) (wire.Reply, error) {
+	answer := p.Waiter.(replies)
+	if !c.f.turns.post(begin) {
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
 	select {

@@ -26,6 +26,7 @@ type Conn struct {
 	tick    time.Duration // of the watchdog
 	retired chan struct{} // closed once the connection takes no new requests
 	workers sync.WaitGroup
+	watches watches
 	calls   sync.Pool // of *call
 
 	mu       sync.Mutex // guards all below
@@ -200,6 +201,7 @@ func (c *Conn) fail(cause error) error {
 	c.mu.Unlock()
 	err := c.nc.Close()
 	settled.tell()
+	c.watches.end()
 	return err
 }
 

@@ -30,7 +30,7 @@ func (c *Conn) read() {
 		// All that one read has brought is handed out under one lock.
 		var leaving bool
 		var err error
-		replies, leaving, err = nextReplies(frames, replies[:0])
+		replies, leaving, err = c.nextReplies(frames, replies[:0])
 		if dispatchErr := c.dispatch(replies, leaving, &settled); err == nil {
 			err = dispatchErr
 		}
@@ -44,8 +44,9 @@ func (c *Conn) read() {
 }
 
 // nextReplies reads at least one frame and takes those that are buffered. The
-// data of a reply is copied, since it goes to the caller for good.
-func nextReplies(frames *wire.FrameReader, replies []wire.Reply) (_ []wire.Reply, leaving bool, err error) {
+// data of a reply is copied, since it goes to the caller for good. Events go to their
+// watches at once.
+func (c *Conn) nextReplies(frames *wire.FrameReader, replies []wire.Reply) (_ []wire.Reply, leaving bool, err error) {
 	for {
 		kind, body, err := frames.Next()
 		if err != nil {
@@ -59,6 +60,10 @@ func nextReplies(frames *wire.FrameReader, replies []wire.Reply) (_ []wire.Reply
 			}
 			reply.Data = bytes.Clone(reply.Data)
 			replies = append(replies, reply)
+		case wire.FrameEvents:
+			if err := c.watches.events(body); err != nil {
+				return replies, leaving, err
+			}
 		case wire.FrameGoAway:
 			leaving = true
 		default:

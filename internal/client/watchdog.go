@@ -17,7 +17,7 @@ var (
 	errNotServing = errors.New("client: the node serves no clients now")
 )
 
-// watchdog looks after a connection while requests are in flight. A node that
+// watchdog looks after a connection while requests are in flight, or watches under way. A node that
 // is silent for a ping interval is pinged; after another one the connection is
 // given up, so that its calls can go elsewhere. So it is when the node answers
 // that it does not serve: what is in flight then waits in vain.
@@ -63,7 +63,7 @@ func (c *Conn) watch() {
 		return
 	}
 	w := &c.watchdog
-	if c.slots.taken == 0 && !c.out.flushing {
+	if c.slots.taken == 0 && !c.out.flushing && !c.watches.any() {
 		w.running = false
 		c.mu.Unlock()
 		return

@@ -87,7 +87,7 @@ var policy = map[string]rule{
 	},
 	"internal/watch": {
 		std:  pure,
-		ours: []string{"internal/planted", "internal/store", "internal/wire"},
+		ours: []string{"internal/store", "internal/wire"},
 	},
 	"internal/bound":    {std: whole},
 	"internal/evloop":   {std: whole},
@@ -125,7 +125,7 @@ var policy = map[string]rule{
 		std: whole,
 		ours: []string{
 			"internal/client", "internal/clock", "internal/connset", "internal/evloop", "internal/guard", "internal/hostport", "internal/member", "internal/nbio", "internal/outfile", "internal/planted", "internal/rlimit", "internal/sparelog", "internal/store", "internal/transport",
-			"internal/wire", "internal/wire/codec", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
+			"internal/watch", "internal/wire", "internal/wire/codec", "isis", "registry", "registry/membership", "registry/registrypb", "registry/registrypb/registrypbconnect",
 		},
 		outside: []string{"connectrpc.com/connect"},
 	},

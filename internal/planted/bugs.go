@@ -67,5 +67,4 @@ const (
 	RefusalUnknown
 	WaitersUncounted
 	LinkForgetsClaim
-	SyncedEarly
 )

@@ -74,7 +74,6 @@ var Bugs = []Info{
 	{RefusalUnknown, "RefusalUnknown", "a client calls the outcome of a write unknown that was refused"},
 	{WaitersUncounted, "WaitersUncounted", "the bound of asynchronous writes does not count those that waited for their session"},
 	{LinkForgetsClaim, "LinkForgetsClaim", "a link forgets which stream its peer has claimed to send, and takes the next one for the same"},
-	{SyncedEarly, "SyncedEarly", "a watch is told that it is in step before it has the last of the variables that exist"},
 }
 
 // String returns the bug's name.

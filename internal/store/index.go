@@ -86,6 +86,7 @@ type Page struct {
 	Reverse bool // from the end of the range down
 	Items   int  // at most; at least 1
 	Bytes   int  // of keys and values, unless the first item has more
+	Keys    bool // values do not count
 	Visits  int  // entries that are looked at, among them those that do not exist at the position; at least 1
 }
 
@@ -111,7 +112,10 @@ func (s *Store) ScanAt(dst []Item, r Range, position uint64, p Page) (items []It
 		if v == nil {
 			return true
 		}
-		size := len(e.key) + int(v.size)
+		size := len(e.key)
+		if !p.Keys {
+			size += int(v.size)
+		}
 		if more = len(dst) > start && bytes+size > p.Bytes; more {
 			rest = r.rest(e.key, p.Reverse)
 			return false

@@ -11,16 +11,11 @@
 // forgets the changes at its cursor, the watch ends with StatusLagged and the position up to
 // which it was sent everything.
 //
-// A watch that asks for the variables that exist first gets them page by page, as they were
-// at one position; then it goes on behind that position.
-//
 // # Guarantees
 //
 // For a watch that begins after position p, and each of its events:
 //
 //   - Events come in the order of their positions, each change once, and none is left out.
 //   - The changes of one position come together, in their order. The last has Last set.
-//   - If the variables that exist are asked for, all come before the one EventSynced, whose
-//     position they show; changes come after it.
 //   - A watch ends only because the client says so, with its connection, or with an EventEnded.
 package watch

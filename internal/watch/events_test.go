@@ -41,13 +41,6 @@ func (r *recorder) Send(frames []byte) {
 	}
 }
 
-func kinds(events []wire.Event) (list []wire.EventKind) {
-	for _, e := range events {
-		list = append(list, e.Kind)
-	}
-	return list
-}
-
 // node is a store with a session.
 type node struct {
 	*store.Store
@@ -73,33 +66,13 @@ func settle(h *Hub) {
 	}
 }
 
-// initialOfTwo is what a watch is sent that asks for two variables that exist.
-func initialOfTwo(t *testing.T) []wire.Event {
-	n := newNode()
-	n.set("a", "1")
-	n.set("b", "2")
-	h, r := NewHub(n.Store), &recorder{t: t}
-	if reply := h.Watch(r, 7, &wire.WatchQuery{Flags: wire.WatchInitial, Credit: 1000}); reply.Status != wire.StatusOK {
-		t.Fatalf("%+v", reply)
-	}
-	settle(h)
-	return r.events
-}
-
-func TestInitialThenSynced(t *testing.T) {
-	want := []wire.EventKind{wire.EventInitial, wire.EventInitial, wire.EventSynced}
-	if got := kinds(initialOfTwo(t)); !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
-	}
-}
-
 // TestOneEncodingForAConnection holds that a change is encoded once for all watches of a
 // connection.
 func TestOneEncodingForAConnection(t *testing.T) {
 	n := newNode()
 	h, r := NewHub(n.Store), &recorder{t: t}
 	for id := range uint64(100) {
-		h.Watch(r, id, &wire.WatchQuery{From: "a", To: "b", Credit: 1 << 20})
+		h.Watch(r, &wire.WatchQuery{Watch: id, From: "a", To: "b", Credit: 1 << 20})
 	}
 	settle(h)
 	n.set("a", "1")
@@ -114,7 +87,7 @@ func TestOneEncodingForAConnection(t *testing.T) {
 func TestStuckWatchCostsNothing(t *testing.T) {
 	n := newNode()
 	h, r := NewHub(n.Store), &recorder{t: t}
-	h.Watch(r, 1, &wire.WatchQuery{Credit: 1})
+	h.Watch(r, &wire.WatchQuery{Watch: 1, Credit: 1})
 	settle(h)
 	n.set("a", "1")
 	n.set("a", "2")
@@ -134,7 +107,7 @@ func TestStuckWatchCostsNothing(t *testing.T) {
 func TestReaderThatFallsBehind(t *testing.T) {
 	n := newNode()
 	h, r := NewHub(n.Store), &recorder{t: t}
-	h.Watch(r, 1, &wire.WatchQuery{Credit: 1000})
+	h.Watch(r, &wire.WatchQuery{Watch: 1, Credit: 1000})
 	settle(h)
 	r.full = true
 	n.set("a", "1")
@@ -153,18 +126,18 @@ func TestReaderThatFallsBehind(t *testing.T) {
 func TestRefusedWatches(t *testing.T) {
 	n := newNode()
 	h, r := NewHub(n.Store), &recorder{t: t}
-	if reply := h.Watch(r, 1, &wire.WatchQuery{Flags: wire.WatchAfter, After: n.Applied() + 1}); reply.Status != wire.StatusBadRequest {
+	if reply := h.Watch(r, &wire.WatchQuery{Watch: 1, Flags: wire.WatchAfter, After: n.Applied() + 1}); reply.Status != wire.StatusBadRequest {
 		t.Errorf("after a position that is yet to come: %+v", reply)
 	}
 	for id := range uint64(MaxWatches) {
-		if reply := h.Watch(r, id, &wire.WatchQuery{}); reply.Status != wire.StatusOK {
+		if reply := h.Watch(r, &wire.WatchQuery{Watch: id}); reply.Status != wire.StatusOK {
 			t.Fatalf("watch %d: %+v", id, reply)
 		}
 	}
-	if reply := h.Watch(r, 5, &wire.WatchQuery{}); reply.Status != wire.StatusBadRequest {
+	if reply := h.Watch(r, &wire.WatchQuery{Watch: 5}); reply.Status != wire.StatusBadRequest {
 		t.Errorf("a number twice: %+v", reply)
 	}
-	if reply := h.Watch(r, MaxWatches, &wire.WatchQuery{}); reply.Status != wire.StatusUnavailable {
+	if reply := h.Watch(r, &wire.WatchQuery{Watch: MaxWatches}); reply.Status != wire.StatusUnavailable {
 		t.Errorf("one watch too many: %+v", reply)
 	}
 	h.Gone(r)

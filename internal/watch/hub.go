@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -22,9 +21,7 @@ type Sink interface {
 // Bounds of the work of one Step.
 const (
 	changesPerStep = 256
-	visitsPerStep  = 1024
-	bytesPerStep   = 256 << 10 // of variables that exist
-	frameBytes     = 64 << 10  // at which a frame ends
+	frameBytes     = 64 << 10 // at which a frame ends
 )
 
 // eventBytes is what an event counts for beside its key and its values.
@@ -47,7 +44,6 @@ type Hub struct {
 
 	behind  []*watch // those that are not live and may be sent more, in no order
 	changes []store.Change
-	items   []store.Item
 	waiting []*watch // cannot be sent the change that is being sent
 	touched []*conn  // have taken the change that is being sent
 	dirty   []*conn  // have events that are not sent yet
@@ -64,24 +60,20 @@ type watch struct {
 	position uint64 // everything up to it was sent
 	told     bool   // the client was sent something since the last Progress
 	state    state
-	index    int // in its range's list if it is live, in Hub.behind if it is behind or initial
+	index    int // in its range's list if it is live, in Hub.behind if it is behind
 
 	// Of a live watch: the number of the first change at the position that it was sent last,
 	// and the number of the last change for it there. Of another: cursor is the number of the
 	// first change that it was not sent.
 	cursor uint64
 	last   uint64
-
-	left store.Range // of the variables that exist, those that were not sent
-	at   uint64      // the position that they show
-	more bool        // there are such
 }
 
 // state is where a watch stands.
 type state uint8
 
 const (
-	behind state = iota // more is to be sent: variables that exist, changes from cursor on
+	behind state = iota // more is to be sent: changes from cursor on
 	parked              // the same, but it may not be sent more now
 	live                // it is where the hub is
 )
@@ -94,13 +86,13 @@ func NewHub(s *store.Store) *Hub {
 // Watch begins a watch, and returns the answer to who asks for it. With StatusOK the
 // position of the answer is that after which the watch begins. The store must have applied
 // the position that q names.
-func (h *Hub) Watch(sink Sink, id uint64, q *wire.WatchQuery) wire.Reply {
+func (h *Hub) Watch(sink Sink, q *wire.WatchQuery) wire.Reply {
 	c := h.conns[sink]
 	if c == nil {
 		c = &conn{hub: h, sink: sink, watches: make(map[uint64]*watch), start: -1}
 	}
 	position := h.store.Applied()
-	if q.Flags&wire.WatchAfter != 0 && q.After > position || c.watches[id] != nil {
+	if q.Flags&wire.WatchAfter != 0 && q.After > position || c.watches[q.Watch] != nil {
 		return wire.Reply{Status: wire.StatusBadRequest}
 	}
 	if len(c.watches) >= MaxWatches {
@@ -110,10 +102,9 @@ func (h *Hub) Watch(sink Sink, id uint64, q *wire.WatchQuery) wire.Reply {
 		position = q.After
 	}
 	w := &watch{
-		id: id, conn: c, keys: store.Range{From: strings.Clone(q.From), To: strings.Clone(q.To)}, flags: q.Flags,
-		credit: grant(0, q.Credit), position: position, at: position, more: q.Flags&wire.WatchInitial != 0,
+		id: q.Watch, conn: c, keys: store.Range{From: strings.Clone(q.From), To: strings.Clone(q.To)}, flags: q.Flags,
+		credit: grant(0, q.Credit), position: position,
 	}
-	w.left = w.keys
 	var err error
 	if w.cursor, err = h.store.Seek(position); err != nil {
 		return lagged(position, h.store.Kept())
@@ -122,7 +113,7 @@ func (h *Hub) Watch(sink Sink, id uint64, q *wire.WatchQuery) wire.Reply {
 		h.conns[sink] = c
 		h.order = append(h.order, c)
 	}
-	c.watches[id] = w
+	c.watches[q.Watch] = w
 	h.fallBehind(w)
 	return wire.Reply{Position: position}
 }
@@ -271,9 +262,6 @@ func (h *Hub) Step() (more bool) {
 		switch {
 		case !w.mayBeSent():
 			h.park(w)
-		case w.more:
-			h.stepInitial(w)
-			more = true
 		default:
 			more = h.stepBehind(w) || more
 		}
@@ -424,32 +412,6 @@ func (h *Hub) join(w *watch) {
 
 // noChange is the number of no change.
 const noChange = 1<<64 - 1
-
-// stepInitial sends the next of the variables that exist.
-func (h *Hub) stepInitial(w *watch) {
-	page := store.Page{Items: changesPerStep, Bytes: bytesPerStep, Visits: visitsPerStep}
-	items, left, more, err := h.store.ScanAt(h.items[:0], w.left, w.at, page)
-	h.items = items
-	defer clear(h.items)
-	if err != nil {
-		h.end(w, wire.StatusLagged, "the variables that exist changed faster than they were sent")
-		return
-	}
-	one := []uint64{w.id}
-	synced := wire.Event{Kind: wire.EventSynced, Last: true, Position: w.at}
-	early := !more && len(items) > 0 && planted.On(planted.SyncedEarly)
-	if early {
-		w.conn.event(one, &synced)
-	}
-	for _, i := range items {
-		w.conn.event(one, &wire.Event{Kind: wire.EventInitial, Position: i.Version, Key: i.Key, Value: i.Value})
-		w.credit -= int64(eventBytes + len(i.Key) + len(i.Value))
-	}
-	w.left, w.more, w.told = left, more, true
-	if !more && !early {
-		w.conn.event(one, &synced)
-	}
-}
 
 // Progress tells the live watches that were sent nothing since the last call up to which
 // position they have seen everything. The caller calls it about as often as a client may

@@ -20,8 +20,7 @@ type world struct {
 	hub     *Hub
 	out     store.Outcome
 	seq     uint64
-	changes []store.Change               // all there were
-	states  map[uint64]map[string]string // by position
+	changes []store.Change // all there were
 	sinks   []*sink
 	clients []*client
 	next    uint64
@@ -75,8 +74,6 @@ type client struct {
 	position uint64 // everything up to it has come
 	open     uint64 // position whose last change has not come yet
 	credit   int64
-	initial  map[string]string
-	synced   bool
 	ended    *wire.Event
 	gone     bool
 }
@@ -111,13 +108,6 @@ func (w *world) apply(commands int) {
 	if w.changes, _, _, err = w.whole.AppendChanges(w.changes, before, 1000); err != nil {
 		w.t.Fatal(err)
 	}
-	state := map[string]string{}
-	for i, key := range keys {
-		if value, version, _ := w.s.Get(keys[i]); version != 0 {
-			state[key] = string(value)
-		}
-	}
-	w.states[w.s.Applied()] = state
 }
 
 var keys = []string{"a", "a/1", "a/2", "b", "b/1", "c"}
@@ -128,27 +118,7 @@ func (c *client) take(e wire.Event) {
 	if c.ended != nil || c.gone {
 		t.Fatalf("watch %d: %+v after its end", c.id, e)
 	}
-	if !c.synced && e.Kind != wire.EventInitial && e.Kind != wire.EventSynced && e.Kind != wire.EventEnded {
-		t.Fatalf("watch %d: %+v before it is in step", c.id, e)
-	}
 	switch e.Kind {
-	case wire.EventInitial:
-		if c.synced {
-			t.Fatalf("watch %d: %+v after it is in step", c.id, e)
-		}
-		c.initial[e.Key] = string(e.Value)
-		c.credit -= int64(eventBytes + len(e.Key) + len(e.Value))
-	case wire.EventSynced:
-		want := map[string]string{}
-		for key, value := range c.w.states[c.position] {
-			if c.keys.Has(key) {
-				want[key] = value
-			}
-		}
-		if c.synced || e.Position != c.position || fmt.Sprint(want) != fmt.Sprint(c.initial) {
-			t.Fatalf("watch %d: in step at %d with %v, want %v at %d", c.id, e.Position, c.initial, want, c.position)
-		}
-		c.synced = true
 	case wire.EventProgress:
 		if next := c.next(); c.open != 0 || next != nil && next.Position <= e.Position {
 			t.Fatalf("watch %d: progress to %d, but %+v has not come", c.id, e.Position, next)
@@ -158,7 +128,7 @@ func (c *client) take(e wire.Event) {
 		if c.open != 0 {
 			t.Fatalf("watch %d ends within position %d", c.id, c.open)
 		}
-		if next := c.next(); c.synced && next != nil && next.Position <= e.Position {
+		if next := c.next(); next != nil && next.Position <= e.Position {
 			t.Fatalf("watch %d ends at %d, but %+v has not come", c.id, e.Position, next)
 		}
 		c.ended = &e
@@ -201,7 +171,7 @@ func (c *client) change(e wire.Event) {
 
 // watch begins a watch.
 func (w *world) watch() {
-	c := &client{w: w, sink: rapid.SampledFrom(w.sinks).Draw(w.t, "sink"), initial: map[string]string{}, synced: true}
+	c := &client{w: w, sink: rapid.SampledFrom(w.sinks).Draw(w.t, "sink")}
 	w.next++
 	c.id = w.next
 	switch rapid.IntRange(0, 2).Draw(w.t, "range") {
@@ -217,18 +187,14 @@ func (w *world) watch() {
 		c.flags |= wire.WatchOld
 	}
 	credit := rapid.SampledFrom([]uint64{0, 1, 60, 1000, 1 << 62}).Draw(w.t, "credit")
-	switch rapid.IntRange(0, 2).Draw(w.t, "begin") {
-	case 0:
+	if rapid.Bool().Draw(w.t, "after") {
 		c.flags |= wire.WatchAfter
 		c.after = rapid.Uint64Range(0, w.s.Applied()).Draw(w.t, "after")
-	case 1:
-		c.flags |= wire.WatchInitial
-		c.synced = false
 	}
 	c.credit = grant(0, credit)
 	w.clients = append(w.clients, c)
-	q := wire.WatchQuery{From: c.keys.From, To: c.keys.To, Flags: c.flags, After: c.after, Credit: credit}
-	reply := w.hub.Watch(c.sink, c.id, &q)
+	q := wire.WatchQuery{Watch: c.id, From: c.keys.From, To: c.keys.To, Flags: c.flags, After: c.after, Credit: credit}
+	reply := w.hub.Watch(c.sink, &q)
 	if c.flags&wire.WatchAfter != 0 && c.after < w.s.Kept() {
 		if reply.Status != wire.StatusLagged || reply.Version != w.s.Kept() {
 			w.t.Fatalf("a watch after %d: %+v, and changes are kept from %d on", c.after, reply, w.s.Kept())
@@ -291,8 +257,8 @@ func hub(t *rapid.T) {
 			if c.ended.Status != wire.StatusLagged && c.ended.Status != wire.StatusUnavailable {
 				t.Fatalf("watch %d has ended: %+v", c.id, c.ended)
 			}
-		case !c.synced || c.position != w.s.Applied():
-			t.Fatalf("watch %d has come to %d of %d, in step: %v", c.id, c.position, w.s.Applied(), c.synced)
+		case c.position != w.s.Applied():
+			t.Fatalf("watch %d has come to %d of %d", c.id, c.position, w.s.Applied())
 		}
 	}
 	if all, live := w.hub.Watches(); all != live {
@@ -301,14 +267,13 @@ func hub(t *rapid.T) {
 }
 
 func newWorld(t *rapid.T, history int) *world {
-	w := &world{t: t, s: store.New(store.Limits{}), states: map[uint64]map[string]string{}}
+	w := &world{t: t, s: store.New(store.Limits{})}
 	w.whole = store.New(store.Limits{})
 	w.s.KeepHistory(history)
 	w.whole.KeepHistory(1 << 30)
 	for _, s := range []*store.Store{w.s, w.whole} {
 		s.ApplyMessage(1, 1, (&wire.Command{Op: wire.OpOpenSession}).Append(nil), &w.out)
 	}
-	w.states[1] = map[string]string{}
 	w.hub = NewHub(w.s)
 	w.sinks = []*sink{{w: w}, {w: w}}
 	return w

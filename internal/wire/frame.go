@@ -35,6 +35,12 @@ func EndFrame(dst []byte, start int) []byte {
 	return dst
 }
 
+// FirstFrame returns the body of the first of some whole frames, and those after it.
+func FirstFrame(frames []byte) (body, rest []byte) {
+	end := HeaderBytes + int(binary.LittleEndian.Uint32(frames))
+	return frames[FrameBytes:end], frames[end:]
+}
+
 // AppendGoAway appends a whole GoAway frame. The reason is for people.
 func AppendGoAway(dst []byte, reason string) []byte {
 	start := len(dst)

@@ -215,6 +215,33 @@ type Sink interface {
 	Settle(outcomes []Outcome)
 }
 
+// Watcher is a Conn that watches and scans.
+type Watcher interface {
+	// Watch begins a watch of the node's changes, once the node has reached position, and
+	// gives its events to sink. The reply is the node's answer; only with StatusOK is there a
+	// Watching. Its number is not the caller's to choose.
+	Watch(ctx context.Context, position uint64, q WatchQuery, sink EventSink) (Watching, Reply, error)
+
+	// Scan asks for a page of a scan, of a state at or after position.
+	Scan(ctx context.Context, position uint64, q *ScanQuery) (Reply, error)
+}
+
+// Watching is a watch under way.
+type Watching interface {
+	// Grant lets the node send so many bytes of events more.
+	Grant(bytes uint64)
+
+	// Stop ends the watch. Its sink is given nothing once Stop has returned.
+	Stop()
+}
+
+// EventSink takes the events of one watch, in order, by one goroutine at a time, which
+// must not wait. The bytes of an event are overwritten afterwards. If the connection
+// breaks, the last event is an EventEnded with StatusInterrupted.
+type EventSink interface {
+	Event(e *Event)
+}
+
 // Bounded is a Conn whose Close ends nothing, since it has nothing of its own: that
 // to a replica in the same process.
 type Bounded interface {

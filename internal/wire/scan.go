@@ -13,9 +13,9 @@ const (
 )
 
 // ScanQuery asks for a page of the variables in a range, in the order of the bytes of
-// their keys. A RequestScan carries it, encoded, as its Key. The reply's Position is that of
-// the state that the page shows; its Data is a ScanPage. If the state at a position is not
-// kept any more, the answer is StatusLagged.
+// their keys. A RequestScan carries it, encoded, as its Key. The reply's Version is the
+// position of the state that the page shows, which may be below its Position; its Data is a
+// ScanPage. If that state is not kept any more, the answer is StatusLagged.
 type ScanQuery struct {
 	From, To string // keys from From on and below To; To "": without an upper bound
 	Flags    ScanFlags

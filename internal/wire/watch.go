@@ -7,9 +7,10 @@ import (
 )
 
 // WatchQuery asks for the changes of the variables in a range. A RequestWatch carries it,
-// encoded, as its Key; the request's ID is the number of the watch. The reply has the
-// position that the watch begins after; FrameEvents frames follow, on the same connection.
+// encoded, as its Key. The reply has the position that the watch begins after; FrameEvents
+// frames follow, on the same connection.
 type WatchQuery struct {
+	Watch    uint64 // its number on the connection, by which events name it
 	From, To string // keys from From on and below To; To "": without an upper bound
 	Flags    WatchFlags
 	After    uint64 // with WatchAfter: the position after which the watch begins
@@ -19,18 +20,18 @@ type WatchQuery struct {
 // WatchFlags are options of a watch.
 type WatchFlags uint8
 
-// The options of a watch. WatchAfter and WatchInitial exclude each other.
+// The options of a watch.
 const (
-	WatchAfter   WatchFlags = 1 << iota // begin after a position, not now
-	WatchInitial                        // first the variables that exist, then EventSynced
-	WatchOld                            // changes have the value of before
+	WatchAfter WatchFlags = 1 << iota // begin after a position, not now
+	WatchOld                          // changes have the value of before
 
-	watchFlags = WatchAfter | WatchInitial | WatchOld
+	watchFlags = WatchAfter | WatchOld
 )
 
 // Append appends the encoding of q.
 func (q *WatchQuery) Append(dst []byte) []byte {
 	dst = append(dst, byte(q.Flags))
+	dst = binary.AppendUvarint(dst, q.Watch)
 	dst = binary.AppendUvarint(dst, q.After)
 	dst = binary.AppendUvarint(dst, q.Credit)
 	dst = appendBytes(dst, q.From)
@@ -40,14 +41,13 @@ func (q *WatchQuery) Append(dst []byte) []byte {
 // DecodeWatchQuery reads what Append has written. The strings alias b.
 func DecodeWatchQuery(b []byte) (WatchQuery, error) {
 	cur := codec.NewReader(b)
-	q := WatchQuery{Flags: WatchFlags(cur.Uint8()), After: cur.Uvarint(), Credit: cur.Uvarint()}
+	q := WatchQuery{Flags: WatchFlags(cur.Uint8()), Watch: cur.Uvarint(), After: cur.Uvarint(), Credit: cur.Uvarint()}
 	q.From = aliasString(cur.Bytes())
 	q.To = aliasString(cur.Rest())
-	after := q.Flags&WatchAfter != 0
 	if err := end(&cur); err != nil {
 		return WatchQuery{}, err
 	}
-	if q.Flags&^watchFlags != 0 || after && q.Flags&WatchInitial != 0 || !after && q.After != 0 {
+	if q.Flags&^watchFlags != 0 || q.Flags&WatchAfter == 0 && q.After != 0 {
 		return WatchQuery{}, ErrMalformed
 	}
 	return q, nil
@@ -61,10 +61,8 @@ const (
 	EventPut      EventKind = 1 // a variable was written
 	EventDelete   EventKind = 2 // a variable was deleted
 	EventExpire   EventKind = 3 // a variable has expired
-	EventInitial  EventKind = 4 // a variable exists at the position at which the watch begins
-	EventSynced   EventKind = 5 // all variables that exist have been sent; changes follow
-	EventProgress EventKind = 6 // all changes up to Position have been sent
-	EventEnded    EventKind = 7 // the watch has ended: Status says why; Value is a text for people
+	EventProgress EventKind = 4 // all changes up to Position have been sent
+	EventEnded    EventKind = 5 // the watch has ended: Status says why; Value is a text for people
 )
 
 // Event is what a watch tells of. Which fields count depends on the Kind.
@@ -72,7 +70,7 @@ type Event struct {
 	Kind       EventKind
 	Status     Status // EventEnded
 	Last       bool   // no other event of the watch at this position follows
-	Position   uint64 // of the change; EventInitial: the version; EventEnded: all up to it was sent
+	Position   uint64 // of the change; EventEnded: all changes up to it were sent
 	Key        string
 	Value      []byte
 	OldVersion uint64 // 0: the variable did not exist, or the watch does not ask
@@ -101,13 +99,13 @@ func AppendEvent(dst []byte, watches []uint64, e *Event) []byte {
 	dst = append(dst, head)
 	dst = binary.AppendUvarint(dst, e.Position)
 	switch e.Kind {
-	case EventPut, EventInitial:
+	case EventPut:
 		dst = appendBytes(appendBytes(dst, e.Key), e.Value)
 	case EventDelete, EventExpire:
 		dst = appendBytes(dst, e.Key)
 	case EventEnded:
 		dst = appendBytes(append(dst, byte(e.Status)), e.Value)
-	case EventSynced, EventProgress:
+	case EventProgress:
 	}
 	if e.OldVersion != 0 {
 		dst = appendBytes(binary.AppendUvarint(dst, e.OldVersion), e.Old)
@@ -141,15 +139,15 @@ func (r *EventReader) Next() (watches []uint64, e Event, ok bool) {
 	e = Event{Kind: EventKind(head &^ (eventLast | eventOld)), Last: head&eventLast != 0, Position: cur.Uvarint()}
 	changes := false // the kind may have the value of before
 	switch e.Kind {
-	case EventPut, EventInitial:
+	case EventPut:
 		e.Key, e.Value = aliasString(cur.Bytes()), cur.Bytes()
-		changes = e.Kind == EventPut
+		changes = true
 	case EventDelete, EventExpire:
 		e.Key = aliasString(cur.Bytes())
 		changes = true
 	case EventEnded:
 		e.Status, e.Value = Status(cur.Uint8()), cur.Bytes()
-	case EventSynced, EventProgress:
+	case EventProgress:
 	default:
 		cur.Fail()
 	}

@@ -22,7 +22,7 @@ func drawEvent(t *rapid.T) Event {
 		return nil
 	}
 	switch e.Kind {
-	case EventPut, EventInitial:
+	case EventPut:
 		e.Key, e.Value = text.Draw(t, "key"), value()
 	case EventDelete, EventExpire:
 		e.Key = text.Draw(t, "key")
@@ -88,13 +88,13 @@ func FuzzDecodeEvents(f *testing.F) {
 
 func TestWatchQueryInverse(t *testing.T) {
 	for _, q := range []WatchQuery{
-		{}, {From: "a", To: "b", Credit: 300}, {From: "a", Flags: WatchInitial | WatchOld}, {To: "x", Flags: WatchAfter, After: 1 << 40},
+		{}, {From: "a", To: "b", Credit: 300}, {From: "a", Watch: 300, Flags: WatchOld}, {To: "x", Flags: WatchAfter, After: 1 << 40},
 	} {
 		if got, err := DecodeWatchQuery(q.Append(nil)); err != nil || got != q {
 			t.Errorf("%+v became %+v (%v)", q, got, err)
 		}
 	}
-	for _, q := range []WatchQuery{{Flags: WatchAfter | WatchInitial}, {After: 1}, {Flags: 1 << 7}} {
+	for _, q := range []WatchQuery{{After: 1}, {Flags: 1 << 7}} {
 		if got, err := DecodeWatchQuery(q.Append(nil)); err == nil {
 			t.Errorf("%+v was read as %+v", q, got)
 		}
@@ -102,7 +102,7 @@ func TestWatchQueryInverse(t *testing.T) {
 }
 
 func FuzzDecodeWatchQuery(f *testing.F) {
-	q := WatchQuery{From: "a", To: "b", Flags: WatchAfter | WatchOld, After: 7, Credit: 300}
+	q := WatchQuery{From: "a", To: "b", Watch: 3, Flags: WatchAfter | WatchOld, After: 7, Credit: 300}
 	f.Add(q.Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if q, err := DecodeWatchQuery(b); err == nil && !bytes.Equal(q.Append(nil), b) {
