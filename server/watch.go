@@ -66,10 +66,10 @@ func (w *watches) call(fn func(*watch.Hub)) {
 
 // run hosts a hub until it has no watches.
 func (w *watches) run() {
-	hub := watch.NewHub(w.f.reader.State())
+	var hub *watch.Hub
 	progress := time.NewTicker(progressEvery)
 	defer progress.Stop()
-	for w.calling(hub) {
+	for w.calling(&hub) {
 		if !w.f.reader.Serves() {
 			hub.End(wire.StatusUnavailable, "the node does not serve now")
 			continue
@@ -97,19 +97,23 @@ func (w *watches) run() {
 
 // calling does what others have asked for. It reports false when the goroutine ends: then
 // the next call begins another.
-func (w *watches) calling(hub *watch.Hub) bool {
+func (w *watches) calling(hub **watch.Hub) bool {
 	w.mu.Lock()
 	calls := w.calls
 	w.calls = nil
-	if all, _ := hub.Watches(); all == 0 && len(calls) == 0 {
+	idle := *hub == nil || (*hub).Idle()
+	if idle && len(calls) == 0 {
 		w.active.Store(false)
 		w.runs = false
 		w.mu.Unlock()
 		return false
 	}
 	w.mu.Unlock()
+	if idle {
+		*hub = watch.NewHub(w.f.reader.State()) // which a node that joins replaces
+	}
 	for _, fn := range calls {
-		fn(hub)
+		fn(*hub)
 	}
 	return true
 }

@@ -201,6 +201,9 @@ func (h *Hub) End(status wire.Status, reason string) {
 	h.flush()
 }
 
+// Idle reports whether there are no watches.
+func (h *Hub) Idle() bool { return len(h.conns) == 0 }
+
 // Watches returns how many watches there are, and how many of them are live.
 func (h *Hub) Watches() (all, inStep int) {
 	for _, c := range h.order {
