@@ -124,7 +124,8 @@ func (op *Operation) NoReply(notSent bool) Verdict {
 // written nothing (blank) that is gone now. An upkeep has nothing to do there.
 func (op *Operation) Moves(blank bool) bool { return blank && op.Kind != Upkeep }
 
-// Pause is how long to wait before another attempt: not at all after the first,
+// Pause is how long to wait before another attempt (asynchronous writes wait by
+// Pipeline.Pause): not at all after the first,
 // since another server may do better at once, and longer each time after that.
 // random is from [0, 1).
 func (op *Operation) Pause(random float64) time.Duration {
