@@ -22,6 +22,7 @@ var (
 	ErrNeedsForce      = membership.ErrNeedsForce      // the command destroys state
 	ErrUnknownNode     = membership.ErrUnknownNode     // no member and no joiner (any more)
 	ErrFull            = membership.ErrFull            // the group has as many nodes as it can
+	ErrOldRelease      = membership.ErrOldRelease      // the node is of an older release than all members
 	ErrExhausted       = membership.ErrExhausted       // there are no positions left for a new generation
 )
 
@@ -63,6 +64,7 @@ var refusals = []struct {
 	{ErrUnknownNode, registrypb.Refusal_REASON_UNKNOWN_NODE, connect.CodeNotFound},
 	{ErrFull, registrypb.Refusal_REASON_FULL, connect.CodeResourceExhausted},
 	{ErrExhausted, registrypb.Refusal_REASON_EXHAUSTED, connect.CodeFailedPrecondition},
+	{ErrOldRelease, registrypb.Refusal_REASON_OLD_RELEASE, connect.CodeFailedPrecondition},
 	{ErrDegraded, registrypb.Refusal_REASON_DEGRADED, connect.CodeUnavailable},
 }
 

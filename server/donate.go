@@ -24,7 +24,7 @@ func (r *replica) serveJoiner(conn net.Conn, joiner uint64) error {
 	f.joiner = joiner
 	var d *member.Donor
 	if !r.do(func(m *member.Member) {
-		if d = m.Donate(); d != nil {
+		if d = m.Donate(joiner); d != nil {
 			r.front.addFeed(m, f)
 		}
 	}) || d == nil {

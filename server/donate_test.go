@@ -84,7 +84,7 @@ func (h *lone) snapshots() (n int) {
 func TestDonate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newLone(t, Config{})
-		h.begin()
+		h.begin(membership.Member{ID: "n7", Incarnation: 7, PeerAddr: "n7:1"})
 		near, far := net.Pipe()
 		conn := &timedConn{Conn: near}
 		ended := make(chan error, 1)
@@ -139,7 +139,7 @@ func TestDonate(t *testing.T) {
 // old versions for a snapshot.
 func TestJoinerHangsUp(t *testing.T) {
 	h := newLone(t, Config{})
-	h.begin()
+	h.begin(membership.Member{ID: "n7", Incarnation: 7, PeerAddr: "n7:1"})
 	near, far := net.Pipe()
 	if err := far.Close(); err != nil {
 		t.Error(err)
@@ -210,7 +210,7 @@ func TestNoDonor(t *testing.T) {
 	if text := <-told; !strings.HasSuffix(text, member.ErrNoDonor.Error()) || len(h.front.feeds) != 0 {
 		t.Errorf("the joiner is told %q, %d feeds", text, len(h.front.feeds))
 	}
-	h.begin()
+	h.begin(membership.Member{ID: "n7", Incarnation: 7, PeerAddr: "n7:1"})
 	near, far = net.Pipe()
 	told = read(far)
 	ended := make(chan error, 1)

@@ -74,7 +74,7 @@ func (h host) Event(e member.Event) {
 
 func (r *replica) entered(e *member.Entered) {
 	r.log.Info("entered view", "view", e.View.ID, "members", member.Names(e.View.Members), "rank", e.Rank, "position", e.Position)
-	r.front.entered(&e.View)
+	r.front.entered(e)
 }
 
 func (r *replica) ignored(e *member.Ignored) {

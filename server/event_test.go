@@ -129,6 +129,15 @@ func TestEventsForConnections(t *testing.T) {
 	if _, err := other.Take(nil, false); err != nil {
 		t.Errorf("the stream of a joiner has ended: %v", err)
 	}
+	client := newFeed(nil)
+	h.front.feeds = append(h.front.feeds, client)
+	h.host.Event(member.Entered{View: isis.View{ID: 3, Members: []isis.MemberID{{ID: "n1", Incarnation: 1}}}, Rises: true})
+	if _, err := other.Take(nil, false); !errors.Is(err, member.ErrNoDonor) {
+		t.Errorf("the stream of a joiner goes on although the feature level has risen: %v", err)
+	}
+	if _, err := client.Take(nil, false); err != nil {
+		t.Errorf("the stream of a client has ended: %v", err)
+	}
 }
 
 // Which ends of transfers are for whoever configures the node.

@@ -433,7 +433,7 @@ func TestFeedsOfMembersEnd(t *testing.T) {
 			f := newFeed(near)
 			f.joiner = uint64(joiner)
 			h.front.feeds = []*feed{newFeed(near), f}
-			h.front.entered(&isis.View{Members: []isis.MemberID{{ID: "a", Incarnation: 9}, {ID: "b", Incarnation: 1}}})
+			h.front.entered(&member.Entered{View: isis.View{Members: []isis.MemberID{{ID: "a", Incarnation: 9}, {ID: "b", Incarnation: 1}}}})
 			if err := f.awaitBelow(0); !errors.Is(err, want) {
 				t.Errorf("joiner %d: %v", joiner, err)
 			}

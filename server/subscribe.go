@@ -69,11 +69,16 @@ func (f *front) addFeed(m *member.Member, feed *feed) {
 	m.Deliveries(true)
 }
 
-// entered ends the feeds of joiners that are members of the view.
-func (f *front) entered(v *isis.View) {
+// entered ends the feeds of joiners that are members of the view, and those of the others
+// if they may not understand what is delivered in it.
+func (f *front) entered(e *member.Entered) {
 	for _, feed := range f.feeds {
-		if feed.joiner != 0 && slices.ContainsFunc(v.Members, func(m isis.MemberID) bool { return m.Incarnation == feed.joiner }) {
+		switch {
+		case feed.joiner == 0:
+		case slices.ContainsFunc(e.View.Members, func(m isis.MemberID) bool { return m.Incarnation == feed.joiner }):
 			feed.close(member.ErrMemberNow)
+		case e.Rises:
+			feed.close(member.ErrNoDonor)
 		}
 	}
 }

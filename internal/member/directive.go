@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/link"
+	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -200,11 +201,13 @@ func (m *Member) linkPeers() {
 // entered notes that the node is in a new view.
 func (m *Member) entered(v isis.View) {
 	now := m.clock.Steady()
-	m.host.Event(Entered{View: v, Rank: m.core.Rank(), Position: m.core.Position()})
+	level := m.levelOf(v.ID)
+	rises := m.reader.inView.Load() && level > m.reader.level.Load() && !planted.On(planted.FeedOutlivesLevel)
+	m.host.Event(Entered{View: v, Rank: m.core.Rank(), Position: m.core.Position(), Rises: rises})
 	m.beat.entered, m.beat.accused = now, nil
 	m.due.probe = true // later in the turn, which takes it along
 	m.ordinal.enter(v.Rank(m.self) == 0, now)
-	m.reader.level.Store(m.levelOf(v.ID))
+	m.reader.level.Store(level)
 	m.reader.inView.Store(true)
 }
 

@@ -445,6 +445,25 @@ func TestLevelOfTheViewEntered(t *testing.T) {
 	}
 }
 
+// Donors are told when the feature level rises, and only then.
+func TestFeatureLevelRises(t *testing.T) {
+	n := newGroup(t, 1).node("n1")
+	n.m.reader.inView.Store(false)
+	n.took()
+	for i, level := range []uint32{3, 3, 4, 4, 2, 3} {
+		id := uint64(i + 7)
+		n.m.directive.committed = membership.View{ID: id, FeatureLevel: level}
+		n.m.entered(isis.View{ID: id, Members: []isis.MemberID{n.self}})
+	}
+	got := eventsOf[Entered](n)
+	got = got[len(got)-6:]
+	for i, want := range []bool{false, false, true, false, false, true} {
+		if got[i].Rises != want {
+			t.Errorf("view %d: rises %v", got[i].View.ID, got[i].Rises)
+		}
+	}
+}
+
 // The leader of an attempt is known by its name, also if nothing but the attempt names it.
 func TestLeaderOfAnAttempt(t *testing.T) {
 	g := newGroup(t, 1)

@@ -65,10 +65,13 @@ const snapshotChunkBytes = 256<<10 - wire.FrameBytes
 const closeBytes = 256 << 10
 
 // Donate begins to give a joiner the state, and what is delivered from now on. It returns
-// nil if the member cannot: it is in no view, or its state is damaged.
-func (m *Member) Donate() *Donor {
+// nil if the member cannot: it is in no view, its state is damaged, or the registry has not
+// said since this view was committed that the joiner may join, which it only says of those
+// that understand the view's commands.
+func (m *Member) Donate(joiner uint64) *Donor {
 	r := m.reader
-	if !r.inView.Load() || r.damage.Load() != nil {
+	_, named := m.Named(joiner)
+	if !r.inView.Load() || r.damage.Load() != nil || !named || m.hearsOfBefore() {
 		return nil
 	}
 	s := r.state.Load()
@@ -77,6 +80,13 @@ func (m *Member) Donate() *Donor {
 		snapshot.IncludeHistory()
 	}
 	return &Donor{reader: r, clock: m.clock, snap: snapshot, before: s.Applied(), chunkBytes: m.chunkBytes}
+}
+
+// hearsOfBefore reports whether the latest directive is from before the present view was
+// committed: it still has the attempt at it.
+func (m *Member) hearsOfBefore() bool {
+	a := m.directive.latest.Attempt
+	return a != nil && a.View.ID <= m.core.View().ID
 }
 
 // Next returns what to write next, all of it before the next call. If it returns nothing

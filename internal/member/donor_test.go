@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
 // queue is a joiner's queue that a test fills, and what its calls were.
@@ -48,7 +49,10 @@ func donating(t *testing.T, values, chunk int) (*group, *node, *Donor) {
 		n.write(g.set(fmt.Sprint(i), strings.Repeat("v", 100)), &client{})
 	}
 	var d *Donor
-	n.do(func(m *Member) { d = m.Donate() })
+	n.do(func(m *Member) {
+		m.remember([]membership.Member{named(99)})
+		d = m.Donate(99)
+	})
 	if d == nil {
 		t.Fatal("it does not donate")
 	}
@@ -264,16 +268,35 @@ func TestDonorPause(t *testing.T) {
 	}
 }
 
-// A member that is in no view, or damaged, does not donate.
+// A member that is in no view, or damaged, does not donate. Nor does it to a node that the
+// registry does not name, or that it has named before this view only.
 func TestDonate(t *testing.T) {
 	n := newGroup(t, 1).node("n1")
+	n.m.remember([]membership.Member{named(99)})
+	gives := func(joiner uint64) bool {
+		d := n.m.Donate(joiner)
+		if d != nil {
+			d.Close()
+		}
+		return d != nil
+	}
+	if !gives(99) || gives(98) {
+		t.Error("it donates to whom the registry does not name, or not to whom it does")
+	}
+	for id, want := range map[uint64]bool{1: false, 2: true} { // it is in view 1
+		n.m.directive.latest.Attempt = &membership.Attempt{View: membership.View{ID: id}}
+		if gives(99) != want {
+			t.Errorf("it has heard of the attempt at view %d, and donates: %v", id, !want)
+		}
+	}
+	n.m.directive.latest.Attempt = nil
 	n.m.reader.inView.Store(false)
-	if n.m.Donate() != nil {
+	if gives(99) {
 		t.Error("it donates in no view")
 	}
 	n.m.reader.inView.Store(true)
 	n.m.reader.damage.Store(&Damage{Err: errFlipped})
-	if n.m.Donate() != nil {
+	if gives(99) {
 		t.Error("it donates what is damaged")
 	}
 }

@@ -15,11 +15,13 @@ type (
 	Begins struct{ Position uint64 }
 
 	// Entered says that the member is in a view. Joiners that are members of it need its
-	// deliveries no more.
+	// deliveries no more. If the feature level rises, other joiners must not have them
+	// either: one may not understand what comes. It asks again, if it is still wanted.
 	Entered struct {
 		View     isis.View
 		Rank     int
 		Position uint64
+		Rises    bool // the feature level is higher than that of the view before
 	}
 
 	// Excluded says that a view was made without the member, which ends. Damage is not nil

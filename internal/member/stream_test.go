@@ -65,7 +65,7 @@ func (s *stream) dial() bool {
 	s.donor = g.node(s.t.Donor().ID)
 	if s.donor.alive {
 		s.donor.do(func(m *Member) {
-			if s.gives = m.Donate(); s.gives != nil {
+			if s.gives = m.Donate(s.joiner.self.Incarnation); s.gives != nil {
 				m.Deliveries(true)
 				s.donor.feeds = append(s.donor.feeds, &s.feed)
 			}

@@ -145,6 +145,7 @@ func (g *Group) commit(view View) {
 			g.depart(m, cmp.Or(g.nodes[m.Incarnation].exclusion, "the view was changed without it"))
 		}
 	}
+	g.dropOutdated()
 	for _, m := range view.Members {
 		n := g.nodes[m.Incarnation]
 		n.unanswered, n.exclusion = 0, ""
@@ -157,14 +158,6 @@ func (g *Group) commit(view View) {
 			g.event(Event{Kind: EventLeaveRefused, Node: m, Reason: "it is the last member now"})
 		}
 	}
-}
-
-func featureLevel(members []Member) uint32 {
-	level := members[0].FeatureLevel
-	for _, m := range members {
-		level = min(level, m.FeatureLevel)
-	}
-	return level
 }
 
 // penalty is how long a node that failed to join stays away from attempts.

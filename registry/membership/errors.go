@@ -29,6 +29,9 @@ var (
 	ErrExhausted = errors.New("positions are used up")
 	// ErrFull means: the group has MaxNodes nodes.
 	ErrFull = errors.New("group is full")
+	// ErrOldRelease means: the node is of an older release than all members, whose commands it
+	// would not understand.
+	ErrOldRelease = errors.New("older release")
 )
 
 // refusal is a sentinel together with a text for people.

@@ -35,6 +35,14 @@ func (g *Group) totalLoss() bool {
 	return ok && !slices.ContainsFunc(view.Members, func(m Member) bool { return !g.provedDead(m.Incarnation) })
 }
 
+// lostWith tells whether every member of the committed view is proved dead, or is the one
+// with an incarnation that a node can prove dead.
+func (g *Group) lostWith(proved uint64) bool {
+	return proved != 0 && !slices.ContainsFunc(g.committed().Members, func(m Member) bool {
+		return m.Incarnation != proved && !g.provedDead(m.Incarnation)
+	})
+}
+
 // recover begins a new generation after a total loss, or says once why it cannot.
 func (g *Group) recover() {
 	err := g.newGeneration("every member of the last view has come back and proved that its predecessor is dead")

@@ -284,7 +284,7 @@ func TestDirectiveNeedsSave(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.g.Register(s.now, Registration{ID: "b", PeerAddr: "b:1", ClientAddr: "b:1"}); err != nil {
+	if _, err := s.g.Register(s.now, Registration{ID: "b", PeerAddr: "b:1", ClientAddr: "b:1", FeatureLevel: BaseLevel}); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {

@@ -29,7 +29,9 @@ func (r Registration) validate() error {
 
 // Register gives a node its incarnation. The first node of a generation is its
 // first view at once; every other one becomes a joiner. An id that is still
-// heard is refused with ErrIDInUse, unless its holder is proved dead.
+// heard is refused with ErrIDInUse, unless its holder is proved dead. A node that
+// does not speak the feature level of the committed view is refused with
+// ErrOldRelease.
 func (g *Group) Register(now time.Duration, r Registration) (uint64, error) {
 	g.advance(now)
 	if err := r.validate(); err != nil {
@@ -37,6 +39,9 @@ func (g *Group) Register(now time.Duration, r Registration) (uint64, error) {
 	}
 	if r.Group != 0 && r.Group != g.state.Group {
 		return 0, g.refuseGroup(r.ID, r.Group)
+	}
+	if why := g.outdated(r.FeatureLevel); why != "" && !g.lostWith(r.ProvedDead) {
+		return 0, refuse(ErrOldRelease, "%s", why)
 	}
 	holders := g.holders(r.ID)
 	for _, n := range holders {

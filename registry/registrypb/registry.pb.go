@@ -38,6 +38,7 @@ const (
 	Refusal_REASON_FULL             Refusal_Reason = 9  // the group has as many nodes as it can have
 	Refusal_REASON_DEGRADED         Refusal_Reason = 10 // the registry cannot save its state
 	Refusal_REASON_EXHAUSTED        Refusal_Reason = 11 // there are no positions left for a new generation
+	Refusal_REASON_OLD_RELEASE      Refusal_Reason = 12 // the node does not speak the feature level of the committed view
 )
 
 // Enum value maps for Refusal_Reason.
@@ -55,6 +56,7 @@ var (
 		9:  "REASON_FULL",
 		10: "REASON_DEGRADED",
 		11: "REASON_EXHAUSTED",
+		12: "REASON_OLD_RELEASE",
 	}
 	Refusal_Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":      0,
@@ -69,6 +71,7 @@ var (
 		"REASON_FULL":             9,
 		"REASON_DEGRADED":         10,
 		"REASON_EXHAUSTED":        11,
+		"REASON_OLD_RELEASE":      12,
 	}
 )
 
@@ -1649,7 +1652,7 @@ const file_registry_proto_rawDesc = "" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12)\n" +
 	"\x04view\x18\x03 \x01(\v2\x15.dsm.registry.v1.ViewR\x04view\x125\n" +
-	"\bsettings\x18\x04 \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\"\xf0\x03\n" +
+	"\bsettings\x18\x04 \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\"\x88\x04\n" +
 	"\aRefusal\x127\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1f.dsm.registry.v1.Refusal.ReasonR\x06reason\x12\x16\n" +
 	"\x06holder\x18\x02 \x01(\tR\x06holder\x12\x1f\n" +
@@ -1657,7 +1660,7 @@ const file_registry_proto_rawDesc = "" +
 	"holderAddr\x12\x1b\n" +
 	"\tsilent_ms\x18\x04 \x01(\x03R\bsilentMs\x12!\n" +
 	"\fdetection_ms\x18\x05 \x01(\x03R\vdetectionMs\x12\x14\n" +
-	"\x05beats\x18\x06 \x01(\x04R\x05beats\"\x9c\x02\n" +
+	"\x05beats\x18\x06 \x01(\x04R\x05beats\"\xb4\x02\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eREASON_INVALID\x10\x01\x12\x14\n" +
@@ -1671,7 +1674,8 @@ const file_registry_proto_rawDesc = "" +
 	"\vREASON_FULL\x10\t\x12\x13\n" +
 	"\x0fREASON_DEGRADED\x10\n" +
 	"\x12\x14\n" +
-	"\x10REASON_EXHAUSTED\x10\v\",\n" +
+	"\x10REASON_EXHAUSTED\x10\v\x12\x16\n" +
+	"\x12REASON_OLD_RELEASE\x10\f\",\n" +
 	"\x14NewGenerationRequest\x12\x14\n" +
 	"\x05force\x18\x01 \x01(\bR\x05force\"7\n" +
 	"\x15NewGenerationResponse\x12\x1e\n" +
