@@ -58,7 +58,6 @@ type clientWrite struct {
 
 // newClientConn returns what serves conn. asks is called once it has a request.
 func newClientConn(f *front, conn net.Conn, asks func()) *clientConn {
-	limit := f.cfg.MaxValueBytes + wire.MaxKeyBytes + wire.RequestOverheadBytes
 	c := &clientConn{
 		f:    f,
 		conn: conn,
@@ -68,7 +67,7 @@ func newClientConn(f *front, conn net.Conn, asks func()) *clientConn {
 			MaxBuffered: f.cfg.MaxUnreadBytes, Patience: readerPatience, Shared: &f.unread,
 		}),
 	}
-	c.frames = wire.NewFrameReader(c, uint32(limit))
+	c.frames = wire.NewFrameReader(c, uint32(f.cfg.maxRequestBytes()))
 	return c
 }
 

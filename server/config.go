@@ -143,6 +143,7 @@ type Config struct {
 	ReadOnly bool
 
 	framePatience time.Duration // see there; tests have less
+	level         uint32        // the feature level it speaks: the newest; tests have others
 	lookup        client.Lookup // resolves names; nil: Dial gets names
 
 	// For tests: another clock, and what stands before the registry.
@@ -187,6 +188,7 @@ func (c Config) withDefaults() Config {
 	c.Window = cmp.Or(c.Window, 2)
 	c.MaxBatchBytes = cmp.Or(c.MaxBatchBytes, 1<<20)
 	c.framePatience = cmp.Or(c.framePatience, framePatience)
+	c.level = cmp.Or(c.level, wire.LevelNewest)
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Dial == nil {
 		c.lookup = client.SystemLookup
@@ -252,7 +254,13 @@ const undelivered = 8
 
 // undeliveredBytes bounds them too: as long as they have this many, one more may
 // be sent.
-const undeliveredBytes = 4 << 20
+const undeliveredBytes = 3 << 20
+
+// maxRequestBytes bounds a frame from a client. A transaction that is too large by less than
+// MaxKeyBytes is answered; a longer frame ends the connection.
+func (c *Config) maxRequestBytes() int {
+	return max(c.MaxValueBytes, wire.MaxTxnBytes) + wire.MaxKeyBytes + wire.RequestOverheadBytes
+}
 
 // maxRecordBytes bounds what one member sends another at once. The longest is a
 // cut with all that the members of the largest view may have undelivered, which
@@ -260,7 +268,7 @@ const undeliveredBytes = 4 << 20
 // as its bytes arrive.
 func (c *Config) maxRecordBytes() int {
 	const head = 128 // of a message in a cut, and of a member
-	message := int64(max(c.MaxBatchBytes, c.MaxValueBytes) + 4<<10)
+	message := int64(max(c.MaxBatchBytes, c.MaxValueBytes, wire.MaxTxnBytes) + 4<<10)
 	member := undeliveredBytes + message + int64(head*(undelivered*c.Window+1))
 	return int(min(membership.MaxNodes*member, math.MaxInt32))
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/member"
-	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -105,7 +104,7 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 	req := membership.Registration{
 		ID: n.cfg.ID, PeerAddr: n.cfg.Advertise, ClientAddr: n.cfg.Advertise,
 		Group: n.identity.last.Group, ProvedDead: n.identity.last.Incarnation,
-		FeatureLevel: wire.LevelNewest,
+		FeatureLevel: n.cfg.level,
 	}
 	for wait := leastPause; ; wait = min(2*wait, mostPause) {
 		callCtx, cancel := context.WithTimeout(ctx, registryPatience)

@@ -528,7 +528,7 @@ func TestReplicaIsConfigured(t *testing.T) {
 		}
 		self := isis.MemberID{ID: "n1", Incarnation: 9}
 		want := isis.Config{
-			Self: self, Base: 100, Agreed: delivery == membership.Agreed, Window: 3, MaxUndelivered: 24, MaxUndeliveredBytes: 4 << 20,
+			Self: self, Base: 100, Agreed: delivery == membership.Agreed, Window: 3, MaxUndelivered: 24, MaxUndeliveredBytes: 3 << 20,
 			MaxBatchBytes: 5000, MaxPendingBytes: 14000,
 		}
 		if got := n.cfg.core(self, d); !reflect.DeepEqual(got, want) {

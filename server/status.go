@@ -104,7 +104,7 @@ func (r *replica) info() wire.Info {
 	return wire.Info{
 		Group: r.group, Generation: r.generation, NodeID: r.self.ID, Incarnation: r.self.Incarnation,
 		MaxKeyBytes: wire.MaxKeyBytes, MaxValueBytes: uint32(r.cfg.MaxValueBytes), MaxInFlight: uint32(r.cfg.MaxInFlight),
-		SessionTTL: r.settings.SessionTTL,
+		SessionTTL: r.settings.SessionTTL, MaxTxnOps: wire.MaxTxnOps, MaxTxnBytes: wire.MaxTxnBytes,
 	}
 }
 

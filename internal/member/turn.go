@@ -124,13 +124,18 @@ func (m *Member) apply(d *isis.Delivery) {
 	s.ApplyMessage(d.First, int(d.Count), payload, &m.outcome)
 	m.noted(&m.outcome.Notes)
 	if d.Own {
-		for _, result := range m.outcome.Results {
+		data := m.outcome.Data
+		for i, result := range m.outcome.Results {
 			p, ok := m.waiting.take()
 			if !ok {
 				panic("member: an own message was delivered with more commands than were submitted")
 			}
 			m.released += p.size
-			m.answer(p.Ticket, p.size, replyOf(&result))
+			reply := replyOf(&result)
+			if len(data) > 0 && data[0].Index == i {
+				reply.Data, data = data[0].Bytes, data[1:]
+			}
+			m.answer(p.Ticket, p.size, reply)
 		}
 	}
 	if !m.delivers {

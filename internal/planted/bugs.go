@@ -67,4 +67,10 @@ const (
 	RefusalUnknown
 	WaitersUncounted
 	LinkForgetsClaim
+	TxnHalfDone
+	TxnIfIgnored
+	TxnDataNotInSnapshot
+	TxnRepeatBare
+	LevelFalls
+	FeedOutlivesLevel
 )

@@ -74,6 +74,12 @@ var Bugs = []Info{
 	{RefusalUnknown, "RefusalUnknown", "a client calls the outcome of a write unknown that was refused"},
 	{WaitersUncounted, "WaitersUncounted", "the bound of asynchronous writes does not count those that waited for their session"},
 	{LinkForgetsClaim, "LinkForgetsClaim", "a link forgets which stream its peer has claimed to send, and takes the next one for the same"},
+	{TxnHalfDone, "TxnHalfDone", "a transaction that fails leaves what its first operations have written"},
+	{TxnIfIgnored, "TxnIfIgnored", "a transaction runs Then whatever the conditions say"},
+	{TxnDataNotInSnapshot, "TxnDataNotInSnapshot", "a snapshot leaves out the data of results"},
+	{TxnRepeatBare, "TxnRepeatBare", "a transaction that is sent again is answered without its data"},
+	{LevelFalls, "LevelFalls", "a node below the feature level of the view is admitted to the group"},
+	{FeedOutlivesLevel, "FeedOutlivesLevel", "a donor feeds a joiner on when its view has a higher feature level than before"},
 }
 
 // String returns the bug's name.

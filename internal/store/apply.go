@@ -67,6 +67,9 @@ func (s *Store) applyWrite(position uint64, c *wire.Command) (wire.Result, bool)
 		return refused(wire.StatusStaleSequence)
 	}
 	if first := sess.results.get(c.Seq); first.Position != 0 {
+		if data := sess.data[c.Seq]; data != nil && !planted.On(planted.TxnRepeatBare) {
+			s.out.addData(data)
+		}
 		return first, false
 	}
 	if c.Seq-sess.floor >= uint64(s.limits.MaxSessionResults) {
@@ -74,6 +77,9 @@ func (s *Store) applyWrite(position uint64, c *wire.Command) (wire.Result, bool)
 	}
 	if !sess.follows(c.Prev) && !planted.On(planted.PredecessorIgnored) {
 		return refused(wire.StatusOutOfOrder)
+	}
+	if c.Op == wire.OpTxn {
+		return s.applyTxn(position, c, sess)
 	}
 	result := s.write(position, c)
 	s.sessions.record(sess, c.Seq, result)
@@ -99,7 +105,11 @@ func (s *Store) write(position uint64, c *wire.Command) wire.Result {
 		s.variables.remove(e, position)
 	case wire.OpAdd:
 		s.meets(e, old)
-		result.Number, result.Status = sum(old, c.Delta)
+		var text []byte
+		if old != nil {
+			text = old.value()
+		}
+		result.Number, result.Status = sum(text, old != nil, c.Delta)
 		if result.Status == wire.StatusOK {
 			s.number = strconv.AppendInt(s.number[:0], result.Number, 10)
 			s.variables.set(e, c.Key, s.number, position)
@@ -131,12 +141,12 @@ func (l *Limits) checkVariable(key string, value []byte) wire.Status {
 	return wire.StatusOK
 }
 
-// sum adds delta to the number that a version holds, none being 0.
-func sum(old *version, delta int64) (int64, wire.Status) {
+// sum adds delta to the number that a variable holds, none being 0.
+func sum(text []byte, exists bool, delta int64) (int64, wire.Status) {
 	number := int64(0)
-	if old != nil {
+	if exists {
 		var err error
-		number, err = strconv.ParseInt(string(old.value()), 10, 64)
+		number, err = strconv.ParseInt(string(text), 10, 64)
 		if err != nil {
 			return 0, wire.StatusNotInteger
 		}

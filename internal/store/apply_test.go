@@ -19,6 +19,8 @@ func TestEveryOperationIsApplied(t *testing.T) {
 			c = auditOf("k")
 		case wire.OpAuditVote:
 			c.Expect = audit
+		case wire.OpTxn:
+			c.Value = (&wire.Txn{Then: []wire.TxnOp{{Kind: wire.TxnAdd, Key: "k", Delta: 1}}}).Append(nil)
 		case wire.OpOpenSession:
 			c.Value = []byte("address")
 		}
@@ -27,7 +29,7 @@ func TestEveryOperationIsApplied(t *testing.T) {
 		}
 	}
 	s := New(Limits{})
-	for _, op := range []wire.Op{0, wire.OpAuditVote + 1, 255} {
+	for _, op := range []wire.Op{0, wire.OpTxn + 1, 255} {
 		if r, effect := s.apply(1, &wire.Command{Op: op}); r.Status != wire.StatusBadRequest || effect {
 			t.Errorf("%s: %+v", op, r)
 		}

@@ -2,11 +2,13 @@ package store
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"unsafe"
 )
 
 // DamageKinds is the number of kinds of damage that Damage does.
-const DamageKinds = 9
+const DamageKinds = 10
 
 // Damage changes a bit of the state behind the store's back, as memory that fails or
 // a caller that writes to what Get returned would. It returns what it has changed, ""
@@ -37,10 +39,27 @@ func (s *Store) Damage(kind int, choice uint64) (what string) {
 	case 7:
 		s.sessions.clock ^= 1
 		return "the clock"
+	case 9:
+		return s.damageData(choice)
 	default:
 		s.variables.sum ^= 1
 		return "the sum of the variables' hashes"
 	}
+}
+
+// damageData changes the data of a result of the first session that has any, from the one
+// that choice chooses on.
+func (s *Store) damageData(choice uint64) (what string) {
+	for i := range uint64(s.sessions.slots.used) {
+		sess := s.sessions.slots.cell(uint32((choice+i)%uint64(s.sessions.slots.used)) + 1).Load()
+		if sess == nil || len(sess.data) == 0 {
+			continue
+		}
+		seq := slices.Min(slices.Collect(maps.Keys(sess.data)))
+		sess.data[seq][0] ^= 1
+		return fmt.Sprintf("the data of write %d of session %d", seq, sess.id)
+	}
+	return ""
 }
 
 func (s *Store) damageVariable(kind int, e *entry, v *version) (what string) {

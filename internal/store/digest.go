@@ -25,6 +25,7 @@ const (
 	seedClient  = 0x636c69656e740006
 	seedKept    = 0x6b65707400000007
 	seedChange  = 0x6368616e67650008
+	seedData    = 0x6461746100000009
 )
 
 // hashVariable hashes a variable whose key hashes to keyHash.
@@ -64,6 +65,17 @@ func hashResult(session, seq uint64, r *wire.Result) uint64 {
 	binary.LittleEndian.PutUint64(b[32:], uint64(r.Number))
 	b[40] = byte(r.Status)
 	return xxh3.HashSeed(b[:], seedResult)
+}
+
+// hashData hashes the data of the result recorded for write seq of a session.
+func hashData(session, seq uint64, data []byte) uint64 {
+	if planted.On(planted.TxnDataNotInSnapshot) {
+		return 0 // nor do digests show it
+	}
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[0:], session)
+	binary.LittleEndian.PutUint64(b[8:], seq)
+	return xxh3.HashSeed(data, xxh3.HashSeed(b[:], seedData))
 }
 
 // hashClock hashes the group's clock.

@@ -2,6 +2,8 @@ package store
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
 )
@@ -24,6 +26,7 @@ const (
 	recordVariable = 3 // key, version, value
 	recordTrailer  = 4 // digest tied to the position (8 bytes)
 	recordClient   = 5 // name, address, and a session of that client as in 2
+	recordData     = 6 // number of results with data, and the data of each; of the session in the record before
 	recordKept     = 7 // position from which on changes are kept; they follow, the newest first
 	recordChange   = 8 // key, position, and the version before: nothing, its deletion, or its value
 )
@@ -31,11 +34,11 @@ const (
 func appendHeader(dst []byte, s *Snapshot) []byte {
 	limits := s.store.limits.numbers()
 	version, told := byte(formatBefore), limits[:limitsBefore]
-	if s.named {
-		version, told = formatClients, limits[:]
-	}
-	if s.kept != nil {
+	switch {
+	case s.data || s.kept != nil:
 		version, told = formatVariables, limits[:]
+	case s.named:
+		version, told = formatClients, limits[:]
 	}
 	dst = append(dst, recordHeader, version)
 	for _, limit := range told {
@@ -87,6 +90,23 @@ func appendSession(dst []byte, s *session) []byte {
 		dst = binary.AppendUvarint(dst, r.Position)
 		dst = binary.AppendUvarint(dst, r.Version)
 		dst = binary.AppendVarint(dst, r.Number)
+		last = seq
+	}
+	return appendData(dst, s)
+}
+
+// appendData appends a record of the data of a session's results, if there is any. Each has
+// the distance of its sequence from the one before, the first from the floor.
+func appendData(dst []byte, s *session) []byte {
+	if len(s.data) == 0 || planted.On(planted.TxnDataNotInSnapshot) {
+		return dst
+	}
+	dst = append(dst, recordData)
+	dst = binary.AppendUvarint(dst, uint64(len(s.data)))
+	last := s.floor
+	for _, seq := range slices.Sorted(maps.Keys(s.data)) {
+		dst = binary.AppendUvarint(dst, seq-last)
+		dst = appendBytes(dst, s.data[seq])
 		last = seq
 	}
 	return dst

@@ -3,7 +3,9 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,10 +31,12 @@ type script struct {
 	seqs     map[uint64]uint64 // highest sequence used, by session
 	floors   map[uint64]uint64
 	audits   []uint64
+	recent   []wire.Command // writes
+	oracle   *oracle        // tells which sessions live
 }
 
 func newScript() *script {
-	return &script{next: 1, seqs: make(map[uint64]uint64), floors: make(map[uint64]uint64)}
+	return &script{next: 1, seqs: make(map[uint64]uint64), floors: make(map[uint64]uint64), oracle: newOracle(smallLimits)}
 }
 
 func (s *script) message(t *rapid.T) message {
@@ -46,10 +50,12 @@ func (s *script) message(t *rapid.T) message {
 		if broken >= 0 && i >= broken {
 			m.payload = append(m.payload, 0xff)
 			m.commands = append(m.commands, wire.Command{})
+			s.oracle.apply(wire.Command{})
 		} else {
 			c := s.command(t)
 			m.payload = c.Append(m.payload)
 			m.commands = append(m.commands, c)
+			s.oracle.apply(c)
 		}
 		s.next++
 	}
@@ -69,7 +75,7 @@ func (s *script) command(t *rapid.T) wire.Command {
 	case kind < 15:
 		return wire.Command{Op: wire.OpBarrier}
 	case kind < 21:
-		delta := rapid.SampledFrom([]int64{0, 1, 10, 20, 49, 50, -1, 3_600_000, 3_600_001}).Draw(t, "tick")
+		delta := rapid.SampledFrom([]int64{0, 1, 1, 2, 5, 10, 10, 20, 49, 50, -1, 3_600_000, 3_600_001}).Draw(t, "tick")
 		return wire.Command{Op: wire.OpTick, Delta: delta}
 	case kind < 24:
 		s.audits = append(s.audits, s.next)
@@ -103,20 +109,34 @@ func (s *script) session(t *rapid.T) uint64 {
 	if rapid.IntRange(0, 15).Draw(t, "bogus session") == 0 {
 		return rapid.SampledFrom([]uint64{0, s.next, math.MaxUint64}).Draw(t, "session")
 	}
+	if live := slices.Sorted(maps.Keys(s.oracle.sessions)); len(live) > 0 && rapid.IntRange(0, 3).Draw(t, "a live session") > 0 {
+		return rapid.SampledFrom(live).Draw(t, "session")
+	}
 	recent := s.sessions[max(0, len(s.sessions)-8):]
 	return rapid.SampledFrom(recent).Draw(t, "session")
 }
 
 func (s *script) write(t *rapid.T) wire.Command {
+	if len(s.recent) > 0 && rapid.IntRange(0, 7).Draw(t, "again") == 0 {
+		return rapid.SampledFrom(s.recent).Draw(t, "write") // sent once more, as it was
+	}
+	c := s.newWrite(t)
+	if s.recent = append(s.recent, c); len(s.recent) > 6 {
+		s.recent = s.recent[1:]
+	}
+	return c
+}
+
+func (s *script) newWrite(t *rapid.T) wire.Command {
 	c := wire.Command{
-		Op:      rapid.SampledFrom([]wire.Op{wire.OpSet, wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet}).Draw(t, "op"),
+		Op:      rapid.SampledFrom([]wire.Op{wire.OpSet, wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet, wire.OpTxn, wire.OpTxn}).Draw(t, "op"),
 		Session: s.session(t),
 		Key:     drawKey(t),
 	}
 	last := s.seqs[c.Session]
 	switch rapid.IntRange(0, 9).Draw(t, "sequence") {
 	case 0: // a repeat, or a late one
-		c.Seq = rapid.Uint64Range(0, last).Draw(t, "seq")
+		c.Seq = rapid.Uint64Range(last-min(last, rapid.SampledFrom([]uint64{4, last}).Draw(t, "late")), last).Draw(t, "seq")
 	case 1: // far ahead
 		c.Seq = last + rapid.Uint64Range(1, 60).Draw(t, "seq")
 	default:
@@ -138,6 +158,9 @@ func (s *script) write(t *rapid.T) wire.Command {
 		c.Value = drawValue(t)
 	case wire.OpAdd:
 		c.Delta = rapid.SampledFrom([]int64{1, -1, 0, math.MaxInt64, math.MinInt64, 1000}).Draw(t, "delta")
+	}
+	if c.Op == wire.OpTxn {
+		c.Key, c.Value = "", s.txn(t)
 	}
 	if c.Op == wire.OpCompareAndSet {
 		c.Expect = rapid.SampledFrom([]uint64{0, 0, s.next - 1, s.next - 2, s.next / 2}).Draw(t, "expect")

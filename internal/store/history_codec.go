@@ -210,7 +210,7 @@ func (r *Restorer) KeepHistory(bytes int) { r.keeps = bytes }
 func (k *restoredHistory) finish(t *variables, position uint64, bytes int) {
 	h := &t.history
 	h.keep(bytes, position)
-	if k == nil {
+	if k == nil || !k.began {
 		return
 	}
 	h.floor.Store(k.floor)

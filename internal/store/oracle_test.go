@@ -23,6 +23,7 @@ type oracle struct {
 	sessions  map[uint64]*oracleSession
 	audit     *oracleAudit
 	verdicts  []oracleVerdict
+	data      string // of the last result
 }
 
 type oracleVariable struct {
@@ -35,6 +36,7 @@ type oracleSession struct {
 	renewed int64
 	floor   uint64
 	results map[uint64]wire.Result
+	data    map[uint64]string
 }
 
 type oracleAudit struct {
@@ -59,15 +61,16 @@ func newOracle(limits Limits) *oracle {
 // apply executes the next command.
 func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 	o.position++
+	o.data = ""
 	r := wire.Result{Position: o.position}
 	switch c.Op {
-	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet:
+	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet, wire.OpTxn:
 		return o.write(c)
 	case wire.OpOpenSession:
 		if o.open(c, &r) {
 			break
 		}
-		o.sessions[o.position] = &oracleSession{client: clientID{c.Key, string(c.Value)}, renewed: o.clock, floor: 1, results: make(map[uint64]wire.Result)}
+		o.sessions[o.position] = &oracleSession{client: clientID{c.Key, string(c.Value)}, renewed: o.clock, floor: 1, results: make(map[uint64]wire.Result), data: make(map[uint64]string)}
 	case wire.OpRenewSession, wire.OpCloseSession:
 		s, ok := o.sessions[c.Session]
 		switch {
@@ -156,11 +159,13 @@ func (o *oracle) write(c wire.Command) (wire.Result, bool) {
 	}
 	s.floor = max(s.floor, c.Floor)
 	maps.DeleteFunc(s.results, func(seq uint64, _ wire.Result) bool { return seq < s.floor })
+	maps.DeleteFunc(s.data, func(seq uint64, _ string) bool { return seq < s.floor })
 	if c.Seq < s.floor {
 		r.Status = wire.StatusStaleSequence
 		return r, false
 	}
 	if first, ok := s.results[c.Seq]; ok {
+		o.data = s.data[c.Seq]
 		return first, false
 	}
 	if c.Seq >= s.floor+uint64(o.limits.MaxSessionResults) {
@@ -171,7 +176,13 @@ func (o *oracle) write(c wire.Command) (wire.Result, bool) {
 		r.Status = wire.StatusOutOfOrder
 		return r, false
 	}
-	o.execute(c, &r)
+	if c.Op == wire.OpTxn {
+		if !o.executeTxn(c, s, &r) {
+			return r, false
+		}
+	} else {
+		o.execute(c, &r)
+	}
 	s.results[c.Seq] = r
 	return r, r.Status == wire.StatusOK
 }
@@ -267,6 +278,9 @@ func (o *oracle) digest() uint64 {
 		for seq, r := range s.results {
 			sum += hashResult(id, seq, &r)
 		}
+		for seq, data := range s.data {
+			sum += hashData(id, seq, []byte(data))
+		}
 	}
 	if o.audit != nil {
 		var a audit
@@ -287,7 +301,7 @@ func (o *oracle) clone() *oracle {
 	c.variables = maps.Clone(o.variables)
 	c.sessions = make(map[uint64]*oracleSession)
 	for id, s := range o.sessions {
-		c.sessions[id] = &oracleSession{client: s.client, renewed: s.renewed, floor: s.floor, results: maps.Clone(s.results)}
+		c.sessions[id] = &oracleSession{client: s.client, renewed: s.renewed, floor: s.floor, results: maps.Clone(s.results), data: maps.Clone(s.data)}
 	}
 	if o.audit != nil {
 		a := *o.audit

@@ -61,6 +61,10 @@ func TestPlantedOracle(t *testing.T) {
 		{planted.SnapshotElsewhere, "the oracle of a restored snapshot", snapshotStandsStill},
 		{planted.ExpiryKeepsCount, "the store's oracle", storeAgainstOracle},
 		{planted.ClientsNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
+		{planted.TxnHalfDone, "the store's oracle", storeAgainstOracle},
+		{planted.TxnIfIgnored, "the store's oracle", storeAgainstOracle},
+		{planted.TxnRepeatBare, "the store's oracle", storeAgainstOracle},
+		{planted.TxnDataNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 		{planted.ResultsNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 	} {
 		t.Run(test.bug.String(), func(t *testing.T) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -27,7 +28,8 @@ type Restorer struct {
 	ended    bool // the trailer has been read
 	named    bool // its format has clients
 	kept     *restoredHistory
-	keeps    int // bytes of history
+	keeps    int      // bytes of history
+	last     *session // in the record before, if it may have data; else nil
 	err      error
 }
 
@@ -79,6 +81,8 @@ func (r *Restorer) record(d *codec.Reader) error {
 	if r.ended || r.began == (kind == recordHeader) {
 		return fmt.Errorf("%w: record of kind %d out of place", ErrFormat, kind)
 	}
+	last := r.last
+	r.last = nil
 	switch kind {
 	case recordHeader:
 		r.began = true
@@ -87,6 +91,8 @@ func (r *Restorer) record(d *codec.Reader) error {
 		return r.session(d, nil)
 	case recordClient:
 		return r.clientSession(d)
+	case recordData:
+		return r.sessionData(d, last)
 	case recordVariable:
 		return r.variable(d)
 	case recordKept:
@@ -112,7 +118,8 @@ func (r *Restorer) header(d *codec.Reader) error {
 	case formatVariables:
 		r.named, r.kept = true, new(restoredHistory)
 	default:
-		return fmt.Errorf("%w: version %d, and this release knows up to %d: it comes from a newer release, upgrade this node", ErrFormat, version, formatVariables)
+		return fmt.Errorf("%w: this node is of an older release than the group's and must be upgraded: "+
+			"the snapshot has version %d, and this release reads up to %d", ErrFormat, version, formatVariables)
 	}
 	var theirs [len(limitNames)]uint64
 	for i := range told {
@@ -199,6 +206,35 @@ func (r *Restorer) session(d *codec.Reader, c *client) error {
 	}
 	t.insert(s)
 	r.sessions = append(r.sessions, s)
+	r.last = s
+	return nil
+}
+
+// leastDataBytes is the length of the shortest encoded data of a result.
+const leastDataBytes = 2
+
+// sessionData takes the data of the results of a session.
+func (r *Restorer) sessionData(d *codec.Reader, s *session) error {
+	if s == nil || r.kept == nil {
+		return fmt.Errorf("%w: data of no session", ErrFormat)
+	}
+	limits := &r.store.limits
+	n := d.Count(leastDataBytes)
+	if n == 0 {
+		return fmt.Errorf("%w: no data in session %d", ErrFormat, s.id)
+	}
+	seq := s.floor
+	for i := range n {
+		distance, data := d.Uvarint(), d.Bytes()
+		repeated, wrapped := distance == 0 && i > 0, seq+distance < seq
+		seq += distance
+		first := s.results.get(seq)
+		if d.Bad() || repeated || wrapped || first.Position == 0 || first.Status != wire.StatusOK ||
+			len(data) == 0 || len(data) > limits.maxTxnData() || s.dataBytes+len(data) > limits.maxSessionData() {
+			return fmt.Errorf("%w: impossible data in session %d", ErrFormat, s.id)
+		}
+		r.store.sessions.recordData(s, seq, bytes.Clone(data))
+	}
 	return nil
 }
 
@@ -221,7 +257,7 @@ func (r *Restorer) trailer(d *codec.Reader) error {
 	}
 	sum := r.store.Digest()
 	if r.kept != nil {
-		if !r.kept.began {
+		if !r.kept.began && r.store.sessions.data == 0 {
 			return fmt.Errorf("%w: it has nothing for which it needs version %d", ErrFormat, formatVariables)
 		}
 		sum += r.kept.sum

@@ -25,6 +25,8 @@ func snapshotOf(t testing.TB) []byte {
 		{Op: wire.OpRenewSession, Session: 1},
 		auditOf("a", "b"),
 		voteOf(8, "b", 99),
+		txn(1, 5, 2, wire.TxnOp{Kind: wire.TxnRead, Key: "k1"}),
+		txn(1, 9, 2, wire.TxnOp{Kind: wire.TxnAppend, Key: "k2", Value: []byte("x"), Old: true}),
 	}
 	for _, c := range commands {
 		payload = c.Append(payload)
@@ -154,6 +156,7 @@ func TestRestoreRefusesTheImpossible(t *testing.T) {
 		"sequences that wrap":          numbers(recordSession, 5, 60, 1<<64-1, 2, 0, 0, 1, 0, 0, 2, 0, 1, 0, 0),
 		"a trailer of too few bytes":   {recordTrailer, 1, 2},
 		"a client in the old format":   clientSession("c", "1", 5),
+		"data in an older format":      slices.Concat(numbers(recordSession, 5, 60, 1, 1, 0, 0, 1, 0, 0), numbers(recordData, 1, 0, 1, 0)),
 		"the seventh of six sessions":  numbers(recordSession, 11, 60, 1, 0),
 	} {
 		r := Restore(smallLimits)
@@ -173,7 +176,7 @@ func TestRestoreRefusesTheImpossible(t *testing.T) {
 	}
 	for name, first := range map[string][]byte{
 		"no header first":             {recordVariable, 1, 'k', 1, 1, 'v'},
-		"another format version":      {recordHeader, formatClients + 1},
+		"another format version":      {recordHeader, formatVariables + 1},
 		"a huge number of voters":     append(header[:len(header)-1:len(header)-1], append([]byte{1}, binary.AppendUvarint(nil, huge)...)...),
 		"an audit without voters":     append(header[:len(header)-1:len(header)-1], 1, 0),
 		"an audit that is over":       append(header[:len(header)-1:len(header)-1], 1, 1, 1, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0),
@@ -195,6 +198,31 @@ func TestRestoreRefusesTheImpossible(t *testing.T) {
 	} {
 		r := Restore(smallLimits)
 		if err := r.Chunk(named); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Chunk(records); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: %v, want ErrFormat", name, err)
+		}
+	}
+	withData := appendHeader(nil, &Snapshot{store: s, position: 101, clock: 60, data: true})
+	session := numbers(recordSession, 5, 60, 1, 2, 0, 0, 1, 0, 0, 3, 2, 1, 0, 0) // writes 1, which was done, and 4, which was not
+	for name, records := range map[string][]byte{
+		"data of no session":          numbers(recordData, 1, 0, 1, 0),
+		"data after something else":   slices.Concat(session, variable("k", 1, "v"), numbers(recordData, 1, 0, 1, 0)),
+		"data of a session twice":     slices.Concat(session, numbers(recordData, 1, 0, 1, 0), numbers(recordData, 1, 0, 1, 0)),
+		"a record without data":       slices.Concat(session, numbers(recordData, 0)),
+		"data that is empty":          slices.Concat(session, numbers(recordData, 1, 0, 0)),
+		"data of no result":           slices.Concat(session, numbers(recordData, 1, 1, 1, 0)),
+		"data of a failure":           slices.Concat(session, numbers(recordData, 1, 3, 1, 0)),
+		"data of a sequence twice":    slices.Concat(session, numbers(recordData, 2, 0, 1, 0, 0, 1, 0)),
+		"data that is longer than it": slices.Concat(session, numbers(recordData, 1, 0, 3, 0)),
+		"a format with data, and none": slices.Concat(session, appendTrailer(nil, &Snapshot{
+			position: 101, digest: hashClock(60) + hashSession(5, 60, 1, nil) +
+				hashResult(5, 1, &wire.Result{Position: 1}) + hashResult(5, 4, &wire.Result{Position: 1, Status: wire.StatusConflict}),
+		})),
+	} {
+		r := Restore(smallLimits)
+		if err := r.Chunk(withData); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Chunk(records); !errors.Is(err, ErrFormat) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
@@ -16,8 +17,11 @@ type session struct {
 	results resultLog
 	client  *client // nil: nothing is known of it
 
+	data      map[uint64][]byte // of the results that have any, by sequence
+	dataBytes int
+
 	base uint64 // hash of id, renewed and floor, as it is in the digest
-	sum  uint64 // sum of the hashes of the results
+	sum  uint64 // sum of the hashes of the results and their data
 
 	slot         uint32
 	preserved    uint64 // number of the newest snapshot that does not need its present state
@@ -39,6 +43,7 @@ type sessions struct {
 	clock          uint64   // milliseconds of ordered ticks
 	clockHash      uint64   // of the clock
 	sum            uint64   // of the hashes of all sessions
+	data           int      // results that have data, of all sessions
 	spare          sparePages
 	opened         *openSnapshots
 }
@@ -73,9 +78,7 @@ func (t *sessions) admit(s *session, floor uint64) {
 		t.link(s)
 	}
 	if raised {
-		dropped := s.results.drop(s.id, s.floor, floor, &t.spare)
-		s.sum -= dropped
-		t.sum -= dropped
+		t.drop(s, floor)
 		s.floor = floor
 	}
 	if renewed || raised {
@@ -97,10 +100,18 @@ func (t *sessions) record(s *session, seq uint64, r wire.Result) {
 	s.sum += h
 	t.sum += h
 	if planted.On(planted.ResultsPruned) && seq > s.floor+1 {
-		dropped := s.results.drop(s.id, s.floor, seq-1, &t.spare) // all but the last two
-		s.sum -= dropped
-		t.sum -= dropped
+		t.drop(s, seq-1) // all but the last two
 	}
+}
+
+// drop removes the results below a sequence, and their data.
+func (t *sessions) drop(s *session, below uint64) {
+	dropped := s.results.drop(s.id, s.floor, below, &t.spare)
+	if len(s.data) > 0 {
+		dropped += t.dropData(s, below)
+	}
+	s.sum -= dropped
+	t.sum -= dropped
 }
 
 // remove takes a session out of the table.
@@ -108,6 +119,7 @@ func (t *sessions) remove(s *session) {
 	t.preserve(s)
 	t.sum -= s.base + s.sum
 	s.results.release(&t.spare)
+	t.data -= len(s.data)
 	delete(t.byID, s.id)
 	t.clients.remove(s.client)
 	t.slots.remove(s.slot, s)
@@ -144,6 +156,9 @@ func (s *session) digest() uint64 {
 	for seq, r := range s.results.all() {
 		sum += hashResult(s.id, seq, r)
 	}
+	for seq, data := range s.data {
+		sum += hashData(s.id, seq, data)
+	}
 	return sum
 }
 
@@ -157,7 +172,7 @@ func (t *sessions) preserve(s *session) {
 	for _, snapshot := range t.opened.list {
 		if snapshot.number > s.preserved && snapshot.needsLocked(s) {
 			if image == nil {
-				image = &session{id: s.id, client: s.client, renewed: s.renewed, floor: s.floor, results: s.results.clone()}
+				image = &session{id: s.id, client: s.client, renewed: s.renewed, floor: s.floor, results: s.results.clone(), data: maps.Clone(s.data)}
 			}
 			snapshot.saved = append(snapshot.saved, image)
 		}

@@ -32,6 +32,7 @@ type Snapshot struct {
 	clock    uint64
 	audit    audit
 	named    bool // there are sessions of clients that are known
+	data     bool // there are results that have data
 	entries  view[entry]
 	sessions view[session]
 	kept     *keptChanges // that are encoded too; nil: none
@@ -79,6 +80,7 @@ func (s *Store) Snapshot() *Snapshot {
 		clock:       s.sessions.clock,
 		audit:       s.audit.clone(),
 		named:       len(s.sessions.clients.byID) > 0,
+		data:        s.sessions.data > 0 && !planted.On(planted.TxnDataNotInSnapshot),
 		entries:     s.variables.slots.view(),
 		sessions:    s.sessions.slots.view(),
 		nextEntry:   1,

@@ -17,7 +17,9 @@ type Store struct {
 	verifier  verifier
 	opened    *openSnapshots
 	number    []byte // scratch for the text of a sum
-	notes     *Notes // of the message that is being applied
+	txn       txnRun
+	notes     *Notes   // of the message that is being applied
+	out       *Outcome // of that message
 
 	applied atomic.Uint64
 }
@@ -49,13 +51,30 @@ func NewAt(position uint64, limits Limits) *Store {
 type Outcome struct {
 	Results []wire.Result // one per command
 	Effects []byte        // bitmap, least significant bit first: command i took effect
+	Data    []ResultData  // of the results that have data, by index
 	Notes   Notes
+}
+
+// ResultData is the data of a result: what a transaction's operations returned (see
+// wire.DecodeTxnResults). The bytes are shared and never change.
+type ResultData struct {
+	Index int // of the result, in Results
+	Bytes []byte
+}
+
+// addData adds the data of the result that is added next.
+func (o *Outcome) addData(data []byte) {
+	o.Data = append(o.Data, ResultData{Index: len(o.Results), Bytes: data})
 }
 
 // reset makes room for count commands without effect.
 func (o *Outcome) reset(count int) {
 	o.Results = o.Results[:0]
 	o.Effects = o.Effects[:0]
+	if len(o.Data) > 0 {
+		clear(o.Data)
+		o.Data = o.Data[:0]
+	}
 	o.Notes.reset()
 	for range (count + 7) / 8 {
 		o.Effects = append(o.Effects, 0)
@@ -83,7 +102,7 @@ func (s *Store) ApplyMessage(first uint64, count int, payload []byte, out *Outco
 		panic(fmt.Sprintf("store: message of %d commands at %d, want one at %d", count, first, next))
 	}
 	out.reset(count)
-	s.notes = &out.Notes
+	s.notes, s.out = &out.Notes, out
 	s.retireSnapshots()
 	s.applyAll(first, count, payload, out)
 	s.applied.Store(first + uint64(count) - 1)

@@ -23,6 +23,9 @@ func step(t *rapid.T, s *Store, o *oracle, m message, out *Outcome) {
 		if got := out.Results[i]; got != want {
 			t.Fatalf("command %+v: result %+v, want %+v", c, got, want)
 		}
+		if got := dataOf(out, i); string(got) != o.data {
+			t.Fatalf("command %+v: data %q, want %q", c, got, o.data)
+		}
 		if got := out.Effects[i/8]>>(i%8)&1 == 1; got != effect {
 			t.Fatalf("command %+v: took effect: %v, want %v", c, got, effect)
 		}
@@ -32,10 +35,20 @@ func step(t *rapid.T, s *Store, o *oracle, m message, out *Outcome) {
 	}
 }
 
+// dataOf returns the data of a result.
+func dataOf(out *Outcome, index int) []byte {
+	for _, d := range out.Data {
+		if d.Index == index {
+			return d.Bytes
+		}
+	}
+	return nil
+}
+
 // compare compares all that can be read of both.
 func compare(t *rapid.T, s *Store, o *oracle) {
 	seen := 0
-	for _, key := range []string{"", "\x00k", "ninebytes", "eightbyt", "k0", "k1", "k2", "k3", "k4", "k5", "k6"} {
+	for _, key := range []string{"", "\x00k", "ninebytes", "eightbyt", "k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9", "k10", "k11", "k12", "k13", "k14"} {
 		value, version, position := s.Get(key)
 		want, exists := o.variables[key]
 		if exists {
@@ -77,6 +90,8 @@ type feeder struct {
 	t   *testing.T
 	s   *Store
 	out Outcome
+
+	payload []byte // scratch
 }
 
 func newFeeder(t *testing.T, limits Limits) *feeder {

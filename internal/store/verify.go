@@ -94,7 +94,7 @@ func (s *Store) meets(e *entry, old *version) {
 	if old == nil || old.hash == hashVariable(e.keyHash, old.value(), old.position) || planted.On(planted.AuditByKeptDigest) {
 		return
 	}
-	s.notes.Damage = damaged("variable %.80q, version %d, to which a command has added,", e.key, old.position)
+	s.notes.Damage = damaged("variable %.80q, version %d, which a command has used,", e.key, old.position)
 	s.Suspect()
 }
 
@@ -180,10 +180,11 @@ func (s *Store) verifySession(slot uint32) (size int, err error) {
 	if sess == nil {
 		return 0, nil
 	}
-	size = resultPageBytes * len(sess.results.pages)
+	size = resultPageBytes*len(sess.results.pages) + sess.dataBytes
 	base, all := hashSession(sess.id, sess.renewed, sess.floor, sess.client), sess.digest()
 	s.verifier.computed += all
-	if base != sess.base || all-base != sess.sum || sess.slot != slot || t.byID[sess.id] != sess {
+	if base != sess.base || all-base != sess.sum || sess.slot != slot || t.byID[sess.id] != sess ||
+		sess.dataBytes != bytesOf(sess.data) {
 		return size, damaged("session %d", sess.id)
 	}
 	if c := sess.client; c != nil && (c.hash != hashClient(c.clientID) || c.sessions < 1 || t.clients.byID[c.clientID] != c) {

@@ -1,5 +1,7 @@
 package wire
 
+import "math"
+
 // Command is one entry of the total order. Which fields count is in the table of
 // operations; the others are zero.
 //
@@ -24,10 +26,10 @@ type Status uint8
 const (
 	StatusOK              Status = 0
 	StatusNotFound        Status = 1  // Get: no such variable. (Delete of an absent variable is StatusNotFound too, and changes nothing.)
-	StatusConflict        Status = 2  // CompareAndSet: the version differs; Result.Version has the present one
-	StatusNotInteger      Status = 3  // Add: the value is not the decimal text of an int64
-	StatusOverflow        Status = 4  // Add: the sum does not fit an int64
-	StatusTooLarge        Status = 5  // key or value beyond the node's limits; nothing was done
+	StatusConflict        Status = 2  // CompareAndSet, Txn: the version differs, a condition does not hold; Result.Version has the present one
+	StatusNotInteger      Status = 3  // Add, Txn: the value is not the decimal text of an int64
+	StatusOverflow        Status = 4  // Add, Txn: the sum does not fit an int64
+	StatusTooLarge        Status = 5  // key, value or transaction beyond the node's limits; nothing was done
 	StatusBadRequest      Status = 6  // malformed or forbidden; nothing was done
 	StatusSessionExpired  Status = 7  // the group does not know the session (any more); this attempt did nothing
 	StatusStaleSequence   Status = 8  // Seq below the session's floor: never executed by this attempt
@@ -48,8 +50,17 @@ type Result struct {
 	Status   Status
 	Position uint64 // where the command took effect (for a repeated write: its first position)
 	Version  uint64 // Conflict: the variable's present version, 0 if absent; TooManySessions: the bound
-	Number   int64  // Add: the sum; TooManySessions: whose bound Version is
+	Number   int64  // Add: the sum; Txn: see TxnThen; TooManySessions: whose bound Version is
 }
+
+// Result.Number of a transaction that was done says which branch ran. That of one that
+// failed says why: the number of the operation that could not be done, counted through Then
+// and Else; -1 and less for the conditions of If, -1 being the first; or TxnWhole.
+const (
+	TxnElse  = 0
+	TxnThen  = 1
+	TxnWhole = math.MinInt64 // it is malformed or too large as a whole
+)
 
 // Who has as many sessions as are allowed: Result.Number with
 // StatusTooManySessions. Those who do not know them see a group that is full.

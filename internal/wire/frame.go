@@ -20,7 +20,7 @@ const (
 
 	// RequestOverheadBytes bounds what a request's frame adds to its key and
 	// its value: a node that allows keys of k and values of v bytes reads
-	// frames of at most k + v + RequestOverheadBytes.
+	// frames of at least k + v + RequestOverheadBytes.
 	RequestOverheadBytes = 128
 )
 

@@ -70,6 +70,8 @@ func onlyCounting(c Command) Command {
 		return Command{Op: c.Op, Delta: c.Delta}
 	case OpAudit:
 		return Command{Op: c.Op, Value: c.Value}
+	case OpTxn:
+		return Command{Op: c.Op, Session: c.Session, Seq: c.Seq, Floor: c.Floor, Prev: c.Prev, Value: c.Value}
 	case OpAuditVote:
 		return Command{Op: c.Op, Key: c.Key, Value: c.Value, Expect: c.Expect}
 	default:

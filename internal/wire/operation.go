@@ -22,6 +22,7 @@ const (
 	OpTick          Op = 9  // Delta: milliseconds that count, at most one tick interval
 	OpAudit         Op = 10 // Value: the ids of the members that must vote (AppendStrings)
 	OpAuditVote     Op = 11 // Key: the voter's id, Expect: the audit's position, Value: its digest (8 bytes, little endian)
+	OpTxn           Op = 12 // Value: a Txn, which has keys of its own
 )
 
 // Fields is a set of fields of a Command.
@@ -60,7 +61,7 @@ const (
 	// LevelVariables: transactions; snapshots have the history of changes, and data of results.
 	LevelVariables = 4
 
-	LevelNewest = LevelClients
+	LevelNewest = LevelVariables
 )
 
 // Operation is what is known of an Op.
@@ -85,6 +86,7 @@ var operations = [...]Operation{
 	OpTick:          {"tick", FieldDelta, FromMember, LevelAny},
 	OpAudit:         {"audit", FieldValue, FromMember, LevelAny},
 	OpAuditVote:     {"vote", FieldKey | FieldValue | FieldExpect, FromMember, LevelAny},
+	OpTxn:           {"txn", FieldSession | FieldSequence | FieldValue, FromClient, LevelVariables},
 }
 
 // Valid reports whether op is one of the operations of this release.

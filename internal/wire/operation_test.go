@@ -21,8 +21,8 @@ func TestTableOfOperations(t *testing.T) {
 		if o.Level > LevelNewest {
 			t.Errorf("%s: operation.go has no feature level %d", op, o.Level)
 		}
-		if o.IsWrite() != op.IsWrite() || o.IsWrite() && (o.Fields&(FieldSession|FieldKey) != FieldSession|FieldKey || o.From != FromClient) {
-			t.Errorf("%s: a write is a client's, and has a session and a key", op)
+		if o.IsWrite() != op.IsWrite() || o.IsWrite() && (o.Fields&FieldSession == 0 || o.Fields&FieldKey == 0 && op != OpTxn || o.From != FromClient) {
+			t.Errorf("%s: a write is a client's, and has a session and a key, or several", op)
 		}
 	}
 	var writes []string
@@ -31,10 +31,10 @@ func TestTableOfOperations(t *testing.T) {
 			writes = append(writes, op.String())
 		}
 	}
-	if got := strings.Join(writes, " "); got != "set del add cas" {
+	if got := strings.Join(writes, " "); got != "set del add cas txn" {
 		t.Errorf("the writes are %s", got)
 	}
-	for op, text := range map[Op]string{0: "op0", Op(len(operations)): "op12", 255: "op255"} {
+	for op, text := range map[Op]string{0: "op0", Op(len(operations)): "op13", 255: "op255"} {
 		if op.Valid() || op.IsWrite() || op.String() != text || op.Operation().Refuse(LevelNewest) == nil {
 			t.Errorf("%s is an operation", op)
 		}
@@ -51,7 +51,7 @@ func TestRefuse(t *testing.T) {
 		status Status
 		text   string // "": it is not refused
 	}{
-		{&made, LevelNewest, StatusUnsupported, "lock needs feature level 4, and a member of the group speaks only 3: upgrade"},
+		{&made, LevelNewest, StatusUnsupported, "lock needs feature level 5, and a member of the group speaks only 4: upgrade"},
 		{&made, LevelNewest + 1, StatusOK, ""},
 		{&made, LevelNewest + 2, StatusOK, ""},
 		{OpSet.Operation(), 0, StatusOK, ""},
@@ -72,7 +72,7 @@ func TestRefuse(t *testing.T) {
 		}
 	}
 	for op := Op(1); op.Valid(); op++ {
-		client := op >= OpSet && op <= OpCloseSession
+		client := op >= OpSet && op <= OpCloseSession || op == OpTxn
 		if refused := op.Operation().Refuse(LevelNewest) != nil; refused == client {
 			t.Errorf("%s: refused %v", op, refused)
 		}

@@ -82,6 +82,22 @@ const (
 	leastOpBytes   = 3 // kind, flags, length of the key
 )
 
+// keptOps bounds the lists that Reset keeps for use again.
+const keptOps = 256
+
+// Reset lets go of what t refers to, and keeps some space for the next Decode.
+func (t *Txn) Reset() {
+	t.If, t.Then, t.Else = reset(t.If), reset(t.Then), reset(t.Else)
+}
+
+func reset[T any](list []T) []T {
+	if cap(list) > keptOps {
+		return nil
+	}
+	clear(list)
+	return list[:0]
+}
+
 // Ops returns the number of conditions and operations, which MaxTxnOps bounds.
 func (t *Txn) Ops() int { return len(t.If) + len(t.Then) + len(t.Else) }
 

@@ -1,0 +1,78 @@
+package store
+
+import (
+	"math"
+	"strconv"
+
+	"pgregory.net/rapid"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// txn draws an encoded transaction, now and then what is none.
+func (s *script) txn(t *rapid.T) []byte {
+	if rapid.IntRange(0, 30).Draw(t, "no transaction") == 0 {
+		return []byte{1, 4, 1, 'k'}
+	}
+	var txn wire.Txn
+	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "conditions") {
+		c := s.cond(t, wire.CondVersion)
+		c.Key = drawKey(t)
+		txn.If = append(txn.If, c)
+	}
+	// More keys than are found by a scan of the cells, at times.
+	keys := rapid.SampledFrom([]int{3, 3, 7, 40}).Draw(t, "keys")
+	if rapid.IntRange(0, 2).Draw(t, "possible") > 0 {
+		txn.Then, txn.Else = possibleOps(t, keys), possibleOps(t, 3)
+	} else {
+		txn.Then, txn.Else = s.txnOps(t, keys), s.txnOps(t, 3)
+	}
+	return txn.Append(nil)
+}
+
+func (s *script) txnOps(t *rapid.T, keys int) (ops []wire.TxnOp) {
+	for range rapid.IntRange(0, keys+1).Draw(t, "operations") {
+		o := wire.TxnOp{Kind: wire.TxnKind(rapid.IntRange(1, 5).Draw(t, "operation"))}
+		o.Key = drawKey(t)
+		if keys > 7 && o.Key != "" && rapid.IntRange(0, 3).Draw(t, "few keys") > 0 {
+			o.Key = "k" + strconv.Itoa(rapid.IntRange(0, 14).Draw(t, "key"))
+		}
+		o.Old = o.Kind != wire.TxnRead && rapid.Bool().Draw(t, "old")
+		if rapid.IntRange(0, 5).Draw(t, "conditional") == 0 {
+			o.If = s.cond(t, wire.CondNone)
+		}
+		switch o.Kind {
+		case wire.TxnPut, wire.TxnAppend:
+			o.Value = drawValue(t)
+		case wire.TxnAdd:
+			o.Delta = rapid.SampledFrom([]int64{1, -1, 0, math.MaxInt64, math.MinInt64, 1000}).Draw(t, "delta")
+		}
+		ops = append(ops, o)
+	}
+	return ops
+}
+
+// possibleOps draws operations that can mostly be done.
+func possibleOps(t *rapid.T, n int) (ops []wire.TxnOp) {
+	for i := range rapid.IntRange(1, n+1).Draw(t, "operations") {
+		o := wire.TxnOp{Key: "k" + strconv.Itoa(rapid.IntRange(0, 14).Draw(t, "key"))}
+		o.Kind = rapid.SampledFrom([]wire.TxnKind{wire.TxnPut, wire.TxnDelete, wire.TxnAppend, wire.TxnRead}).Draw(t, "operation")
+		o.Old = o.Kind != wire.TxnRead && rapid.Bool().Draw(t, "old")
+		if o.Kind == wire.TxnPut || o.Kind == wire.TxnAppend {
+			o.Value = strconv.AppendInt(nil, int64(i), 10)
+		}
+		ops = append(ops, o)
+	}
+	return ops
+}
+
+func (s *script) cond(t *rapid.T, from wire.CondKind) wire.Cond {
+	c := wire.Cond{Kind: wire.CondKind(rapid.IntRange(int(from), int(wire.CondPresent)).Draw(t, "condition"))}
+	switch c.Kind {
+	case wire.CondVersion:
+		c.Version = rapid.SampledFrom([]uint64{0, 0, s.next - 1, s.next - 2, s.next / 2}).Draw(t, "version")
+	case wire.CondValue:
+		c.Value = drawValue(t)
+	}
+	return c
+}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"maps"
+	"math/big"
+	"strconv"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// executeTxn does a transaction on a copy of all variables. It returns false if the session
+// has no room for the results.
+func (o *oracle) executeTxn(c wire.Command, s *oracleSession, r *wire.Result) bool {
+	var txn wire.Txn
+	switch err := txn.Decode(c.Value); {
+	case err != nil && len(c.Value) > wire.MaxTxnBytes || err == wire.ErrTxnTooLarge: //nolint:errorlint // as Decode returns it
+		r.Status, r.Number = wire.StatusTooLarge, wire.TxnWhole
+		return true
+	case err != nil:
+		r.Status, r.Number = wire.StatusBadRequest, wire.TxnWhole
+		return true
+	}
+	before := maps.Clone(o.variables)
+	data, done := o.runTxn(&txn, r)
+	if !done {
+		o.variables = before
+		return true
+	}
+	all := len(data)
+	for _, d := range s.data {
+		all += len(d)
+	}
+	if all > 2*(wire.MaxTxnBytes+o.limits.MaxValueBytes) {
+		o.variables = before
+		*r = wire.Result{Status: wire.StatusTooManyResults, Position: o.position}
+		return false
+	}
+	if o.data = data; data != "" {
+		s.data[c.Seq] = data
+	}
+	return true
+}
+
+// runTxn carries out a transaction, and reports whether all of it could be done.
+func (o *oracle) runTxn(txn *wire.Txn, r *wire.Result) (data string, done bool) {
+	branch, first := txn.Then, 0
+	r.Number = wire.TxnThen
+	for i, c := range txn.If {
+		holds, status := o.holds(c.Key, &c)
+		if status != wire.StatusOK {
+			r.Status, r.Number = status, int64(-1-i)
+			return "", false
+		}
+		if !holds {
+			branch, first = txn.Else, len(txn.Then)
+			r.Number = wire.TxnElse
+		}
+	}
+	for i, op := range branch {
+		one, status := o.doTxn(&op, r)
+		data += one
+		if status == wire.StatusOK && len(data) > wire.MaxTxnBytes+o.limits.MaxValueBytes {
+			status = wire.StatusTooLarge
+		}
+		if status != wire.StatusOK {
+			r.Status, r.Number = status, int64(first+i)
+			return "", false
+		}
+	}
+	return data, true
+}
+
+func (o *oracle) holds(key string, c *wire.Cond) (bool, wire.Status) {
+	value := ""
+	if c.Kind == wire.CondValue {
+		value = string(c.Value)
+	}
+	if status := o.possible(key, value); status != wire.StatusOK {
+		return false, status
+	}
+	v, exists := o.variables[key]
+	switch c.Kind {
+	case wire.CondVersion:
+		return v.version == c.Version, wire.StatusOK
+	case wire.CondPresent:
+		return exists, wire.StatusOK
+	case wire.CondValue:
+		return exists && v.value == value, wire.StatusOK
+	}
+	return true, wire.StatusOK
+}
+
+func (o *oracle) possible(key, value string) wire.Status {
+	if key == "" || key[0] == 0 {
+		return wire.StatusBadRequest
+	}
+	if len(key) > o.limits.MaxKeyBytes || len(value) > o.limits.MaxValueBytes {
+		return wire.StatusTooLarge
+	}
+	return wire.StatusOK
+}
+
+func (o *oracle) doTxn(op *wire.TxnOp, r *wire.Result) (string, wire.Status) {
+	holds, status := o.holds(op.Key, &op.If)
+	if status != wire.StatusOK {
+		return "", status
+	}
+	old, exists := o.variables[op.Key]
+	if !holds {
+		r.Version = old.version
+		return "", wire.StatusConflict
+	}
+	var result wire.TxnResult
+	if exists {
+		result.Has = wire.TxnFound
+	}
+	if exists && (op.Old || op.Kind == wire.TxnRead) {
+		result.Has, result.Version, result.Value = wire.TxnFound|wire.TxnValue, old.version, []byte(old.value)
+	}
+	next := ""
+	switch op.Kind {
+	case wire.TxnPut:
+		next = string(op.Value)
+	case wire.TxnAppend:
+		next = old.value + string(op.Value)
+		result.Has, result.Number = result.Has|wire.TxnNumber, int64(len(next))
+	case wire.TxnAdd:
+		if !exists {
+			old.value = "0"
+		}
+		number, err := strconv.ParseInt(old.value, 10, 64)
+		if err != nil {
+			return "", wire.StatusNotInteger
+		}
+		total := new(big.Int).Add(big.NewInt(number), big.NewInt(op.Delta))
+		if !total.IsInt64() {
+			return "", wire.StatusOverflow
+		}
+		next = total.String()
+		result.Has, result.Number = result.Has|wire.TxnNumber, total.Int64()
+	}
+	if len(next) > o.limits.MaxValueBytes {
+		return "", wire.StatusTooLarge
+	}
+	switch op.Kind {
+	case wire.TxnDelete:
+		delete(o.variables, op.Key)
+	case wire.TxnRead:
+	default:
+		o.variables[op.Key] = oracleVariable{next, o.position}
+	}
+	return string(result.Append(nil)), wire.StatusOK
+}
