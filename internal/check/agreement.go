@@ -41,12 +41,15 @@ type found struct {
 	op      wire.Op
 	content uint64
 	sum     int64
+	data    uint64    // of a transaction, see Entry
+	why     []failure // of a transaction, as long as refused
 }
 
 // told is a write as its client has it.
 type told struct {
 	op      history.Op // without its value
 	content uint64
+	data    uint64 // that stands for the results of a transaction
 }
 
 // NewAgreement returns the check of the order after position origin. With
@@ -78,7 +81,7 @@ func (a *Agreement) Order(e *Entry) {
 	if !c.Op.IsWrite() {
 		return
 	}
-	if a.shared && !strings.HasPrefix(c.Key, a.prefix) {
+	if a.shared && !a.ours(c) {
 		a.foreign++
 		return
 	}
@@ -100,8 +103,12 @@ func (a *Agreement) Order(e *Entry) {
 		a.violate("%s took effect, although it had at position %d", entryText(e), f.effect)
 	case e.OK:
 		f.effect, f.op, f.content, f.sum = e.Position, c.Op, contentOfCommand(c), e.Sum
+		f.data = e.Data
 	default:
 		f.refused = append(f.refused, e.Position)
+		if c.Op == wire.OpTxn {
+			f.why = append(f.why, e.Failure)
+		}
 		if f.effect == 0 {
 			f.op, f.content = c.Op, contentOfCommand(c)
 		}
@@ -142,7 +149,13 @@ func (a *Agreement) Complete(o *history.Op) {
 		return
 	}
 	t := told{op: *o, content: contentOfOp(o)}
-	t.op.Value = nil
+	if o.Kind == history.Txn && o.Status == history.OK {
+		var ok bool
+		if t.data, ok = dataOf(o.Results); !ok {
+			a.violate("%s was told results that cannot be read", opText(o))
+		}
+	}
+	t.op.Value, t.op.Results = nil, nil
 	f := a.ordered[id] // zero if the order does not have it yet
 	if a.settle(&t, &f) {
 		settled.add(o.Seq)
@@ -176,7 +189,11 @@ func (a *Agreement) settle(t *told, f *found) bool {
 		a.violate("%s took effect at position %d", opText(&t.op), f.effect)
 		return true
 	case t.op.Status == history.Fail:
-		return t.op.Position == 0 || slices.Contains(f.refused, t.op.Position)
+		at := slices.Index(f.refused, t.op.Position)
+		if at >= 0 && f.op == wire.OpTxn {
+			a.settleFailure(&t.op, &f.why[at])
+		}
+		return t.op.Position == 0 || at >= 0
 	case f.effect == 0:
 		return false
 	case f.effect != t.op.Position:
@@ -185,8 +202,32 @@ func (a *Agreement) settle(t *told, f *found) bool {
 		a.violate("%s was told a version that is not its position", opText(&t.op))
 	case t.op.Kind == history.Add && t.op.Sum != f.sum:
 		a.violate("%s was told the sum %d, which is %d", opText(&t.op), t.op.Sum, f.sum)
+	case t.op.Kind == history.Txn && f.data != 0 && t.op.Sum != f.sum:
+		a.violate("%s was told branch %d, and branch %d ran", opText(&t.op), t.op.Sum, f.sum)
+	case t.op.Kind == history.Txn && f.data != 0 && t.data != f.data:
+		a.violate("%s was told results that are not those of its position", opText(&t.op))
 	}
 	return true
+}
+
+// settleFailure holds why a transaction was refused against what it meets where it was.
+func (a *Agreement) settleFailure(o *history.Op, f *failure) {
+	switch {
+	case f.unsure || o.Because == history.Refused:
+	case f.problem == "":
+		a.violate("%s was refused, and could have been done", opText(o))
+	case o.Because != f.because || o.Sum != f.index || o.Version != f.version:
+		a.violate("%s was refused for operation %d and version %d, but %s, with version %d", opText(o), o.Sum, o.Version, f.problem, f.version)
+	}
+}
+
+// ours reports whether a write is of one of our variables.
+func (a *Agreement) ours(c *wire.Command) bool {
+	if c.Op != wire.OpTxn {
+		return strings.HasPrefix(c.Key, a.prefix)
+	}
+	var t wire.Txn
+	return t.Decode(c.Value) == nil && t.Touches(func(key string) bool { return strings.HasPrefix(key, a.prefix) })
 }
 
 // Finish tells of what has no other half.

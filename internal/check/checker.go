@@ -24,6 +24,11 @@ type Options struct {
 	// something for answers to travel. 0: it may be of any age.
 	Age time.Duration
 
+	// WholeBytes is up to how many bytes the newest value of each variable is kept whole. What
+	// transactions append to a longer one is not checked. 0: none is kept, for orders without
+	// transactions.
+	WholeBytes int
+
 	// Found, if set, is called with each violation when it is found, by the name of
 	// the check.
 	Found func(check, text string)
@@ -56,6 +61,7 @@ func New(o Options) *Checker {
 		convergence: NewConvergence(),
 		command:     o.Command,
 	}
+	c.reads.wholeBytes = o.WholeBytes
 	c.total = NewTotalOrder(o.Origin, c.order)
 	for _, t := range []*tally{
 		&c.total.tally, &c.agreement.tally, &c.session.tally, &c.reads.tally, &c.strong.tally, &c.freshness.tally, &c.convergence.tally,

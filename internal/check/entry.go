@@ -19,6 +19,12 @@ type Entry struct {
 	// Sum is what a counter holds after an add that took effect. Reads works
 	// it out for the checks behind it.
 	Sum int64
+
+	// Of a transaction, Reads works out more. If it took effect, Sum is the branch that ran,
+	// and Data stands for its results, 0 if they cannot be known. If not, Failure is why not, if
+	// it was carried out here; the zero value: it would have taken effect.
+	Data    uint64
+	Failure failure
 }
 
 // wireOps has the operation that carries out each kind of write, which has its name.

@@ -20,7 +20,10 @@ const maxPositions = 1 << 21
 // when they should not have been, and counters that miss an addend.
 type Reads struct {
 	tally
-	prefix    string // of the keys that are looked at
+	prefix string // of the keys that are looked at
+
+	wholeBytes int // newest values of up to so many bytes are kept whole, for transactions
+
 	variables map[string]*variable
 	position  uint64 // up to which the order is carried out
 	floor     uint64 // no read to come reports less
@@ -46,6 +49,12 @@ func (r *Reads) Order(e *Entry) {
 	// Those early were waiting for the position before this one.
 	r.settleEarly(e.Position - 1)
 	r.position = e.Position
+	if e.Command.Op == wire.OpTxn {
+		if problem := r.carryOut(e); problem != "" {
+			r.violate("%s %s", entryText(e), problem)
+		}
+		return
+	}
 	if !e.OK || !e.Command.Op.IsWrite() || !strings.HasPrefix(e.Command.Key, r.prefix) {
 		return
 	}
@@ -58,6 +67,7 @@ func (r *Reads) Order(e *Entry) {
 	v.prune(r.keepFrom())
 	_, sum, problem := v.apply(e)
 	e.Sum = sum
+	v.keepWhole(e.Command.Value, e.Command.Op == wire.OpSet || e.Command.Op == wire.OpCompareAndSet, r.wholeBytes)
 	if e.Command.Op == wire.OpCompareAndSet || e.Command.Op == wire.OpAdd {
 		r.events++
 	}
@@ -87,6 +97,8 @@ func (r *Reads) Complete(o *history.Op) {
 			r.violate("%s was answered without a position", opText(o))
 		}
 		return
+	case o.Kind == history.Txn:
+		return // Order has carried it out, and Agreement compares
 	case o.Kind.IsRead() && o.Status == history.OK:
 		c.absent, c.hash = o.Value == nil, xxh3.Hash(o.Value)
 	case o.Status == history.Fail && o.Because != history.Refused:
@@ -122,7 +134,7 @@ func (r *Reads) settle(c *claim) {
 	switch {
 	case c.op.Status == history.Fail:
 		r.settleRefusal(&c.op, want)
-	case c.absent != want.absent, !c.absent && (c.hash != want.hash || c.op.Version != want.position):
+	case c.absent != want.absent, !c.absent && (c.hash != want.hash && !want.opaque || c.op.Version != want.position):
 		r.violate("%s returned %s, but the last write at or before that position is %s",
 			opText(&c.op), valueText(c.op.Value), want.text())
 	case c.absent && c.op.Version != 0:

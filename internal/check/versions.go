@@ -7,6 +7,7 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -19,6 +20,7 @@ type version struct {
 	number   int64 // the value is the decimal text of it, if numeric
 	numeric  bool
 	absent   bool
+	opaque   bool // the hash and the number are not known
 }
 
 // overflows reports whether number + delta is no int64.
@@ -30,6 +32,34 @@ func (v version) overflows(delta int64) bool {
 type variable struct {
 	versions []version
 	pruned   bool // older versions were forgotten
+
+	value     []byte // the newest, if it is kept whole
+	keptWhole bool
+}
+
+// keepWhole notes the value of the newest version, if it is known and short enough.
+func (v *variable) keepWhole(value []byte, known bool, most int) {
+	v.keptWhole = known && len(value) <= most
+	if v.value = v.value[:0]; v.keptWhole {
+		v.value = append(v.value, value...)
+	}
+}
+
+// whole returns the newest value, if it is known. That of a counter is, without being kept.
+func (v *variable) whole() text {
+	last := v.present()
+	if last.absent {
+		return text{known: true}
+	}
+	if v.keptWhole {
+		return text{v.value, true}
+	}
+	if last.numeric {
+		if decimal := strconv.AppendInt(nil, last.number, 10); xxh3.Hash(decimal) == last.hash {
+			return text{decimal, true}
+		}
+	}
+	return text{}
 }
 
 // at returns the version at a position, false if it is not known any more.
@@ -105,16 +135,13 @@ func (v *variable) apply(e *Entry) (next version, sum int64, problem string) {
 			problem = "took effect although there was no such variable"
 		}
 	case wire.OpAdd:
-		switch {
-		case old.absent:
-			sum = c.Delta
-		case !old.numeric:
+		var why history.Refusal
+		switch sum, why = old.add(c.Delta); why {
+		case history.NotInteger:
 			sum = c.Delta
 			problem = "took effect although the value was no number"
-		case old.overflows(c.Delta):
+		case history.Overflow:
 			problem = "took effect although the sum is no int64"
-		default:
-			sum = old.number + c.Delta
 		}
 		var text [20]byte
 		next.hash = xxh3.Hash(strconv.AppendInt(text[:0], sum, 10))
@@ -124,6 +151,20 @@ func (v *variable) apply(e *Entry) (next version, sum int64, problem string) {
 	}
 	v.versions = append(v.versions, next)
 	return next, sum, problem
+}
+
+// add returns the sum after an add, or why there is none.
+func (v version) add(delta int64) (sum int64, why history.Refusal) {
+	switch {
+	case v.absent:
+		return delta, history.Refused
+	case !v.numeric && !v.opaque:
+		return 0, history.NotInteger
+	case v.overflows(delta):
+		return 0, history.Overflow
+	default:
+		return v.number + delta, history.Refused
+	}
 }
 
 // shown is the version number that a client sees: 0 means absent.

@@ -36,7 +36,12 @@ func (e *Entry) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("history: a delivery cannot be read: %w", err)
 	}
 	e.Key, e.Sender = string(in.Key), string(in.Sender)
-	return nil
+	if e.Op != wire.OpTxn.String() {
+		return nil
+	}
+	var err error
+	e.Value, err = readTxn(e.Value)
+	return err
 }
 
 // DeliveryLog writes what one node delivers.
@@ -97,6 +102,8 @@ func (l *DeliveryLog) appendCommand(dst []byte, position uint64, cmd *wire.Comma
 	dst = appendText(dst, cmd.Key)
 	dst = append(dst, `,"value":`...)
 	switch fields := cmd.Op.Operation().Fields; {
+	case cmd.Op == wire.OpTxn:
+		dst = appendTxn(dst, cmd.Value)
 	case fields&wire.FieldDelta != 0:
 		dst = appendNumber(dst, cmd.Delta)
 	case fields&wire.FieldValue != 0:

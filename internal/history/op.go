@@ -19,6 +19,7 @@ const (
 	Delete        Kind = "del"
 	Add           Kind = "add"
 	CompareAndSet Kind = "cas"
+	Txn           Kind = "txn" // of several variables: Key is empty, Value the encoded wire.Txn
 )
 
 // IsRead reports whether k leaves the memory as it is.
@@ -53,7 +54,9 @@ type Op struct {
 
 	Seq   uint64 `json:"-"` // number of the write in its session
 	Delta int64  `json:"-"` // add; written as the value
-	Sum   int64  `json:"-"` // add: the sum told
+	Sum   int64  `json:"-"` // add: the sum told; txn: the number of its result
+
+	Results []byte `json:"-"` // txn: the results told, encoded
 
 	// Loose says that the write has no order with others that its client had under
 	// way: somebody waits for each of them.
@@ -73,10 +76,10 @@ type Refusal uint8
 // The reasons that the order itself proves or refutes, and all others.
 const (
 	Refused    Refusal = iota // the node or the group would not do it
-	Conflict                  // cas: the version was another
+	Conflict                  // cas, txn: the version was another, or a condition did not hold
 	NotFound                  // del: there was no such variable
-	NotInteger                // add: the value is no number
-	Overflow                  // add: the sum is no int64
+	NotInteger                // add, txn: the value is no number
+	Overflow                  // add, txn: the sum is no int64
 )
 
 // Answered reports whether the group carried o out, or refused it for what the
@@ -96,9 +99,12 @@ func (o *Op) Append(dst []byte) []byte {
 	dst = append(dst, `","key":`...)
 	dst = appendText(dst, o.Key)
 	dst = append(dst, `,"value":`...)
-	if o.Kind == Add {
+	switch o.Kind {
+	case Add:
 		dst = appendNumber(dst, o.Delta)
-	} else {
+	case Txn:
+		dst = appendTxn(dst, o.Value)
+	default:
 		dst = appendBase64(dst, o.Value)
 	}
 	dst = append(dst, `,"version":`...)
@@ -130,7 +136,13 @@ func (o *Op) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("history: an operation cannot be read: %w", err)
 	}
 	o.Key, o.Node = string(in.Key), string(in.Node)
-	if o.Kind != Add {
+	switch o.Kind {
+	case Add:
+	case Txn:
+		var err error
+		o.Value, err = readTxn(o.Value)
+		return err
+	default:
 		return nil
 	}
 	delta, err := strconv.ParseInt(string(o.Value), 10, 64)

@@ -49,7 +49,7 @@ type delivered struct {
 }
 
 func (d *delivered) writes() bool {
-	return d.Op == "set" || d.Op == "del" || d.Op == "add" || d.Op == "cas"
+	return d.Op == "set" || d.Op == "del" || d.Op == "add" || d.Op == "cas" || d.Op == "txn"
 }
 
 func (d *delivered) String() string {

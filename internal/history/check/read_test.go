@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"testing"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -11,6 +12,9 @@ import (
 func TestEveryWriteIsKnown(t *testing.T) {
 	for op := wire.Op(1); op.Valid(); op++ {
 		value := "NQ=="
+		if op == wire.OpTxn { // which puts 5 into k
+			value = base64.StdEncoding.EncodeToString([]byte(`{"if":[],"then":[{"op":"put","key":"aw==","value":"NQ=="}],"else":[]}`))
+		}
 		e := delivered{Pos: 3, Op: op.String(), Key: "k", Value: &value, Expect: 2, OK: true}
 		if e.writes() != op.IsWrite() {
 			t.Errorf("read.go: that %s writes is %v", op, e.writes())

@@ -49,6 +49,10 @@ func (v *verdict) replay(o *order) map[string][]state {
 		if e == nil || !e.writes() || !e.OK {
 			continue
 		}
+		if e.Op == "txn" {
+			v.replayTxn(e, o.first, states)
+			continue
+		}
 		old := stateAt(states[e.Key], p)
 		next := state{position: p, value: e.Value}
 		switch e.Op {

@@ -1,7 +1,5 @@
 package main
 
-import "strings"
-
 // write names a write in its session.
 type write struct{ session, number uint64 }
 
@@ -51,7 +49,7 @@ func (v *verdict) checkWrites(o *order, ops []operation) {
 		switch {
 		case unknown[c] > 0:
 			unknown[c]--
-		case !strings.HasPrefix(e.Key, v.prefix):
+		case !e.touches(v.prefix):
 			v.foreign++
 		default:
 			v.bad("agreement: nobody was told of %v", e)

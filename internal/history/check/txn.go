@@ -1,0 +1,152 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// txn is the value of a line with a transaction, in base64. Keys and values in it are in
+// base64 too; values stay as they are.
+type txn struct {
+	If   []cond `json:"if"`
+	Then []step `json:"then"`
+	Else []step `json:"else"`
+}
+
+type cond struct {
+	Key     []byte  `json:"key"`
+	Version *uint64 `json:"version"`
+	Value   *string `json:"value"`
+	Present bool    `json:"present"`
+}
+
+type step struct {
+	Op    string `json:"op"`
+	Key   []byte `json:"key"`
+	Value string `json:"value"`
+	Delta int64  `json:"delta"`
+	If    *cond  `json:"if"`
+}
+
+// txnOf takes the transaction out of a line's value, nil if it is none.
+func txnOf(value *string) *txn {
+	if value == nil {
+		return nil
+	}
+	text, err := base64.StdEncoding.DecodeString(*value)
+	var t *txn
+	if err != nil || json.Unmarshal(text, &t) != nil {
+		return nil
+	}
+	return t
+}
+
+// touches tells whether a write is of a variable with the prefix.
+func (d *delivered) touches(prefix string) bool {
+	if d.Op != "txn" {
+		return strings.HasPrefix(d.Key, prefix)
+	}
+	t := txnOf(d.Value)
+	if t == nil {
+		return false
+	}
+	for _, c := range t.If {
+		if strings.HasPrefix(string(c.Key), prefix) {
+			return true
+		}
+	}
+	for _, s := range append(t.Then, t.Else...) {
+		if strings.HasPrefix(string(s.Key), prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// replayTxn carries a transaction out that took effect.
+func (v *verdict) replayTxn(e *delivered, first uint64, states map[string][]state) {
+	t := txnOf(e.Value)
+	if t == nil {
+		v.bad("reads: %v took effect, and is no transaction", e)
+		return
+	}
+	now := make(map[string]state)
+	look := func(key []byte) state {
+		if s, ok := now[string(key)]; ok {
+			return s
+		}
+		return stateAt(states[string(key)], e.Pos)
+	}
+	steps := t.Then
+	for _, c := range t.If {
+		if !c.holds(look(c.Key), first) {
+			steps = t.Else
+		}
+	}
+	for i, s := range steps {
+		was := look(s.Key)
+		if s.If != nil && !s.If.holds(was, first) {
+			v.bad("reads: %v took effect, but the condition of its operation %d does not hold: the version was %d", e, i, was.version())
+		}
+		next, problem := s.done(was)
+		if problem != "" {
+			v.bad("reads: %v took effect, but operation %d %s", e, i, problem)
+		}
+		if s.Op != "read" && (next != nil || was.value != nil) {
+			now[string(s.Key)] = state{position: e.Pos, value: next}
+		}
+	}
+	for key, s := range now {
+		states[key] = append(states[key], s)
+	}
+}
+
+// done is the value that a step leaves, and what is wrong with it.
+func (s *step) done(was state) (next *string, problem string) {
+	switch s.Op {
+	case "read":
+		return was.value, ""
+	case "del":
+		return nil, ""
+	case "put":
+		return &s.Value, ""
+	case "inc":
+		delta := base64.StdEncoding.EncodeToString(strconv.AppendInt(nil, s.Delta, 10))
+		sum, ok := add(was.value, &delta)
+		if !ok {
+			return &sum, "was done on what is no number"
+		}
+		return &sum, ""
+	case "app":
+		var whole []byte
+		for _, part := range []*string{was.value, &s.Value} {
+			if part != nil {
+				b, err := base64.StdEncoding.DecodeString(*part)
+				if err != nil {
+					return was.value, fmt.Sprintf("has a value that is not in base64: %v", err)
+				}
+				whole = append(whole, b...)
+			}
+		}
+		text := base64.StdEncoding.EncodeToString(whole)
+		return &text, ""
+	default:
+		return was.value, "is not known: " + s.Op
+	}
+}
+
+// holds tells whether a condition holds. Before the first line a shared group may have had
+// another version.
+func (c *cond) holds(was state, first uint64) bool {
+	switch {
+	case c.Version != nil:
+		return was.version() == *c.Version || was.position == 0 && *c.Version != 0 && *c.Version < first
+	case c.Value != nil:
+		return was.value != nil && *was.value == *c.Value
+	default:
+		return was.value != nil
+	}
+}

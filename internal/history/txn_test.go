@@ -1,0 +1,74 @@
+package history
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// everyTxn has each kind of operation and of condition, and a key that is no text.
+var everyTxn = wire.Txn{
+	If: []wire.Cond{
+		{Kind: wire.CondVersion, Key: "a", Version: 0},
+		{Kind: wire.CondVersion, Key: "b\xff", Version: 1 << 60},
+		{Kind: wire.CondValue, Key: "c", Value: []byte("v")},
+		{Kind: wire.CondValue, Key: "c"},
+		{Kind: wire.CondPresent, Key: ""},
+	},
+	Then: []wire.TxnOp{
+		{Kind: wire.TxnPut, Key: "a", Value: []byte("w"), Old: true},
+		{Kind: wire.TxnPut, Key: "a"},
+		{Kind: wire.TxnDelete, Key: "a", If: wire.Cond{Kind: wire.CondPresent}},
+		{Kind: wire.TxnAdd, Key: "n", Delta: -1 << 63, If: wire.Cond{Kind: wire.CondVersion}},
+	},
+	Else: []wire.TxnOp{
+		{Kind: wire.TxnAppend, Key: "l", Value: []byte{0, 0xff}, If: wire.Cond{Kind: wire.CondValue}},
+		{Kind: wire.TxnRead, Key: "l", If: wire.Cond{Kind: wire.CondVersion, Version: 5}},
+	},
+}
+
+// A transaction is read as it was written, in a history and in a delivery log.
+func TestTxnRoundTrip(t *testing.T) {
+	encoded := everyTxn.Append(nil)
+	op := Op{Kind: Txn, Value: encoded, Status: OK}
+	var got Op
+	if err := json.Unmarshal(op.Append(nil), &got); err != nil || !bytes.Equal(got.Value, encoded) {
+		t.Errorf("% x, want % x, %v", got.Value, encoded, err)
+	}
+	var out bytes.Buffer
+	l := NewDeliveryLog(&out)
+	malformed := wire.Command{Op: wire.OpTxn, Session: 7, Seq: 2, Floor: 2, Value: []byte("no transaction")}
+	err := errors.Join(l.Deliver(delivery(wire.Command{Op: wire.OpTxn, Session: 7, Seq: 1, Floor: 1, Value: encoded}, malformed)), l.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n")) {
+		var e Entry
+		want := [][]byte{encoded, nil}[i]
+		if err := json.Unmarshal(line, &e); err != nil || e.Key != "" || !bytes.Equal(e.Value, want) {
+			t.Errorf("line %d: % x, want % x, %v", i, e.Value, want, err)
+		}
+	}
+}
+
+// What other programs read.
+func TestTxnFormat(t *testing.T) {
+	const want = `{"if":[{"key":"YQ==","version":0},{"key":"Yv8=","version":1152921504606846976},{"key":"Yw==","value":"dg=="},{"key":"Yw==","value":""},{"present":true}],` +
+		`"then":[{"op":"put","key":"YQ==","value":"dw==","old":true},{"op":"put","key":"YQ=="},{"op":"del","key":"YQ==","if":{"present":true}},` +
+		`{"op":"inc","key":"bg==","delta":-9223372036854775808,"if":{"version":0}}],` +
+		`"else":[{"op":"app","key":"bA==","value":"AP8=","if":{"value":""}},{"op":"read","key":"bA==","if":{"version":5}}]}`
+	text, err := base64.StdEncoding.DecodeString(strings.Trim(string(appendTxn(nil, everyTxn.Append(nil))), `"`))
+	if err != nil || string(text) != want {
+		t.Errorf("%s\nwant\n%s\n%v", text, want, err)
+	}
+	for _, text := range []string{"", "{", `{"when":[]}`, `{"then":[{"op":"twist","key":"YQ=="}]}`, `{"then":[{"op":"read","key":"YQ==","old":true}]}`} {
+		if _, err := readTxn([]byte(text)); err == nil {
+			t.Errorf("%q is read", text)
+		}
+	}
+}
