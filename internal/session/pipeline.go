@@ -108,6 +108,11 @@ func (p *Pipeline[W]) Reply(run, ordinal uint64, reply *wire.Reply) (op *Operati
 		e.run = 0
 		v = op.Reply(reply)
 	}
+	if v == Declined && reply.Position == 0 && ordinal != p.writes.First() {
+		// The node has refused it outside of the order, perhaps before those in front of it
+		// were executed. Who waits for the latest write relies on them, so it is asked again.
+		v = OutOfOrder
+	}
 	if v == Answered {
 		p.fruitless = 0
 	}

@@ -83,7 +83,8 @@ func (h around) Delivered(d *wire.Delivery) {
 	if r.w.tracing() {
 		r.w.trace("  %s delivers %d/%d of %s#%d at %d (%d)", r, d.View, d.Seq, d.Sender, d.Incarnation, d.First, d.Count)
 	}
-	r.w.order(r.generation).deliver(r, d, r.member.Outcome().Results)
+	r.understands(d)
+	r.w.order(r.generation).deliver(r, d, r.member.Outcome())
 	for _, f := range r.feeds {
 		f.queue = wire.AppendDelivery(f.queue, d)
 	}
@@ -154,6 +155,9 @@ func (r *replica) entered(e *member.Entered) {
 	for _, f := range r.feeds {
 		if slices.ContainsFunc(e.View.Members, func(m isis.MemberID) bool { return m.Incarnation == f.joiner }) {
 			f.ended = member.ErrMemberNow
+		} else if e.Rises {
+			f.ended = member.ErrNoDonor
+			r.w.counts.LeftBehind++
 		}
 	}
 	r.joining.stop()

@@ -78,6 +78,7 @@ func (op *operation) history() history.Op {
 	h.Session, h.Seq = op.Numbered()
 	h.Kind, h.Loose = history.Kind(op.command.Op.String()), !op.piped
 	h.Value, h.Delta, h.Expect, h.Sum = op.command.Value, op.command.Delta, op.command.Expect, op.reply.Number
+	h.Results = op.reply.Data
 	refusal, refused := refusals[op.reply.Status]
 	switch {
 	case op.lost:
@@ -148,13 +149,31 @@ func (o *order) believe(members []*replica) {
 
 // checkLinear has the writes and strong reads of each variable judged.
 func (w *world) checkLinear(o *order) {
+	var keys []string
 	for n := range w.traits.keys {
-		key := variableName(n)
+		keys = append(keys, variableName(n))
+	}
+	for n := range txnKeys {
+		keys = append(keys, txnName(n))
+	}
+	for _, key := range keys {
 		var ops []*history.Op
+		vague := false // a transaction on it may have done one thing or another
 		for i := range o.ops {
+			if o.ops[i].Kind == history.Txn {
+				if seen, ok := oracle.Touched(&o.ops[i].Op, key); ok && seen.Answered() {
+					ops = append(ops, seen)
+				} else if ok {
+					vague = vague || seen.Status == history.Unknown
+				}
+				continue
+			}
 			if h := &o.ops[i].Op; h.Key == key && h.Kind != history.Get && (h.Answered() || h.Status == history.Unknown) {
 				ops = append(ops, h)
 			}
+		}
+		if vague {
+			continue
 		}
 		judged, explained := oracle.Linear(ops)
 		if judged {

@@ -20,6 +20,7 @@ type client struct {
 	number int
 
 	program, random *rand.Rand // for what it asks for, and for all else
+	txns            *rand.Rand // for its transactions
 	steps           int        // of the program that were begun
 
 	state             *clientState
@@ -66,6 +67,7 @@ type clientConn struct {
 func newClient(w *world, number, site int) *client {
 	c := &client{w: w, number: number, site: site}
 	c.program, c.random = w.pair(ofClients, number)
+	c.txns = source(w.seed, ofTxns+uint64(number))
 	c.enterGeneration(0)
 	c.pump()
 	return c
@@ -327,6 +329,9 @@ var padding [64]byte
 
 // command is a random write.
 func (c *client) command() wire.Command {
+	if chance(c.txns, c.w.traits.txns) {
+		return c.txn()
+	}
 	key, counter := c.key()
 	c.values++
 	switch {

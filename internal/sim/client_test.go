@@ -9,7 +9,7 @@ import (
 // Simulated clients do every write of the table.
 func TestEveryWriteIsDrawn(t *testing.T) {
 	w := newWorld(1, Options{})
-	w.traits.keys = 2
+	w.traits.keys, w.traits.txns = 2, 0.1
 	c := newClient(w, 0, 1)
 	drawn := make(map[wire.Op]bool)
 	for range 1000 {

@@ -33,6 +33,9 @@ type Counts struct {
 	Full          uint64 `name:"writes refused, since many wait"`
 	LateWrites    uint64 `name:"writes whose time was up" rare:"yes"`
 	Commands      uint64 `name:"commands in the order"`
+	TxnsAsked     uint64 `name:"transactions asked for"`
+	OldReleases   uint64 `name:"nodes refused, of an older release"`
+	LeftBehind    uint64 `name:"  joiners cut off, since the level rises" rare:"yes"`
 	Turns         uint64 `name:"turns of members"`
 	Single        uint64 `name:"  with one arrival"`
 	Attempts      uint64 `name:"attempts at a view"`

@@ -91,9 +91,10 @@ func (r *replica) lies() bool {
 	return r.damage.what != "" && (known == nil || known.Alone)
 }
 
-// foundDamage holds what a member finds against what was done to it.
+// foundDamage holds what a member finds against what was done to it. A value that has been
+// written again since is still in the history, which a snapshot may have.
 func (r *replica) foundDamage(e *member.DamageFound) {
-	if r.damage.what == "" {
+	if !r.damage.ever {
 		r.w.fail("damage: %s takes its state for damaged, which it is not: %v", r, e.Err)
 	}
 	if !e.Again && !e.NotAlone {

@@ -54,7 +54,7 @@ func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.Hello
 	}
 	joiner := hello.Joiner()
 	r.lookFor(c, joiner, r.p.Steady()+r.w.proofTime(), refuse, func(m *member.Member) {
-		donor := m.Donate()
+		donor := m.Donate(joiner)
 		if donor == nil {
 			refuse(wire.StatusUnavailable, "no donor now")
 			return
@@ -199,7 +199,7 @@ func (f *feed) refuse(err error) {
 	}
 	f.writing = member.AppendRefusal(nil, err)
 	if errors.Is(err, store.ErrDigest) {
-		if f.r.damage.what == "" {
+		if !f.r.damage.ever {
 			f.r.w.fail("snapshot: %s: %v", f.r, err)
 		}
 		f.r.w.counts.DamagedDonors++

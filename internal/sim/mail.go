@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry/keeper"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -60,7 +61,7 @@ func (w *world) mail(from, to int, what func()) {
 func (p *process) register() {
 	r := membership.Registration{
 		ID: p.id, PeerAddr: p.addr, ClientAddr: p.addr, Group: p.last.group, ProvedDead: p.last.incarnation,
-		FeatureLevel: membership.BaseLevel, Nonce: 1 + p.random.Uint64()>>1,
+		FeatureLevel: p.level, Nonce: 1 + p.random.Uint64()>>1,
 	}
 	p.announce(r, leastPause)
 }
@@ -89,6 +90,11 @@ func (p *process) announce(r membership.Registration, wait time.Duration) {
 				if errors.Is(err, membership.ErrOtherGroup) && p.current == nil {
 					// A process that starts has no state and may join any group.
 					r.Group, r.ProvedDead = 0, 0
+				}
+				if errors.Is(err, membership.ErrOldRelease) {
+					p.w.counts.OldReleases++
+					p.level = wire.LevelNewest // somebody has read why
+					r.FeatureLevel = p.level
 				}
 			}
 		}

@@ -90,6 +90,10 @@ func (w *world) sum() (d done) {
 		value, _, _ := w.hosts[0].run.current.reader.State().Get(variableName(n))
 		values = fmt.Appendf(values, "%q", value)
 	}
+	for n := range txnKeys {
+		value, _, _ := w.hosts[0].run.current.reader.State().Get(txnName(n))
+		values = fmt.Appendf(values, "%q", value)
+	}
 	d.order, d.values = hash(order), hash(values)
 	return d
 }

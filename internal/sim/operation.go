@@ -41,7 +41,9 @@ func (c *client) begin() {
 	op := &operation{c: c, begun: w.Now, state: c.state}
 	if c.program.Float64() < w.traits.reads {
 		op.Kind = session.Get
-		op.key, _ = c.key()
+		if op.key, _ = c.key(); chance(c.txns, w.traits.txns) {
+			op.key = c.txnKey()
+		}
 		op.strong = chance(c.program, w.traits.strong)
 	} else {
 		op.Kind = session.Write

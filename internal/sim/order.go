@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/check"
 	"github.com/seed-8247e700/dsm/internal/sim/oracle"
+	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -23,12 +24,15 @@ type order struct {
 	checker    *check.Checker
 	oracle     *oracle.Oracle
 	results    []wire.Result // of the message that is delivered
+	data       []store.ResultData
+	index      int // of its command that comes next
 	ops        []recorded
 }
 
 // state is what a message has led to.
 type state struct {
 	results []wire.Result
+	data    []store.ResultData
 	digest  uint64
 	unsure  bool // the digest is that of a replica whose memory is damaged
 }
@@ -38,6 +42,7 @@ type state struct {
 type logged struct {
 	digest   uint64
 	results  []wire.Result
+	data     []store.ResultData
 	delivery wire.Delivery
 }
 
@@ -51,11 +56,11 @@ func newOrder(w *world, generation uint64) *order {
 // values are known there to be none.
 func (o *order) check(origin uint64, prefix string) {
 	o.checker = check.New(check.Options{
-		Origin: origin, Shared: prefix != "", Prefix: prefix, Age: o.w.mostAge(), Found: o.w.found,
+		Origin: origin, Shared: prefix != "", Prefix: prefix, Age: o.w.mostAge(), WholeBytes: 64 << 10, Found: o.w.found,
 		Command: func(e *check.Entry) {
 			o.w.counts.Commands++
-			o.oracle.Command(e.Position, &e.Command, &o.results[0])
-			o.results = o.results[1:]
+			o.oracle.Command(e.Position, &e.Command, &o.results[o.index], o.dataOf(o.index))
+			o.index++
 		},
 	})
 }
@@ -77,32 +82,44 @@ func (w *world) longestLease(detection time.Duration) time.Duration {
 }
 
 // deliver holds a delivery of a node, which has applied it, against the order.
-func (o *order) deliver(r *replica, d *wire.Delivery, results []wire.Result) {
+func (o *order) deliver(r *replica, d *wire.Delivery, out *store.Outcome) {
 	o.reach(d.First + uint64(d.Count) - 1)
 	if o.w.traits.agreed {
 		delivery := *d
 		delivery.Payload, delivery.Effects = bytes.Clone(d.Payload), bytes.Clone(d.Effects)
-		r.log = append(r.log, logged{delivery: delivery, digest: r.reader.State().Digest(), results: slices.Clone(results)})
+		r.log = append(r.log, logged{delivery: delivery, digest: r.reader.State().Digest(), results: slices.Clone(out.Results), data: slices.Clone(out.Data)})
 		return
 	}
-	o.place(r, d, results, r.reader.State().Digest())
+	o.place(r, d, out.Results, out.Data, r.reader.State().Digest())
 }
 
-func (o *order) place(r *replica, d *wire.Delivery, results []wire.Result, digest uint64) {
+// dataOf returns the data of a result of the message that is delivered.
+func (o *order) dataOf(index int) []byte {
+	for _, d := range o.data {
+		if d.Index == index {
+			return d.Bytes
+		}
+	}
+	return nil
+}
+
+func sameData(a, b store.ResultData) bool { return a.Index == b.Index && bytes.Equal(a.Bytes, b.Bytes) }
+
+func (o *order) place(r *replica, d *wire.Delivery, results []wire.Result, data []store.ResultData, digest uint64) {
 	if d.First <= o.span.base || len(results) != d.Count {
 		o.w.fail("positions: %s delivers %d commands at %d with %d results, and generation %d begins at %d",
 			r, d.Count, d.First, len(results), o.generation, o.span.base)
 	}
-	o.results = results
+	o.results, o.data, o.index = results, data, 0
 	o.checker.Deliver(r.name, d)
 	end := d.First + uint64(d.Count) - 1
 	s := o.states[end]
 	if s == nil {
-		o.states[end] = &state{results: slices.Clone(results), digest: digest, unsure: r.damage.what != ""}
+		o.states[end] = &state{results: slices.Clone(results), data: slices.Clone(data), digest: digest, unsure: r.damage.what != ""}
 		return
 	}
 	s.surer(r, digest)
-	if s.digest != digest && r.damage.what == "" || !slices.Equal(s.results, results) {
+	if s.digest != digest && r.damage.what == "" || !slices.Equal(s.results, results) || !slices.EqualFunc(s.data, data, sameData) {
 		o.w.fail("state: %s has another state after %d than the first to deliver it, or other results", r, end)
 	}
 }
@@ -149,7 +166,7 @@ func (o *order) agree(members []*replica) {
 	for _, r := range members {
 		for i := range r.log {
 			l := &r.log[i]
-			o.place(r, &l.delivery, l.results, l.digest)
+			o.place(r, &l.delivery, l.results, l.data, l.digest)
 		}
 	}
 }

@@ -25,6 +25,7 @@ var shownBy = map[planted.Bug]uint64{
 	planted.AttemptFromFailed:  128,
 	planted.AuditByKeptDigest:  176,
 	planted.DonorIgnoresDamage: 1426,
+	planted.FeedOutlivesLevel:  596,
 	planted.LeaseFromAnswer:    239,
 	planted.LeaseFromReceipt:   239,
 	planted.LeaseIgnored:       60,

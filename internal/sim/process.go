@@ -32,6 +32,7 @@ type process struct {
 	site     int
 	id, addr string
 	last     identity
+	level    uint32 // the feature level of its release
 
 	random  *rand.Rand
 	turns   *rand.Rand // for how long arrivals are gathered
@@ -70,7 +71,7 @@ func (h *host) start(proof bool) {
 func (w *world) newProcess(id string, site, port int) *process {
 	p := &process{
 		w: w, site: site, id: id, addr: id + ":" + strconv.Itoa(port), alive: true,
-		pause: leastPause,
+		pause: leastPause, level: w.level(),
 	}
 	p.random, p.turns = w.pair(ofProcesses, len(w.processes))
 	p.clock = wires.NewClocks(&w.Time, p.random, w.traits.rate(p.random), 1+upTo(p.random, time.Second), w.counter)

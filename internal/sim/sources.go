@@ -22,11 +22,12 @@ type sources struct {
 	faults   *rand.Rand // whom they strike, and for how long
 	clocks   *rand.Rand // faults of clocks and sleep
 	damages  *rand.Rand // of memory
+	txns     *rand.Rand // how many there are, and what releases processes are of
 }
 
 func newSources(seed uint64) (s sources) {
 	for i, of := range []**rand.Rand{
-		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages,
+		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns,
 	} {
 		*of = source(seed, uint64(i+1))
 	}
@@ -37,6 +38,7 @@ func newSources(seed uint64) (s sources) {
 const (
 	ofClients   = 100
 	ofProcesses = 1000
+	ofTxns      = 10000 // of clients, one each
 )
 
 // pair is the two sources of a client or a process.

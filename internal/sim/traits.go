@@ -50,6 +50,9 @@ type traits struct {
 
 	base uint64 // where the positions of the first generation begin
 
+	txns float64 // chance that a write is a transaction
+	old  float64 // chance that a process is of the release before there were any
+
 	async              float64 // chance that asynchronous writes are issued beside an operation
 	burst, outstanding int     // in a row, and in all
 	asyncTime          time.Duration

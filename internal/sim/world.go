@@ -46,6 +46,7 @@ func newWorld(seed uint64, options Options) *world {
 		byAddr: make(map[string]*process), bound: make(map[*wires.Conn]*replica), replicas: make([]*replica, 1), told: make(map[told]uint64),
 	}
 	w.traits = drawTraits(w.random.traits, options)
+	w.traits.drawTxns(w.random.txns, options)
 	w.longest = w.traits.detection
 	w.knobs = drawKnobs(w.random.knobs, options.Knobs)
 	w.counts.knobs(&w.knobs, w.traits.nodes)

@@ -42,6 +42,9 @@ func linear(op *history.Op, s *register) (bool, register) {
 	if op.Kind.IsRead() {
 		return s.exists == (op.Value != nil) && s.value == string(op.Value) && (s.version == 0 || s.version == op.Version), *s
 	}
+	if op.Kind == history.Txn {
+		return linearTxn(op, s)
+	}
 	unknown := op.Status == history.Unknown
 	next := register{exists: true, value: string(op.Value), version: op.Position}
 	because := history.Refused

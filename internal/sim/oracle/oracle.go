@@ -21,6 +21,10 @@ type Counts struct {
 	Repeats    uint64 `name:"writes answered from the first time"`
 	Expired    uint64 `name:"sessions expired"`
 	Crowded    uint64 `name:"sessions refused to a client with many"`
+	Txns       uint64 `name:"transactions done"`
+	TxnElse    uint64 `name:"  that ran Else"`
+	TxnFailed  uint64 `name:"transactions that failed"`
+	TxnRepeats uint64 `name:"transactions answered again with their results"`
 }
 
 // Oracle is the dumbest state machine that an order can be held against: it keeps every
@@ -46,6 +50,7 @@ type write struct{ session, seq uint64 }
 type execution struct {
 	position uint64
 	result   wire.Result
+	data     string
 }
 
 type session struct {
@@ -61,9 +66,12 @@ func New(cfg Config) *Oracle {
 	}
 }
 
-// Command follows the next command of the order, and holds its result against what that
-// has to be.
-func (o *Oracle) Command(position uint64, c *wire.Command, result *wire.Result) {
+// Command follows the next command of the order, and holds its result, and the data that
+// goes with it, against what they have to be.
+func (o *Oracle) Command(position uint64, c *wire.Command, result *wire.Result, data []byte) {
+	if len(data) > 0 && c.Op != wire.OpTxn {
+		o.Fail("results: a %s has data at %d: %q", c.Op, position, data)
+	}
 	switch c.Op {
 	case wire.OpOpenSession:
 		o.open(position, c, result)
@@ -92,7 +100,7 @@ func (o *Oracle) Command(position uint64, c *wire.Command, result *wire.Result) 
 	case wire.OpBarrier, wire.OpAudit, wire.OpAuditVote:
 		// They leave sessions and variables as they are.
 	default:
-		o.writes(position, c, result)
+		o.writes(position, c, result, data)
 	}
 }
 
@@ -118,7 +126,7 @@ func (o *Oracle) open(position uint64, c *wire.Command, result *wire.Result) {
 }
 
 // writes holds that a write takes effect once, in a session that lives.
-func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result) {
+func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result, data []byte) {
 	id := write{c.Session, c.Seq}
 	s := o.sessions[c.Session]
 	before := o.executed[id].position
@@ -131,10 +139,14 @@ func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result) {
 		case c.Seq < s.floor:
 			want = wire.StatusStaleSequence
 		case before != 0:
-			if first := o.executed[id].result; *result != first {
-				o.Fail("exactly once: write %d of session %d, executed at %d with %+v, has %+v at %d", c.Seq, c.Session, before, first, *result, position)
+			if first := o.executed[id]; *result != first.result || string(data) != first.data {
+				o.Fail("exactly once: write %d of session %d, executed at %d with %+v and %q, has %+v and %q at %d",
+					c.Seq, c.Session, before, first.result, first.data, *result, data, position)
 			}
 			o.Counts.Repeats++
+			if len(data) > 0 {
+				o.Counts.TxnRepeats++
+			}
 			return
 		case c.Seq-s.floor >= 64:
 			want = wire.StatusTooManyResults
@@ -145,7 +157,7 @@ func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result) {
 	}
 	if o.Partial {
 		if result.Position == position && Final(result.Status) {
-			o.execute(id, position, c, result)
+			o.execute(id, position, c, result, data)
 		}
 		return
 	}
@@ -153,7 +165,7 @@ func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result) {
 		o.Fail("sessions: write %d of session %d at %d has status %d, want %d", c.Seq, c.Session, position, result.Status, want)
 	}
 	if Final(result.Status) {
-		o.execute(id, position, c, result)
+		o.execute(id, position, c, result, data)
 	}
 }
 
@@ -166,12 +178,16 @@ func Final(s wire.Status) bool {
 	return false
 }
 
-func (o *Oracle) execute(id write, position uint64, c *wire.Command, result *wire.Result) {
+func (o *Oracle) execute(id write, position uint64, c *wire.Command, result *wire.Result, data []byte) {
 	if before := o.executed[id].position; before != 0 {
 		o.Fail("exactly once: write %d of session %d is executed at %d and at %d", c.Seq, c.Session, before, position)
 	}
-	o.executed[id] = execution{position, *result}
+	o.executed[id] = execution{position, *result, string(data)}
 	if o.Partial {
+		return
+	}
+	if c.Op == wire.OpTxn {
+		o.transacted(position, c, result, data)
 		return
 	}
 	old, exists := o.values[c.Key]

@@ -1,0 +1,106 @@
+package oracle
+
+import (
+	"maps"
+	"strconv"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// transact does a transaction on a copy of all variables, which it returns, with the result
+// and its data. If it fails, the variables are those from before.
+func (o *Oracle) transact(position uint64, encoded []byte) (values map[string]value, want wire.Result, data []byte) {
+	want.Position = position
+	var t wire.Txn
+	if err := t.Decode(encoded); err != nil {
+		o.Fail("results: a client has sent what is no transaction: %v", err)
+	}
+	values = maps.Clone(o.values)
+	want.Number = wire.TxnThen
+	branch, first := t.Then, 0
+	for i := range t.If {
+		if !holds(values, t.If[i].Key, &t.If[i]) {
+			branch, first, want.Number = t.Else, len(t.Then), wire.TxnElse
+		}
+	}
+	for i := range branch {
+		op := &branch[i]
+		status := wire.StatusConflict
+		if holds(values, op.Key, &op.If) {
+			data, status = do(values, op, position, data)
+		} else {
+			want.Version = values[op.Key].version
+		}
+		if status != wire.StatusOK {
+			want.Status, want.Number = status, int64(first+i)
+			o.Counts.TxnFailed++
+			return o.values, want, nil
+		}
+	}
+	o.Counts.Txns++
+	if want.Number == wire.TxnElse {
+		o.Counts.TxnElse++
+	}
+	return values, want, data
+}
+
+func holds(values map[string]value, key string, c *wire.Cond) bool {
+	v, exists := values[key]
+	switch c.Kind {
+	case wire.CondVersion:
+		return v.version == c.Version
+	case wire.CondValue:
+		return exists && v.text == string(c.Value)
+	case wire.CondPresent:
+		return exists
+	default:
+		return true
+	}
+}
+
+// do does an operation, and appends its result to data.
+func do(values map[string]value, op *wire.TxnOp, position uint64, data []byte) ([]byte, wire.Status) {
+	old, exists := values[op.Key]
+	var r wire.TxnResult
+	if exists {
+		r.Has |= wire.TxnFound
+	}
+	if exists && (op.Old || op.Kind == wire.TxnRead) {
+		r.Has, r.Version, r.Value = r.Has|wire.TxnValue, old.version, []byte(old.text)
+	}
+	switch op.Kind {
+	case wire.TxnPut:
+		values[op.Key] = value{position, string(op.Value)}
+	case wire.TxnDelete:
+		delete(values, op.Key)
+	case wire.TxnAdd:
+		number := int64(0)
+		if exists {
+			var err error
+			if number, err = strconv.ParseInt(old.text, 10, 64); err != nil {
+				return data, wire.StatusNotInteger
+			}
+		}
+		if sum := number + op.Delta; (sum < number) != (op.Delta < 0) {
+			return data, wire.StatusOverflow
+		}
+		r.Has, r.Number = r.Has|wire.TxnNumber, number+op.Delta
+		values[op.Key] = value{position, strconv.FormatInt(r.Number, 10)}
+	case wire.TxnAppend:
+		text := old.text + string(op.Value)
+		r.Has, r.Number = r.Has|wire.TxnNumber, int64(len(text))
+		values[op.Key] = value{position, text}
+	case wire.TxnRead:
+	}
+	return r.Append(data), wire.StatusOK
+}
+
+// transacted holds the result of a transaction, and what goes with it, against what they
+// have to be.
+func (o *Oracle) transacted(position uint64, c *wire.Command, result *wire.Result, data []byte) {
+	values, want, wantData := o.transact(position, c.Value)
+	if *result != want || string(data) != string(wantData) {
+		o.Fail("results: the transaction %q at %d has %+v with %q, want %+v with %q", c.Value, position, *result, data, want, wantData)
+	}
+	o.values = values
+}
