@@ -165,7 +165,7 @@ func TestOversizedWrites(t *testing.T) {
 	}
 	// One beyond what a frame may have ends its connection.
 	conn, _ := g.raw("n1")
-	frame := wire.AppendRequest(nil, &wire.Request{ID: 1, Kind: wire.RequestWrite, Command: wire.Command{Op: wire.OpSet, Value: make([]byte, 1<<16)}})
+	frame := wire.AppendRequest(nil, &wire.Request{ID: 1, Kind: wire.RequestWrite, Command: wire.Command{Op: wire.OpSet, Value: make([]byte, wire.MaxTxnBytes+1<<16)}})
 	if _, err := conn.Write(frame); err == nil {
 		ends(t, conn)
 	}

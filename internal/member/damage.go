@@ -21,6 +21,7 @@ type Damage struct {
 // protocol, so that the others need not wait until they miss it.
 func (m *Member) Damaged(err error) {
 	r := m.reader
+	m.hurt = true
 	if before := r.damage.Load(); before != nil {
 		r.state.Load().Suspect()
 		m.host.Event(DamageFound{Err: err, Again: true, Alone: before.Alone})

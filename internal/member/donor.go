@@ -76,7 +76,9 @@ func (m *Member) Donate(joiner uint64) *Donor {
 	}
 	s := r.state.Load()
 	snapshot := s.Snapshot()
-	if r.FeatureLevel() >= wire.LevelVariables {
+	// What is damaged and was written again since is still in the history, for long. A joiner
+	// is better off without it than without the state.
+	if r.FeatureLevel() >= wire.LevelVariables && !m.hurt {
 		snapshot.IncludeHistory()
 	}
 	return &Donor{reader: r, clock: m.clock, snap: snapshot, before: s.Applied(), chunkBytes: m.chunkBytes}

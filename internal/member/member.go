@@ -54,6 +54,8 @@ type Member struct {
 	host       Host
 	reader     *Reader // an allocation of its own: what the owner writes shares no cache line with it
 
+	hurt bool // damage was found at some time
+
 	historyBytes int
 	maxLagBytes  int
 	chunkBytes   int
