@@ -26,6 +26,8 @@ type Config struct {
 	Clients   int           // sessions, spread evenly over the nodes
 	Async     int           // writes that a client keeps outstanding; 0: it waits for each
 	Conns     int           // connections to each node that its clients share
+	Watchers  int           // clients that watch all variables; they are no part of the load
+	Stuck     int           // of them, that do not read until the end
 	Rate      float64       // operations a second by schedule; 0: closed loop
 	Delivery  string        // Safe or Agreed
 	Embedded  bool          // clients use the handles of the nodes in this process
@@ -55,6 +57,7 @@ func Defaults() Config {
 const (
 	maxConns    = 1024
 	maxAsync    = 4096 // as many as a session of the driver may have, unless it is told otherwise
+	maxWatchers = 100_000
 	maxDuration = 30 * 24 * time.Hour
 	maxRate     = 10_000_000
 
@@ -69,6 +72,8 @@ func (c *Config) Validate() error {
 		program.CheckInt("clients", c.Clients, 1, load.MaxClients),
 		program.CheckInt("async", c.Async, 0, maxAsync),
 		program.CheckInt("conns", c.Conns, 1, maxConns),
+		program.CheckInt("watchers", c.Watchers, 0, maxWatchers),
+		program.CheckInt("stuck", c.Stuck, 0, c.Watchers),
 	); err != nil {
 		return err
 	}

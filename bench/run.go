@@ -67,6 +67,7 @@ type run struct {
 	clients load.Clients
 	plan    load.Schedule
 	watch   *watch
+	watches *watchers // nil without watchers
 
 	injector *injector // nil without faults
 	meter    *meter    // nil if nobody tells what the run costs
@@ -97,6 +98,12 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (rep *report.Report
 
 	options.Age = cmp.Or(options.Age, cluster.ReadAge(cluster.Detection()))
 	r.figures = report.NewFigures()
+	if w, ok := sys.(watchable); ok && r.cfg.Watchers > 0 {
+		watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+		defer stop()
+		r.watches = startWatchers(watching, w, r.cfg.Watchers, r.cfg.Stuck, options.Prefix, options.Origin)
+		options.Command = r.watches.order.take
+	}
 	r.checker = check.New(options)
 	r.auditor = newAuditor(r.clock, r.feeds, r.checker, r.figures, r.files)
 	r.watch = newWatch(r.env, r.clock)
@@ -185,6 +192,10 @@ func (r *run) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if r.watches != nil && !r.watches.caughtUp(ctx, r.cfg.Keys) {
+		r.interrupted = true
+		return nil
+	}
 	r.prepared = true
 	late := time.AfterFunc(r.cfg.Warmup+r.cfg.Duration+graceTimeout, tooLate)
 	defer late.Stop()
@@ -259,6 +270,9 @@ func (r *run) settle(sys system) []cluster.Digest {
 		position = max(position, d.Position)
 	}
 	r.auditor.drain(ctx, position)
+	if r.watches != nil {
+		r.watches.settle(ctx, position)
+	}
 	return digests
 }
 

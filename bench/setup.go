@@ -26,6 +26,12 @@ func (c *Config) SetUp() string {
 	} else {
 		fmt.Fprintf(&b, "; %s over TCP, %s a node", report.Count(c.Clients, "client"), report.Count(c.Conns, "connection"))
 	}
+	if c.Watchers > 0 {
+		fmt.Fprintf(&b, ", %s", report.Count(c.Watchers, "watcher"))
+	}
+	if c.Stuck > 0 {
+		fmt.Fprintf(&b, " (%d of which do not read)", c.Stuck)
+	}
 	if c.Rate > 0 {
 		fmt.Fprintf(&b, ", open loop at %g ops/s", c.Rate)
 	} else {

@@ -24,6 +24,9 @@ func (r *run) report(digests []cluster.Digest) *report.Report {
 		Histograms: r.figures.Histograms(), Checks: r.checker.Finish(r.auditor.end),
 		Errors: r.figures.Failed, Interrupted: r.interrupted,
 	}
+	if r.watches != nil {
+		r.watches.report(rep)
+	}
 	rep.Lost, _, _ = r.watch.state()
 	if r.injector != nil {
 		rep.Faults = r.faultReport()

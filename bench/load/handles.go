@@ -24,6 +24,9 @@ func (h Handles) Open(ctx context.Context, client int) (Memory, error) {
 	return &driverSession{conn: conn}, nil
 }
 
+// DB is the handle of a client, or of one that watches.
+func (h Handles) DB(client int) *driver.DB { return h[client%len(h)] }
+
 // Close closes all handles.
 func (h Handles) Close() error {
 	var errs []error

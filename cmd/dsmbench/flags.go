@@ -21,10 +21,17 @@ const (
 	outputJSON  = "json"
 )
 
+// Workloads.
+const (
+	workloadMixed = "mixed"
+	workloadWatch = "watch"
+)
+
 // options is all that the command line says.
 type options struct {
-	cfg    bench.Config
-	output string
+	cfg      bench.Config
+	output   string
+	workload string
 	profiling
 }
 
@@ -34,12 +41,15 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	c := &o.cfg
 	f.SortFlags = false
 	f.IntVar(&c.Nodes, "nodes", c.Nodes, "`number` of nodes to start")
+	f.StringVar(&o.workload, "workload", workloadMixed, "`mixed|watch`: watch has writes only and 100 watchers, unless --writes and --watchers say otherwise")
 	f.Var((*share)(&c.Writes), "writes", "`share` of the operations that write: 50% or 0.5")
 	f.DurationVar(&c.Duration, "duration", c.Duration, "measured `time`")
 	f.DurationVar(&c.Warmup, "warmup", c.Warmup, "`time` of load before the measurement")
 	f.IntVar(&c.Clients, "clients", c.Clients, "`number` of clients with one session each, spread evenly over the nodes")
 	f.IntVar(&c.Async, "async", c.Async, "`number` of asynchronous writes that each client keeps outstanding; latency counts from issue to acknowledgement, and reads wait for them (0: a client waits for each write)")
 	f.IntVar(&c.Conns, "conns", c.Conns, "`number` of connections to each node that its clients share")
+	f.IntVar(&c.Watchers, "watchers", c.Watchers, "`number` of clients that watch all variables of the run; each must see every change once, in order")
+	f.IntVar(&c.Stuck, "stuck", c.Stuck, "`number` of watchers that do not read until the end")
 	f.IntVar(&c.Keys, "keys", c.Keys, "`number` of variables")
 	f.IntVar(&c.ValueBytes, "value-size", c.ValueBytes, "`bytes` of a value")
 	f.StringVar(&c.Dist, "dist", c.Dist, "how variables are chosen: `uniform|zipfian`")
@@ -66,6 +76,18 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 func (o *options) check(f *pflag.FlagSet) error {
 	if o.output != outputTable && o.output != outputJSON {
 		return fmt.Errorf("--output %s: must be table or json", o.output)
+	}
+	switch o.workload {
+	case workloadMixed:
+	case workloadWatch:
+		if !f.Changed("writes") {
+			o.cfg.Writes = 1
+		}
+		if !f.Changed("watchers") {
+			o.cfg.Watchers = 100
+		}
+	default:
+		return fmt.Errorf("--workload %s: must be mixed or watch", o.workload)
 	}
 	o.cfg.Target = client.TrimAddress(o.cfg.Target)
 	if f.Changed("target") && o.cfg.Target == "" {
