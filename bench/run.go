@@ -98,12 +98,7 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (rep *report.Report
 
 	options.Age = cmp.Or(options.Age, cluster.ReadAge(cluster.Detection()))
 	r.figures = report.NewFigures()
-	if w, ok := sys.(watchable); ok && r.cfg.Watchers > 0 {
-		watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-		defer stop()
-		r.watches = startWatchers(watching, w, r.cfg.Watchers, r.cfg.Stuck, options.Prefix, options.Origin)
-		options.Command = r.watches.order.take
-	}
+	defer r.startWatchers(ctx, sys, &options)()
 	r.checker = check.New(options)
 	r.auditor = newAuditor(r.clock, r.feeds, r.checker, r.figures, r.files)
 	r.watch = newWatch(r.env, r.clock)

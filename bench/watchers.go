@@ -93,6 +93,21 @@ type watcher struct {
 	done    atomic.Bool
 }
 
+// startWatchers begins the watches that the Config asks for, until the function returned is
+// called, and has the order given to them.
+func (r *run) startWatchers(ctx context.Context, sys system, options *check.Options) (stop func()) {
+	w, ok := sys.(watchable)
+	if !ok || r.cfg.Watchers == 0 {
+		return func() {}
+	}
+	r.watches = startWatchers(context.WithoutCancel(ctx), w, r.cfg.Watchers, r.cfg.Stuck, options.Prefix, options.Origin)
+	options.Command = r.watches.order.take
+	return func() {
+		r.watches.end()
+		r.watches.group.Wait()
+	}
+}
+
 // startWatchers begins n watches after a position, of which some do not read until the end.
 func startWatchers(ctx context.Context, sys watchable, n, stuck int, prefix string, origin uint64) *watchers {
 	ctx, cancel := context.WithCancel(ctx)
