@@ -58,7 +58,7 @@ func (h *handle) issue(ctx context.Context, f *Future) *Future {
 }
 
 func (h *handle) tryIssue(ctx context.Context, f *Future) error {
-	if err := checkKey(f.key); err != nil {
+	if err := checkKey(f.key); err != nil && f.op != wire.OpTxn {
 		return err
 	}
 	for {
@@ -103,7 +103,7 @@ func (st *state) issue(h *handle, f *Future) (waits <-chan struct{}, r session.R
 	if w.session.Blank() {
 		return nil, session.Unopened, nil
 	}
-	if limit := h.db.pool.maxValue.Load(); limit > 0 && len(f.value) > int(limit) {
+	if limit := h.db.pool.maxValue.Load(); limit > 0 && len(f.value) > int(limit) && f.op != wire.OpTxn {
 		return nil, 0, ErrTooLarge
 	}
 	s := st.streamLocked(h)

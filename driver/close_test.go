@@ -16,7 +16,7 @@ import (
 // api is what a DB and a Conn have in common: every operation of a session.
 type api interface {
 	Get(ctx context.Context, key string, options ...ReadOption) (Value, error)
-	Set(ctx context.Context, key string, value []byte) (uint64, error)
+	Set(ctx context.Context, key string, value []byte, options ...WriteOption) (uint64, error)
 	Delete(ctx context.Context, key string) (uint64, error)
 	Add(ctx context.Context, key string, delta int64) (int64, error)
 	CompareAndSet(ctx context.Context, key string, value []byte, version uint64) (uint64, error)

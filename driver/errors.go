@@ -12,8 +12,9 @@ var (
 	// Delete.
 	ErrNotFound = errors.New("driver: no such variable")
 
-	// ErrConflict: CompareAndSet found another version than the given one, and changed
-	// nothing. The error is a *ConflictError, which has the current version.
+	// ErrConflict: CompareAndSet found another version than the given one, or the condition
+	// of a write does not hold. Nothing was changed. The error is a *ConflictError, which
+	// has the current version.
 	ErrConflict = errors.New("driver: the variable has another version")
 
 	// ErrNotInteger: Add found a value that is not the decimal text of an int64,
@@ -30,6 +31,10 @@ var (
 	// ErrTooLarge: the value is larger than the group allows, 1 MiB by default.
 	// Nothing was changed.
 	ErrTooLarge = errors.New("driver: the value is larger than the group allows")
+
+	// ErrTxTooLarge: a transaction has too many operations or bytes, or its results
+	// would. Nothing was changed.
+	ErrTxTooLarge = errors.New("driver: the transaction is too large")
 
 	// ErrClosed: the handle, or the embedded node that it reads, was closed before the
 	// operation or while it was in flight. The operation was not executed, unless the
@@ -111,7 +116,8 @@ var (
 	ErrProtocol = errors.New("driver: the server does not speak the protocol")
 )
 
-// ConflictError is the error of a CompareAndSet that found another version.
+// ConflictError is the error of a CompareAndSet that found another version, and of a write
+// whose condition does not hold.
 type ConflictError struct {
 	Key     string
 	Version uint64 // the present one, 0 if there is no such variable

@@ -29,6 +29,7 @@ type fakeGroup struct {
 	commands   []wire.Op         // all that was ordered
 	ttl        time.Duration
 	maxValue   uint32
+	maxTxn     uint32 // bound of transactions, 0: the nodes know none
 	inFlight   uint32
 	most       int    // sessions of the client, 0: no bound
 	client     string // as the latest has called itself
@@ -45,7 +46,7 @@ type fakeSession struct {
 }
 
 func newFakeGroup() *fakeGroup {
-	g := &fakeGroup{group: 0xfeed, ttl: time.Minute, maxValue: 1 << 20, inFlight: 101}
+	g := &fakeGroup{group: 0xfeed, ttl: time.Minute, maxValue: 1 << 20, maxTxn: wire.MaxTxnBytes, inFlight: 101}
 	g.reset()
 	return g
 }
@@ -147,6 +148,8 @@ func (g *fakeGroup) execute(c wire.Command) wire.Result {
 			break
 		}
 		put(append([]byte{}, c.Value...))
+	case wire.OpTxn:
+		r.Number = wire.TxnThen // of nothing
 	}
 	return r
 }
@@ -343,6 +346,7 @@ func (n *fakeNode) serve(conn net.Conn, writing *sync.Mutex) {
 	reply.Info = wire.Info{
 		Group: group.group, Generation: group.generation, NodeID: "node-" + n.addr[:1], Incarnation: 1, MaxKeyBytes: 1024,
 		MaxValueBytes: group.maxValue, MaxInFlight: group.inFlight, SessionTTL: group.ttl,
+		MaxTxnOps: group.maxTxn, MaxTxnBytes: group.maxTxn,
 	}
 	if hello.Group != 0 && (hello.Group != group.group || hello.Generation != group.generation) {
 		reply.Status, reply.Info = wire.StatusGeneration, wire.Info{}

@@ -81,6 +81,14 @@ func (f *Future) Sum() int64 {
 	return f.reply.Number
 }
 
+// Result returns what a Submit did, once Wait has returned without an error.
+func (f *Future) Result() (TxnResult, error) {
+	if !f.Ended() || f.err != nil || f.op != wire.OpTxn {
+		return TxnResult{}, f.err
+	}
+	return resultOf(&f.reply)
+}
+
 // command is the write as it is sent, without what its session gives it.
 func (f *Future) command() wire.Command {
 	c := wire.Command{Op: f.op, Key: f.key, Value: f.value}
@@ -97,7 +105,7 @@ func (f *Future) command() wire.Command {
 func (f *Future) answer(reply *wire.Reply, node string) {
 	f.reply = *reply
 	if reply.Status != wire.StatusOK {
-		f.err = replyError(*reply, &wire.Command{Key: f.key})
+		f.err = replyError(*reply, &wire.Command{Op: f.op, Key: f.key, Value: f.value})
 	}
 	f.note(reply.Position, node)
 }

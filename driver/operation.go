@@ -145,7 +145,7 @@ func (op *operation) ask(l *link, position uint64) (wire.Reply, error) {
 	case session.Ping:
 		return wire.Reply{}, l.conn.Ping(op.ctx)
 	case session.Write:
-		if len(op.command.Value) > int(l.info.MaxValueBytes) && l.info.MaxValueBytes > 0 {
+		if len(op.command.Value) > int(l.info.MaxValueBytes) && l.info.MaxValueBytes > 0 && op.command.Op != wire.OpTxn {
 			return wire.Reply{Status: wire.StatusTooLarge}, nil
 		}
 		op.writer.number(&op.Operation, &op.command)
@@ -299,9 +299,13 @@ func tooManySessions(reply wire.Reply) error {
 
 // replyError turns a final reply into the error of its operation.
 func replyError(reply wire.Reply, cmd *wire.Command) error {
-	switch reply.Status {
-	case wire.StatusOK:
+	if reply.Status == wire.StatusOK {
 		return nil
+	}
+	if cmd.Op == wire.OpTxn {
+		return txnError(reply, cmd.Value)
+	}
+	switch reply.Status {
 	case wire.StatusNotFound:
 		return ErrNotFound
 	case wire.StatusConflict:

@@ -66,6 +66,7 @@ func TestEveryWriteHasItsCalls(t *testing.T) {
 		ctx := t.Context()
 		for _, err := range []error{
 			second(db.Set(ctx, "k", nil)), second(db.CompareAndSet(ctx, "k", nil, 2)), second(db.Delete(ctx, "k")), second(db.Add(ctx, "n", 1)),
+			second(db.Batch(ctx, Put("t", nil))), second(db.Submit(ctx, Put("t", nil)).Wait(ctx)),
 			second(db.SetAsync(ctx, "k", nil).Wait(ctx)), second(db.DeleteAsync(ctx, "k").Wait(ctx)),
 			second(db.CompareAndSetAsync(ctx, "k", nil, 0).Wait(ctx)), second(db.AddAsync(ctx, "n", 1).Wait(ctx)),
 		} {
@@ -74,7 +75,7 @@ func TestEveryWriteHasItsCalls(t *testing.T) {
 			}
 		}
 		for op := wire.Op(1); op.Valid(); op++ {
-			if n := c.group.count(op); op.IsWrite() && n != 2 && op != wire.OpTxn { // which has no calls yet
+			if n := c.group.count(op); op.IsWrite() && n != 2 {
 				t.Errorf("variables.go and async.go have not a call each for %s: %d were ordered", op, n)
 			}
 		}
@@ -405,6 +406,32 @@ func TestReadEndsWithTheNodesTime(t *testing.T) {
 		wantErr(t, err, ErrUnavailable, context.DeadlineExceeded)
 		if trace.Attempts != 1 {
 			t.Errorf("%d attempts", trace.Attempts)
+		}
+	})
+}
+
+// A node that knows no transactions is sent none: it would break the connection. Writes
+// around them go on.
+func TestTransactionAtANodeOfBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newFakeCluster(1)
+		c.group.maxTxn = 0
+		db := c.open(t, "")
+		ctx := t.Context()
+		before, txn, after := db.SetAsync(ctx, "k", nil), db.Submit(ctx, Put("t", nil)), db.SetAsync(ctx, "k", nil)
+		last := db.Submit(ctx, Put("t", nil))
+		for what, err := range map[string]error{"Submit": second(txn.Wait(ctx)), "the last": second(last.Wait(ctx)), "Batch": second(db.Batch(ctx, Put("t", nil)))} {
+			if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "does not know transactions: upgrade it") {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		for _, err := range []error{second(before.Wait(ctx)), second(after.Wait(ctx)), second(db.Set(ctx, "k", nil))} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if n := c.group.count(wire.OpTxn); n != 0 {
+			t.Errorf("%d were sent", n)
 		}
 	})
 }

@@ -7,8 +7,13 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// Set sets a variable to a copy of value, and returns its version.
-func (h *handle) Set(ctx context.Context, key string, value []byte) (version uint64, err error) {
+// Set sets a variable to a copy of value, and returns its version. With one of IfVersion,
+// IfAbsent, IfPresent and IfValue it does so only if that holds, and returns a
+// *ConflictError if not.
+func (h *handle) Set(ctx context.Context, key string, value []byte, options ...WriteOption) (version uint64, err error) {
+	if len(options) > 0 {
+		return h.setIf(ctx, key, value, options)
+	}
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpSet, Key: key, Value: value})
 	return positionOf(reply, err)
 }
@@ -67,7 +72,7 @@ func (op *operation) write(ctx context.Context) (wire.Reply, error) {
 	if err := op.handle.usable(); err != nil {
 		return wire.Reply{}, err
 	}
-	if err := checkKey(op.command.Key); err != nil {
+	if err := checkKey(op.command.Key); err != nil && op.command.Op != wire.OpTxn {
 		return wire.Reply{}, err
 	}
 	ctx, cancel := op.handle.db.bounded(ctx)

@@ -82,6 +82,9 @@ func (c *Conn) Get(ctx context.Context, key string, position uint64, strong bool
 
 // Write submits a command and waits for its result. It keeps nothing of cmd.
 func (c *Conn) Write(ctx context.Context, position uint64, cmd wire.Command) (wire.Reply, error) {
+	if cmd.Op == wire.OpTxn && c.info.MaxTxnBytes == 0 {
+		return c.unsupported("transactions"), nil
+	}
 	return c.roundTrip(ctx, &wire.Request{Kind: wire.RequestWrite, Command: cmd, Position: position})
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -9,6 +10,16 @@ import (
 // Submit hands over writes whose outcomes sink is told, as wire.Conn says. It
 // writes them to the network, as far as the connection takes them at once.
 func (c *Conn) Submit(_ context.Context, writes []wire.Submission, sink wire.Sink) (taken int, err error) {
+	if c.info.MaxTxnBytes == 0 {
+		first := slices.IndexFunc(writes, func(w wire.Submission) bool { return w.Command.Op == wire.OpTxn })
+		if first == 0 {
+			sink.Settle([]wire.Outcome{{Tag: writes[0].Tag, Reply: c.unsupported("transactions")}})
+			return 1, nil
+		}
+		if first > 0 {
+			writes = writes[:first]
+		}
+	}
 	c.mu.Lock()
 	if err := c.refusesLocked(); err != nil {
 		c.mu.Unlock()
