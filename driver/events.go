@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -12,12 +13,9 @@ import (
 type eventFeed struct {
 	more chan struct{} // full when there may be more
 
-	mu      sync.Mutex // guards what follows
-	whole   []Event    // of positions that are complete
-	pending []Event    // of the position that is not
-	bytes   int        // that whole has cost of what was granted
-	partial int        // and pending
-	ended   *wire.Event
+	mu     sync.Mutex // guards what follows
+	events session.Events[Event]
+	ended  *wire.Event
 }
 
 func newEventFeed() *eventFeed { return &eventFeed{more: make(chan struct{}, 1)} }
@@ -32,7 +30,7 @@ func (f *eventFeed) Event(e *wire.Event) {
 	if e.Kind == wire.EventEnded {
 		ended := *e
 		f.ended = &ended
-		f.pending = nil // the next server sends all of the position
+		f.events.End()
 		f.wake()
 		return
 	}
@@ -43,17 +41,13 @@ func (f *eventFeed) Event(e *wire.Event) {
 	if e.OldVersion != 0 {
 		event.Old = Value{Data: append([]byte{}, e.Old...), Version: e.OldVersion}
 	}
+	cost := 0
 	if e.Kind != wire.EventProgress {
-		f.partial += eventBytes + len(e.Key) + len(e.Value) + len(e.Old)
+		cost = eventBytes + len(e.Key) + len(e.Value) + len(e.Old)
 	}
-	f.pending = append(f.pending, event)
-	if !e.Last {
-		return
+	if f.events.Add(event, cost, e.Last) {
+		f.wake()
 	}
-	f.whole = append(f.whole, f.pending...)
-	f.bytes += f.partial
-	f.pending, f.partial = f.pending[:0], 0
-	f.wake()
 }
 
 func (f *eventFeed) wake() {
@@ -81,7 +75,6 @@ func kindOf(k wire.EventKind) EventKind {
 func (f *eventFeed) take() (events []Event, cost int, ended *wire.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	events, cost, ended = f.whole, f.bytes, f.ended
-	f.whole, f.bytes = nil, 0
-	return events, cost, ended
+	events, cost = f.events.Take()
+	return events, cost, f.ended
 }

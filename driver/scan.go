@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -69,6 +70,7 @@ func (h *handle) Count(ctx context.Context, options ...ScanOption) (int, error) 
 		return 0, fmt.Errorf("%w: Count takes a range and At", ErrOption)
 	}
 	s.config.flags |= wire.ScanCount
+	s.begin()
 	count := 0
 	for more := true; more; {
 		page, err := s.page(0)
@@ -83,11 +85,10 @@ func (h *handle) Count(ctx context.Context, options ...ScanOption) (int, error) 
 
 // scan is a scan under way.
 type scan struct {
-	h        *handle
-	ctx      context.Context
-	config   scanConfig // whose range is what is left
-	position uint64     // that it shows, once it is known
-	gone     bool
+	h      *handle
+	ctx    context.Context
+	config scanConfig
+	scan   session.Scan
 }
 
 func (h *handle) newScan(ctx context.Context, options []ScanOption) (*scan, error) {
@@ -97,12 +98,18 @@ func (h *handle) newScan(ctx context.Context, options []ScanOption) (*scan, erro
 			return nil, err
 		}
 	}
+	s.begin()
 	return s, nil
+}
+
+// begin begins with the first page.
+func (s *scan) begin() {
+	s.scan = session.NewScan(wire.ScanQuery{From: s.config.from, To: s.config.to, Flags: s.config.flags, At: s.config.at})
 }
 
 // page asks for the next page, of at most limit items, 0 for as many as it has.
 func (s *scan) page(limit int) (wire.ScanPage, error) {
-	q := wire.ScanQuery{From: s.config.from, To: s.config.to, Flags: s.config.flags, At: s.config.at, Limit: uint64(limit)}
+	q := s.scan.Query(uint64(limit))
 	op := operation{handle: s.h, Operation: session.Operation{Kind: session.Get}}
 	op.reads = func(ctx context.Context, l *link, position uint64) (wire.Reply, error) {
 		node, ok := l.conn.(wire.Watcher)
@@ -110,24 +117,21 @@ func (s *scan) page(limit int) (wire.ScanPage, error) {
 			return wire.Reply{Status: wire.StatusUnsupported, Data: []byte("the connection has no scans")}, nil
 		}
 		reply, err := node.Scan(ctx, max(position, q.At), &q)
-		if s.gone = err == nil && reply.Status == wire.StatusLagged; s.gone {
-			reply.Status = wire.StatusOK
+		if err == nil {
+			s.scan.Reply(&reply)
 		}
 		return reply, err
 	}
 	reply, err := op.read(s.ctx)
-	switch {
-	case err != nil:
-		return wire.ScanPage{}, err
-	case s.gone:
-		return wire.ScanPage{}, fmt.Errorf("%w: position %d", ErrSnapshotGone, reply.Version)
-	}
-	page, err := wire.DecodeScanPage(reply.Data)
 	if err != nil {
+		return wire.ScanPage{}, err
+	}
+	page, err := s.scan.Page(&reply)
+	switch {
+	case errors.Is(err, session.ErrGone):
+		return wire.ScanPage{}, fmt.Errorf("%w: position %d", ErrSnapshotGone, reply.Version)
+	case err != nil:
 		return wire.ScanPage{}, fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
-	s.position = reply.Version
-	s.config.at, s.config.flags = s.position, s.config.flags|wire.ScanAt
-	s.config.from, s.config.to = page.From, page.To
 	return page, nil
 }

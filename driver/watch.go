@@ -166,27 +166,24 @@ type watcher struct {
 	config watchConfig
 	yield  func(Event, error) bool
 
-	bound    *session.Binding // nil: it has not begun
-	position uint64           // everything up to it was returned
-	quiet    time.Time        // since then nothing was returned
+	watch session.Watch
+	bound *session.Binding // nil: it has not begun
+	quiet time.Time        // since then nothing was returned
 }
 
 func (w *watcher) run() error {
-	if w.config.flags&wire.WatchAfter != 0 {
-		w.position = w.config.after
-	}
 	if w.config.initial {
 		if err := w.initial(); err != nil {
 			return err
 		}
 	}
+	w.watch = session.NewWatch(wire.WatchQuery{From: w.config.from, To: w.config.to, Flags: w.config.flags, After: w.config.after, Credit: eventCredit})
 	w.quiet = time.Now()
-	for attempts := 0; ; attempts++ {
+	for {
 		f := newEventFeed()
 		l, watching, err := w.begin(f)
 		switch {
 		case err == nil:
-			attempts = 0
 			err = w.follow(l, watching, f)
 			watching.Stop()
 			w.h.db.pool.put(l)
@@ -197,7 +194,7 @@ func (w *watcher) run() error {
 			return err
 		default:
 			// The time of one operation is up, but not that of the watch.
-			if err := client.Sleep(w.ctx, session.Backoff(min(attempts, 10)+1, 0.5)); err != nil {
+			if err := client.Sleep(w.ctx, w.watch.Pause(0.5)); err != nil {
 				return w.h.gone(err)
 			}
 		}
@@ -207,22 +204,22 @@ func (w *watcher) run() error {
 // initial returns the variables that exist.
 func (w *watcher) initial() error {
 	s := &scan{h: w.h, ctx: w.ctx, config: scanConfig{keyRange: w.config.keyRange}}
+	s.begin()
 	for more := true; more; {
 		page, err := s.page(0)
 		if err != nil {
 			return err
 		}
 		for _, i := range page.Items {
-			e := Event{Kind: EventInitial, Key: i.Key, Value: Value{Data: i.Value, Version: i.Version}, Position: s.position}
+			e := Event{Kind: EventInitial, Key: i.Key, Value: Value{Data: i.Value, Version: i.Version}, Position: s.scan.Position()}
 			if !w.yield(e, nil) {
 				return errLoopLeft
 			}
 		}
 		more = page.More
 	}
-	w.position = s.position
-	w.config.flags |= wire.WatchAfter
-	if !w.yield(Event{Kind: EventSynced, Position: s.position, Last: true}, nil) {
+	w.config.after, w.config.flags = s.scan.Position(), w.config.flags|wire.WatchAfter
+	if !w.yield(Event{Kind: EventSynced, Position: w.config.after, Last: true}, nil) {
 		return errLoopLeft
 	}
 	return nil
@@ -231,49 +228,34 @@ func (w *watcher) initial() error {
 // eventCredit is how many bytes of events may be on their way to a watch, or wait in it.
 const eventCredit = 1 << 20
 
-// lagAttempts is after how many servers that have forgotten a position a watch gives up.
-const lagAttempts = 3
-
 // begin begins the watch at a server, where it left off.
 func (w *watcher) begin(f *eventFeed) (held *link, watching wire.Watching, err error) {
-	q := wire.WatchQuery{From: w.config.from, To: w.config.to, Flags: w.config.flags, Credit: eventCredit}
-	if q.Flags&wire.WatchAfter != 0 {
-		q.After = w.position
-	}
-	lagged := 0
-	var oldest uint64
+	q := w.watch.Query()
 	op := operation{handle: w.h, Operation: session.Operation{Kind: session.Get}}
 	op.reads = func(ctx context.Context, l *link, position uint64) (wire.Reply, error) {
 		if w.bound != nil && w.bound != l.bound {
 			err = l.otherGeneration()
-			return wire.Reply{}, nil
+			return wire.Reply{Position: position}, nil // which ends the operation
 		}
 		node, ok := l.conn.(wire.Watcher)
 		if !ok {
 			return wire.Reply{Status: wire.StatusUnsupported, Data: []byte("the connection has no watches")}, nil
 		}
 		begun, reply, askErr := node.Watch(ctx, max(position, q.After), q, f)
-		switch {
-		case askErr != nil:
-		case reply.Status == wire.StatusLagged:
-			oldest = reply.Version
-			if lagged++; lagged < lagAttempts {
-				reply.Status = wire.StatusUnavailable // another may keep more
-				break
-			}
-			err = &LaggedError{Resume: w.position, Oldest: oldest}
-			reply = wire.Reply{Position: position}
-		case reply.Status == wire.StatusOK:
+		if askErr != nil {
+			return reply, askErr
+		}
+		oldest := reply.Version
+		switch w.watch.Reply(&reply, position) {
+		case session.Begun:
 			watching, held = begun, l
 			l.hold()
 			w.bound = l.bound
-			if q.Flags&wire.WatchAfter == 0 {
-				w.position = reply.Position
-				w.config.flags |= wire.WatchAfter
-			}
-			reply.Position = max(reply.Position, position)
+		case session.Lagged:
+			err = &LaggedError{Resume: w.watch.Position(), Oldest: oldest}
+		case session.NotBegun:
 		}
-		return reply, askErr
+		return reply, nil
 	}
 	_, opErr := op.read(w.ctx)
 	if err == nil {
@@ -324,15 +306,12 @@ func (w *watcher) follow(l *link, watching wire.Watching, f *eventFeed) error {
 
 // take returns an event to the caller.
 func (w *watcher) take(e *Event) error {
-	if e.Position <= w.position && e.Kind == EventProgress {
-		return nil
-	}
-	if e.Kind == EventProgress && (w.config.progress == 0 || time.Since(w.quiet) < w.config.progress) {
-		w.position = e.Position
-		return nil
-	}
-	if e.Last {
-		w.position = e.Position
+	if e.Kind == EventProgress {
+		if news := w.watch.Progress(e.Position); !news || w.config.progress == 0 || time.Since(w.quiet) < w.config.progress {
+			return nil
+		}
+	} else {
+		w.watch.Returned(e.Position, e.Last)
 	}
 	w.quiet = time.Now()
 	if !w.yield(*e, nil) {
@@ -343,8 +322,8 @@ func (w *watcher) take(e *Event) error {
 
 // ended takes the end of the watch at a server. Without an error it goes on at another.
 func (w *watcher) ended(l *link, e *wire.Event) error {
-	if e.Status == wire.StatusLagged {
-		return &LaggedError{Resume: w.position}
+	if w.watch.Ended(e.Status) {
+		return &LaggedError{Resume: w.watch.Position()}
 	}
 	w.h.db.pool.giveUpServer(l)
 	return nil

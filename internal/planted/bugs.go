@@ -73,4 +73,5 @@ const (
 	TxnRepeatBare
 	LevelFalls
 	FeedOutlivesLevel
+	TornPositionTaken
 )

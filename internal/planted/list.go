@@ -80,6 +80,7 @@ var Bugs = []Info{
 	{TxnRepeatBare, "TxnRepeatBare", "a transaction that is sent again is answered without its data"},
 	{LevelFalls, "LevelFalls", "a node below the feature level of the view is admitted to the group"},
 	{FeedOutlivesLevel, "FeedOutlivesLevel", "a donor feeds a joiner on when its view has a higher feature level than before"},
+	{TornPositionTaken, "TornPositionTaken", "a watch returns what it has of a position when its connection breaks, and all of it again later"},
 }
 
 // String returns the bug's name.
