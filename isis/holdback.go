@@ -27,7 +27,9 @@ func (e *entry) before(f *entry) bool {
 	return e.tie < f.tie
 }
 
-// holdback is the hold-back queue: a binary heap by (priority, sender).
+// holdback is the hold-back queue: a binary heap by (priority, sender). It has its own
+// code because entries know their index, by which raise finds one whose priority has
+// grown, and because each comparison is on the way of every message.
 type holdback struct {
 	heap []*entry
 }

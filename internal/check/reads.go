@@ -1,12 +1,12 @@
 package check
 
 import (
-	"container/heap"
 	"fmt"
 	"strings"
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/seed-8247e700/dsm/internal/heap"
 	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -25,9 +25,9 @@ type Reads struct {
 	wholeBytes int // newest values of up to so many bytes are kept whole, for transactions
 
 	variables map[string]*variable
-	position  uint64 // up to which the order is carried out
-	floor     uint64 // no read to come reports less
-	early     claims // that report a position to which the order has not come
+	position  uint64            // up to which the order is carried out
+	floor     uint64            // no read to come reports less
+	early     heap.Heap[*claim] // that report a position to which the order has not come
 }
 
 // claim is what a client was told about a variable.
@@ -38,10 +38,12 @@ type claim struct {
 	position uint64 // to look at
 }
 
+func (c *claim) before(d *claim) bool { return c.position < d.position }
+
 // NewReads returns the check of the order after position origin. Variables
 // without the prefix are not looked at.
 func NewReads(prefix string, origin uint64) *Reads {
-	return &Reads{tally: tally{name: "reads"}, prefix: prefix, variables: make(map[string]*variable), position: origin}
+	return &Reads{tally: tally{name: "reads"}, prefix: prefix, variables: make(map[string]*variable), position: origin, early: heap.Heap[*claim]{Before: (*claim).before}}
 }
 
 // Order takes the next command of the order, and fills in the sum of an add.
@@ -108,8 +110,8 @@ func (r *Reads) Complete(o *history.Op) {
 	}
 	r.events++
 	if c.position > r.position {
-		waits := c // c itself stays off the heap
-		heap.Push(&r.early, &waits)
+		waits := c // c itself is not allocated
+		r.early.Push(&waits)
 		return
 	}
 	r.settle(&c)
@@ -117,8 +119,8 @@ func (r *Reads) Complete(o *history.Op) {
 
 // settleEarly checks what waited for a position that is now reached.
 func (r *Reads) settleEarly(position uint64) {
-	for len(r.early) > 0 && r.early[0].position <= position {
-		r.settle(heap.Pop(&r.early).(*claim))
+	for r.early.Len() > 0 && r.early.First().position <= position {
+		r.settle(r.early.Pop())
 	}
 }
 
@@ -182,28 +184,9 @@ func (v version) text() string {
 // Finish tells of reads of positions that the order never reached.
 func (r *Reads) Finish() Result {
 	r.settleEarly(r.position)
-	for _, c := range r.early {
+	for _, c := range r.early.All() {
 		r.miss("%s: the order is known only up to position %d", opText(&c.op), r.position)
 	}
 	return r.result("the last write at or before the position told; conditional writes, counters",
 		"versions whole, values hashed; from the oldest operation in flight on, the last of each variable for ever")
-}
-
-// claims is a heap, the lowest position first.
-type claims []*claim
-
-func (c claims) Len() int           { return len(c) }
-func (c claims) Less(i, j int) bool { return c[i].position < c[j].position }
-func (c claims) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
-
-// Push adds a *claim.
-func (c *claims) Push(x any) { *c = append(*c, x.(*claim)) }
-
-// Pop takes the last.
-func (c *claims) Pop() any {
-	last := len(*c) - 1
-	x := (*c)[last]
-	(*c)[last] = nil
-	*c = (*c)[:last]
-	return x
 }

@@ -63,6 +63,7 @@ var policy = map[string]rule{
 	"registry/keeper":     {std: pureTimed, ours: []string{"internal/planted", "registry/membership"}},
 
 	// What applications import: these packages, and the standard library.
+	"internal/heap":       {},
 	"internal/ring":       {std: pure},
 	"internal/wire/codec": {std: pure},
 	"internal/wire":       {std: whole, ours: []string{"internal/wire/codec"}},
@@ -130,7 +131,7 @@ var policy = map[string]rule{
 		outside: []string{"connectrpc.com/connect"},
 	},
 	"internal/history": {std: whole, ours: []string{"internal/wire"}, outside: []string{"github.com/zeebo/xxh3"}},
-	"internal/check":   {std: whole, ours: []string{"internal/history", "internal/wire"}, outside: []string{"github.com/zeebo/xxh3"}},
+	"internal/check":   {std: whole, ours: []string{"internal/heap", "internal/history", "internal/wire"}, outside: []string{"github.com/zeebo/xxh3"}},
 	"internal/sim": {
 		std: whole,
 		ours: []string{
@@ -138,7 +139,7 @@ var policy = map[string]rule{
 			"internal/sim/wires", "internal/store", "internal/wire", "internal/wire/codec", "isis", "registry/keeper", "registry/membership",
 		},
 	},
-	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/link", "internal/transport", "internal/wire", "isis"}},
+	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/heap", "internal/link", "internal/transport", "internal/wire", "isis"}},
 	"internal/sim/oracle": {std: whole, ours: []string{"internal/history", "internal/wire"}, outside: []string{"github.com/anishathalye/porcupine"}},
 	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis", "isis/isistest"}},
 	"bench/attack":        {std: whole, ours: []string{"internal/wire"}},
