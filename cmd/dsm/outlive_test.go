@@ -43,6 +43,7 @@ func TestOutliveLogReader(t *testing.T) {
 		{"is a full disk", 1, func(*testing.T) (*os.File, func()) { return full, func() {} }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for the reader
 			output, lose := test.output(t)
 			p := newPlace(t)
 			registry := p.registry

@@ -94,14 +94,13 @@ type failer interface {
 	Fatalf(format string, args ...any)
 }
 
-// eventually waits until done is true.
+// eventually waits until done is true. It asks less and less often: done may start a
+// process, and what it waits for needs the processor too.
 func eventually(t failer, what string, done func() bool) {
 	deadline := time.After(patience)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
+	for pause := 10 * time.Millisecond; !done(); pause = min(2*pause, 160*time.Millisecond) {
 		select {
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-deadline:
 			t.Fatalf("%s does not come within %v", what, patience)
 		}

@@ -23,7 +23,9 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the scripts in testdata, in which dsm is the real command in
-// processes of its own. Beside what testscript has, they know
+// processes of its own. Scripts that leave some in the background end by "kill": a last
+// member whose registry ends with it would try to leave for seconds. Beside what
+// testscript has, they know
 //
 //	await FILE NAME          wait for the file; its text is variable NAME then
 //	exits N COMMAND ...      run the command, which must exit with status N

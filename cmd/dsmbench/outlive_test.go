@@ -150,6 +150,7 @@ func TestOutlivesReaderOfNotices(t *testing.T) {
 		}
 		for _, args := range kinds {
 			t.Run(name+"/"+strings.Fields(args)[0]+strings.Fields(args)[2], func(t *testing.T) {
+				t.Parallel() // it lasts as long as its phases, idle or not
 				p := launch(t, stderr, nil, strings.Fields(args)...)
 				kill := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 				defer kill.Stop()

@@ -28,7 +28,7 @@
 // form for a check that is a property of package rapid. The whole list, with
 // what caught each bug, is shown by
 //
-//	go test -tags planted -run Planted -v ./...
+//	make planted
 //
 // The switches belong to the whole process, so these tests do not run in
 // parallel with any other: With panics while another bug is on, since two
