@@ -27,7 +27,8 @@ type Item struct {
 // has seen when the scan begins; with At, it is the position that At names. The scan reads
 // page after page, also from another server if the first fails. A server keeps the state of a
 // position as long as it keeps what has changed since, by default the latest 64 MiB; if a scan
-// takes longer, it ends with ErrSnapshotGone, and so does one at a position that is gone.
+// takes longer, it ends with ErrSnapshotGone, and so does one at a position that is gone. With
+// WithTrace, the trace has the position before the first item is returned.
 //
 // An error ends the scan, and is the last pair. If the caller leaves the loop, nothing is left
 // behind. The iterator may be used again: then it scans again. Unlike the bytes of a Get, those
@@ -123,6 +124,9 @@ func (s *scan) page(limit int) (wire.ScanPage, error) {
 		return reply, err
 	}
 	reply, err := op.read(s.ctx)
+	if trace := traceOf(s.ctx); trace != nil {
+		trace.fill(&op, reply.Version)
+	}
 	if err != nil {
 		return wire.ScanPage{}, err
 	}

@@ -22,6 +22,7 @@ const (
 	exitUnavailable = 5
 	exitUnknown     = 6
 	exitUnwell      = 7
+	exitGone        = 8
 	exitSignal      = 128 // and the signal's number
 )
 
@@ -43,6 +44,7 @@ var outcomes = []outcome{
 	{exitUnavailable, "unavailable", "no server, or no registry, answered; nothing was changed"},
 	{exitUnknown, "outcome_unknown", "the outcome of a write is not known"},
 	{exitUnwell, "unwell", "the group answered, and is not well (status, registry status)"},
+	{exitGone, "gone", "what is asked for lies too far back: no server keeps it any more (scan, count, watch)"},
 	{exitSignal, "interrupted", "and the signal's number, 130 for SIGINT, 143 for SIGTERM: a signal ended the command; nothing was changed"},
 }
 
@@ -111,6 +113,8 @@ func exitStatus(err error) int {
 		{errors.Is(err, driver.ErrInvalidKey), exitUsage},
 		{errors.Is(err, driver.ErrNotFound), exitNotFound},
 		{errors.Is(err, driver.ErrConflict), exitConflict},
+		{errors.Is(err, driver.ErrSnapshotGone), exitGone},
+		{errors.Is(err, driver.ErrLagged), exitGone},
 		{errors.Is(err, driver.ErrUnavailable), exitUnavailable},
 		{errors.Is(err, wire.ErrMagic), exitUnavailable},
 		{errors.Is(err, client.ErrNotRegistry), exitUnavailable},

@@ -25,6 +25,8 @@ func TestExitStatus(t *testing.T) {
 		{about("k", driver.ErrNotInteger), exitFailure},
 		{about("k", driver.ErrTooLarge), exitFailure},
 		{fmt.Errorf("%w: in time", driver.ErrUnavailable), exitUnavailable},
+		{fmt.Errorf("%w: position 7", driver.ErrSnapshotGone), exitGone},
+		{&driver.LaggedError{Resume: 7}, exitGone},
 		{fmt.Errorf("%w: gone", registry.ErrUnreachable), exitUnavailable},
 		{fmt.Errorf("%w: on a broken disk", registry.ErrDegraded), exitUnavailable},
 		{fmt.Errorf("%w at all", errUnreachable), exitUnavailable},

@@ -72,6 +72,13 @@ func (t *target) parse() (name string, dsn client.DSN, err error) {
 // with calls fn with a handle on the group, and a context that ends with the
 // timeout or with that of cmd, which a signal ends.
 func (t *target) with(cmd *cobra.Command, s *surroundings, fn func(context.Context, *driver.DB) error) error {
+	ctx, cancel := context.WithTimeout(cmd.Context(), t.timeout)
+	defer cancel()
+	return t.within(ctx, s, fn)
+}
+
+// within is with for a context that ends when the command gives up.
+func (t *target) within(ctx context.Context, s *surroundings, fn func(context.Context, *driver.DB) error) error {
 	name, _, err := t.parse()
 	if err != nil {
 		return err
@@ -80,8 +87,6 @@ func (t *target) with(cmd *cobra.Command, s *surroundings, fn func(context.Conte
 	if err != nil {
 		return &usageError{err}
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), t.timeout)
-	defer cancel()
 	err = t.explain(ctx, name, fn(ctx, db))
 	// What was done stays done, whatever becomes of the connection.
 	if closeErr := db.Close(); closeErr != nil {

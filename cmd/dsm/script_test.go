@@ -39,13 +39,14 @@ func TestMain(m *testing.M) {
 //	fill FILE N              make a file of N bytes, which are no text
 //	long NAME N              set variable NAME to N letters
 //	token NAME               set variable NAME to the "next" of the JSON on stdout
+//	word FIELD NAME          set variable NAME to the first text FIELD of the JSON on stdout
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "exits": exits, "until": until, "signal": send, "follow": follow, "fill": fill, "long": long, "token": token,
+			"await": await, "exits": exits, "until": until, "signal": send, "follow": follow, "fill": fill, "long": long, "token": token, "word": word,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("XDG_STATE_HOME", env.Getenv("WORK")+"/state")
@@ -159,4 +160,13 @@ func token(ts *testscript.TestScript, neg bool, args []string) {
 	var result struct{ Next string }
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &result))
 	ts.Setenv(args[0], result.Next)
+}
+
+func word(ts *testscript.TestScript, neg bool, args []string) {
+	demand(ts, neg, args, 2, "word FIELD NAME")
+	found := regexp.MustCompile(`"` + args[0] + `": ?"([^"]*)"`).FindStringSubmatch(ts.ReadFile("stdout"))
+	if found == nil {
+		ts.Fatalf("stdout has no %s", args[0])
+	}
+	ts.Setenv(args[1], found[1])
 }

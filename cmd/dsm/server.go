@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/console"
 	"github.com/seed-8247e700/dsm/internal/gcroom"
 	"github.com/seed-8247e700/dsm/internal/outfile"
 	"github.com/seed-8247e700/dsm/server"
@@ -76,6 +77,8 @@ is full, the node continues and drops log lines. The log counts the dropped line
 	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` of the node's identity, which proves after a crash that the earlier run has ended; it holds no variables (default $XDG_STATE_HOME/dsm/ID, or ~/.local/state/dsm/ID)")
 	flags.StringVar(&f.deliveryLog, "delivery-log", "", "write each delivered command to `FILE`, one JSON object per line; the file is overwritten, and begins with the node's state; if it cannot be written, the log ends, the node continues, and its exit status is 1")
 	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` when the node serves, and remove the file at the end; an existing file is replaced if it holds an address")
+	f.cfg.WatchHistory = 64 << 20 // as in server.Config
+	flags.Var((*console.ByteSize)(&f.cfg.WatchHistory), "watch-history", "`size` of the latest changes that the node keeps, at least 1MiB: a watch or a scan can begin at a position of the past as far as they go back")
 	flags.DurationVar(&f.startTimeout, "start-timeout", time.Minute, "`time` within which the node must become a member; a registry that cannot be reached is an error after 5s")
 	f.addFlags(flags)
 	return cmd
@@ -100,6 +103,9 @@ func (f *serverFlags) check() error {
 	}
 	if f.startTimeout <= 0 {
 		return usagef("--start-timeout %v: must be above 0, such as 1m", f.startTimeout)
+	}
+	if f.cfg.WatchHistory < 1<<20 {
+		return usagef("--watch-history %s: must be at least 1MiB", (*console.ByteSize)(&f.cfg.WatchHistory))
 	}
 	if f.cfg.DataDir == "" {
 		var err error
@@ -220,7 +226,7 @@ func (f *serverFlags) start(ctx context.Context, s *surroundings) (*server.Node,
 func inFlags(err error) error {
 	text := strings.NewReplacer(
 		server.ErrConfig.Error()+": ", "", "DataDir", "--data-dir", "Registry", "--registry",
-		"Listen", "--listen", "Advertise", "--advertise", "ID ", "--id ",
+		"Listen", "--listen", "Advertise", "--advertise", "WatchHistory", "--watch-history", "ID ", "--id ",
 	).Replace(err.Error())
 	return saying(err, "%s", text)
 }

@@ -41,7 +41,7 @@ func noSuchCommand(cmd *cobra.Command, name string) error {
 var synonyms = map[string]string{
 	"put": "set", "write": "set", "store": "set", "read": "get", "cat": "get", "show": "get",
 	"rm": "del", "remove": "del", "unset": "del", "erase": "del",
-	"keys": "ls", "scan": "ls", "dir": "ls", "all": "ls",
+	"keys": "ls", "dir": "ls", "all": "ls",
 	"incr": "add", "inc": "add", "increment": "add", "incrby": "add", "sum": "add",
 	"compare-and-set": "cas", "compare-and-swap": "cas", "txn": "cas",
 	"node": "server", "start": "server", "run": "server", "daemon": "server", "join": "server",

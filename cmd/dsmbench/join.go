@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/bench/join"
 	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 func newJoinCommand(stdout, stderr io.Writer) *cobra.Command {
@@ -35,8 +36,8 @@ members need at least 8 GiB of free memory.`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.Var((*byteSize)(&cfg.Size), "size", "`size` of all values together, such as 1GiB")
-	f.Var((*byteSize)(&cfg.ValueBytes), "value-size", "`size` of a value, such as 4KiB")
+	f.Var((*console.ByteSize)(&cfg.Size), "size", "`size` of all values together, such as 1GiB")
+	f.Var((*console.ByteSize)(&cfg.ValueBytes), "value-size", "`size` of a value, such as 4KiB")
 	f.IntVar(&cfg.Nodes, "nodes", cfg.Nodes, "`number` of members before the join")
 	f.IntVar(&cfg.Clients, "clients", cfg.Clients, "`number` of clients that write, with one session each")
 	f.DurationVar(&cfg.Baseline, "baseline", cfg.Baseline, "`time` of the load before the join")

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"errors"
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// byteSize is a flag that reads 4096, 4KiB, 16MiB and 1GiB.
-type byteSize int
+// ByteSize is a number of bytes as the value of a flag, written like 4096, 4KiB, 16MiB or 1GiB.
+type ByteSize int
 
 // byteUnits are from the largest down.
 var byteUnits = []struct {
@@ -16,8 +16,8 @@ var byteUnits = []struct {
 	bytes int
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
 
-// String shows the size as it may be written.
-func (s *byteSize) String() string {
+// String returns the size as Set reads it.
+func (s *ByteSize) String() string {
 	for _, u := range byteUnits {
 		if n := int(*s); n != 0 && n%u.bytes == 0 {
 			return strconv.Itoa(n/u.bytes) + u.name
@@ -26,8 +26,8 @@ func (s *byteSize) String() string {
 	return strconv.Itoa(int(*s))
 }
 
-// Set reads it.
-func (s *byteSize) Set(text string) error {
+// Set reads the size from text, and returns an error that says how to write it.
+func (s *ByteSize) Set(text string) error {
 	number, unit := text, 1
 	for _, u := range byteUnits {
 		if rest, ok := strings.CutSuffix(text, u.name); ok {
@@ -39,9 +39,9 @@ func (s *byteSize) Set(text string) error {
 	if err != nil || n < 0 || n > math.MaxInt/unit {
 		return errors.New("write it like 4096, 4KiB, 16MiB or 1GiB")
 	}
-	*s = byteSize(n * unit)
+	*s = ByteSize(n * unit)
 	return nil
 }
 
-// Type names it in the help.
-func (s *byteSize) Type() string { return "size" }
+// Type returns the name of such values for the help.
+func (s *ByteSize) Type() string { return "size" }
