@@ -345,3 +345,31 @@ func TestWatchFailsOver(t *testing.T) {
 		}
 	}
 }
+
+// TestScanManyNames counts and lists more names than a server looks at in one go.
+func TestScanManyNames(t *testing.T) {
+	for name, db := range handles(t) {
+		t.Run(name, func(t *testing.T) {
+			prefix := fresh("names/" + name)
+			const n = 5000
+			for i := range n {
+				db.SetAsync(ctx, fmt.Sprintf("%s%04d", prefix, i), nil)
+			}
+			if err := db.Flush(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if count, err := db.Count(ctx, driver.Prefix(prefix)); count != n || err != nil {
+				t.Errorf("%d names (%v)", count, err)
+			}
+			seen := n
+			for item, err := range db.Scan(ctx, driver.Prefix(prefix), driver.KeysOnly, driver.Reverse) {
+				if seen--; err != nil || item.Key != fmt.Sprintf("%s%04d", prefix, seen) {
+					t.Fatalf("%q (%v)", item.Key, err)
+				}
+			}
+			if seen != 0 {
+				t.Errorf("%d names are missing", seen)
+			}
+		})
+	}
+}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"runtime"
+
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/watch"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -8,7 +10,7 @@ import (
 
 // scansAtOnce bounds the pages that are made at a time, so that scans leave room for
 // other work.
-const scansAtOnce = 2
+const scansAtOnce = 1
 
 // scans makes pages beside the protocol loop.
 type scans chan struct{}
@@ -24,7 +26,7 @@ func (f *front) scan(m *member.Member, p *member.Read) {
 		reply := wire.Reply{Status: wire.StatusUnavailable}
 		select {
 		case f.scans <- struct{}{}:
-			reply = watch.Page(f.reader.State(), &q)
+			reply = watch.Page(f.reader.State(), &q, runtime.Gosched)
 			<-f.scans
 		case <-f.ended:
 		}

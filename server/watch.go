@@ -143,17 +143,25 @@ func (c *clientConn) takeWatch(req *wire.Request) {
 		c.post(id, func(m *member.Member) { m.Park(p) })
 	case wire.RequestUnwatch:
 		number := req.Position
-		c.f.watches.call(func(hub *watch.Hub) { hub.Unwatch(c, number) })
-		c.reply(&wire.Reply{ID: id})
+		c.callHub(id, func(hub *watch.Hub) { hub.Unwatch(c, number) })
 	default:
 		number, bytes, err := wire.DecodeCredit([]byte(req.Key))
 		if err != nil {
 			c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest})
 			return
 		}
-		c.f.watches.call(func(hub *watch.Hub) { hub.Credit(c, number, bytes) })
-		c.reply(&wire.Reply{ID: id})
+		c.callHub(id, func(hub *watch.Hub) { hub.Credit(c, number, bytes) })
 	}
+}
+
+// callHub has the hub do what a request asks for, and then answers it: so the bound on
+// requests in flight bounds what waits for the hub.
+func (c *clientConn) callHub(id uint64, fn func(*watch.Hub)) {
+	c.f.watches.call(func(hub *watch.Hub) {
+		fn(hub)
+		c.reply(&wire.Reply{ID: id})
+		c.flushReplies()
+	})
 }
 
 // Send is part of watch.Sink.

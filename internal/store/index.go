@@ -81,6 +81,14 @@ type Item struct {
 	Value   []byte
 }
 
+// Bytes is what an item counts for in a page, with or without its value.
+func (i *Item) Bytes(keys bool) int {
+	if keys {
+		return len(i.Key)
+	}
+	return len(i.Key) + len(i.Value)
+}
+
 // Page says how much of a range a scan shows at once.
 type Page struct {
 	Reverse bool // from the end of the range down

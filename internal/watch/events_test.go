@@ -129,6 +129,11 @@ func TestRefusedWatches(t *testing.T) {
 	if reply := h.Watch(r, &wire.WatchQuery{Watch: 1, Flags: wire.WatchAfter, After: n.Applied() + 1}); reply.Status != wire.StatusBadRequest {
 		t.Errorf("after a position that is yet to come: %+v", reply)
 	}
+	for _, q := range []wire.WatchQuery{{From: strings.Repeat("k", 1026)}, {To: strings.Repeat("k", 1026)}} {
+		if reply := h.Watch(r, &q); reply.Status != wire.StatusBadRequest {
+			t.Errorf("a bound of 1,026 bytes: %+v", reply)
+		}
+	}
 	for id := range uint64(MaxWatches) {
 		if reply := h.Watch(r, &wire.WatchQuery{Watch: id}); reply.Status != wire.StatusOK {
 			t.Fatalf("watch %d: %+v", id, reply)

@@ -27,6 +27,10 @@ const (
 // eventBytes is what an event counts for beside its key and its values.
 const eventBytes = 16
 
+// maxBoundBytes is how long a bound of a range may be: as long as a key, and a byte more for
+// the range of one key.
+const maxBoundBytes = wire.MaxKeyBytes + 1
+
 // MaxWatches bounds the watches of one connection.
 const MaxWatches = 10_000
 
@@ -92,7 +96,7 @@ func (h *Hub) Watch(sink Sink, q *wire.WatchQuery) wire.Reply {
 		c = &conn{hub: h, sink: sink, watches: make(map[uint64]*watch), start: -1}
 	}
 	position := h.store.Applied()
-	if q.Flags&wire.WatchAfter != 0 && q.After > position || c.watches[q.Watch] != nil {
+	if q.Flags&wire.WatchAfter != 0 && q.After > position || c.watches[q.Watch] != nil || max(len(q.From), len(q.To)) > maxBoundBytes {
 		return wire.Reply{Status: wire.StatusBadRequest}
 	}
 	if len(c.watches) >= MaxWatches {
