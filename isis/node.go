@@ -63,10 +63,16 @@ type Config struct {
 	MaxFuture int
 }
 
+// Defaults that hosts with settings of their own share.
+const (
+	DefaultWindow        = 2
+	DefaultMaxBatchBytes = 1 << 20
+)
+
 func (c *Config) setDefaults() {
-	setDefault(&c.Window, 2)
+	setDefault(&c.Window, DefaultWindow)
 	setDefault(&c.MaxBatchCommands, 8192)
-	setDefault(&c.MaxBatchBytes, 1<<20)
+	setDefault(&c.MaxBatchBytes, DefaultMaxBatchBytes)
 	setDefault(&c.MaxPendingBytes, 64<<20)
 	setDefault(&c.MaxUndelivered, 8*c.Window)
 	setDefault(&c.MaxUndeliveredBytes, 4<<20)

@@ -16,6 +16,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/hostport"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -123,7 +124,7 @@ type Config struct {
 	LeaveTimeout time.Duration
 
 	// Window is the number of own messages that may be under way, and
-	// MaxBatchBytes bounds one message. Defaults 2 and 1 MiB.
+	// MaxBatchBytes bounds one message. Defaults as of isis.Config: 2 and 1 MiB.
 	Window        int
 	MaxBatchBytes int
 
@@ -185,8 +186,8 @@ func (c Config) withDefaults() Config {
 	c.WatchHistory = cmp.Or(c.WatchHistory, 64<<20)
 	c.MaxUnreadBytes = cmp.Or(c.MaxUnreadBytes, 256<<20)
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, 5*time.Second)
-	c.Window = cmp.Or(c.Window, 2)
-	c.MaxBatchBytes = cmp.Or(c.MaxBatchBytes, 1<<20)
+	c.Window = cmp.Or(c.Window, isis.DefaultWindow)
+	c.MaxBatchBytes = cmp.Or(c.MaxBatchBytes, isis.DefaultMaxBatchBytes)
 	c.framePatience = cmp.Or(c.framePatience, framePatience)
 	c.level = cmp.Or(c.level, wire.LevelNewest)
 	c.Logger = cmp.Or(c.Logger, slog.Default())

@@ -22,7 +22,7 @@ type Config struct {
 	Seed   uint64        // of that chance
 
 	// AckDelay is how long an acknowledgement that nobody waits for waits for
-	// company. Default: a millisecond, as in a server.
+	// company. Default: a millisecond, as internal/member has it.
 	AckDelay time.Duration
 
 	// Writers is how many members write, each CommandBytes at a time in a closed
