@@ -5,13 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/zeebo/xxh3"
 
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/bench/report"
@@ -32,6 +31,9 @@ type chain struct {
 	position uint64 // of the last
 }
 
+// chainSeed is that of all chains of this process, which are compared with one another.
+var chainSeed = maphash.MakeSeed()
+
 // add takes the next change. A deletion has no value.
 func (c *chain) add(position uint64, key string, value []byte, deleted bool) {
 	b := make([]byte, 0, 128)
@@ -43,7 +45,7 @@ func (c *chain) add(position uint64, key string, value []byte, deleted bool) {
 	} else {
 		b = append(append(b, 1), value...)
 	}
-	c.hash = xxh3.Hash(b)
+	c.hash = maphash.Bytes(chainSeed, b)
 	c.position = position
 	c.changes++
 }
