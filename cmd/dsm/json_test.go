@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -147,6 +148,11 @@ func checkJSON(t *testing.T, what, heading string, text []byte) {
 func TestJSONIsDocumented(t *testing.T) {
 	g := startGroupOf(t)
 	const variables, nowhere = "get, set, cas, add, del", " --dsn dsm://127.0.0.1:1 --timeout 100ms"
+	script := filepath.Join(t.TempDir(), "script")
+	lines := "if once absent\nput once 1\napp log x\ninc n 1\nread log\ndel nothing\nelse\nread k\nread nothing\n"
+	if err := os.WriteFile(script, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		args    string
 		heading string // "": nothing on stdout
@@ -162,6 +168,11 @@ func TestJSONIsDocumented(t *testing.T) {
 		{"add n -7", variables, exitOK},
 		{"cas new v --version 0", variables, exitOK},
 		{"del new", variables, exitOK},
+		{"set if v --if-absent", variables, exitOK},
+		{"append log \xff", "append", exitOK},
+		{"append \xff x --if-present", "append", exitOK},
+		{"txn " + script, "txn", exitOK},
+		{"txn " + script + " --timeout 5s", "txn", exitOK}, // its other branch
 		{"ls", "ls", exitOK},
 		{"ls --prefix nothing", "ls", exitOK},
 		{"ls --limit 1 --strong", "ls", exitOK},
@@ -192,6 +203,14 @@ func TestJSONIsDocumented(t *testing.T) {
 		{"cas k w --version 1", "", exitConflict},
 		{"cas nothing w --version 1", "", exitConflict},
 		{"add k 1", "", exitFailure},
+		{"set k v --if-absent", "", exitConflict},
+		{"set k v --if-absent --if-present", "", exitUsage},
+		{"append k v --if-version 1", "", exitConflict},
+		{"append k", "", exitUsage},
+		{"txn", "", exitUsage}, // of what stdin has
+		{"txn no/such/file", "", exitUsage},
+		{"txn a b", "", exitUsage},
+		{"txn " + script + nowhere, "", exitUnavailable},
 		{"get k" + nowhere, "", exitUnavailable},
 		{"set k v" + nowhere, "", exitUnavailable},
 		{"add k 1" + nowhere, "", exitUnavailable},

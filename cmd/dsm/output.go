@@ -85,8 +85,13 @@ func (s *surroundings) say(format string, args ...any) error {
 
 // showWrite is show for what a write returned.
 func (s *surroundings) showWrite(f format, text string, r result) error {
-	if err := s.show(f, text, r); err != nil {
-		return fmt.Errorf("%w, at position %d, but the result cannot be printed: %w", errDone, r.Position, err)
+	return shownWrite(s.show(f, text, r), r.Position)
+}
+
+// shownWrite is the error of a write that was done and whose result could not be printed.
+func shownWrite(err error, position uint64) error {
+	if err != nil {
+		return fmt.Errorf("%w, at position %d, but the result cannot be printed: %w", errDone, position, err)
 	}
 	return nil
 }

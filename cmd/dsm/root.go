@@ -107,6 +107,7 @@ of its goroutines and ends it (2). Otherwise the exit status is` + outcomesHelp(
 	root.AddCommand(
 		newServerCommand(s), newRegistryCommand(s),
 		newGetCommand(s), newSetCommand(s), newDelCommand(s), newAddCommand(s), newCASCommand(s),
+		newAppendCommand(s), newTxnCommand(s),
 		newLsCommand(s), newScanCommand(s), newCountCommand(s),
 		newStatusCommand(s), newVersionCommand(s),
 	)

@@ -11,26 +11,32 @@ import (
 func newSetCommand(s *surroundings) *cobra.Command {
 	var t target
 	var in input
+	var when conditions
 	cmd := &cobra.Command{
 		Use:   "set KEY VALUE",
 		Short: "Set a variable",
 		Long: `Set gives a variable a value and prints its version, which is the position of the
 write in the group's order.
+` + conditionsHelp + `
 
 ` + inputHelp,
-		Example:           "  dsm set greeting hello\n  dsm set motd - < /etc/motd\n  hostname | dsm set host - --trim",
+		Example:           "  dsm set greeting hello\n  dsm set motd - < /etc/motd\n  hostname | dsm set host - --trim\n  dsm set leader n1 --if-absent",
 		Args:              exactly("KEY", "VALUE"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key := args[0]
+			options, err := when.options()
+			if err != nil {
+				return err
+			}
 			value, err := in.value(cmd.Context(), s.stdin, args[1])
 			if err != nil {
 				return err
 			}
 			return t.with(cmd, s, func(ctx context.Context, db *driver.DB) error {
-				version, err := db.Set(ctx, key, value)
+				version, err := db.Set(ctx, key, value, options...)
 				if err != nil {
-					return about(key, err)
+					return aboutIf(key, err)
 				}
 				return s.showWrite(t.format, decimal(version), newResult(key, value, version, version))
 			})
@@ -38,5 +44,6 @@ write in the group's order.
 	}
 	t.addFlags(cmd)
 	in.addFlags(cmd)
+	when.addFlags(cmd)
 	return cmd
 }
