@@ -209,6 +209,7 @@ var policy = map[string]rule{
 	"internal/history/check": {std: whole},
 	// It changes the code of the others, and runs their tests.
 	"internal/mutants": {std: whole},
+	"examples/reload":  {std: whole, ours: []string{"driver"}},
 	"examples/web":     {std: whole, ours: []string{"driver", "server"}},
 
 	// Tests only.
