@@ -99,9 +99,7 @@ func reportOf(r *registrypb.HeartbeatRequest) membership.Report {
 		Installed: r.GetInstalled(),
 		Ready:     r.GetReady(),
 		Observed:  r.GetObserved(),
-		Position:  r.GetPosition(),
-		Clients:   r.GetClients(),
-		Queue:     r.GetQueue(),
+		Figures:   membership.Figures{Position: r.GetPosition(), Clients: r.GetClients(), Queue: r.GetQueue()},
 	}
 	for _, p := range r.GetPeers() {
 		silentMS := min(max(p.GetSilentMs(), 0), (24 * time.Hour).Milliseconds())

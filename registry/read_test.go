@@ -94,3 +94,18 @@ func TestNothingIsLostOnTheWire(t *testing.T) {
 		t.Errorf("a registration (-said +heard):\n%s", diff)
 	}
 }
+
+// TestFiguresAreShown fills every figure, and looks for it in what the registry reads and
+// in its status.
+func TestFiguresAreShown(t *testing.T) {
+	want := filled[membership.Figures](t)
+	if got := reportOf(heartbeatProto(membership.From{}, &membership.Report{Figures: want})).Figures; got != want {
+		t.Errorf("the registry reads %+v, want %+v", got, want)
+	}
+	shown := reflect.ValueOf(statusProto(membership.Status{Nodes: []membership.NodeStatus{{Figures: want}}}).Nodes[0]).Elem()
+	for field, value := range reflect.ValueOf(want).Fields() {
+		if got := shown.FieldByName(field.Name); !got.IsValid() || !got.Equal(value) {
+			t.Errorf("%s is shown as %v, want %v", field.Name, got, value)
+		}
+	}
+}

@@ -77,7 +77,7 @@ func TestHeartbeatsAndTheirAnswers(t *testing.T) {
 		ctx, cancel := context.WithCancel(h.ctx)
 		h.background.Go(func() { h.sendHeartbeats(ctx, client) })
 		beat := func(d *membership.Directive, err error) {
-			h.host.Beat(&member.Beat{From: from, Report: membership.Report{Position: 7}})
+			h.host.Beat(&member.Beat{From: from, Report: membership.Report{Figures: membership.Figures{Position: 7}}})
 			answers <- answer{d, err}
 			synctest.Wait()
 		}
@@ -102,7 +102,7 @@ func TestHeartbeatsAndTheirAnswers(t *testing.T) {
 
 		// The end of the replica while an answer is awaited is no trouble of the registry's.
 		logged := h.lines()
-		h.host.Beat(&member.Beat{From: from, Report: membership.Report{Position: 7}})
+		h.host.Beat(&member.Beat{From: from, Report: membership.Report{Figures: membership.Figures{Position: 7}}})
 		synctest.Wait()
 		cancel()
 		synctest.Wait()

@@ -82,7 +82,7 @@ func TestHeartbeatReplacesOlder(t *testing.T) {
 	defer far.Close()
 	h.front.clients.add(newClientConn(h.front, near, nil))
 	for position := range uint64(3) {
-		h.host.Beat(&member.Beat{Report: membership.Report{Position: position}})
+		h.host.Beat(&member.Beat{Report: membership.Report{Figures: membership.Figures{Position: position}}})
 	}
 	if b := <-h.beats; b.Report.Position != 2 || b.Report.Clients != 1 {
 		t.Errorf("%+v", b.Report)

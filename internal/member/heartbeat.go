@@ -74,8 +74,8 @@ func (m *Member) sendBeat() {
 		Report: membership.Report{
 			View: b.told.view, Wedged: b.told.wedged, Installed: b.told.installed,
 			Ready: b.told.ready, Observed: m.joiner.donor.Incarnation,
-			Peers: m.peersHeard(now.Steady), Position: m.core.Position(),
-			Queue: uint32(m.core.Pending() + m.core.HeldBack()),
+			Peers:   m.peersHeard(now.Steady),
+			Figures: membership.Figures{Position: m.core.Position(), Queue: uint32(m.core.Pending() + m.core.HeldBack())},
 		},
 		At: now, back: m.leases.back,
 	})

@@ -31,7 +31,7 @@ func TestBeat(t *testing.T) {
 	if b.From != (membership.From{ID: "n1", Incarnation: 1, Group: testGroup, Generation: 1}) || b.At != n.moment() {
 		t.Errorf("%+v", b)
 	}
-	want := membership.Report{View: 1, Peers: []membership.Peer{{Incarnation: 2, Silent: time.Second}}, Queue: uint32(n.m.core.HeldBack() + n.m.core.Pending())}
+	want := membership.Report{View: 1, Peers: []membership.Peer{{Incarnation: 2, Silent: time.Second}}, Figures: membership.Figures{Queue: uint32(n.m.core.HeldBack() + n.m.core.Pending())}}
 	if fmt.Sprint(b.Report) != fmt.Sprint(want) || b.Report.Queue == 0 {
 		t.Errorf("%+v, want %+v", b.Report, want)
 	}

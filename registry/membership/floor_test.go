@@ -15,7 +15,7 @@ func alone(t *testing.T, position uint64) (*sim, *simNode) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.beat(n, Report{View: n.view, Position: position})
+	s.beat(n, Report{View: n.view, Figures: Figures{Position: position}})
 	return s, n
 }
 
@@ -81,7 +81,7 @@ func TestOldGenerationReports(t *testing.T) {
 	}
 	s.settle()
 	isolated := s.saved.Base + 1000 // it has gone on for long
-	if err := s.g.Heartbeat(s.now, n.from(), Report{View: n.view, Position: isolated}); !errors.Is(err, ErrOtherGeneration) {
+	if err := s.g.Heartbeat(s.now, n.from(), Report{View: n.view, Figures: Figures{Position: isolated}}); !errors.Is(err, ErrOtherGeneration) {
 		t.Fatalf("a heartbeat of a generation that was given up: %v", err)
 	}
 	s.settle()
@@ -90,7 +90,7 @@ func TestOldGenerationReports(t *testing.T) {
 	}
 	other := n.from()
 	other.Group++
-	if err := s.g.Heartbeat(s.now, other, Report{Position: 1 << 60}); !errors.Is(err, ErrOtherGroup) || s.g.state.Floor >= 1<<60 {
+	if err := s.g.Heartbeat(s.now, other, Report{Figures: Figures{Position: 1 << 60}}); !errors.Is(err, ErrOtherGroup) || s.g.state.Floor >= 1<<60 {
 		t.Errorf("a report of another group: %v, the floor is %d", err, s.g.state.Floor)
 	}
 }
@@ -102,7 +102,7 @@ func TestFloorIsSavedRarely(t *testing.T) {
 	saves := 0
 	const each = 1 << 20
 	for position := uint64(0); position < 4*floorStep; position += each {
-		if err := s.g.Heartbeat(s.now, n.from(), Report{View: n.view, Position: position}); err != nil {
+		if err := s.g.Heartbeat(s.now, n.from(), Report{View: n.view, Figures: Figures{Position: position}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, unsaved := s.g.Unsaved(); unsaved {
@@ -155,7 +155,7 @@ func TestManyGenerations(t *testing.T) {
 // refused, whoever asks for it.
 func TestNoPositionsLeft(t *testing.T) {
 	s, n := alone(t, MaxPosition)
-	if err := s.g.Heartbeat(s.now, n.from(), Report{View: n.view, Position: MaxPosition + 1}); !errors.Is(err, ErrInvalid) {
+	if err := s.g.Heartbeat(s.now, n.from(), Report{View: n.view, Figures: Figures{Position: MaxPosition + 1}}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a report beyond the highest position: %v", err)
 	}
 	before := s.saved

@@ -63,9 +63,14 @@ type Report struct {
 	Ready     bool   // a joiner: it holds the state up to near the head
 	Observed  uint64 // a joiner: the member it observes
 	Peers     []Peer // what it hears of others; for a joiner, nodes with a proved link
-	Position  uint64
-	Clients   uint32
-	Queue     uint32
+	Figures
+}
+
+// Figures are what a node counts, in its reports and in its NodeStatus.
+type Figures struct {
+	Position uint64 // of its last delivered command
+	Clients  uint32 // connections; the host counts them
+	Queue    uint32 // commands that wait, and messages held back
 }
 
 // Peer is what a node hears of another.

@@ -208,7 +208,7 @@ func (s *sim) beat(n *simNode, r Report) {
 
 // report is what a node sees, told from the newest directive it has.
 func (s *sim) report(n *simNode) Report {
-	r := Report{View: n.view, Wedged: n.wedged, Installed: n.install, Position: n.position}
+	r := Report{View: n.view, Wedged: n.wedged, Installed: n.install, Figures: Figures{Position: n.position}}
 	var peers []Member
 	for _, v := range n.latest.Views {
 		peers = v.Members

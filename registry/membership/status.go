@@ -17,10 +17,8 @@ type Status struct {
 type NodeStatus struct {
 	Member   Member
 	Rank     int // -1: no member
-	Position uint64
+	Figures      // of its last report
 	Silent   time.Duration
-	Clients  uint32
-	Queue    uint32
 	State    string // member, leaving, wedged, joining
 	WaitsFor string // what keeps a joiner from being a member, for people
 }
@@ -58,7 +56,7 @@ func (g *Group) nodeStatus(now time.Duration, m Member, rank int, view uint64) N
 	if rank < 0 {
 		s.WaitsFor = g.waitsFor(n, g.committed())
 	}
-	s.Position, s.Clients, s.Queue = n.report.Position, n.report.Clients, n.report.Queue
+	s.Figures = n.report.Figures
 	s.Silent = max(now-n.heard, 0)
 	if rank >= 0 && n.report.Wedged > view {
 		s.State = "wedged"
