@@ -13,7 +13,7 @@ type conn struct {
 	hub     *Hub
 	sink    Sink
 	watches map[uint64]*watch
-	parked  int // of them
+	waiting int // of them: parked with credit, until the connection has room
 
 	out   []byte // frames with events that are not sent yet
 	start int    // of the frame under way, -1: none is

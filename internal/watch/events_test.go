@@ -150,3 +150,36 @@ func TestRefusedWatches(t *testing.T) {
 		t.Errorf("%d connections and %d watches are left", len(h.conns), len(h.behind))
 	}
 }
+
+// TestReaderThatCatchesUpUnseen holds that a watch goes on whose connection has room again
+// before the hub's host asks whether any watch waits for it.
+func TestReaderThatCatchesUpUnseen(t *testing.T) {
+	n := newNode()
+	h, r := NewHub(n.Store), &recorder{t: t}
+	h.Watch(r, &wire.WatchQuery{Watch: 1, Credit: 17})
+	h.Watch(r, &wire.WatchQuery{Watch: 2, From: "b", Credit: 17})
+	settle(h)
+	n.set("a", "1")
+	settle(h) // the first has no credit any more
+	if h.Waits() {
+		t.Fatal("a watch without credit waits for its reader")
+	}
+	r.full = true
+	h.Credit(r, 1, 10)
+	h.Credit(r, 1, 10)
+	n.set("b", "2")
+	settle(h)
+	r.full = false
+	if !h.Waits() || len(r.events) != 1 {
+		t.Fatalf("waits %v, %d events", h.Waits(), len(r.events))
+	}
+	h.Ready()
+	settle(h)
+	if got := len(r.events) + len(r.ids[len(r.ids)-1]); h.Waits() || got < 3 {
+		t.Fatalf("waits %v, %+v for %v", h.Waits(), r.events, r.ids)
+	}
+	h.Gone(r)
+	if h.Waits() {
+		t.Error("waits for a connection that is gone")
+	}
+}

@@ -130,7 +130,11 @@ func lagged(position, oldest uint64) wire.Reply {
 // Credit grants a watch more bytes. It does nothing if there is no such watch.
 func (h *Hub) Credit(sink Sink, id, bytes uint64) {
 	if w := h.find(sink, id); w != nil {
+		before := w.credit
 		w.credit = grant(w.credit, bytes)
+		if w.state == parked && before <= 0 && w.credit > 0 {
+			w.conn.waiting++
+		}
 		h.unpark(w)
 	}
 }
@@ -139,7 +143,7 @@ func (h *Hub) Credit(sink Sink, id, bytes uint64) {
 // that wait for it, Waits reports.
 func (h *Hub) Ready() {
 	for _, c := range h.order {
-		if c.parked > 0 && c.sink.Room() {
+		if c.waiting > 0 && c.sink.Room() {
 			for _, w := range c.sorted() {
 				h.unpark(w)
 			}
@@ -147,10 +151,11 @@ func (h *Hub) Ready() {
 	}
 }
 
-// Waits reports whether a watch with credit waits for its connection's reader.
+// Waits reports whether a watch with credit waits for its connection's reader, as far as the
+// hub knows: the connection may have room by now, and then it is for Ready to go on.
 func (h *Hub) Waits() bool {
 	for _, c := range h.order {
-		if c.parked > 0 && !c.sink.Room() {
+		if c.waiting > 0 {
 			return true
 		}
 	}
@@ -160,7 +165,7 @@ func (h *Hub) Waits() bool {
 // unpark has a watch that may be sent more go on.
 func (h *Hub) unpark(w *watch) {
 	if w.state == parked && w.mayBeSent() {
-		w.conn.parked--
+		h.leave(w)
 		h.fallBehind(w)
 	}
 }
@@ -169,7 +174,9 @@ func (h *Hub) unpark(w *watch) {
 func (h *Hub) park(w *watch) {
 	h.leave(w)
 	w.state = parked
-	w.conn.parked++
+	if w.credit > 0 {
+		w.conn.waiting++
+	}
 }
 
 // mostCredit bounds what a watch may be granted.
@@ -246,7 +253,9 @@ func (h *Hub) leave(w *watch) {
 		h.live--
 		h.ranges.remove(w)
 	case parked:
-		w.conn.parked--
+		if w.credit > 0 {
+			w.conn.waiting--
+		}
 	case behind:
 		h.behind = without(h.behind, w)
 	}
