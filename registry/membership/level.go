@@ -18,8 +18,8 @@ import (
 // outdated says, for people, why a node that speaks a feature level cannot be in the next
 // view; "" if it can.
 func (g *Group) outdated(level uint32) string {
-	view, ok := g.state.Committed()
-	if !ok || level >= view.FeatureLevel || planted.On(planted.LevelFalls) {
+	view := g.committed()
+	if level >= view.FeatureLevel || planted.On(planted.LevelFalls) {
 		return ""
 	}
 	return fmt.Sprintf("this node speaks feature level %d, and all members of the group (%s) speak %d: "+

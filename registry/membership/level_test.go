@@ -40,7 +40,7 @@ func (s *sim) level() uint32 { return s.g.committed().FeatureLevel }
 // A view has the lowest level of its members. It rises when the last node of an older
 // release has gone, and from then on none of them is registered.
 func TestLevelRises(t *testing.T) {
-	s := grown(t, 3, 4, 5)
+	s := grown(t, 3, 5, 4)
 	if s.level() != 3 {
 		t.Fatalf("level %d", s.level())
 	}
