@@ -19,7 +19,7 @@ is a variable that holds a decimal integer of 64 bits. A variable that does not
 exist counts as 0.`,
 		Example:           "  dsm add visits 1\n  dsm add stock -5",
 		Args:              exactly("KEY", "DELTA"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: t.keys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key := args[0]
 			delta, err := strconv.ParseInt(args[1], 10, 64)

@@ -32,7 +32,7 @@ from then on, in bytes. A variable that does not exist counts as empty.
 ` + inputHelp,
 		Example:           "  dsm append log 'started;'\n  date | dsm append log -",
 		Args:              exactly("KEY", "VALUE"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: t.keys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key := args[0]
 			options, err := when.options()

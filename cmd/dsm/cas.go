@@ -23,7 +23,7 @@ it changes nothing and exits with status 4.
 ` + inputHelp,
 		Example:               "  dsm cas leader n1 --version 0\n  dsm cas leader n2 --version 17",
 		Args:                  exactly("KEY", "VALUE"),
-		ValidArgsFunction:     cobra.NoFileCompletions,
+		ValidArgsFunction:     t.keys,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("version") {

@@ -25,7 +25,7 @@ between --from and --to; without both, how many there are. It counts at one
 position, which -o json prints; --at chooses one, as in scan.`,
 		Example:           "  dsm count\n  dsm count user/\n  dsm count --from user/100 --to user/200",
 		Args:              optional,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: t.keys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			options, err := v.options(cmd, args)
 			if err != nil {

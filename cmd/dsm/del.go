@@ -16,7 +16,7 @@ func newDelCommand(s *surroundings) *cobra.Command {
 		Long:              `Del deletes a variable and prints the position of the delete in the group's order.`,
 		Example:           "  dsm del greeting",
 		Args:              exactly("KEY"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: t.keys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key := args[0]
 			return t.with(cmd, s, func(ctx context.Context, db *driver.DB) error {

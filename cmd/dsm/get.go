@@ -30,7 +30,7 @@ and may have changed since. Use --stale to save variables when the group cannot 
 restored.`,
 		Example:           "  dsm get greeting\n  dsm get greeting --strong -o json\n  dsm get greeting --stale --dsn dsm://10.0.0.2:7000",
 		Args:              exactly("KEY"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: t.keys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if stale && strong {
 				return usagef("--stale and --strong exclude each other: a read is one or the other")

@@ -22,6 +22,9 @@ func TestSignalsOfProcesses(t *testing.T) {
 		{"get", "k", "--stale", servers},
 		{"ls", servers},
 		{"ls", "--wait", registry},
+		{"scan", servers},
+		{"watch", servers},
+		{"watch", "--wait", registry},
 		{"status", servers},
 		{"registry", "status", "--registry", "ADDR"},
 	} {

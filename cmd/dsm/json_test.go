@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/console"
 	"github.com/seed-8247e700/dsm/server"
 )
@@ -193,6 +194,12 @@ func TestJSONIsDocumented(t *testing.T) {
 		{"count --at 1", "", exitGone},
 		{"count --to " + strings.Repeat("p", 1025), "", exitUsage},
 		{"count" + nowhere, "", exitUnavailable},
+		{"watch --from 1 -o text", "", exitGone},
+		{"watch --initial --from 1", "", exitUsage},
+		{"watch k --prefix k", "", exitUsage},
+		{"watch --count 0", "", exitUsage},
+		{"watch --progress 999ms", "", exitUsage},
+		{"watch" + nowhere, "", exitUnavailable},
 		{"status", "status", exitOK},
 		{"status --dsn dsm+registry://" + g.registry, "status", exitOK},
 		{"registry status --registry " + g.registry, "registry status", exitOK},
@@ -301,6 +308,7 @@ func TestJSONOfStates(t *testing.T) {
 			Nodes:    []registeredNode{{ID: "n1", Silent: "1s", WaitsFor: "x"}},
 		},
 		"registry new-generation": newGeneration{1 << 63},
+		"watch":                   newWatchEvent(&driver.Event{Kind: driver.EventPut, Key: "\xff", Value: driver.Value{Version: 1 << 63}, Old: driver.Value{Version: 1}}),
 		"version":                 release{Revision: "abc", Modified: true},
 	} {
 		var stdout bytes.Buffer

@@ -108,7 +108,7 @@ of its goroutines and ends it (2). Otherwise the exit status is` + outcomesHelp(
 		newServerCommand(s), newRegistryCommand(s),
 		newGetCommand(s), newSetCommand(s), newDelCommand(s), newAddCommand(s), newCASCommand(s),
 		newAppendCommand(s), newTxnCommand(s),
-		newLsCommand(s), newScanCommand(s), newCountCommand(s),
+		newLsCommand(s), newScanCommand(s), newCountCommand(s), newWatchCommand(s),
 		newStatusCommand(s), newVersionCommand(s),
 	)
 	root.SetFlagErrorFunc(s.flagError)

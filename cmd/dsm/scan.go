@@ -79,7 +79,7 @@ breaks. Keys are always escaped.
 bounds the time without progress, not that of the whole scan.`,
 		Example:           "  dsm scan limits/\n  dsm scan --from user/100 --to user/200 --limit 10\n  dsm scan limits/ --at 1764388251000123 -o json",
 		Args:              optional,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: f.keys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.run(cmd, s, args)
 		},
@@ -90,6 +90,7 @@ bounds the time without progress, not that of the whole scan.`,
 	flags.IntVar(&f.limit, "limit", 0, "maximum `number` of variables to print (default: all)")
 	flags.BoolVar(&f.reverse, "reverse", false, "begin with the last key")
 	flags.BoolVar(&f.keysOnly, "keys-only", false, "print only the keys, one per line; in JSON, leave the values out")
+	f.completeFlags(cmd, "from", "to")
 	return cmd
 }
 

@@ -22,7 +22,7 @@ write in the group's order.
 ` + inputHelp,
 		Example:           "  dsm set greeting hello\n  dsm set motd - < /etc/motd\n  hostname | dsm set host - --trim\n  dsm set leader n1 --if-absent",
 		Args:              exactly("KEY", "VALUE"),
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: t.keys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key := args[0]
 			options, err := when.options()
