@@ -29,6 +29,9 @@ type Options struct {
 	// transactions.
 	WholeBytes int
 
+	// Watches has watches and scans checked too. All changes of the order are kept.
+	Watches bool
+
 	// Found, if set, is called with each violation when it is found, by the name of
 	// the check.
 	Found func(check, text string)
@@ -47,6 +50,8 @@ type Checker struct {
 	strong      *StrongReads
 	freshness   *Freshness
 	convergence *Convergence
+	watches     *Watches // nil: none
+	scans       *Scans   // nil: none
 	command     func(*Entry)
 }
 
@@ -62,6 +67,11 @@ func New(o Options) *Checker {
 		command:     o.Command,
 	}
 	c.reads.wholeBytes = o.WholeBytes
+	if o.Watches {
+		c.watches, c.scans = NewWatches(o.Origin), NewScans(c.reads)
+		c.watches.found, c.scans.found = o.Found, o.Found
+		c.reads.changed = c.watches.changed
+	}
 	c.total = NewTotalOrder(o.Origin, c.order)
 	for _, t := range []*tally{
 		&c.total.tally, &c.agreement.tally, &c.session.tally, &c.reads.tally, &c.strong.tally, &c.freshness.tally, &c.convergence.tally,
@@ -124,11 +134,23 @@ func (c *Checker) Lowest() uint64 { return c.total.Lowest() }
 // Finish ends the checks and returns what each found. Every live node must have
 // delivered the order up to end, the last position that anyone was told.
 func (c *Checker) Finish(end uint64) []Result {
-	return []Result{
+	results := []Result{
 		c.total.Finish(end), c.agreement.Finish(), c.session.Finish(),
 		c.reads.Finish(), c.strong.Finish(), c.freshness.Finish(), c.convergence.Finish(),
 	}
+	if c.watches != nil {
+		results = append(results, c.watches.Finish(), c.scans.Finish())
+	}
+	return results
 }
+
+// Watch takes the beginning of a watch, as Watches.Begin says.
+func (c *Checker) Watch(name, from, to string, old bool, after uint64) *Watch {
+	return c.watches.Begin(name, from, to, old, after)
+}
+
+// Scan takes a scan that has ended.
+func (c *Checker) Scan(s *Scan) { c.scans.Complete(s) }
 
 // order takes apart a message that became part of the order.
 func (c *Checker) order(d *wire.Delivery) {
@@ -146,6 +168,10 @@ func (c *Checker) order(d *wire.Delivery) {
 		}
 		c.reads.Order(&e)
 		c.agreement.Order(&e)
+		if c.watches != nil {
+			c.watches.order(e.Position)
+			c.scans.order(e.Position)
+		}
 	}
 	if len(rest) > 0 {
 		c.total.violate("%s has %d bytes too many", describe(d), len(rest))

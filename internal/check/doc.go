@@ -10,6 +10,8 @@
 //	c.Complete(&op)             // in the order of op.End
 //	c.Advance(minStart, floor)  // lets go of what no later event can need
 //	c.EndStream("n2")           // a node left or died: a prefix is enough
+//	w := c.Watch("w1", "a", "b", false, position) // then w.Event(&event), w.Stop()
+//	c.Scan(&scan)
 //	results := c.Finish(end)    // the last position that anyone was told
 //
 // Seven checks, each in a file of its own, share the work:
@@ -22,6 +24,11 @@
 //   - [StrongReads]: none reflects less than was acknowledged before it began.
 //   - [Freshness]: no plain read reflects less than was acknowledged a lease before.
 //   - [Convergence]: equal digests.
+//
+// With Options.Watches there are two more:
+//
+//   - [Watches]: each watch returned all changes of its range, once, in order.
+//   - [Scans]: each scan showed the state at one position.
 //
 // All of it takes near-linear time and bounded memory. Messages are kept as
 // hashes of their payload until every live node has delivered them, values as

@@ -24,6 +24,8 @@ type Reads struct {
 
 	wholeBytes int // newest values of up to so many bytes are kept whole, for transactions
 
+	changed func(key string, now, old version) // hears of each change; nil: nobody
+
 	variables map[string]*variable
 	position  uint64            // up to which the order is carried out
 	floor     uint64            // no read to come reports less
@@ -67,7 +69,9 @@ func (r *Reads) Order(e *Entry) {
 		r.variables[strings.Clone(e.Command.Key)] = v
 	}
 	v.prune(r.keepFrom())
-	_, sum, problem := v.apply(e)
+	old := v.present()
+	next, sum, problem := v.apply(e)
+	r.change(e.Command.Key, next, old)
 	e.Sum = sum
 	v.keepWhole(e.Command.Value, e.Command.Op == wire.OpSet || e.Command.Op == wire.OpCompareAndSet, r.wholeBytes)
 	if e.Command.Op == wire.OpCompareAndSet || e.Command.Op == wire.OpAdd {
@@ -76,6 +80,13 @@ func (r *Reads) Order(e *Entry) {
 	if problem != "" {
 		r.violate("%s %q of session %d, seq %d, at position %d %s",
 			e.Command.Op, e.Command.Key, e.Command.Session, e.Command.Seq, e.Position, problem)
+	}
+}
+
+// change passes a change on.
+func (r *Reads) change(key string, now, old version) {
+	if r.changed != nil {
+		r.changed(strings.Clone(key), now, old)
 	}
 }
 

@@ -255,6 +255,7 @@ func (p *replay) commit(e *Entry) {
 		}
 		v.prune(p.r.keepFrom())
 		c.present.session, c.present.seq = e.Command.Session, e.Command.Seq
+		p.r.change(c.key, c.present, v.present())
 		v.versions = append(v.versions, c.present)
 		v.keepWhole(c.value.bytes, c.value.known, p.r.wholeBytes)
 	}

@@ -88,7 +88,7 @@ var policy = map[string]rule{
 	},
 	"internal/watch": {
 		std:  pure,
-		ours: []string{"internal/store", "internal/wire"},
+		ours: []string{"internal/planted", "internal/store", "internal/wire"},
 	},
 	"internal/bound":    {std: whole},
 	"internal/evloop":   {std: whole},
@@ -136,7 +136,7 @@ var policy = map[string]rule{
 		std: whole,
 		ours: []string{
 			"internal/check", "internal/clock", "internal/history", "internal/link", "internal/member", "internal/planted", "internal/session", "internal/sim/oracle",
-			"internal/sim/wires", "internal/store", "internal/wire", "internal/wire/codec", "isis", "registry/keeper", "registry/membership",
+			"internal/sim/wires", "internal/store", "internal/watch", "internal/wire", "internal/wire/codec", "isis", "registry/keeper", "registry/membership",
 		},
 	},
 	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/heap", "internal/link", "internal/transport", "internal/wire", "isis"}},

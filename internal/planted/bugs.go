@@ -74,4 +74,8 @@ const (
 	LevelFalls
 	FeedOutlivesLevel
 	TornPositionTaken
+	WatchBeginsAgain
+	ScanMoves
+	WatchSkips
+	HistoryFloorLow
 )

@@ -81,6 +81,10 @@ var Bugs = []Info{
 	{LevelFalls, "LevelFalls", "a node below the feature level of the view is admitted to the group"},
 	{FeedOutlivesLevel, "FeedOutlivesLevel", "a donor feeds a joiner on when its view has a higher feature level than before"},
 	{TornPositionTaken, "TornPositionTaken", "a watch returns what it has of a position when its connection breaks, and all of it again later"},
+	{WatchBeginsAgain, "WatchBeginsAgain", "a watch goes on at another server where it began, not where it was"},
+	{ScanMoves, "ScanMoves", "each page of a scan shows the state of its own time"},
+	{WatchSkips, "WatchSkips", "a watch that falls behind skips the change that it could not be sent"},
+	{HistoryFloorLow, "HistoryFloorLow", "a joiner takes the history of a snapshot for one that begins a position earlier"},
 }
 
 // String returns the bug's name.

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 
+	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -47,7 +48,9 @@ func (s *Scan) Page(reply *wire.Reply) (wire.ScanPage, error) {
 	if err != nil {
 		return wire.ScanPage{}, err
 	}
-	s.query.At, s.query.Flags = reply.Version, s.query.Flags|wire.ScanAt
+	if !planted.On(planted.ScanMoves) {
+		s.query.At, s.query.Flags = reply.Version, s.query.Flags|wire.ScanAt
+	}
 	s.query.From, s.query.To = page.From, page.To
 	return page, nil
 }

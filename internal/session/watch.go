@@ -69,7 +69,7 @@ func (w *Watch) Reply(reply *wire.Reply, position uint64) Beginning {
 // Returned notes that a change was returned to the caller. The position counts as seen once
 // its last change was.
 func (w *Watch) Returned(position uint64, last bool) {
-	if last {
+	if last && !planted.On(planted.WatchBeginsAgain) {
 		w.query.After = position
 	}
 }

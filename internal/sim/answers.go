@@ -7,6 +7,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/sim/oracle"
 	"github.com/seed-8247e700/dsm/internal/sim/wires"
+	"github.com/seed-8247e700/dsm/internal/watch"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -23,6 +24,7 @@ type waiter struct {
 	write bool
 	began uint64 // number of the turn in which a read was handed in
 	over  bool   // it has its answer, or has gone
+	aside bool   // its answer comes from beside the turns
 }
 
 // Answer is part of member.Waiter. What is answered leaves with the turn.
@@ -119,6 +121,8 @@ func (r *replica) take(req *wire.Request, from *clientConn, to func(wire.Reply))
 		r.gate.Admit(len(req.RawCommand))
 		r.in.Command(req.RawCommand, member.Ticket{Waiter: &waiter{r: r, to: to, write: true}})
 		r.wakeTurn()
+	case wire.RequestWatch, wire.RequestUnwatch, wire.RequestCredit, wire.RequestScan:
+		r.takeWatch(req, from, to)
 	default:
 		panic("sim: no such request")
 	}
@@ -161,13 +165,19 @@ func (r *replica) forget(c *wires.Conn) {
 	if i < 0 {
 		return
 	}
-	reads := r.clients[i].reads
+	reads, sink := r.clients[i].reads, r.clients[i].sink
+	if r.hosting.hub != nil {
+		r.callHub(func(hub *watch.Hub) { hub.Gone(sink) })
+	}
 	r.clients = slices.Delete(r.clients, i, i+1)
 	if len(reads) == 0 {
 		return
 	}
 	r.call(func(m *member.Member) {
 		for _, a := range reads {
+			if a.aside {
+				a.over = true
+			}
 			if !a.over {
 				a.over = true
 				r.waiting--

@@ -127,6 +127,9 @@ func (h around) Event(e member.Event) {
 		r.lapsed = true
 	case member.Loaded:
 		counts.Snapshots++
+		if state := r.reader.State(); state.Kept() < state.Applied() {
+			counts.Histories++
+		}
 		r.applied = e.Position
 		r.w.order(r.generation).loaded(r)
 	case member.TransferOver:

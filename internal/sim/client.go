@@ -47,6 +47,10 @@ type client struct {
 	roomless []*operation // that wait for room in the stream
 	issued   numbered     // the last write through the stream
 	version  uint64       // that an operation was told last
+
+	watches   *rand.Rand // for its watches and scans
+	watchings []*watching
+	numbers   uint64 // of watches, the latest
 }
 
 // clientState is what a client has seen and written in one generation.
@@ -62,12 +66,14 @@ func (st *clientState) blank() bool { return st.seen == 0 && st.session.Blank() 
 type clientConn struct {
 	conn  *wires.Conn
 	reads []*waiter // that wait
+	sink  *sink
 }
 
 func newClient(w *world, number, site int) *client {
 	c := &client{w: w, number: number, site: site}
 	c.program, c.random = w.pair(ofClients, number)
 	c.txns = source(w.seed, ofTxns+uint64(number))
+	c.watches = source(w.seed, ofWatches+uint64(number))
 	c.enterGeneration(0)
 	c.pump()
 	return c
@@ -238,7 +244,7 @@ func (c *client) dial(race *session.Race, index int, server string) {
 			conn.Close(1)
 			return
 		}
-		r.clients = append(r.clients, &clientConn{conn: conn})
+		r.clients = append(r.clients, &clientConn{conn: conn, sink: &sink{conn: conn, client: c}})
 		w.bound[conn] = r
 		conn.Ends[1].OnClose = func() { r.forget(conn) }
 		generation := r.generation
@@ -269,6 +275,11 @@ func (c *client) connected(conn *wires.Conn, server string, generation uint64) {
 		for _, a := range slices.Clone(c.attempts) {
 			if a.conn == conn {
 				c.lost(a)
+			}
+		}
+		for _, one := range slices.Clone(c.watchings) {
+			if one.conn == conn {
+				one.lost()
 			}
 		}
 	}

@@ -108,6 +108,7 @@ func (r *replica) whole() {
 		r.w.fail("damage: %s takes its state for whole, and %s is damaged: %v", r, r.damage.what, err)
 	}
 	r.damage.what, r.damage.audits = "", 0
+	r.forgetPast()
 }
 
 // audited counts the audits that a damaged replica takes part in. What was damaged may have
@@ -119,6 +120,7 @@ func (r *replica) audited() {
 	}
 	if r.reader.State().VerifyAll() == nil {
 		d.what = ""
+		r.forgetPast()
 		return
 	}
 	if d.turn == r.w.counts.Turns {
@@ -129,6 +131,10 @@ func (r *replica) audited() {
 		r.w.fail("damage: %s has taken part in %d audits and does not know that %s is damaged", r, d.audits, d.what)
 	}
 }
+
+// forgetPast drops the history of a replica whose memory was damaged: what was written again
+// may still be there, and nothing is promised of it.
+func (r *replica) forgetPast() { r.reader.State().KeepHistory(r.w.traits.watches.history) }
 
 // unaware reports whether the replica's memory is damaged, and no audit has found it yet.
 func (r *replica) unaware() bool {

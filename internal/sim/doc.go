@@ -32,7 +32,10 @@
 // registry's keeper (registry.go): its disk, its clock, and when a watch is ready for the
 // next directive. The connections of links (package wires).
 //
-// What surrounds internal/session in the driver (client.go, operation.go, stream.go). Where a
+// What surrounds the hub of a node's watches, and its pages of scans (hub.go).
+//
+// What surrounds internal/session in the driver (client.go, operation.go, stream.go, watch.go,
+// scan.go). Where a
 // goroutine of package driver waits, for a connection, a session, room or an earlier write, a
 // client has a list of operations that wait. It has one connection, not a pool of them: what
 // package driver decides on its own about the number, the age and the limits of connections
@@ -57,7 +60,8 @@
 // excluded, deliver prefixes of one order; each write that was acknowledged is in it once,
 // where its client was told, and nothing else is; a read returns what the order has at the
 // position it reflects, which is not before what its session had seen and what that had
-// issued, nor, if it is strong, before what had been answered to anybody. Beside them: all
+// issued, nor, if it is strong, before what had been answered to anybody; a watch returns each
+// change of its range once, and a scan shows the state at one position. Beside them: all
 // nodes have the same results and the same digest of their state after each message
 // (order.go); every command has the result that the dumbest state machine has (oracle); views
 // form one chain, and nobody enters one that is not saved; no read is answered for longer than

@@ -33,6 +33,11 @@ type operation struct {
 	reply    wire.Reply
 	teller   *replica      // who gave the last reply
 	then     func(ok bool) // of what the client does for itself
+
+	// Of what is no write and no read of a variable:
+	asks     func(*wire.Request) // makes it the request
+	takes    func(*wire.Reply)   // looks at each reply first
+	watching *watching           // that it is to begin; nil: none
 }
 
 // begin starts a random operation.
@@ -158,6 +163,10 @@ func (op *operation) attempt() {
 		op.unanswered()
 		return
 	}
+	if op.watching != nil && op.watching.useless(c.info) {
+		op.unanswered()
+		return
+	}
 	op.state = c.state
 	req := &wire.Request{Kind: wire.RequestGet, Position: op.Attempt(op.state.seen), Key: op.key}
 	if req.ID = uint64(op.Attempts()); req.ID > 1 {
@@ -171,6 +180,8 @@ func (op *operation) attempt() {
 		req.Kind, req.Command, req.RawCommand = wire.RequestWrite, op.command, op.command.Append(nil)
 	case op.strong:
 		req.Kind = wire.RequestGetStrong
+	case op.asks != nil:
+		op.asks(req)
 	}
 	op.send(req)
 }
@@ -218,6 +229,9 @@ func serving(c *wires.Conn) (*replica, *clientConn) {
 }
 
 func (op *operation) replied(reply wire.Reply) {
+	if op.takes != nil {
+		op.takes(&reply)
+	}
 	if reply.Status == wire.StatusUnavailable {
 		op.refused++
 	}

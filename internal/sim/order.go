@@ -56,7 +56,7 @@ func newOrder(w *world, generation uint64) *order {
 // values are known there to be none.
 func (o *order) check(origin uint64, prefix string) {
 	o.checker = check.New(check.Options{
-		Origin: origin, Shared: prefix != "", Prefix: prefix, Age: o.w.mostAge(), WholeBytes: 64 << 10, Found: o.w.found,
+		Origin: origin, Shared: prefix != "", Prefix: prefix, Age: o.w.mostAge(), WholeBytes: 64 << 10, Watches: true, Found: o.w.found,
 		Command: func(e *check.Entry) {
 			o.w.counts.Commands++
 			o.oracle.Command(e.Position, &e.Command, &o.results[o.index], o.dataOf(o.index))

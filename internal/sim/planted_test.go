@@ -78,7 +78,7 @@ func TestPlanted(t *testing.T) {
 	if shown < len(planted.Bugs)-len(elsewhere) {
 		return // not all were asked for
 	}
-	for _, c := range check.New(check.Options{}).Finish(0) {
+	for _, c := range check.New(check.Options{Watches: true}).Finish(0) {
 		t.Logf("%s finds %d of %d bugs", c.Name, finds[c.Name], shown)
 		if why := blind[c.Name]; (finds[c.Name] == 0) != (why != "") {
 			t.Errorf("%s, a check of dsmbench, finds %d of the bugs; blind says %q", c.Name, finds[c.Name], why)

@@ -36,6 +36,7 @@ type process struct {
 
 	random  *rand.Rand
 	turns   *rand.Rand // for how long arrivals are gathered
+	watches *rand.Rand // for what is kept of the past
 	alive   bool
 	paused  bool
 	stuck   bool // sends heartbeats, but takes nothing from its peers
@@ -74,6 +75,7 @@ func (w *world) newProcess(id string, site, port int) *process {
 		pause: leastPause, level: w.level(),
 	}
 	p.random, p.turns = w.pair(ofProcesses, len(w.processes))
+	p.watches = source(w.seed, ofPasts+uint64(len(w.processes)))
 	p.clock = wires.NewClocks(&w.Time, p.random, w.traits.rate(p.random), 1+upTo(p.random, time.Second), w.counter)
 	p.pace = w.traits.pace
 	w.byAddr[p.addr] = p

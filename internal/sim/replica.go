@@ -8,6 +8,7 @@ import (
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -59,6 +60,7 @@ type replica struct {
 	joining *joining
 	feeds   []*feed
 	clients []*clientConn
+	hosting hosting
 	damage  damage
 	log     []logged
 }
@@ -70,10 +72,6 @@ type peerMessage struct {
 }
 
 func (r *replica) String() string { return r.name }
-
-// historyBytes is what a replica keeps of changes: so little that most of them are forgotten
-// within a run.
-const historyBytes = 16 << 10
 
 // newReplica begins an incarnation in the generation that the directive tells of.
 func (p *process) newReplica(incarnation uint64, d membership.Directive) {
@@ -101,7 +99,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 		},
 		Group: d.Group, Generation: d.Generation, Settings: d.Settings,
 		Limits:       store.Limits{SessionTTL: t.sessionTTL, MaxSessionResults: 64, MaxClientSessions: maxClientSessions},
-		HistoryBytes: historyBytes, MaxLagBytes: w.mostLag(t.joinerLag), ChunkBytes: t.chunkBytes,
+		HistoryBytes: t.watches.history, MaxLagBytes: w.mostLag(t.joinerLag), ChunkBytes: t.chunkBytes,
 		Clock: clock.Of(p.clock.Virtual()), Links: h, Host: h,
 		Doubt: func() { r.call(func(m *member.Member) { m.Fire(member.TimerPulse) }) },
 	})
@@ -173,6 +171,10 @@ func (r *replica) turn() {
 	r.letOut()
 	r.publish()
 	r.letIn()
+	if !r.over {
+		r.wakeHub()
+		r.lookBack()
+	}
 }
 
 // checkAnswered holds that nobody waits at a member that has no lease any more.
@@ -217,6 +219,9 @@ func (r *replica) end(err error) {
 	r.checkAnswered()
 	r.letOut()
 	r.letIn()
+	if r.hosting.hub != nil {
+		r.hosting.hub.End(wire.StatusUnavailable, "the node has stopped")
+	}
 	for _, c := range r.clients {
 		c.conn.Close(1)
 	}

@@ -121,6 +121,9 @@ func (w *world) settled() bool {
 		if len(c.active) > 0 || c.stream.Open() > 0 {
 			return false
 		}
+		if slices.ContainsFunc(c.watchings, (*watching).waits) {
+			return false
+		}
 	}
 	first := w.hosts[0].run.current
 	for _, h := range w.hosts {
@@ -147,6 +150,9 @@ func (w *world) standing() string {
 	for _, c := range w.clients {
 		for _, op := range c.active {
 			s += fmt.Sprintf(" %s: %s;", c, op)
+		}
+		for _, one := range c.watchings {
+			s += fmt.Sprintf(" %s at %d, waits %v;", one, one.watch.Position(), one.waits())
 		}
 	}
 	return s

@@ -22,12 +22,13 @@ type sources struct {
 	faults   *rand.Rand // whom they strike, and for how long
 	clocks   *rand.Rand // faults of clocks and sleep
 	damages  *rand.Rand // of memory
+	watches  *rand.Rand // what watches there are
 	txns     *rand.Rand // how many there are, and what releases processes are of
 }
 
 func newSources(seed uint64) (s sources) {
 	for i, of := range []**rand.Rand{
-		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns,
+		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns, &s.watches,
 	} {
 		*of = source(seed, uint64(i+1))
 	}
@@ -39,6 +40,8 @@ const (
 	ofClients   = 100
 	ofProcesses = 1000
 	ofTxns      = 10000 // of clients, one each
+	ofWatches   = 20000 // the same
+	ofPasts     = 30000 // of processes, one each
 )
 
 // pair is the two sources of a client or a process.

@@ -48,6 +48,8 @@ type traits struct {
 
 	readTime time.Duration // for which a read waits at a node at most
 
+	watches watchTraits
+
 	base uint64 // where the positions of the first generation begin
 
 	txns float64 // chance that a write is a transaction

@@ -47,6 +47,7 @@ func newWorld(seed uint64, options Options) *world {
 	}
 	w.traits = drawTraits(w.random.traits, options)
 	w.traits.drawTxns(w.random.txns, options)
+	w.traits.drawWatches(w.random.watches)
 	w.longest = w.traits.detection
 	w.knobs = drawKnobs(w.random.knobs, options.Knobs)
 	w.counts.knobs(&w.knobs, w.traits.nodes)
@@ -76,6 +77,7 @@ func (w *world) begin() {
 		w.clients = append(w.clients, c)
 		w.At(time.Duration(c.random.Int64N(int64(t.detection))), c.next)
 		w.At(t.sessionTTL/3, c.renew)
+		w.At(t.detection/2, c.look)
 	}
 	if w.leaks() {
 		w.At(t.detection, w.clients[0].leak)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/internal/wire/codec"
 )
@@ -214,6 +215,9 @@ func (k *restoredHistory) finish(t *variables, position uint64, bytes int) {
 		return
 	}
 	h.floor.Store(k.floor)
+	if planted.On(planted.HistoryFloorLow) && k.floor > 0 {
+		h.floor.Store(k.floor - 1)
+	}
 	for i := len(k.changes) - 1; i >= 0; i-- {
 		c := &k.changes[i]
 		h.add(c.entry, c.version, c.old)

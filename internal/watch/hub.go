@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -356,6 +357,9 @@ func (h *Hub) sendLive(changes []store.Change, number uint64) {
 // everything up to a position.
 func (h *Hub) moveBehind(w *watch, cursor, position uint64) {
 	h.leave(w)
+	if planted.On(planted.WatchSkips) {
+		cursor++
+	}
 	w.cursor, w.position = cursor, max(w.position, position)
 	h.fallBehind(w)
 }
