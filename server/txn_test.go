@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	driverside "github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/registry"
 )
@@ -53,6 +55,21 @@ func TestTxnReturnsResults(t *testing.T) {
 	g.sameDigests()
 }
 
+// dialPatiently is dial for requests that take long on a slow machine.
+func (g *group) dialPatiently(id string) wire.Conn {
+	g.t.Helper()
+	conn, err := driverside.Dial(g.t.Context(), g.nodes[id].Addr(), driverside.Options{PingInterval: time.Minute})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			g.t.Log(err)
+		}
+	})
+	return conn
+}
+
 // The largest transaction passes, to a member over the network too, and a joiner gets what
 // it has left. One byte more is refused, and nothing is done.
 func TestLargestTxn(t *testing.T) {
@@ -69,7 +86,7 @@ func TestLargestTxn(t *testing.T) {
 		t.Fatalf("%d bytes", n)
 	}
 	*last = append(*last, 'x')
-	for i, conn := range []wire.Conn{c.conn, g.dial("n1"), g.dial("n2")} {
+	for i, conn := range []wire.Conn{c.conn, g.dialPatiently("n1"), g.dialPatiently("n2")} {
 		if reply := c.transact(conn, large); reply.Status != wire.StatusTooLarge {
 			t.Errorf("%d: one byte more: %+v", i, reply)
 		}
@@ -78,7 +95,7 @@ func TestLargestTxn(t *testing.T) {
 		t.Errorf("one that was refused has left %d bytes: %+v, %v", len(reply.Data), reply.Status, err)
 	}
 	*last = (*last)[:len(*last)-1]
-	for i, conn := range []wire.Conn{c.conn, g.dial("n1"), g.dial("n2")} {
+	for i, conn := range []wire.Conn{c.conn, g.dialPatiently("n1"), g.dialPatiently("n2")} {
 		reply := c.transact(conn, large)
 		if reply.Status != wire.StatusOK || (len(reply.Data) > 4<<20-256) != (i > 0) { // the first finds nothing old
 			t.Fatalf("%d: %+v, %d bytes", i, reply.Status, len(reply.Data))
