@@ -123,6 +123,30 @@ func TestPlantedStreams(t *testing.T) {
 	}
 }
 
+// TestPlantedWatches holds that the checks of watches and of scans find their mistakes,
+// whatever else does.
+func TestPlantedWatches(t *testing.T) {
+	for bug, check := range map[planted.Bug]string{
+		planted.WatchBeginsAgain: "watches", planted.WatchSkips: "watches",
+		planted.ScanMoves: "scans", planted.HistoryFloorLow: "scans",
+	} {
+		seed := search(t, bug)
+		if checks := alone(bug, seed); !slices.Contains(checks, check) {
+			t.Errorf("seed %d with a bug of %s: found by %v alone", seed, check, checks)
+		}
+	}
+}
+
+// TestPlantedLevelFalls holds that what is found is a command in a view that does not know it.
+func TestPlantedLevelFalls(t *testing.T) {
+	seed := search(t, planted.LevelFalls)
+	planted.Set(planted.LevelFalls, true)
+	defer planted.Set(planted.LevelFalls, false)
+	if r := sim.Run(seed, sim.Options{}); !strings.Contains(r.Violation, "level") {
+		t.Errorf("seed %d: %s", seed, r.Violation)
+	}
+}
+
 // search returns the first seed that shows the bug.
 func search(t *testing.T, bug planted.Bug) uint64 {
 	planted.With(t, bug)
