@@ -140,7 +140,6 @@ func TestFrameReaderOwn(t *testing.T) {
 	for name, src := range map[string]io.Reader{
 		"whole":  bytes.NewReader(sent),
 		"halves": iotest.HalfReader(bytes.NewReader(sent)),
-		"bytes":  iotest.OneByteReader(bytes.NewReader(sent)),
 	} {
 		f := NewFrameReader(src, 2<<20)
 		var records [][]byte
