@@ -26,7 +26,7 @@ type Item struct {
 // All items show the state at one position, which is at or after everything that the handle
 // has seen when the scan begins; with At, it is the position that At names. The scan reads
 // page after page, also from another server if the first fails. A server keeps the state of a
-// position as long as it keeps what has changed since, by default the latest 64 MiB; if a scan
+// position as long as it keeps what has changed since, by default the latest 4 MiB; if a scan
 // takes longer, it ends with ErrSnapshotGone, and so does one at a position that is gone. With
 // WithTrace, the trace has the position before the first item is returned.
 //

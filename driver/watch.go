@@ -133,7 +133,7 @@ func (p watchProgress) watch(c *watchConfig) error {
 //
 //   - that of the context when it ends, ErrClosed, or ErrGeneration;
 //   - ErrLagged, as a *LaggedError, if the caller is too slow. Servers keep the latest changes
-//     only, by default 64 MiB; a watch that falls behind further has missed some.
+//     only, by default 4 MiB; a watch that falls behind further has missed some.
 //
 // The iterator may be used again: then it begins as at first. One loop at a time takes the
 // events of a watch.

@@ -77,7 +77,7 @@ is full, the node continues and drops log lines. The log counts the dropped line
 	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` of the node's identity, which proves after a crash that the earlier run has ended; it holds no variables (default $XDG_STATE_HOME/dsm/ID, or ~/.local/state/dsm/ID)")
 	flags.StringVar(&f.deliveryLog, "delivery-log", "", "write each delivered command to `FILE`, one JSON object per line; the file is overwritten, and begins with the node's state; if it cannot be written, the log ends, the node continues, and its exit status is 1")
 	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` when the node serves, and remove the file at the end; an existing file is replaced if it holds an address")
-	f.cfg.WatchHistory = 64 << 20 // as in server.Config
+	f.cfg.WatchHistory = 4 << 20 // as in server.Config
 	flags.Var((*console.ByteSize)(&f.cfg.WatchHistory), "watch-history", "`size` of the latest changes that the node keeps, at least 1MiB: a watch or a scan can begin at a position of the past as far as they go back")
 	flags.DurationVar(&f.startTimeout, "start-timeout", time.Minute, "`time` within which the node must become a member; a registry that cannot be reached is an error after 5s")
 	f.addFlags(flags)
