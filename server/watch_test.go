@@ -3,6 +3,7 @@ package server
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -94,5 +95,35 @@ func TestWatchesOfBadQueries(t *testing.T) {
 	}
 	if err := conn.Ping(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNodeThatStopsEndsItsOwnWatches holds that the hub says so: a watch of the process
+// itself has no connection whose end would say it.
+func TestNodeThatStopsEndsItsOwnWatches(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.startAll(1)
+	conn, err := g.pick(0).Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make(eventSink, 1000)
+	_, reply, err := conn.(wire.Watcher).Watch(t.Context(), 0, wire.WatchQuery{Credit: 1 << 20}, events)
+	if err != nil || reply.Status != wire.StatusOK {
+		t.Fatalf("%+v, %v", reply, err)
+	}
+	g.kill("n1")
+	for {
+		select {
+		case e := <-events:
+			if e.Kind == wire.EventEnded {
+				if e.Status != wire.StatusUnavailable {
+					t.Errorf("%+v", e)
+				}
+				return
+			}
+		case <-time.After(patience):
+			t.Fatal("the watch goes on at a node that has stopped")
+		}
 	}
 }
