@@ -20,9 +20,6 @@ type eventFeed struct {
 
 func newEventFeed() *eventFeed { return &eventFeed{more: make(chan struct{}, 1)} }
 
-// eventBytes is what an event costs beside its key and its values, as servers count it.
-const eventBytes = 16
-
 // Event is part of wire.EventSink.
 func (f *eventFeed) Event(e *wire.Event) {
 	f.mu.Lock()
@@ -43,7 +40,7 @@ func (f *eventFeed) Event(e *wire.Event) {
 	}
 	cost := 0
 	if e.Kind != wire.EventProgress {
-		cost = eventBytes + len(e.Key) + len(e.Value) + len(e.Old)
+		cost = wire.EventBytes + len(e.Key) + len(e.Value) + len(e.Old)
 	}
 	if f.events.Add(event, cost, e.Last) {
 		f.wake()

@@ -241,7 +241,7 @@ func (one *watching) event(e *wire.Event) {
 	kept.Key, kept.Value, kept.Old = strings.Clone(e.Key), bytes.Clone(e.Value), bytes.Clone(e.Old)
 	cost := 0
 	if e.Kind != wire.EventProgress {
-		cost = 16 + len(e.Key) + len(e.Value) + len(e.Old)
+		cost = wire.EventBytes + len(e.Key) + len(e.Value) + len(e.Old)
 	}
 	one.events.Add(kept, cost, e.Last)
 	one.drain()

@@ -37,7 +37,7 @@ func (w *watch) take(change *store.Change, last bool) {
 		c.touched = true
 		c.hub.touched = append(c.hub.touched, c)
 	}
-	bytes := eventBytes + len(change.Key) + len(change.Value)
+	bytes := wire.EventBytes + len(change.Key) + len(change.Value)
 	with, end := 0, 0
 	if w.flags&wire.WatchOld != 0 && change.OldVersion != 0 {
 		bytes += len(change.Old)

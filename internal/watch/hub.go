@@ -25,9 +25,6 @@ const (
 	frameBytes     = 64 << 10 // at which a frame ends
 )
 
-// eventBytes is what an event counts for beside its key and its values.
-const eventBytes = 16
-
 // maxBoundBytes is how long a bound of a range may be: as long as a key, and a byte more for
 // the range of one key.
 const maxBoundBytes = wire.MaxKeyBytes + 1

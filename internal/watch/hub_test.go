@@ -165,7 +165,7 @@ func (c *client) change(e wire.Event) {
 	if !e.Last {
 		c.w.t.Fatalf("watch %d: %+v is not the last at its position", c.id, e)
 	}
-	c.credit -= int64(eventBytes + len(e.Key) + len(e.Value) + len(e.Old))
+	c.credit -= int64(wire.EventBytes + len(e.Key) + len(e.Value) + len(e.Old))
 	c.position = e.Position
 }
 

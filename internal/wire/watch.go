@@ -77,6 +77,10 @@ type Event struct {
 	Old        []byte
 }
 
+// EventBytes is what an event counts for beside its key and its values, against what was
+// granted to its watch. Nodes and clients must count alike.
+const EventBytes = 16
+
 // Bits beside the kind of an event.
 const (
 	eventLast = 1 << 6
