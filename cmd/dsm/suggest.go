@@ -44,7 +44,7 @@ var synonyms = map[string]string{
 	"keys": "ls", "dir": "ls", "all": "ls",
 	"incr": "add", "inc": "add", "increment": "add", "incrby": "add", "sum": "add",
 	"subscribe": "watch", "follow": "watch", "tail": "watch", "observe": "watch", "monitor": "watch",
-	"compare-and-set": "cas", "compare-and-swap": "cas", "txn": "cas",
+	"compare-and-set": "cas", "compare-and-swap": "cas",
 	"node": "server", "start": "server", "run": "server", "daemon": "server", "join": "server",
 	"members": "status", "health": "status", "info": "status", "nodes": "status",
 }
