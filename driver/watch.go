@@ -180,8 +180,7 @@ func (w *watcher) run() error {
 	w.watch = session.NewWatch(wire.WatchQuery{From: w.config.from, To: w.config.to, Flags: w.config.flags, After: w.config.after, Credit: eventCredit})
 	w.quiet = time.Now()
 	for {
-		f := newEventFeed()
-		l, watching, err := w.begin(f)
+		l, watching, f, err := w.begin()
 		switch {
 		case err == nil:
 			err = w.follow(l, watching, f)
@@ -229,7 +228,7 @@ func (w *watcher) initial() error {
 const eventCredit = 1 << 20
 
 // begin begins the watch at a server, where it left off.
-func (w *watcher) begin(f *eventFeed) (held *link, watching wire.Watching, err error) {
+func (w *watcher) begin() (held *link, watching wire.Watching, f *eventFeed, err error) {
 	q := w.watch.Query()
 	op := operation{handle: w.h, Operation: session.Operation{Kind: session.Get}}
 	op.reads = func(ctx context.Context, l *link, position uint64) (wire.Reply, error) {
@@ -241,6 +240,7 @@ func (w *watcher) begin(f *eventFeed) (held *link, watching wire.Watching, err e
 		if !ok {
 			return wire.Reply{Status: wire.StatusUnsupported, Data: []byte("the connection has no watches")}, nil
 		}
+		f = newEventFeed() // that of an attempt that broke off has the end of its connection
 		begun, reply, askErr := node.Watch(ctx, max(position, q.After), q, f)
 		if askErr != nil {
 			return reply, askErr
@@ -265,7 +265,7 @@ func (w *watcher) begin(f *eventFeed) (held *link, watching wire.Watching, err e
 		watching.Stop()
 		w.h.db.pool.put(held)
 	}
-	return held, watching, err
+	return held, watching, f, err
 }
 
 // follow returns the events of a server, until it has no more: then err is nil.
