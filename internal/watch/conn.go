@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -27,7 +28,7 @@ type conn struct {
 
 // sorted returns the watches by number, so that equal runs are alike.
 func (c *conn) sorted() []*watch {
-	return slices.SortedFunc(maps.Values(c.watches), func(a, b *watch) int { return int(a.id) - int(b.id) })
+	return slices.SortedFunc(maps.Values(c.watches), func(a, b *watch) int { return cmp.Compare(a.id, b.id) })
 }
 
 // take notes that a watch is sent a change.
