@@ -123,7 +123,7 @@ func (c *clientConn) takeWatch(req *wire.Request) {
 	id := req.ID
 	switch req.Kind {
 	case wire.RequestWatch:
-		q, err := wire.DecodeWatchQuery([]byte(req.Key))
+		q, err := wire.DecodeWatchQuery([]byte(req.Key)) // a copy, which q keeps
 		if err != nil {
 			c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest, Data: []byte(err.Error())})
 			return
@@ -139,7 +139,6 @@ func (c *clientConn) takeWatch(req *wire.Request) {
 				c.flushReplies()
 			})
 		}
-		q.From, q.To = string([]byte(q.From)), string([]byte(q.To))
 		c.post(id, func(m *member.Member) { m.Park(p) })
 	case wire.RequestUnwatch:
 		number := req.Position
