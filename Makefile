@@ -7,7 +7,7 @@ SIMTIME  ?= 1m
 SIMFROM  ?= 1
 
 # A seed that nobody has run: the first of a range that the commit names.
-FRESHTIME ?= 90s
+FRESHTIME ?= 60s
 FRESHFROM ?= $(shell printf '%d' 0x$$(git rev-parse HEAD | cut -c 1-12))
 
 # The packages with files that only the tag planted compiles. The others are the same with it and without.
