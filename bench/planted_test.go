@@ -36,7 +36,9 @@ func TestPlanted(t *testing.T) {
 		{bug: planted.EarlyReturn, loaded: true},
 		// The fewer are preloaded, the fewer writes can fail before the load.
 		{bug: planted.CollidingIDs, change: func(c *Config) { c.Keys = 1 }},
-		{bug: planted.ReadMissInstalls, change: func(c *Config) { c.Dels = 0.4 }},
+		// A variable that was deleted stays for reads of the past until its change is
+		// forgotten, and only then can a read miss it: values this large see to it.
+		{bug: planted.ReadMissInstalls, change: func(c *Config) { c.Dels, c.ValueBytes = 0.4, 16<<10 }},
 		{bug: planted.JoinerMisses, joins: true, change: func(c *Config) { c.Writes, c.Duration = 1, 500*time.Millisecond }},
 	} {
 		t.Run(test.bug.String(), func(t *testing.T) {
