@@ -27,6 +27,8 @@ type Reads struct {
 	changed func(key string, now, old version) // hears of each change; nil: nobody
 
 	variables map[string]*variable
+	keys      []string          // of the variables
+	sorted    bool              // they are
 	position  uint64            // up to which the order is carried out
 	floor     uint64            // no read to come reports less
 	early     heap.Heap[*claim] // that report a position to which the order has not come
@@ -62,12 +64,7 @@ func (r *Reads) Order(e *Entry) {
 	if !e.OK || !e.Command.Op.IsWrite() || !strings.HasPrefix(e.Command.Key, r.prefix) {
 		return
 	}
-	v := r.variables[e.Command.Key]
-	if v == nil {
-		v = &variable{}
-		// The key aliases the message, which must not stay for its sake.
-		r.variables[strings.Clone(e.Command.Key)] = v
-	}
+	v := r.variable(e.Command.Key)
 	v.prune(r.keepFrom())
 	old := v.present()
 	next, sum, problem := v.apply(e)
@@ -81,6 +78,18 @@ func (r *Reads) Order(e *Entry) {
 		r.violate("%s %q of session %d, seq %d, at position %d %s",
 			e.Command.Op, e.Command.Key, e.Command.Session, e.Command.Seq, e.Position, problem)
 	}
+}
+
+// variable returns the variable of a key.
+func (r *Reads) variable(key string) *variable {
+	v := r.variables[key]
+	if v == nil {
+		v = &variable{}
+		key = strings.Clone(key) // it aliases the message, which must not stay for its sake
+		r.variables[key] = v
+		r.keys, r.sorted = append(r.keys, key), false
+	}
+	return v
 }
 
 // change passes a change on.

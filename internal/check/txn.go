@@ -3,6 +3,7 @@ package check
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,7 +59,7 @@ func (r *Reads) carryOut(e *Entry) (problem string) {
 	if !t.Touches(ours) {
 		return ""
 	}
-	if t.Touches(func(key string) bool { return !ours(key) }) {
+	if t.Touches(func(key string) bool { return !ours(key) }) || slices.ContainsFunc(t.If, func(c wire.Cond) bool { return !r.knows(&c) }) {
 		r.miss("%s: it has variables of others, whose values are not known", entryText(e))
 		return ""
 	}
@@ -91,7 +92,7 @@ func (r *Reads) carryOut(e *Entry) (problem string) {
 func (p *replay) run(t *wire.Txn, position uint64) (then bool, f failure) {
 	then = true
 	for i := range t.If {
-		holds, sure := p.draft(t.If[i].Key).holds(&t.If[i])
+		holds, sure := p.holds(&t.If[i])
 		if !sure {
 			return false, failure{unsure: true}
 		}
@@ -110,6 +111,14 @@ func (p *replay) run(t *wire.Txn, position uint64) (then bool, f failure) {
 		}
 	}
 	return then, failure{}
+}
+
+// holds reports whether a condition of If holds, and whether that is known.
+func (p *replay) holds(c *wire.Cond) (holds, sure bool) {
+	if c.Kind == wire.CondRange {
+		return p.r.rangeHolds(c), true
+	}
+	return p.draft(c.Key).holds(c)
 }
 
 // do does one operation, and adds its result.
@@ -212,7 +221,7 @@ func (c *draft) holds(cond *wire.Cond) (holds, sure bool) {
 		return !c.present.absent, true
 	case wire.CondValue:
 		return !c.present.absent && c.present.hash == xxh3.Hash(cond.Value), c.present.absent || !c.present.opaque
-	case wire.CondNone:
+	case wire.CondNone, wire.CondRange:
 	}
 	return true, true
 }
@@ -242,14 +251,10 @@ func (c *draft) append(next version, value []byte) int64 {
 // commit makes versions of what was written.
 func (p *replay) commit(e *Entry) {
 	for _, c := range p.drafts {
-		v := p.r.variables[c.key]
-		if !c.written || v == nil && c.present.absent {
+		if !c.written || p.r.variables[c.key] == nil && c.present.absent {
 			continue
 		}
-		if v == nil {
-			v = &variable{}
-			p.r.variables[strings.Clone(c.key)] = v
-		}
+		v := p.r.variable(c.key)
 		if c.present.absent && v.present().absent {
 			continue // put and deleted
 		}

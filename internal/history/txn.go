@@ -17,12 +17,22 @@ type txn struct {
 	Else []txnOp `json:"else"`
 }
 
-// cond has one of Version, Value and Present. That of an operation has no key.
+// cond has one of Version, Value, Present and Range. That of an operation has no key.
 type cond struct {
-	Key     []byte  `json:"key,omitempty"`
-	Version *uint64 `json:"version,omitempty"`
-	Value   *[]byte `json:"value,omitempty"`
-	Present bool    `json:"present,omitempty"`
+	Key     []byte      `json:"key,omitempty"`
+	Version *uint64     `json:"version,omitempty"`
+	Value   *[]byte     `json:"value,omitempty"`
+	Present bool        `json:"present,omitempty"`
+	Range   *rangeState `json:"range,omitempty"`
+}
+
+// rangeState is what the variables from the condition's key on and below To are: how many, and
+// the first 16 bytes of the SHA-256 of the length of each key, the key and the version, with
+// numbers as unsigned varints.
+type rangeState struct {
+	To    []byte `json:"to,omitempty"` // none: without an upper bound
+	Count uint64 `json:"count"`
+	Sum   []byte `json:"sum"`
 }
 
 type txnOp struct {
@@ -77,6 +87,8 @@ func condOf(c *wire.Cond) *cond {
 		return &cond{Value: &value}
 	case wire.CondPresent:
 		return &cond{Present: true}
+	case wire.CondRange:
+		return &cond{Range: &rangeState{To: []byte(c.Range.To), Count: c.Range.Count, Sum: c.Range.Sum[:]}}
 	case wire.CondNone:
 	}
 	return nil
@@ -130,6 +142,10 @@ func wireCond(c *cond) wire.Cond {
 		return wire.Cond{Kind: wire.CondVersion, Version: *c.Version}
 	case c.Value != nil:
 		return wire.Cond{Kind: wire.CondValue, Value: *c.Value}
+	case c.Range != nil:
+		state := wire.RangeState{To: string(c.Range.To), Count: c.Range.Count}
+		copy(state.Sum[:], c.Range.Sum)
+		return wire.Cond{Kind: wire.CondRange, Range: &state}
 	default:
 		return wire.Cond{Kind: wire.CondPresent}
 	}

@@ -19,6 +19,8 @@ var everyTxn = wire.Txn{
 		{Kind: wire.CondValue, Key: "c", Value: []byte("v")},
 		{Kind: wire.CondValue, Key: "c"},
 		{Kind: wire.CondPresent, Key: ""},
+		{Kind: wire.CondRange, Key: "", Range: &wire.RangeState{To: "k\xff", Count: 3, Sum: wire.RangeSum{0: 1, 15: 0xff}}},
+		{Kind: wire.CondRange, Key: "l", Range: &wire.RangeState{}},
 	},
 	Then: []wire.TxnOp{
 		{Kind: wire.TxnPut, Key: "a", Value: []byte("w"), Old: true},
@@ -58,7 +60,8 @@ func TestTxnRoundTrip(t *testing.T) {
 
 // What other programs read.
 func TestTxnFormat(t *testing.T) {
-	const want = `{"if":[{"key":"YQ==","version":0},{"key":"Yv8=","version":1152921504606846976},{"key":"Yw==","value":"dg=="},{"key":"Yw==","value":""},{"present":true}],` +
+	const want = `{"if":[{"key":"YQ==","version":0},{"key":"Yv8=","version":1152921504606846976},{"key":"Yw==","value":"dg=="},{"key":"Yw==","value":""},{"present":true},` +
+		`{"range":{"to":"a/8=","count":3,"sum":"AQAAAAAAAAAAAAAAAAAA/w=="}},{"key":"bA==","range":{"count":0,"sum":"AAAAAAAAAAAAAAAAAAAAAA=="}}],` +
 		`"then":[{"op":"put","key":"YQ==","value":"dw==","old":true},{"op":"put","key":"YQ=="},{"op":"del","key":"YQ==","if":{"present":true}},` +
 		`{"op":"inc","key":"bg==","delta":-9223372036854775808,"if":{"version":0}}],` +
 		`"else":[{"op":"app","key":"bA==","value":"AP8=","if":{"value":""}},{"op":"read","key":"bA==","if":{"version":5}}]}`

@@ -78,4 +78,5 @@ const (
 	ScanMoves
 	WatchSkips
 	HistoryFloorLow
+	RangeForgetsDeletions
 )

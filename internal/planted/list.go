@@ -85,6 +85,7 @@ var Bugs = []Info{
 	{ScanMoves, "ScanMoves", "each page of a scan shows the state of its own time"},
 	{WatchSkips, "WatchSkips", "a watch that falls behind skips the change that it could not be sent"},
 	{HistoryFloorLow, "HistoryFloorLow", "a joiner takes the history of a snapshot for one that begins a position earlier"},
+	{RangeForgetsDeletions, "RangeForgetsDeletions", "a condition on a range holds although a variable of it has gone"},
 }
 
 // String returns the bug's name.

@@ -48,6 +48,9 @@ type client struct {
 	issued   numbered     // the last write through the stream
 	version  uint64       // that an operation was told last
 
+	updates *rand.Rand // for its conditions on ranges
+	scanned *wire.Cond // that a range is as its last scan has shown it; nil: there was none
+
 	watches   *rand.Rand // for its watches and scans
 	watchings []*watching
 	numbers   uint64 // of watches, the latest
@@ -74,6 +77,7 @@ func newClient(w *world, number, site int) *client {
 	c.program, c.random = w.pair(ofClients, number)
 	c.txns = source(w.seed, ofTxns+uint64(number))
 	c.watches = source(w.seed, ofWatches+uint64(number))
+	c.updates = source(w.seed, ofUpdates+uint64(number))
 	c.enterGeneration(0)
 	c.pump()
 	return c

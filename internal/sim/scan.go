@@ -79,6 +79,7 @@ func (s *scanning) took(reply *wire.Reply) {
 	}
 	w.counts.Scans++
 	s.shown.Position = reply.Version
+	s.c.scanned = condOf(&s.shown)
 	if !w.traits.agreed {
 		w.order(s.bound).checker.Scan(&s.shown)
 	}

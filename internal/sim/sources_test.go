@@ -30,7 +30,7 @@ func TestEachConcernHasItsOwnSource(t *testing.T) {
 	add("another", q)
 	add("one client", newClient(w, 0, 1))
 	add("another client", newClient(w, 1, 1))
-	if want := 14 + 2*3 + 2*4; len(drawers) != want {
+	if want := 15 + 2*3 + 2*5; len(drawers) != want {
 		t.Errorf("%d sources, not %d", len(drawers), want)
 	}
 	drawn := make(map[uint64]bool)
@@ -39,6 +39,7 @@ func TestEachConcernHasItsOwnSource(t *testing.T) {
 		newClient(w, 0, 1).random.Uint64(), newClient(w, 0, 1).program.Uint64(), newClient(w, 1, 1).random.Uint64(), newClient(w, 1, 1).program.Uint64(),
 		newClient(w, 0, 1).txns.Uint64(), newClient(w, 1, 1).txns.Uint64(), w.random.txns.Uint64(),
 		newClient(w, 0, 1).watches.Uint64(), newClient(w, 1, 1).watches.Uint64(), w.random.watches.Uint64(), p.watches.Uint64(), q.watches.Uint64(),
+		newClient(w, 0, 1).updates.Uint64(), newClient(w, 1, 1).updates.Uint64(), w.random.updates.Uint64(),
 	} {
 		if drawn[r] {
 			t.Errorf("source %d draws what another does", i)

@@ -55,6 +55,8 @@ type traits struct {
 	txns float64 // chance that a write is a transaction
 	old  float64 // chance that a process is of the release before there were any
 
+	ranges float64 // chance that a transaction has a condition on a range
+
 	async              float64 // chance that asynchronous writes are issued beside an operation
 	burst, outstanding int     // in a row, and in all
 	asyncTime          time.Duration

@@ -26,6 +26,9 @@ func (c *client) txn() wire.Command {
 		cond := c.cond(c.txnKey())
 		t.If = append(t.If, cond)
 	}
+	if c.scanned != nil && c.w.options.Steps == 0 && chance(c.updates, c.w.traits.ranges) {
+		t.If = append(t.If, c.rangeCond())
+	}
 	c.w.counts.TxnsAsked++
 	return wire.Command{Op: wire.OpTxn, Value: t.Append(nil)}
 }

@@ -47,6 +47,7 @@ func newWorld(seed uint64, options Options) *world {
 	}
 	w.traits = drawTraits(w.random.traits, options)
 	w.traits.drawTxns(w.random.txns, options)
+	w.traits.drawUpdates(w.random.updates)
 	w.traits.drawWatches(w.random.watches)
 	w.longest = w.traits.detection
 	w.knobs = drawKnobs(w.random.knobs, options.Knobs)

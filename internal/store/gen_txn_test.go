@@ -12,7 +12,7 @@ import (
 // txn draws an encoded transaction, now and then what is none.
 func (s *script) txn(t *rapid.T) []byte {
 	if rapid.IntRange(0, 30).Draw(t, "no transaction") == 0 {
-		return []byte{1, 4, 1, 'k'}
+		return []byte{1, 5, 1, 'k'}
 	}
 	var txn wire.Txn
 	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "conditions") {
@@ -20,6 +20,7 @@ func (s *script) txn(t *rapid.T) []byte {
 		c.Key = drawKey(t)
 		txn.If = append(txn.If, c)
 	}
+	txn.If = append(txn.If, s.rangeConds(t)...)
 	// More keys than are found by a scan of the cells, at times.
 	keys := rapid.SampledFrom([]int{3, 3, 7, 40}).Draw(t, "keys")
 	if rapid.IntRange(0, 2).Draw(t, "possible") > 0 {
@@ -64,6 +65,30 @@ func possibleOps(t *rapid.T, n int) (ops []wire.TxnOp) {
 		ops = append(ops, o)
 	}
 	return ops
+}
+
+// rangeConds draws conditions on ranges: what is in them, or, as if something had changed
+// since, without one that is or with one that is not.
+func (s *script) rangeConds(t *rapid.T) (list []wire.Cond) {
+	bounds := rapid.SampledFrom([][]string{nil, nil, nil, {"", ""}, {"k", ""}, {"k1", "k1\x00"}, {"", "k1", "k3", "k6"}, {"k", "k2", "k2", "k4", "k5", ""}}).Draw(t, "ranges")
+	for ; len(bounds) > 0; bounds = bounds[2:] {
+		c := wire.Cond{Kind: wire.CondRange, Key: bounds[0]}
+		state := s.oracle.rangeState(c.Key, bounds[1], nil)
+		switch rapid.IntRange(0, 9).Draw(t, "changed") {
+		case 0:
+			gone := drawKey(t)
+			state = s.oracle.rangeState(c.Key, bounds[1], func(key string) bool { return key == gone })
+		case 1:
+			more := s.oracle.clone()
+			more.variables[drawKey(t)] = oracleVariable{version: 1}
+			state = more.rangeState(c.Key, bounds[1], nil)
+		case 2:
+			state.Count++
+		}
+		c.Range = &state
+		list = append(list, c)
+	}
+	return list
 }
 
 func (s *script) cond(t *rapid.T, from wire.CondKind) wire.Cond {

@@ -1,8 +1,11 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"maps"
 	"math/big"
+	"slices"
 	"strconv"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -46,16 +49,21 @@ func (o *oracle) runTxn(txn *wire.Txn, r *wire.Result) (data string, done bool) 
 	branch, first := txn.Then, 0
 	r.Number = wire.TxnThen
 	for i, c := range txn.If {
-		holds, status := o.holds(c.Key, &c)
+		holds, status := o.rangeHolds(&c), wire.StatusOK
+		if c.Kind != wire.CondRange {
+			holds, status = o.holds(c.Key, &c)
+		}
 		if status != wire.StatusOK {
-			r.Status, r.Number = status, int64(-1-i)
+			r.Status, r.Number, r.Version = status, int64(-1-i), 0
 			return "", false
 		}
-		if !holds {
+		if !holds && r.Version == 0 {
 			branch, first = txn.Else, len(txn.Then)
-			r.Number = wire.TxnElse
+			r.Number, r.Version = wire.TxnElse, uint64(i+1)
 		}
 	}
+	failed := r.Version
+	r.Version = 0
 	for i, op := range branch {
 		one, status := o.doTxn(&op, r)
 		data += one
@@ -67,7 +75,28 @@ func (o *oracle) runTxn(txn *wire.Txn, r *wire.Result) (data string, done bool) 
 			return "", false
 		}
 	}
+	r.Version = failed
 	return data, true
+}
+
+// rangeHolds compares what is in a range.
+func (o *oracle) rangeHolds(c *wire.Cond) bool {
+	return c.Kind == wire.CondRange && o.rangeState(c.Key, c.Range.To, nil) == *c.Range
+}
+
+// rangeState lists the variables of a range, unless they are left out, and hashes the list.
+func (o *oracle) rangeState(from, to string, without func(key string) bool) wire.RangeState {
+	var list []byte
+	state := wire.RangeState{To: to}
+	for _, key := range slices.Sorted(maps.Keys(o.variables)) {
+		if key >= from && (to == "" || key < to) && (without == nil || !without(key)) {
+			state.Count++
+			list = append(append(binary.AppendUvarint(list, uint64(len(key))), key...), binary.AppendUvarint(nil, o.variables[key].version)...)
+		}
+	}
+	sum := sha256.Sum256(list)
+	copy(state.Sum[:], sum[:])
+	return state
 }
 
 func (o *oracle) holds(key string, c *wire.Cond) (bool, wire.Status) {

@@ -64,6 +64,7 @@ func TestPlantedOracle(t *testing.T) {
 		{planted.TxnHalfDone, "the store's oracle", storeAgainstOracle},
 		{planted.TxnIfIgnored, "the store's oracle", storeAgainstOracle},
 		{planted.TxnRepeatBare, "the store's oracle", storeAgainstOracle},
+		{planted.RangeForgetsDeletions, "the store's oracle", storeAgainstOracle},
 		{planted.TxnDataNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 		{planted.ResultsNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 	} {

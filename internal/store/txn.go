@@ -18,6 +18,7 @@ import (
 // again.
 type txnRun struct {
 	txn   wire.Txn
+	hash  wire.RangeHash
 	cells []txnCell
 	index map[string]int // of cells, once there are more than scannedCells
 	data  []byte         // the results of the operations that were done
@@ -86,20 +87,17 @@ func (t *txnRun) run(s *Store, position uint64, encoded []byte) wire.Result {
 	} else if err != nil {
 		return failed(wire.StatusBadRequest, wire.TxnWhole)
 	}
-	then := true
+	first := 0 // number of the first condition that does not hold, from 1
 	for i := range t.txn.If {
-		c := &t.txn.If[i]
-		cell, status := t.find(s, c.Key)
-		holds := false
-		if status == wire.StatusOK {
-			holds, status = t.holds(s, cell, c)
-		}
+		holds, status := t.condition(s, &t.txn.If[i])
 		if status != wire.StatusOK {
 			return failed(status, -1-int64(i))
 		}
-		then = then && holds
+		if !holds && first == 0 {
+			first = i + 1
+		}
 	}
-	then = then || planted.On(planted.TxnIfIgnored)
+	then := first == 0 || planted.On(planted.TxnIfIgnored)
 	number := int64(0)
 	if !then {
 		number = int64(len(t.txn.Then))
@@ -113,9 +111,21 @@ func (t *txnRun) run(s *Store, position uint64, encoded []byte) wire.Result {
 		}
 	}
 	if then {
-		return failed(wire.StatusOK, wire.TxnThen)
+		return wire.Result{Position: position, Number: wire.TxnThen}
 	}
-	return failed(wire.StatusOK, wire.TxnElse)
+	return wire.Result{Position: position, Number: wire.TxnElse, Version: uint64(first)}
+}
+
+// condition reports whether a condition of If holds.
+func (t *txnRun) condition(s *Store, c *wire.Cond) (bool, wire.Status) {
+	if c.Kind == wire.CondRange {
+		return s.variables.rangeHolds(&t.hash, c), wire.StatusOK
+	}
+	cell, status := t.find(s, c.Key)
+	if status != wire.StatusOK {
+		return false, status
+	}
+	return t.holds(s, cell, c)
 }
 
 // find returns the cell of a key. It is valid until the next call.
@@ -196,7 +206,7 @@ func (t *txnRun) holds(s *Store, cell *txnCell, c *wire.Cond) (bool, wire.Status
 		}
 		value, status := t.load(s, cell)
 		return bytes.Equal(value, c.Value), status
-	case wire.CondNone:
+	case wire.CondNone, wire.CondRange:
 	}
 	return true, wire.StatusOK
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -167,17 +168,17 @@ func TestTxnBranches(t *testing.T) {
 	for i, tc := range []struct {
 		conds []wire.Cond
 		then  bool
-	}{{nil, true}, {[]wire.Cond{yes}, true}, {[]wire.Cond{no}, false}, {[]wire.Cond{no, yes}, false}, {[]wire.Cond{yes, no}, false}} {
+	}{{nil, true}, {[]wire.Cond{yes}, true}, {[]wire.Cond{no}, false}, {[]wire.Cond{no, yes}, false}, {[]wire.Cond{yes, no}, false}, {[]wire.Cond{no, no}, false}} {
 		f := newFeeder(t, Limits{})
 		s := f.open()
 		f.want(wire.StatusOK, set(s, 1, 1, "k", "v"))
 		r := f.want(wire.StatusOK, txnOf(s, 2, 1, wire.Txn{If: tc.conds, Then: []wire.TxnOp{put("b", "then")}, Else: []wire.TxnOp{put("b", "else")}}))
-		want, number := "else", int64(wire.TxnElse)
+		want, number, first := "else", int64(wire.TxnElse), slices.IndexFunc(tc.conds, func(c wire.Cond) bool { return c.Kind == no.Kind })+1
 		if tc.then {
 			want, number = "then", wire.TxnThen
 		}
-		if f.holds("b", want, 3); r.Number != number {
-			t.Errorf("%d: branch %d", i, r.Number)
+		if f.holds("b", want, 3); r.Number != number || r.Version != uint64(first) {
+			t.Errorf("%d: branch %d, condition %d, want %d and %d", i, r.Number, r.Version, number, first)
 		}
 	}
 }

@@ -49,13 +49,15 @@ const (
 type Result struct {
 	Status   Status
 	Position uint64 // where the command took effect (for a repeated write: its first position)
-	Version  uint64 // Conflict: the variable's present version, 0 if absent; TooManySessions: the bound
+	Version  uint64 // Conflict: the variable's present version, 0 if absent; TooManySessions: the bound; Txn: see TxnThen
 	Number   int64  // Add: the sum; Txn: see TxnThen; TooManySessions: whose bound Version is
 }
 
-// Result.Number of a transaction that was done says which branch ran. That of one that
-// failed says why: the number of the operation that could not be done, counted through Then
-// and Else; -1 and less for the conditions of If, -1 being the first; or TxnWhole.
+// Result.Number of a transaction that was done says which branch ran. If it was Else,
+// Result.Version is the number of the first condition of If that does not hold, from 1. The
+// Number of one that failed says why: the number of the operation that could not be done,
+// counted through Then and Else; -1 and less for the conditions of If, -1 being the first; or
+// TxnWhole.
 const (
 	TxnElse  = 0
 	TxnThen  = 1

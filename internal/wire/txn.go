@@ -14,8 +14,8 @@ const (
 	MaxTxnBytes = 4 << 20 // of the encoding
 )
 
-// ErrTxnTooLarge means that a transaction exceeds MaxTxnOps or MaxTxnBytes.
-var ErrTxnTooLarge = errors.New("wire: the transaction has too many operations or too many bytes")
+// ErrTxnTooLarge means that a transaction exceeds MaxTxnOps, MaxTxnBytes or MaxRangeEntries.
+var ErrTxnTooLarge = errors.New("wire: the transaction has too many operations, too many bytes or too many variables in its ranges")
 
 // Txn is what an OpTxn does: if all conditions of If hold at its position, the operations
 // of Then, and else those of Else, in sequence, each seeing the ones before it. If one
@@ -25,8 +25,7 @@ type Txn struct {
 	Then, Else []TxnOp
 }
 
-// CondKind says what a condition compares. Its numbers are part of the protocol; 4 is for
-// ranges of keys, with the number and a hash of the variables in them.
+// CondKind says what a condition compares. Its numbers are part of the protocol.
 type CondKind uint8
 
 // The conditions.
@@ -35,14 +34,16 @@ const (
 	CondVersion CondKind = 1 // the variable has the Version; 0: it is absent
 	CondValue   CondKind = 2 // the variable exists, and has the Value
 	CondPresent CondKind = 3 // the variable exists
+	CondRange   CondKind = 4 // the variables from Key on and below Range.To are those of the Range; never of an operation
 )
 
-// Cond is a condition on a variable.
+// Cond is a condition on a variable, or on a range of them.
 type Cond struct {
 	Kind    CondKind
-	Key     string // of an operation's condition: "", since it is on the operation's variable
-	Version uint64 // CondVersion
-	Value   []byte // CondValue
+	Key     string      // of an operation's condition: "", since it is on the operation's variable
+	Version uint64      // CondVersion
+	Value   []byte      // CondValue
+	Range   *RangeState // CondRange
 }
 
 // TxnKind says what an operation of a transaction does. Its numbers are part of the
@@ -150,6 +151,8 @@ func (c *Cond) appendOperand(dst []byte) []byte {
 		return binary.AppendUvarint(dst, c.Version)
 	case CondValue:
 		return appendBytes(dst, c.Value)
+	case CondRange:
+		return c.Range.append(dst)
 	case CondNone, CondPresent:
 	}
 	return dst
@@ -169,13 +172,20 @@ func (t *Txn) Decode(b []byte) error {
 	if room < 0 {
 		return ErrTxnTooLarge
 	}
+	var ranges rangeBounds
 	for range n {
 		c := Cond{Kind: CondKind(r.Uint8()), Key: aliasString(r.Bytes())}
 		if c.Kind == CondNone {
 			r.Fail()
 		}
 		c.readOperand(&r)
+		if c.Kind == CondRange && !ranges.take(&c) {
+			r.Fail()
+		}
 		t.If = append(t.If, c)
+	}
+	if ranges.entries > MaxRangeEntries {
+		return ErrTxnTooLarge
 	}
 	for _, ops := range [...]*[]TxnOp{&t.Then, &t.Else} {
 		n := r.Count(leastOpBytes)
@@ -195,7 +205,7 @@ func readTxnOp(r *codec.Reader) TxnOp {
 	o.Old = flags&txnOld != 0
 	o.If.Kind = CondKind(flags & txnCondBits)
 	o.Key = aliasString(r.Bytes())
-	if flags&^(txnOld|txnCondBits) != 0 || o.Kind == TxnRead && o.Old {
+	if flags&^(txnOld|txnCondBits) != 0 || o.Kind == TxnRead && o.Old || o.If.Kind == CondRange {
 		r.Fail()
 	}
 	o.If.readOperand(r)
@@ -217,16 +227,18 @@ func (c *Cond) readOperand(r *codec.Reader) {
 		c.Version = r.Uvarint()
 	case CondValue:
 		c.Value = r.Bytes()
+	case CondRange:
+		c.Range = readRangeState(r)
 	case CondNone, CondPresent:
 	default:
 		r.Fail()
 	}
 }
 
-// Touches reports whether match holds for any key of the transaction.
+// Touches reports whether match holds for any key of the transaction. Ranges have none.
 func (t *Txn) Touches(match func(key string) bool) bool {
 	for i := range t.If {
-		if match(t.If[i].Key) {
+		if t.If[i].Kind != CondRange && match(t.If[i].Key) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,14 +43,38 @@ func genTxnOp() *rapid.Generator[TxnOp] {
 	})
 }
 
+// genRanges draws conditions on ranges, in order.
+func genRanges(t *rapid.T) (list []Cond) {
+	bounds := rapid.SliceOfNDistinct(rapid.String(), 0, 6, rapid.ID[string]).Draw(t, "bounds")
+	slices.Sort(bounds)
+	for len(bounds) > 0 {
+		c := Cond{Kind: CondRange, Key: bounds[0], Range: &RangeState{Count: rapid.Uint64Range(0, MaxRangeEntries/3).Draw(t, "count")}}
+		if bounds = bounds[1:]; len(bounds) > 0 {
+			c.Range.To = bounds[0]
+			bounds = bounds[rapid.IntRange(0, 1).Draw(t, "gap"):]
+		}
+		copy(c.Range.Sum[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "sum"))
+		list = append(list, c)
+		if c.Range.To == "" {
+			break
+		}
+	}
+	return list
+}
+
 func genTxn() *rapid.Generator[Txn] {
 	return rapid.Custom(func(t *rapid.T) Txn {
 		var txn Txn
+		ranges := genRanges(t)
 		for range rapid.IntRange(0, 4).Draw(t, "conditions") {
 			c := genCond(CondVersion, CondValue, CondPresent).Draw(t, "condition")
 			c.Key = rapid.String().Draw(t, "key")
 			txn.If = append(txn.If, c)
+			if len(ranges) > 0 && rapid.Bool().Draw(t, "range") {
+				txn.If, ranges = append(txn.If, ranges[0]), ranges[1:]
+			}
 		}
+		txn.If = append(txn.If, ranges...)
 		txn.Then = rapid.SliceOfN(genTxnOp(), 0, 5).Draw(t, "then")
 		txn.Else = rapid.SliceOfN(genTxnOp(), 0, 5).Draw(t, "else")
 		return txn
@@ -90,12 +115,13 @@ func TestTxnInverse(t *testing.T) {
 func TestTxnMalformed(t *testing.T) {
 	for name, text := range map[string]string{
 		"no kind of condition":         "\x01\x00\x01k\x00\x00",
-		"a kind of a later release":    "\x01\x04\x01k\x00\x00",
+		"a kind of a later release":    "\x01\x05\x01k\x00\x00",
 		"an operation of no kind":      "\x00\x01\x00\x00\x01k\x00",
 		"an operation of a later one":  "\x00\x01\x06\x00\x01k\x00",
 		"a flag of a later release":    "\x00\x01\x02\x10\x01k\x00",
 		"the highest flag":             "\x00\x01\x02\x80\x01k\x00",
-		"a condition of a later one":   "\x00\x01\x02\x04\x01k\x00",
+		"a condition of a later one":   "\x00\x01\x02\x05\x01k\x00",
+		"an operation on a range":      "\x00\x01\x02\x04\x01k\x01l\x00" + strings.Repeat("s", 16) + "\x00",
 		"a read that asks for the old": "\x00\x01\x05\x08\x01k\x00",
 		"a long form of a number":      "\x80\x00\x00\x00",
 		"more than there is":           "\x00\x05\x02\x00\x01k",
@@ -222,7 +248,13 @@ func TestHelloReplyOfBefore(t *testing.T) {
 
 func FuzzDecodeTxn(f *testing.F) {
 	one := Txn{
-		If:   []Cond{{Kind: CondVersion, Key: "a", Version: 300}, {Kind: CondValue, Key: "b", Value: []byte("v")}, {Kind: CondPresent, Key: "c"}},
+		If: []Cond{
+			{Kind: CondVersion, Key: "a", Version: 300},
+			{Kind: CondValue, Key: "b", Value: []byte("v")},
+			{Kind: CondPresent, Key: "c"},
+			{Kind: CondRange, Key: "a", Range: &RangeState{To: "b", Count: 300, Sum: RangeSum{1, 15: 2}}},
+			{Kind: CondRange, Key: "b", Range: &RangeState{}},
+		},
 		Then: []TxnOp{{Kind: TxnPut, Key: "a", Value: []byte("w"), Old: true}, {Kind: TxnAdd, Key: "n", Delta: -5}, {Kind: TxnRead, Key: "b"}},
 		Else: []TxnOp{{Kind: TxnAppend, Key: "l", Value: []byte("x"), If: Cond{Kind: CondVersion}}, {Kind: TxnDelete, Key: "d", If: Cond{Kind: CondValue}}},
 	}

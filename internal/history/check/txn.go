@@ -1,9 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -21,6 +26,16 @@ type cond struct {
 	Version *uint64 `json:"version"`
 	Value   *string `json:"value"`
 	Present bool    `json:"present"`
+	Range   *ranged `json:"range"`
+}
+
+// ranged is what the variables from a condition's key on and below To are. Sum is the
+// beginning of the SHA-256 of the length of each key, the key and the version, with numbers
+// as varints.
+type ranged struct {
+	To    []byte `json:"to"`
+	Count int    `json:"count"`
+	Sum   []byte `json:"sum"`
 }
 
 type step struct {
@@ -54,7 +69,7 @@ func (d *delivered) touches(prefix string) bool {
 		return false
 	}
 	for _, c := range t.If {
-		if strings.HasPrefix(string(c.Key), prefix) {
+		if c.Range == nil && strings.HasPrefix(string(c.Key), prefix) {
 			return true
 		}
 	}
@@ -73,6 +88,12 @@ func (v *verdict) replayTxn(e *delivered, first uint64, states map[string][]stat
 		v.bad("reads: %v took effect, and is no transaction", e)
 		return
 	}
+	if !t.known(v.prefix) {
+		if e.touches(v.prefix) {
+			v.bad("reads: %v has a range with variables of others, which are not known", e)
+		}
+		return
+	}
 	now := make(map[string]state)
 	look := func(key []byte) state {
 		if s, ok := now[string(key)]; ok {
@@ -82,7 +103,7 @@ func (v *verdict) replayTxn(e *delivered, first uint64, states map[string][]stat
 	}
 	steps := t.Then
 	for _, c := range t.If {
-		if !c.holds(look(c.Key), first) {
+		if c.Range == nil && !c.holds(look(c.Key), first) || c.Range != nil && !c.rangeHolds(states, e.Pos) {
 			steps = t.Else
 		}
 	}
@@ -102,6 +123,43 @@ func (v *verdict) replayTxn(e *delivered, first uint64, states map[string][]stat
 	for key, s := range now {
 		states[key] = append(states[key], s)
 	}
+}
+
+// known tells whether all ranges are of the run's variables.
+func (t *txn) known(prefix string) bool {
+	for _, c := range t.If {
+		if c.Range == nil || prefix == "" {
+			continue
+		}
+		// Below the bound without its last byte's raise all keys begin as it does.
+		to := c.Range.To
+		within := bytes.HasPrefix(to, []byte(prefix))
+		if n := len(to); n > 0 && n == len(prefix) {
+			within = within || string(to[:n-1]) == prefix[:n-1] && to[n-1] == prefix[n-1]+1
+		}
+		if !within || !bytes.HasPrefix(c.Key, []byte(prefix)) {
+			return false
+		}
+	}
+	return true
+}
+
+// rangeHolds tells whether the variables of a range are those of a condition just before a
+// position. Nothing is known of variables from before the first line.
+func (c *cond) rangeHolds(states map[string][]state, position uint64) bool {
+	var list []byte
+	count := 0
+	for _, key := range slices.Sorted(maps.Keys(states)) {
+		was := stateAt(states[key], position-1)
+		if key < string(c.Key) || len(c.Range.To) > 0 && key >= string(c.Range.To) || was.value == nil {
+			continue
+		}
+		count++
+		list = binary.AppendUvarint(list, uint64(len(key)))
+		list = binary.AppendUvarint(append(list, key...), was.position)
+	}
+	sum := sha256.Sum256(list)
+	return count == c.Range.Count && bytes.Equal(sum[:16], c.Range.Sum)
 }
 
 // done is the value that a step leaves, and what is wrong with it.

@@ -25,6 +25,9 @@ type Counts struct {
 	TxnElse    uint64 `name:"  that ran Else"`
 	TxnFailed  uint64 `name:"transactions that failed"`
 	TxnRepeats uint64 `name:"transactions answered again with their results"`
+
+	RangesHeld    uint64 `name:"conditions on ranges that held"`
+	RangesChanged uint64 `name:"conditions on ranges that did not"`
 }
 
 // Oracle is the dumbest state machine that an order can be held against: it keeps every

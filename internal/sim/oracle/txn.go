@@ -1,7 +1,10 @@
 package oracle
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -18,9 +21,10 @@ func (o *Oracle) transact(position uint64, encoded []byte) (values map[string]va
 	values = maps.Clone(o.values)
 	want.Number = wire.TxnThen
 	branch, first := t.Then, 0
+	missed := uint64(0)
 	for i := range t.If {
-		if !holds(values, t.If[i].Key, &t.If[i]) {
-			branch, first, want.Number = t.Else, len(t.Then), wire.TxnElse
+		if !o.condition(values, &t.If[i]) && missed == 0 {
+			branch, first, want.Number, missed = t.Else, len(t.Then), wire.TxnElse, uint64(i+1)
 		}
 	}
 	for i := range branch {
@@ -37,11 +41,43 @@ func (o *Oracle) transact(position uint64, encoded []byte) (values map[string]va
 			return o.values, want, nil
 		}
 	}
+	want.Version = missed
 	o.Counts.Txns++
 	if want.Number == wire.TxnElse {
 		o.Counts.TxnElse++
 	}
 	return values, want, data
+}
+
+// condition reports whether a condition of If holds.
+func (o *Oracle) condition(values map[string]value, c *wire.Cond) bool {
+	if c.Kind != wire.CondRange {
+		return holds(values, c.Key, c)
+	}
+	if rangeOf(values, c.Key, c.Range.To) != *c.Range {
+		o.Counts.RangesChanged++
+		return false
+	}
+	o.Counts.RangesHeld++
+	return true
+}
+
+// rangeOf is what a condition on a range has to say to hold.
+func rangeOf(values map[string]value, from, to string) wire.RangeState {
+	state := wire.RangeState{To: to}
+	hash := sha256.New()
+	var number [binary.MaxVarintLen64]byte
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if key < from || to != "" && key >= to {
+			continue
+		}
+		state.Count++
+		hash.Write(number[:binary.PutUvarint(number[:], uint64(len(key)))])
+		hash.Write([]byte(key))
+		hash.Write(number[:binary.PutUvarint(number[:], values[key].version)])
+	}
+	copy(state.Sum[:], hash.Sum(nil))
+	return state
 }
 
 func holds(values map[string]value, key string, c *wire.Cond) bool {
