@@ -79,4 +79,9 @@ const (
 	WatchSkips
 	HistoryFloorLow
 	RangeForgetsDeletions
+	TimersNotInSnapshot
+	TimerOwnClock
+	TimerFromCommand
+	TimeCountedTwice
+	ExpiryUnseen
 )

@@ -86,6 +86,11 @@ var Bugs = []Info{
 	{WatchSkips, "WatchSkips", "a watch that falls behind skips the change that it could not be sent"},
 	{HistoryFloorLow, "HistoryFloorLow", "a joiner takes the history of a snapshot for one that begins a position earlier"},
 	{RangeForgetsDeletions, "RangeForgetsDeletions", "a condition on a range holds although a variable of it has gone"},
+	{TimersNotInSnapshot, "TimersNotInSnapshot", "TTLs are missing in snapshots, and in digests"},
+	{TimerOwnClock, "TimerOwnClock", "a replica counts the time of TTLs by a clock of its own"},
+	{TimerFromCommand, "TimerFromCommand", "a TTL is charged for the time before its command"},
+	{TimeCountedTwice, "TimeCountedTwice", "a member that becomes the first counts time that the first before it has counted"},
+	{ExpiryUnseen, "ExpiryUnseen", "an expiry is missing in the history of changes"},
 }
 
 // String returns the bug's name.

@@ -33,6 +33,8 @@ func (s *Store) apply(position uint64, c *wire.Command) (wire.Result, bool) {
 		status = wire.StatusOK
 	case wire.OpTick:
 		status = s.tick(c.Delta)
+	case wire.OpClock:
+		status = s.passTime(position, c)
 	case wire.OpAudit:
 		status = s.beginAudit(position, c.Value)
 	case wire.OpAuditVote:
@@ -96,6 +98,9 @@ func (s *Store) write(position uint64, c *wire.Command) wire.Result {
 	e, old := s.variables.find(c.Key)
 	switch c.Op {
 	case wire.OpSet:
+		if e != nil && e.timed {
+			s.variables.timers.remove(e)
+		}
 		s.variables.set(e, c.Key, c.Value, position)
 	case wire.OpDelete:
 		if old == nil {

@@ -26,6 +26,7 @@ const (
 	seedKept    = 0x6b65707400000007
 	seedChange  = 0x6368616e67650008
 	seedData    = 0x6461746100000009
+	seedTimer   = 0x74696d657200000a
 )
 
 // hashVariable hashes a variable whose key hashes to keyHash.
@@ -76,6 +77,16 @@ func hashData(session, seq uint64, data []byte) uint64 {
 	binary.LittleEndian.PutUint64(b[0:], session)
 	binary.LittleEndian.PutUint64(b[8:], seq)
 	return xxh3.HashSeed(data, xxh3.HashSeed(b[:], seedData))
+}
+
+// hashTimer hashes the timer of a variable whose key hashes to keyHash.
+func hashTimer(keyHash, ttl, set, deadline uint64) uint64 {
+	var b [32]byte
+	binary.LittleEndian.PutUint64(b[0:], keyHash)
+	binary.LittleEndian.PutUint64(b[8:], ttl)
+	binary.LittleEndian.PutUint64(b[16:], set)
+	binary.LittleEndian.PutUint64(b[24:], deadline)
+	return xxh3.HashSeed(b[:], seedTimer)
 }
 
 // hashClock hashes the group's clock.

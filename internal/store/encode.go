@@ -29,13 +29,14 @@ const (
 	recordData     = 6 // number of results with data, and the data of each; of the session in the record before
 	recordKept     = 7 // position from which on changes are kept; they follow, the newest first
 	recordChange   = 8 // key, position, and the version before: nothing, its deletion, or its value
+	recordTimer    = 9 // key, TTL, position, deadline, 0 if it is not known yet
 )
 
 func appendHeader(dst []byte, s *Snapshot) []byte {
 	limits := s.store.limits.numbers()
 	version, told := byte(formatBefore), limits[:limitsBefore]
 	switch {
-	case s.data || s.kept != nil:
+	case s.data || s.kept != nil || s.timers != nil:
 		version, told = formatVariables, limits[:]
 	case s.named:
 		version, told = formatClients, limits[:]

@@ -39,11 +39,12 @@ func (s *Snapshot) IncludeHistory() {
 	s.kept.next = s.kept.end
 }
 
-// How the version before a change is encoded.
+// How the version before a change is encoded, and whether the change is an expiry.
 const (
 	oldNothing = 0
 	oldDeleted = 1 // position
 	oldValue   = 2 // position, value
+	expiry     = 4 // added
 )
 
 // encodeHistory encodes the changes. None of them is changed any more, whatever the store
@@ -75,7 +76,7 @@ func (s *Snapshot) encodeHistory(p *part) bool {
 		if !p.add(appendChange(p.bytes, c, old)) {
 			return false
 		}
-		k.sum += hashChange(c.entry.keyHash, c.position, old)
+		k.sum += hashChange(c.entry.keyHash, c.position, c.version.expired, old)
 		k.next--
 	}
 	return true
@@ -94,13 +95,17 @@ func appendChange(dst []byte, c *change, old *version) []byte {
 	dst = append(dst, recordChange)
 	dst = appendBytes(dst, c.entry.key)
 	dst = binary.AppendUvarint(dst, c.position)
+	var kind byte
+	if c.version.expired {
+		kind = expiry
+	}
 	switch {
 	case old == nil:
-		return append(dst, oldNothing)
+		return append(dst, kind|oldNothing)
 	case old.deleted:
-		return binary.AppendUvarint(append(dst, oldDeleted), old.position)
+		return binary.AppendUvarint(append(dst, kind|oldDeleted), old.position)
 	default:
-		dst = binary.AppendUvarint(append(dst, oldValue), old.position)
+		dst = binary.AppendUvarint(append(dst, kind|oldValue), old.position)
 		return appendBytes(dst, old.value())
 	}
 }
@@ -111,13 +116,16 @@ func hashKept(floor uint64) uint64 {
 }
 
 // hashChange hashes a change of a variable whose key hashes to keyHash.
-func hashChange(keyHash, position uint64, old *version) uint64 {
-	var b [32]byte
+func hashChange(keyHash, position uint64, expired bool, old *version) uint64 {
+	var b [33]byte
 	binary.LittleEndian.PutUint64(b[0:], keyHash)
 	binary.LittleEndian.PutUint64(b[8:], position)
 	if old != nil {
 		binary.LittleEndian.PutUint64(b[16:], old.position)
 		binary.LittleEndian.PutUint64(b[24:], old.hash)
+	}
+	if expired {
+		b[32] = 1
 	}
 	return xxh3.HashSeed(b[:], seedChange)
 }
@@ -145,6 +153,8 @@ func (r *Restorer) keptFrom(d *codec.Reader) error {
 func (r *Restorer) change(d *codec.Reader) error {
 	k := r.kept
 	key, position, kind := string(d.Bytes()), d.Uvarint(), d.Uint8()
+	expired := kind&expiry != 0
+	kind &^= expiry
 	var at uint64
 	var value []byte
 	if kind == oldDeleted || kind == oldValue {
@@ -165,9 +175,10 @@ func (r *Restorer) change(d *codec.Reader) error {
 		return impossible
 	}
 	e, v := r.written(key, position)
-	if v == nil {
+	if v == nil || expired && !v.deleted {
 		return impossible
 	}
+	v.expired = expired
 	var old *version
 	switch kind {
 	case oldDeleted:
@@ -177,7 +188,7 @@ func (r *Restorer) change(d *codec.Reader) error {
 	}
 	k.before[e] = old
 	k.changes = append(k.changes, change{position: position, entry: e, version: v, old: old})
-	k.sum += hashChange(e.keyHash, position, old)
+	k.sum += hashChange(e.keyHash, position, expired, old)
 	return nil
 }
 

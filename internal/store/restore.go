@@ -99,6 +99,8 @@ func (r *Restorer) record(d *codec.Reader) error {
 		return r.keptFrom(d)
 	case recordChange:
 		return r.change(d)
+	case recordTimer:
+		return r.timer(d)
 	case recordTrailer:
 		r.ended = true
 		return r.trailer(d)
@@ -257,7 +259,7 @@ func (r *Restorer) trailer(d *codec.Reader) error {
 	}
 	sum := r.store.Digest()
 	if r.kept != nil {
-		if !r.kept.began && r.store.sessions.data == 0 {
+		if !r.kept.began && r.store.sessions.data == 0 && r.store.Timers() == 0 {
 			return fmt.Errorf("%w: it has nothing for which it needs version %d", ErrFormat, formatVariables)
 		}
 		sum += r.kept.sum

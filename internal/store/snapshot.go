@@ -36,6 +36,7 @@ type Snapshot struct {
 	entries  view[entry]
 	sessions view[session]
 	kept     *keptChanges // that are encoded too; nil: none
+	timers   *timerImage  // nil: none
 	closed   atomic.Bool
 	passed   atomic.Uint32 // variables in slots up to this one are encoded
 	trimmed  uint64        // of the owner: the last step of passed that it took notice of
@@ -61,6 +62,7 @@ const (
 	stageSessions
 	stageSaved
 	stageVariables
+	stageTimers
 	stageHistory
 	stageTrailer
 	stageDone
@@ -83,6 +85,7 @@ func (s *Store) Snapshot() *Snapshot {
 		data:        s.sessions.data > 0 && !planted.On(planted.TxnDataNotInSnapshot),
 		entries:     s.variables.slots.view(),
 		sessions:    s.sessions.slots.view(),
+		timers:      s.variables.timers.image(),
 		nextEntry:   1,
 		nextSession: 1,
 	}
@@ -143,6 +146,8 @@ func (s *Snapshot) Next(dst []byte, maxBytes int) (chunk []byte, more bool, err 
 			full = !s.encodeSaved(&p)
 		case stageVariables:
 			full = !s.encodeVariables(&p)
+		case stageTimers:
+			full = !s.encodeTimers(&p)
 		case stageHistory:
 			full = !s.encodeHistory(&p)
 		case stageTrailer:

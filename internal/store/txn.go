@@ -33,11 +33,22 @@ type txnCell struct {
 	met     bool     // its value was compared with its hash
 	written bool
 	exists  bool
+	timing  timing
+	ttl     uint64 // if timing is timed: what the variable is to have
 	version uint64 // 0: it does not exist
 	value   []byte // if it is written: aliases the command, or space
 	space   []byte // of the cell, for values that the transaction computes
 	owned   bool   // value is in space
 }
+
+// timing is what a transaction does to the TTL of a variable.
+type timing uint8
+
+const (
+	untouched timing = iota
+	untimed          // it has none any more
+	timed
+)
 
 // Bounds of what is used again, and of what a transaction may look at.
 const (
@@ -241,7 +252,11 @@ func (t *txnRun) do(s *Store, position uint64, o *wire.TxnOp) (status wire.Statu
 		if len(value)+len(o.Value) > s.limits.MaxValueBytes {
 			status = wire.StatusTooLarge
 		}
-	case wire.TxnDelete, wire.TxnRead:
+	case wire.TxnTTL:
+		if cell.exists {
+			result.Has, result.Number = wire.TxnNumber, cell.left(s)
+		}
+	case wire.TxnDelete, wire.TxnRead, wire.TxnExpire, wire.TxnPersist:
 	}
 	if status != wire.StatusOK {
 		return status, 0
@@ -266,15 +281,24 @@ func (t *txnRun) do(s *Store, position uint64, o *wire.TxnOp) (status wire.Statu
 // change does the operation, which was found to be possible. value is what the variable
 // holds, and sum what it is to hold after a TxnAdd.
 func (c *txnCell) change(position uint64, o *wire.TxnOp, value []byte, sum int64) {
+	if o.TTL > 0 && (c.exists || o.Kind != wire.TxnExpire) {
+		c.timing, c.ttl = timed, o.TTL
+	}
 	switch o.Kind {
-	case wire.TxnRead:
+	case wire.TxnRead, wire.TxnTTL, wire.TxnExpire:
+		return
+	case wire.TxnPersist:
+		c.timing = untimed
 		return
 	case wire.TxnDelete:
 		if c.exists {
-			c.written, c.exists, c.version, c.value, c.owned = true, false, 0, nil, false
+			c.written, c.exists, c.version, c.value, c.owned, c.timing = true, false, 0, nil, false, untimed
 		}
 		return
 	case wire.TxnPut:
+		if o.TTL == 0 && !o.KeepTTL {
+			c.timing = untimed
+		}
 		c.value, c.owned = o.Value, false
 	case wire.TxnAdd:
 		c.space = strconv.AppendInt(c.space[:0], sum, 10)
@@ -295,11 +319,41 @@ func (t *txnRun) commit(s *Store, position uint64) {
 		switch c := &t.cells[i]; {
 		case !c.written:
 		case c.exists:
-			s.variables.set(c.entry, c.key, c.value, position)
+			c.entry = s.variables.set(c.entry, c.key, c.value, position)
 		case c.old != nil:
 			s.variables.remove(c.entry, position)
 		}
+		t.cells[i].time(s, position)
 	}
+}
+
+// time does to the timer of a cell's variable what the transaction asks for.
+func (c *txnCell) time(s *Store, position uint64) {
+	switch {
+	case !c.exists: // nor has it a timer
+	case c.timing == timed:
+		s.variables.timers.set(c.entry, c.ttl, position, s.sessions.clock)
+	case c.timing == untimed:
+		s.variables.timers.clear(c.entry)
+	}
+}
+
+// left returns what is left of the TTL of a cell's variable, which exists, in milliseconds,
+// and wire.NoTTL without one.
+func (c *txnCell) left(s *Store) int64 {
+	switch c.timing {
+	case timed:
+		return int64(c.ttl)
+	case untimed:
+		return wire.NoTTL
+	case untouched:
+	}
+	if c.old != nil {
+		if millis, ok := s.variables.timers.left(c.entry, s.sessions.clock); ok {
+			return int64(millis)
+		}
+	}
+	return wire.NoTTL
 }
 
 // reset lets go of a transaction, and of what is too large to be kept for the next.

@@ -16,6 +16,7 @@ type variables struct {
 	slots   slots[entry]
 	opened  *openSnapshots
 	history history
+	timers  timers
 	loading bool   // a snapshot is restored: its entries come into the index at the end
 	sum     uint64 // of the hashes of all that exist
 
@@ -33,7 +34,7 @@ type tombstone struct {
 }
 
 func newVariables(opened *openSnapshots) *variables {
-	return &variables{entries: newTable(), index: newIndex(), opened: opened}
+	return &variables{entries: newTable(), index: newIndex(), timers: newTimers(), opened: opened}
 }
 
 // find returns the entry of key, nil if there is none, and the version that
@@ -50,11 +51,11 @@ func (t *variables) find(key string) (*entry, *version) {
 	return e, v
 }
 
-// set writes a copy of value to key, whose entry find returned.
-func (t *variables) set(e *entry, key string, value []byte, position uint64) {
+// set writes a copy of value to key, whose entry find returned, and returns the entry.
+func (t *variables) set(e *entry, key string, value []byte, position uint64) *entry {
 	if e != nil {
 		t.replace(e, e.newVersion(value, position))
-		return
+		return e
 	}
 	e = newEntry(key) // which aliases the message
 	v := e.newVersion(value, position)
@@ -63,6 +64,7 @@ func (t *variables) set(e *entry, key string, value []byte, position uint64) {
 	t.history.add(e, v, nil)
 	e.slot = t.slots.add(e)
 	t.add(e)
+	return e
 }
 
 // add puts an entry into the map. Only with the mistake that it names does anybody
@@ -95,7 +97,17 @@ func (t *variables) indexAll() {
 
 // remove deletes a variable that exists. Its entry stays until reap.
 func (t *variables) remove(e *entry, position uint64) {
-	v := &version{position: position, deleted: true}
+	t.end(e, &version{position: position, deleted: true})
+}
+
+// expire deletes a variable whose time is over.
+func (t *variables) expire(e *entry, position uint64) {
+	t.end(e, &version{position: position, deleted: true, expired: true})
+}
+
+// end makes v, a deletion, the current version.
+func (t *variables) end(e *entry, v *version) {
+	t.timers.clear(e)
 	t.replace(e, v)
 	t.tombstones.Push(tombstone{entry: e, version: v})
 }
@@ -118,6 +130,8 @@ func (t *variables) replace(e *entry, v *version) {
 	} else if e.past.Load() != nil {
 		e.past.Store(nil)
 	}
-	t.history.add(e, v, old)
+	if !v.expired || !planted.On(planted.ExpiryUnseen) {
+		t.history.add(e, v, old)
+	}
 	e.current.Store(v)
 }

@@ -132,14 +132,14 @@ func (s *Store) verifyNext() (size int, err error) {
 		return s.verifySession(v.next - 1)
 	case !v.inVariables:
 		err := v.verifySum("sessions", s.sessions.sum)
-		v.inVariables, v.next, v.kept, v.computed = true, 1, s.variables.sum, 0
+		v.inVariables, v.next, v.kept, v.computed = true, 1, s.variables.sum+s.variables.timers.sum, 0
 		return 0, err
 	case v.next <= s.variables.slots.used:
 		v.next++
 		return s.verifyVariable(v.next - 1)
 	default:
 		v.under = false
-		err := v.verifySum("variables", s.variables.sum)
+		err := v.verifySum("variables", s.variables.sum+s.variables.timers.sum)
 		if err == nil && !v.found {
 			v.clean++
 		}
@@ -170,6 +170,8 @@ func (s *Store) verifyRest() error {
 		return damaged("the table of %d variables", u.entries.count)
 	case u.entries.count != u.index.tree.Len():
 		return damaged("the index of %d variables", u.index.tree.Len())
+	case len(u.timers.of) != u.timers.queue.Len():
+		return damaged("the table of %d timers", len(u.timers.of))
 	}
 	return nil
 }
@@ -210,6 +212,14 @@ func (s *Store) verifyVariable(slot uint32) (size int, err error) {
 		return 0, damaged("the place of variable %.80q", e.key)
 	}
 	s.verifier.computed += v.hash
+	if r, timed := s.variables.timers.of[e]; timed != e.timed || timed && v.deleted {
+		return 0, damaged("the timer of variable %.80q", e.key)
+	} else if timed {
+		if queued, ok := s.variables.timers.queue.Get(r); !ok || queued != r || r.entry != e {
+			return 0, damaged("the place of variable %.80q among those that expire", e.key)
+		}
+		s.verifier.computed += r.hash()
+	}
 	return len(e.key) + int(v.size), nil
 }
 

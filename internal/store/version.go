@@ -18,6 +18,7 @@ type entry struct {
 	keyHash uint64
 	slot    uint32 // of the owner: its number in the table's slots
 	chained bool   // of the owner: the entry waits for its versions to be trimmed
+	timed   bool   // of the owner: the variable has a timer
 }
 
 // A version is the state of a variable from one position on. It never changes once
@@ -28,6 +29,7 @@ type version struct {
 	hash     uint64 // its part of the digest, 0 if deleted
 	size     uint32 // of the value, in bytes
 	deleted  bool
+	expired  bool // deleted because its time was over
 }
 
 // A past is a version that has been replaced. What stands behind it is older; the

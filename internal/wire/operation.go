@@ -19,10 +19,16 @@ const (
 	OpRenewSession  Op = 6  // Session
 	OpCloseSession  Op = 7  // Session
 	OpBarrier       Op = 8  // orders nothing but itself; strong reads wait for one
-	OpTick          Op = 9  // Delta: milliseconds that count, at most one tick interval
+	OpTick          Op = 9  // Delta: milliseconds that count, at most one tick interval; of releases before LevelVariables
 	OpAudit         Op = 10 // Value: the ids of the members that must vote (AppendStrings)
 	OpAuditVote     Op = 11 // Key: the voter's id, Expect: the audit's position, Value: its digest (8 bytes, little endian)
 	OpTxn           Op = 12 // Value: a Txn, which has keys of its own
+
+	// OpClock is a tick that variables with a TTL follow, too.
+	// Delta: milliseconds that count, at most one tick interval; Expect: the position that
+	// its sender had applied when these ended. What was set at or before that counts all
+	// later ones.
+	OpClock Op = 13
 )
 
 // Fields is a set of fields of a Command.
@@ -58,7 +64,7 @@ const (
 	LevelAny     = 0
 	LevelClients = 3 // commands that open a session name the client, and so do snapshots
 
-	// LevelVariables: transactions; snapshots have the history of changes, and data of results.
+	// LevelVariables: transactions and TTLs; snapshots have the history of changes, and data of results.
 	LevelVariables = 4
 
 	LevelNewest = LevelVariables
@@ -87,6 +93,7 @@ var operations = [...]Operation{
 	OpAudit:         {"audit", FieldValue, FromMember, LevelAny},
 	OpAuditVote:     {"vote", FieldKey | FieldValue | FieldExpect, FromMember, LevelAny},
 	OpTxn:           {"txn", FieldSession | FieldSequence | FieldValue, FromClient, LevelVariables},
+	OpClock:         {"clock", FieldDelta | FieldExpect, FromMember, LevelVariables},
 }
 
 // Valid reports whether op is one of the operations of this release.

@@ -57,25 +57,67 @@ const (
 	TxnAdd    TxnKind = 3 // adds Delta to the number in the variable, none being 0
 	TxnAppend TxnKind = 4 // appends Value to the variable, none being empty
 	TxnRead   TxnKind = 5
+
+	TxnExpire  TxnKind = 6 // sets the variable's TTL, if it exists
+	TxnPersist TxnKind = 7 // takes the variable's TTL away, if it has one
+	TxnTTL     TxnKind = 8 // returns what is left of it
 )
+
+// MaxTTL is the longest TTL, in milliseconds: a hundred years.
+const MaxTTL = 100 * 365 * 24 * 60 * 60 * 1000
 
 // TxnOp is an operation of a transaction. If its condition does not hold, the whole
 // transaction fails with StatusConflict.
 type TxnOp struct {
 	Kind  TxnKind
-	Old   bool // the result has the version and the value from before; a TxnRead's always has them
+	Old   bool // the result has the version and the value from before; a TxnRead's always has them; not of TxnTTL
 	Key   string
 	If    Cond
 	Value []byte
 	Delta int64
+
+	// A TxnPut takes the variable's TTL away, unless it has one of its own, or KeepTTL.
+	// TxnAdd and TxnAppend keep it, unless they have one.
+	TTL     uint64 // in milliseconds, at most MaxTTL; 0: none
+	KeepTTL bool
 }
 
-// The byte of an operation's flags: the kind of its condition in the lowest bits, and
-// whether its result has the old value. The others are for later releases.
+// The byte of an operation's flags: the kind of its condition in the lowest bits, whether
+// its result has the old value, and whether there is a TTL or the one of before is kept. The
+// highest is for later releases, and so is 0x40.
 const (
 	txnCondBits = 0x07
 	txnOld      = 0x08
+	txnTTL      = 0x10
+	txnKeepTTL  = 0x20
+	txnFlags    = txnCondBits | txnOld | txnTTL | txnKeepTTL
 )
+
+// What an operation of a transaction may have beside its key.
+type txnFields uint8
+
+const (
+	txnHasValue txnFields = 1 << iota
+	txnHasDelta
+	txnMayOld
+	txnMayTTL
+	txnMustTTL
+	txnMayKeep
+)
+
+// txnOperations is the table of operations, by kind.
+var txnOperations = [...]struct {
+	fields txnFields
+}{
+	TxnPut:     {txnHasValue | txnMayOld | txnMayTTL | txnMayKeep},
+	TxnDelete:  {txnMayOld},
+	TxnAdd:     {txnHasDelta | txnMayOld | txnMayTTL},
+	TxnAppend:  {txnHasValue | txnMayOld | txnMayTTL},
+	TxnRead:    {},
+	TxnExpire:  {txnMayOld | txnMayTTL | txnMustTTL},
+	TxnPersist: {txnMayOld},
+	TxnTTL:     {},
+}
 
 // The lengths of the shortest encodings.
 const (
@@ -128,20 +170,37 @@ func (t *Txn) Append(dst []byte) []byte {
 }
 
 func (o *TxnOp) append(dst []byte) []byte {
+	has := o.Kind.fields()
 	flags := byte(o.If.Kind)
 	if o.Old {
 		flags |= txnOld
 	}
+	if o.TTL > 0 {
+		flags |= txnTTL
+	}
+	if o.KeepTTL {
+		flags |= txnKeepTTL
+	}
 	dst = appendBytes(append(dst, byte(o.Kind), flags), o.Key)
 	dst = o.If.appendOperand(dst)
-	switch o.Kind {
-	case TxnPut, TxnAppend:
+	if has&txnHasValue != 0 {
 		dst = appendBytes(dst, o.Value)
-	case TxnAdd:
+	}
+	if has&txnHasDelta != 0 {
 		dst = binary.AppendVarint(dst, o.Delta)
-	case TxnDelete, TxnRead:
+	}
+	if o.TTL > 0 {
+		dst = binary.AppendUvarint(dst, o.TTL)
 	}
 	return dst
+}
+
+// fields tells what an operation of the kind may have. There is none of kind 0.
+func (k TxnKind) fields() txnFields {
+	if int(k) >= len(txnOperations) {
+		return 0
+	}
+	return txnOperations[k].fields
 }
 
 // appendOperand appends what the condition compares with.
@@ -205,18 +264,24 @@ func readTxnOp(r *codec.Reader) TxnOp {
 	o.Old = flags&txnOld != 0
 	o.If.Kind = CondKind(flags & txnCondBits)
 	o.Key = aliasString(r.Bytes())
-	if flags&^(txnOld|txnCondBits) != 0 || o.Kind == TxnRead && o.Old || o.If.Kind == CondRange {
+	o.KeepTTL = flags&txnKeepTTL != 0
+	has, ttl := o.Kind.fields(), flags&txnTTL != 0
+	if o.Kind == 0 || int(o.Kind) >= len(txnOperations) || flags&^txnFlags != 0 || o.If.Kind == CondRange ||
+		o.Old && has&txnMayOld == 0 || ttl && has&txnMayTTL == 0 || !ttl && has&txnMustTTL != 0 ||
+		o.KeepTTL && (ttl || has&txnMayKeep == 0) {
 		r.Fail()
 	}
 	o.If.readOperand(r)
-	switch o.Kind {
-	case TxnPut, TxnAppend:
+	if has&txnHasValue != 0 {
 		o.Value = r.Bytes()
-	case TxnAdd:
+	}
+	if has&txnHasDelta != 0 {
 		o.Delta = r.Varint()
-	case TxnDelete, TxnRead:
-	default:
-		r.Fail()
+	}
+	if ttl {
+		if o.TTL = r.Uvarint(); o.TTL == 0 || o.TTL > MaxTTL {
+			r.Fail()
+		}
 	}
 	return o
 }

@@ -18,13 +18,16 @@ const (
 	txnHasAll = TxnFound | TxnValue | TxnNumber
 )
 
+// NoTTL is the number of a TxnTTL on a variable that exists and has no TTL.
+const NoTTL = -1
+
 // TxnResult is the result of one operation of a transaction that was done. The data of the
 // transaction's result has those of the branch that ran, one after the other.
 type TxnResult struct {
 	Has     TxnHas
 	Version uint64 // of the variable before the operation
 	Value   []byte // from before the operation
-	Number  int64  // TxnAdd: the sum; TxnAppend: the length of the value from now on
+	Number  int64  // TxnAdd: the sum; TxnAppend: the length of the value from now on; TxnTTL: milliseconds, NoTTL without one
 }
 
 // Append appends the encoding of r to dst.
