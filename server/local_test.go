@@ -69,7 +69,7 @@ func TestLocalRefusals(t *testing.T) {
 	if _, err := c.conn.Write(ended(t), 0, set); !errors.Is(err, wire.ErrNotSent) || !errors.Is(err, context.Canceled) {
 		t.Errorf("a write whose context has ended: %v", err)
 	}
-	for _, op := range []wire.Op{wire.OpSet - 1, wire.OpBarrier, wire.OpTick} {
+	for _, op := range []wire.Op{wire.OpSet - 1, wire.OpBarrier, wire.OpTick, wire.OpClock} {
 		writes := []wire.Submission{{Command: set}, {Command: wire.Command{Op: op}}}
 		if taken, err := c.conn.Submit(t.Context(), writes, settled(nil)); taken != 0 || !errors.Is(err, wire.ErrNotSent) || !errors.As(err, new(*wire.Refusal)) {
 			t.Errorf("operation %d: %d are taken, %v", op, taken, err)

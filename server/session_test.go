@@ -51,7 +51,7 @@ func TestSessionExpires(t *testing.T) {
 	c := g.client("n1")
 	c.set("k", "v")
 	// A tick counts for its interval at most, so as many must pass.
-	eventually(t, "ticks", func() bool { return g.logs["n1"].count(wire.OpTick) > int(2*ttl/tick) })
+	eventually(t, "ticks", func() bool { return g.logs["n1"].count(wire.OpClock) > int(2*ttl/tick) })
 	late := wire.Command{Op: wire.OpSet, Session: c.session, Seq: c.seq + 1, Floor: c.seq + 1, Key: "k", Value: []byte("late")}
 	reply, err := c.conn.Write(t.Context(), 0, late)
 	if err != nil || reply.Status != wire.StatusSessionExpired {
@@ -248,7 +248,7 @@ func TestForbiddenCommands(t *testing.T) {
 	g := newGroup(t, registry.Settings{})
 	g.start("n1", nil)
 	for _, conn := range []wire.Conn{g.connect("n1"), g.dial("n1")} {
-		for _, op := range []wire.Op{wire.OpBarrier, wire.OpTick, wire.OpAudit, wire.OpAuditVote} {
+		for _, op := range []wire.Op{wire.OpBarrier, wire.OpTick, wire.OpClock, wire.OpAudit, wire.OpAuditVote} {
 			reply, err := conn.Write(t.Context(), 0, wire.Command{Op: op, Key: "n1#1", Value: make([]byte, 8), Delta: 1000})
 			if err != nil || reply.Status != wire.StatusBadRequest || !strings.Contains(string(reply.Data), op.String()+" is for members") {
 				t.Errorf("op %d: %+v, %v", op, reply, err)

@@ -48,6 +48,7 @@ type options struct {
 	base     uint64
 	counts   bool     // the processor's counter may be used
 	cut      []uint64 // incarnations of nodes that it cannot be linked with
+	level    uint32   // feature level of all nodes of the first view; 0: 1
 }
 
 // testGroup is the number of the tests' group, and began is when their time begins: not
@@ -65,9 +66,11 @@ func newGroupWith(t rapid.TB, n int, o options) *group {
 	g := &group{t: t, now: began, held: map[path]bool{}}
 	settings := o.settings.Over(membership.DefaultSettings())
 	state := membership.NewState(testGroup, o.base, settings)
-	view := membership.View{ID: 1, FeatureLevel: 1}
+	view := membership.View{ID: 1, FeatureLevel: max(o.level, 1)}
 	for i := range uint64(n) {
-		view.Members = append(view.Members, named(i+1))
+		who := named(i + 1)
+		who.FeatureLevel = view.FeatureLevel
+		view.Members = append(view.Members, who)
 	}
 	if n > 0 {
 		state.Views, state.NextView, state.NextIncarnation = []membership.View{view}, 2, uint64(n)+1
@@ -124,11 +127,14 @@ func (n *node) start() {
 }
 
 // join adds a node that registers at the registry and is let run.
-func (g *group) join(o options) *node {
+func (g *group) join(o options) *node { return g.joinAt(o, 1) }
+
+// joinAt is join of a node of a feature level.
+func (g *group) joinAt(o options, level uint32) *node {
 	incarnation := uint64(len(g.nodes)) + 1
 	who := named(incarnation)
 	got, err := g.registry.Register(g.now, membership.Registration{
-		ID: who.ID, PeerAddr: who.PeerAddr, ClientAddr: who.ClientAddr, FeatureLevel: 1, Nonce: incarnation,
+		ID: who.ID, PeerAddr: who.PeerAddr, ClientAddr: who.ClientAddr, FeatureLevel: level, Nonce: incarnation,
 	})
 	if err != nil || got != incarnation {
 		g.t.Fatalf("%s registers as %d: %v", who.ID, got, err)

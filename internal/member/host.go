@@ -60,6 +60,7 @@ const (
 	TimerAcks               // acknowledgements that found nothing to ride on
 	TimerJoin               // the next attempt to load a member's state
 	TimerLeave              // the next question to the registry
+	TimerClock              // the next tick, if something waits for it
 	Timers                  // how many kinds there are
 )
 
@@ -75,5 +76,8 @@ func (m *Member) Fire(t Timer) {
 		m.join()
 	case TimerLeave:
 		m.leave.waits = false
+	case TimerClock:
+		m.ordinal.armed = 0
+		m.orderTime(m.clock.Steady())
 	}
 }

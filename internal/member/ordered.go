@@ -20,36 +20,96 @@ type ordinalClock struct {
 	audited time.Duration
 	tick    time.Duration
 	audit   time.Duration
-	latest  uint64 // number of the latest tick among the commands submitted: the next waits for it
+	latest  uint64        // number of the latest tick among the commands submitted: the next waits for it
+	armed   time.Duration // when TimerClock fires, 0: never
+	own     time.Duration // of the mistake that planted.TimerOwnClock names
 }
 
 func (c *ordinalClock) enter(first bool, now time.Duration) {
 	if first && !c.first {
-		c.ticked, c.audited = now, now
+		// What passed before is for the first member of before to count. If nobody has,
+		// it is lost: what expires does so later, not earlier.
+		if !planted.On(planted.TimeCountedTwice) {
+			c.ticked = now
+		}
+		c.audited = now
 	}
 	c.first = first
 }
 
+// leastTick is how soon after a tick the next may come.
+const leastTick = 10 * time.Millisecond
+
+// interval is how long after the latest tick the next is due, given what waits for it.
+func (c *ordinalClock) interval(due store.Due) time.Duration {
+	wait := c.tick
+	if due.Unarmed {
+		wait = min(wait, leastTick)
+	}
+	if due.Timed {
+		wait = min(wait, max(time.Duration(due.Left)*time.Millisecond, leastTick))
+	}
+	return wait
+}
+
 // orderTime puts into the order what is due. A tick counts for one interval at
 // most, however late it comes, and none is ordered without a lease, so that a
-// stall of the group expires nobody.
+// stall of the group expires nobody. Nothing may be applied between the caller's look at
+// the clock, which is now, and this.
 func (m *Member) orderTime(now time.Duration) {
 	c := &m.ordinal
-	if !c.first || m.core.Phase() != isis.Normal || !m.reader.Serves() {
+	if !m.ticks() {
 		return
 	}
-	if since := now - c.ticked; since >= c.tick && c.latest <= m.submitted-uint64(m.waiting.Len()) {
+	s := m.reader.state.Load()
+	if since := now - c.ticked; !m.tickUnderWay() && since >= c.interval(s.Due()) {
+		counts := min(since, c.tick).Truncate(time.Millisecond)
 		c.ticked, c.latest = now, m.submitted+1
-		counts := min(since, c.tick)
+		if since < c.tick {
+			c.ticked -= since - counts // for the next
+		}
 		if planted.On(planted.StallCountsInFull) {
 			counts = since
 		}
-		m.orderOwn(&wire.Command{Op: wire.OpTick, Delta: counts.Milliseconds()}, Ticket{})
+		tick := wire.Command{Op: wire.OpTick, Delta: counts.Milliseconds()}
+		if m.reader.FeatureLevel() >= wire.OpClock.Operation().Level {
+			tick.Op, tick.Expect = wire.OpClock, s.Applied()
+		}
+		m.orderOwn(&tick, Ticket{})
 	}
 	if now-c.audited >= c.audit {
 		c.audited = now
 		m.orderAudit(Ticket{})
 	}
+}
+
+// ticks reports whether it is this member that has time pass, and may now.
+func (m *Member) ticks() bool {
+	return m.ordinal.first && m.core.Phase() == isis.Normal && m.reader.Serves()
+}
+
+// tickUnderWay reports whether the latest tick has not been delivered yet.
+func (m *Member) tickUnderWay() bool {
+	return m.ordinal.latest > m.submitted-uint64(m.waiting.Len())
+}
+
+// armClockTimer arms the timer of the next tick, if something waits for one that pulses
+// would order too late. If a tick is not possible now, the pulses try again.
+func (m *Member) armClockTimer() {
+	c := &m.ordinal
+	if !c.first {
+		return
+	}
+	due := m.reader.state.Load().Due()
+	if due == (store.Due{}) || m.tickUnderWay() || !m.ticks() {
+		return
+	}
+	at := c.ticked + c.interval(due)
+	if c.armed != 0 && c.armed <= at {
+		return
+	}
+	c.armed = at
+	m.host.Timer(TimerClock, max(at-m.clock.Steady(), 1))
 }
 
 // maxAudits is how many audits' digests a member remembers.

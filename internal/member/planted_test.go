@@ -26,6 +26,8 @@ func TestPlantedSeen(t *testing.T) {
 		{planted.EarlyReturn, checkAnswersAfterDelivery},
 		{planted.ObeysOtherGroup, checkObeysItsGroupAlone},
 		{planted.LeaveGivesUp, checkLeaveGoesOn},
+		{planted.TimeCountedTwice, checkTimeIsCountedOnce},
+		{planted.TimerOwnClock, checkTimeIsOrdered},
 	} {
 		t.Run(seen.bug.String(), func(t *testing.T) {
 			planted.With(t, seen.bug)

@@ -109,6 +109,7 @@ func (m *Member) advance() {
 	m.renewLease()
 	m.wake()
 	m.armAckTimer()
+	m.armClockTimer()
 	m.beatIfNews()
 	m.askToLeave()
 }
@@ -120,6 +121,9 @@ func (m *Member) apply(d *isis.Delivery) {
 	payload := d.Payload
 	if planted.On(planted.JoinerMisses) && !m.reader.inView.Load() && d.View != 0 && m.core.View().ID != d.View {
 		payload = nil // the positions pass, the writes are lost
+	}
+	if planted.On(planted.TimerOwnClock) {
+		payload = m.ownTime(payload)
 	}
 	s.ApplyMessage(d.First, int(d.Count), payload, &m.outcome)
 	m.noted(&m.outcome.Notes)
@@ -147,6 +151,23 @@ func (m *Member) apply(d *isis.Delivery) {
 	}
 	m.host.Delivered(&m.delivery)
 	m.outcome.Effects = m.delivery.Effects
+}
+
+// ownTime is the mistake that planted.TimerOwnClock names: ticks count what has passed here.
+func (m *Member) ownTime(payload []byte) (own []byte) {
+	for rest := payload; len(rest) > 0; {
+		c, after, err := wire.DecodeCommand(rest)
+		if err != nil {
+			return append(own, rest...)
+		}
+		if rest = after; c.Op == wire.OpClock {
+			now := m.clock.Steady()
+			c.Delta = min(now-m.ordinal.own, m.ordinal.tick).Milliseconds()
+			m.ordinal.own = now
+		}
+		own = c.Append(own)
+	}
+	return own
 }
 
 // Outcome returns what the message that was delivered last has done. It is used again.

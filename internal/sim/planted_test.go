@@ -39,13 +39,18 @@ var shownBy = map[planted.Bug]uint64{
 
 // elsewhere are the bugs that no simulation of a group can show, or hardly any, and why.
 var elsewhere = map[planted.Bug]string{
-	planted.BarrierShared:     "fewer than one seed in ten thousand shows it; internal/member takes it apart",
-	planted.FutureDropped:     "one seed in ten thousand shows it, where a member needs what came before its view; the schedules of isis/isistest show it at once",
-	planted.ReadMissInstalls:  "the clients of the simulation keep no copies",
-	planted.WedgeWithoutBase:  "a directive names each view before the attempt that is based on it; isis/isistest takes them apart",
-	planted.WedgeLost:         "a heartbeat's answer has the attempt too, so that it only takes longer; registry/keeper looks at what is pushed",
-	planted.TornPositionTaken: "the changes of a position come in one frame here; internal/session breaks connections between them",
-	planted.LeavesUnsafely:    "it takes a loss at the moment of a leave, with agreed delivery; internal/member arranges one",
+	planted.BarrierShared:       "fewer than one seed in ten thousand shows it; internal/member takes it apart",
+	planted.FutureDropped:       "one seed in ten thousand shows it, where a member needs what came before its view; the schedules of isis/isistest show it at once",
+	planted.ReadMissInstalls:    "the clients of the simulation keep no copies",
+	planted.WedgeWithoutBase:    "a directive names each view before the attempt that is based on it; isis/isistest takes them apart",
+	planted.WedgeLost:           "a heartbeat's answer has the attempt too, so that it only takes longer; registry/keeper looks at what is pushed",
+	planted.TornPositionTaken:   "the changes of a position come in one frame here; internal/session breaks connections between them",
+	planted.TimersNotInSnapshot: "the clients here set no TTLs; internal/store restores snapshots with timers",
+	planted.TimerFromCommand:    "the clients here set no TTLs; the oracle of internal/store has timers start with a tick",
+	planted.ExpiryUnseen:        "the clients here set no TTLs; the oracle of internal/store has a history",
+	planted.TimerOwnClock:       "the clients here set no TTLs; internal/member has clocks that differ",
+	planted.TimeCountedTwice:    "the clients here set no TTLs; internal/member has the first member crash",
+	planted.LeavesUnsafely:      "it takes a loss at the moment of a leave, with agreed delivery; internal/member arranges one",
 }
 
 // blind are the checks of dsmbench that find nothing here, and why.

@@ -8,7 +8,7 @@ import (
 )
 
 // DamageKinds is the number of kinds of damage that Damage does.
-const DamageKinds = 10
+const DamageKinds = 11
 
 // Damage changes a bit of the state behind the store's back, as memory that fails or
 // a caller that writes to what Get returned would. It returns what it has changed, ""
@@ -41,6 +41,8 @@ func (s *Store) Damage(kind int, choice uint64) (what string) {
 		return "the clock"
 	case 9:
 		return s.damageData(choice)
+	case 10:
+		return s.damageTimer(choice)
 	default:
 		s.variables.sum ^= 1
 		return "the sum of the variables' hashes"
@@ -60,6 +62,20 @@ func (s *Store) damageData(choice uint64) (what string) {
 		return fmt.Sprintf("the data of write %d of session %d", seq, sess.id)
 	}
 	return ""
+}
+
+// damageTimer changes the place of a timer among those that are due.
+func (s *Store) damageTimer(choice uint64) (what string) {
+	t := &s.variables.timers
+	n := t.queue.Len()
+	if n == 0 {
+		return ""
+	}
+	r, _ := t.queue.GetAt(int(choice % uint64(n)))
+	t.queue.Delete(r)
+	r.deadline ^= 1
+	t.queue.Set(r)
+	return fmt.Sprintf("the timer of %q", r.entry.key)
 }
 
 func (s *Store) damageVariable(kind int, e *entry, v *version) (what string) {

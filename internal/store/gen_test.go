@@ -76,7 +76,11 @@ func (s *script) command(t *rapid.T) wire.Command {
 		return wire.Command{Op: wire.OpBarrier}
 	case kind < 21:
 		delta := rapid.SampledFrom([]int64{0, 1, 1, 2, 5, 10, 10, 20, 49, 50, -1, 3_600_000, 3_600_001}).Draw(t, "tick")
-		return wire.Command{Op: wire.OpTick, Delta: delta}
+		if rapid.IntRange(0, 2).Draw(t, "an old tick") == 0 {
+			return wire.Command{Op: wire.OpTick, Delta: delta}
+		}
+		seen := rapid.SampledFrom([]uint64{s.next - 1, s.next - 1, s.next - min(s.next, 5), s.next / 2, s.next}).Draw(t, "seen")
+		return wire.Command{Op: wire.OpClock, Delta: delta, Expect: seen}
 	case kind < 24:
 		s.audits = append(s.audits, s.next)
 		voters := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d", "e"}), 0, 5).Draw(t, "voters")

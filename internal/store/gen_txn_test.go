@@ -33,12 +33,13 @@ func (s *script) txn(t *rapid.T) []byte {
 
 func (s *script) txnOps(t *rapid.T, keys int) (ops []wire.TxnOp) {
 	for range rapid.IntRange(0, keys+1).Draw(t, "operations") {
-		o := wire.TxnOp{Kind: wire.TxnKind(rapid.IntRange(1, 5).Draw(t, "operation"))}
+		o := wire.TxnOp{Kind: wire.TxnKind(rapid.IntRange(1, 8).Draw(t, "operation"))}
 		o.Key = drawKey(t)
 		if keys > 7 && o.Key != "" && rapid.IntRange(0, 3).Draw(t, "few keys") > 0 {
 			o.Key = "k" + strconv.Itoa(rapid.IntRange(0, 14).Draw(t, "key"))
 		}
-		o.Old = o.Kind != wire.TxnRead && rapid.Bool().Draw(t, "old")
+		o.Old = o.Kind != wire.TxnRead && o.Kind != wire.TxnTTL && rapid.Bool().Draw(t, "old")
+		drawTTL(t, &o)
 		if rapid.IntRange(0, 5).Draw(t, "conditional") == 0 {
 			o.If = s.cond(t, wire.CondNone)
 		}
@@ -57,8 +58,9 @@ func (s *script) txnOps(t *rapid.T, keys int) (ops []wire.TxnOp) {
 func possibleOps(t *rapid.T, n int) (ops []wire.TxnOp) {
 	for i := range rapid.IntRange(1, n+1).Draw(t, "operations") {
 		o := wire.TxnOp{Key: "k" + strconv.Itoa(rapid.IntRange(0, 14).Draw(t, "key"))}
-		o.Kind = rapid.SampledFrom([]wire.TxnKind{wire.TxnPut, wire.TxnDelete, wire.TxnAppend, wire.TxnRead}).Draw(t, "operation")
-		o.Old = o.Kind != wire.TxnRead && rapid.Bool().Draw(t, "old")
+		o.Kind = rapid.SampledFrom([]wire.TxnKind{wire.TxnPut, wire.TxnDelete, wire.TxnAppend, wire.TxnRead, wire.TxnExpire, wire.TxnPersist, wire.TxnTTL}).Draw(t, "operation")
+		o.Old = o.Kind != wire.TxnRead && o.Kind != wire.TxnTTL && rapid.Bool().Draw(t, "old")
+		drawTTL(t, &o)
 		if o.Kind == wire.TxnPut || o.Kind == wire.TxnAppend {
 			o.Value = strconv.AppendInt(nil, int64(i), 10)
 		}
@@ -89,6 +91,22 @@ func (s *script) rangeConds(t *rapid.T) (list []wire.Cond) {
 		list = append(list, c)
 	}
 	return list
+}
+
+// drawTTL gives an operation a TTL if it may have one, or has it keep the one of before.
+func drawTTL(t *rapid.T, o *wire.TxnOp) {
+	ttl := rapid.SampledFrom([]uint64{1, 2, 5, 9, 10, 20, 50, wire.MaxTTL})
+	switch o.Kind {
+	case wire.TxnExpire:
+		o.TTL = ttl.Draw(t, "TTL")
+	case wire.TxnPut, wire.TxnAdd, wire.TxnAppend:
+		kind := rapid.IntRange(0, 2).Draw(t, "with a TTL")
+		if kind == 1 {
+			o.TTL = ttl.Draw(t, "TTL")
+		}
+		o.KeepTTL = kind == 2 && o.Kind == wire.TxnPut
+	case wire.TxnDelete, wire.TxnRead, wire.TxnPersist, wire.TxnTTL:
+	}
 }
 
 func (s *script) cond(t *rapid.T, from wire.CondKind) wire.Cond {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"maps"
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
@@ -20,15 +21,22 @@ type oracle struct {
 	position  uint64
 	clock     int64
 	variables map[string]oracleVariable
+	timers    map[string]oracleTimer
 	sessions  map[uint64]*oracleSession
 	audit     *oracleAudit
 	verdicts  []oracleVerdict
-	data      string // of the last result
+	data      string   // of the last result
+	expired   []string // with the last tick
 }
 
 type oracleVariable struct {
 	value   string
 	version uint64
+}
+
+type oracleTimer struct {
+	ttl, deadline int64 // deadline 0: not known yet
+	set           uint64
 }
 
 type oracleSession struct {
@@ -54,6 +62,7 @@ func newOracle(limits Limits) *oracle {
 	return &oracle{
 		limits:    limits.WithDefaults(),
 		variables: make(map[string]oracleVariable),
+		timers:    make(map[string]oracleTimer),
 		sessions:  make(map[uint64]*oracleSession),
 	}
 }
@@ -82,8 +91,8 @@ func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 			s.renewed = o.clock
 		}
 	case wire.OpBarrier:
-	case wire.OpTick:
-		if c.Delta < 0 || c.Delta > 3_600_000 {
+	case wire.OpTick, wire.OpClock:
+		if c.Delta < 0 || c.Delta > 3_600_000 || c.Op == wire.OpClock && c.Expect >= o.position {
 			r.Status = wire.StatusBadRequest
 			break
 		}
@@ -91,6 +100,9 @@ func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 		maps.DeleteFunc(o.sessions, func(_ uint64, s *oracleSession) bool {
 			return o.clock-s.renewed >= o.limits.SessionTTL.Milliseconds()
 		})
+		if c.Op == wire.OpClock {
+			o.passTime(c.Expect)
+		}
 	case wire.OpAudit:
 		voters, err := wire.DecodeStrings(c.Value)
 		if err != nil || len(voters) == 0 || slices.Contains(voters, "") || len(distinct(voters)) != len(voters) {
@@ -106,6 +118,22 @@ func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 		r.Status = wire.StatusBadRequest
 	}
 	return r, r.Status == wire.StatusOK
+}
+
+// passTime has variables expire, and timers start that were set up to a position.
+func (o *oracle) passTime(seen uint64) {
+	o.expired = nil
+	for key, t := range o.timers {
+		switch {
+		case t.deadline > 0 && t.deadline <= o.clock:
+			delete(o.timers, key)
+			delete(o.variables, key)
+			o.expired = append(o.expired, key)
+		case t.deadline == 0 && t.set <= seen:
+			t.deadline = o.clock + t.ttl + 1
+			o.timers[key] = t
+		}
+	}
 }
 
 // open reports whether a session is refused, and with what.
@@ -199,12 +227,14 @@ func (o *oracle) execute(c wire.Command, r *wire.Result) {
 	old, exists := o.variables[c.Key]
 	switch c.Op {
 	case wire.OpSet:
+		delete(o.timers, c.Key)
 		o.variables[c.Key] = oracleVariable{string(c.Value), o.position}
 	case wire.OpDelete:
 		if !exists {
 			r.Status = wire.StatusNotFound
 		}
 		delete(o.variables, c.Key)
+		delete(o.timers, c.Key)
 	case wire.OpAdd:
 		if !exists {
 			old.value = "0"
@@ -269,6 +299,13 @@ func (o *oracle) digest() uint64 {
 	for key, v := range o.variables {
 		sum += hashVariable(xxh3.HashString(key), []byte(v.value), v.version)
 	}
+	for key, t := range o.timers {
+		deadline := uint64(math.MaxUint64)
+		if t.deadline > 0 {
+			deadline = uint64(t.deadline)
+		}
+		sum += hashTimer(xxh3.HashString(key), uint64(t.ttl), t.set, deadline)
+	}
 	for id, s := range o.sessions {
 		var c *client
 		if s.client != (clientID{}) {
@@ -299,6 +336,7 @@ func (o *oracle) digest() uint64 {
 func (o *oracle) clone() *oracle {
 	c := *o
 	c.variables = maps.Clone(o.variables)
+	c.timers = maps.Clone(o.timers)
 	c.sessions = make(map[uint64]*oracleSession)
 	for id, s := range o.sessions {
 		c.sessions[id] = &oracleSession{client: s.client, renewed: s.renewed, floor: s.floor, results: maps.Clone(s.results), data: maps.Clone(s.data)}

@@ -23,10 +23,10 @@ func (o *oracle) executeTxn(c wire.Command, s *oracleSession, r *wire.Result) bo
 		r.Status, r.Number = wire.StatusBadRequest, wire.TxnWhole
 		return true
 	}
-	before := maps.Clone(o.variables)
+	before, timers := maps.Clone(o.variables), maps.Clone(o.timers)
 	data, done := o.runTxn(&txn, r)
 	if !done {
-		o.variables = before
+		o.variables, o.timers = before, timers
 		return true
 	}
 	all := len(data)
@@ -34,7 +34,7 @@ func (o *oracle) executeTxn(c wire.Command, s *oracleSession, r *wire.Result) bo
 		all += len(d)
 	}
 	if all > 2*(wire.MaxTxnBytes+o.limits.MaxValueBytes) {
-		o.variables = before
+		o.variables, o.timers = before, timers
 		*r = wire.Result{Status: wire.StatusTooManyResults, Position: o.position}
 		return false
 	}
@@ -171,12 +171,29 @@ func (o *oracle) doTxn(op *wire.TxnOp, r *wire.Result) (string, wire.Status) {
 	if len(next) > o.limits.MaxValueBytes {
 		return "", wire.StatusTooLarge
 	}
-	switch op.Kind {
+	switch timer, timed := o.timers[op.Key]; op.Kind {
 	case wire.TxnDelete:
 		delete(o.variables, op.Key)
-	case wire.TxnRead:
+		delete(o.timers, op.Key)
+	case wire.TxnPersist:
+		delete(o.timers, op.Key)
+	case wire.TxnTTL:
+		if exists {
+			result.Has, result.Number = wire.TxnFound|wire.TxnNumber, wire.NoTTL
+		}
+		if timed && timer.deadline > 0 {
+			result.Number = max(0, min(timer.deadline-o.clock, timer.ttl))
+		} else if timed {
+			result.Number = timer.ttl
+		}
+	case wire.TxnRead, wire.TxnExpire:
 	default:
 		o.variables[op.Key] = oracleVariable{next, o.position}
+	}
+	if _, exists := o.variables[op.Key]; exists && op.TTL > 0 {
+		o.timers[op.Key] = oracleTimer{ttl: int64(op.TTL), set: o.position}
+	} else if op.Kind == wire.TxnPut && !op.KeepTTL {
+		delete(o.timers, op.Key)
 	}
 	return string(result.Append(nil)), wire.StatusOK
 }

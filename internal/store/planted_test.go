@@ -67,6 +67,9 @@ func TestPlantedOracle(t *testing.T) {
 		{planted.RangeForgetsDeletions, "the store's oracle", storeAgainstOracle},
 		{planted.TxnDataNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 		{planted.ResultsNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
+		{planted.TimersNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
+		{planted.TimerFromCommand, "the store's oracle", storeAgainstOracle},
+		{planted.ExpiryUnseen, "the oracle of the history", historyAgainstOracle},
 	} {
 		t.Run(test.bug.String(), func(t *testing.T) {
 			planted.Property(t, test.bug, test.name, func(t testing.TB) { rapid.Check(t, test.property) })

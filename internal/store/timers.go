@@ -111,9 +111,10 @@ func (t *timers) left(e *entry, clock uint64) (millis uint64, ok bool) {
 	return min(r.deadline-min(clock, r.deadline), r.ttl), true
 }
 
-// start arms the timers that were set up to a position. A timer counts whole milliseconds,
+// startTimers starts those that were set up to a position. A timer counts whole milliseconds,
 // and the tick with which it starts may have kept the part of one.
-func (t *timers) start(position, clock uint64) {
+func (s *Store) startTimers(position, clock uint64) {
+	t := &s.variables.timers
 	t.queue.Ascend(timer{deadline: unarmed}, func(r timer) bool {
 		if r.set > position {
 			return false
@@ -122,17 +123,30 @@ func (t *timers) start(position, clock uint64) {
 		return true
 	})
 	for _, r := range t.moved {
-		t.queue.Delete(r)
-		t.sum -= r.hash()
-		r.deadline = clock + r.ttl + 1
-		t.of[r.entry] = r
-		t.queue.Set(r)
-		t.sum += r.hash()
+		if !s.meetsTimer(r) {
+			continue
+		}
+		e, ttl := r.entry, r.ttl
+		t.remove(e)
+		t.add(timer{entry: e, ttl: ttl, set: r.set, deadline: clock + ttl + 1})
 	}
 	clear(t.moved)
 	if t.moved = t.moved[:0]; cap(t.moved) > maxExpiries {
 		t.moved = nil
 	}
+}
+
+// meetsTimer compares a timer that a tick has found with the one that its variable has. If
+// they differ, memory is damaged, and the timer is dropped.
+func (s *Store) meetsTimer(r timer) bool {
+	t := &s.variables.timers
+	if t.of[r.entry] == r {
+		return true
+	}
+	t.queue.Delete(r)
+	s.notes.Damage = damaged("the timer of variable %.80q, which a tick has met,", r.entry.key)
+	s.Suspect()
+	return false
 }
 
 // passTime lets time pass: what is due expires, and what was set up to the position that the
@@ -150,9 +164,11 @@ func (s *Store) passTime(position uint64, c *wire.Command) wire.Status {
 		if !ok || next.deadline > clock {
 			break
 		}
-		s.variables.expire(next.entry, position)
+		if s.meetsTimer(next) {
+			s.variables.expire(next.entry, position)
+		}
 	}
-	t.start(c.Expect, clock)
+	s.startTimers(c.Expect, clock)
 	return wire.StatusOK
 }
 

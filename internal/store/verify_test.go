@@ -41,6 +41,8 @@ func TestVerifySeesDamage(t *testing.T) {
 		for choice := range uint64(7) {
 			f, session := filled(t, 30)
 			f.want(wire.StatusOK, wire.Command{Op: wire.OpDelete, Session: session, Seq: 31, Floor: 25, Key: "key3"})
+			f.want(wire.StatusOK, txn(session, 32, 25, expire("key1", 7), expire("key2", 8), wire.TxnOp{Kind: wire.TxnTTL, Key: "key2"}))
+			f.want(wire.StatusOK, clock(1, f.s.Applied()))
 			if _, err := f.audited(); err != nil {
 				t.Fatalf("without damage: %v", err)
 			}

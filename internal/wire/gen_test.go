@@ -68,6 +68,8 @@ func onlyCounting(c Command) Command {
 		return Command{Op: c.Op, Session: c.Session}
 	case OpTick:
 		return Command{Op: c.Op, Delta: c.Delta}
+	case OpClock:
+		return Command{Op: c.Op, Delta: c.Delta, Expect: c.Expect}
 	case OpAudit:
 		return Command{Op: c.Op, Value: c.Value}
 	case OpTxn:

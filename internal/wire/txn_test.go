@@ -28,16 +28,25 @@ func genCond(kinds ...CondKind) *rapid.Generator[Cond] {
 func genTxnOp() *rapid.Generator[TxnOp] {
 	return rapid.Custom(func(t *rapid.T) TxnOp {
 		o := TxnOp{
-			Kind: TxnKind(rapid.IntRange(int(TxnPut), int(TxnRead)).Draw(t, "kind")),
+			Kind: TxnKind(rapid.IntRange(int(TxnPut), int(TxnTTL)).Draw(t, "kind")),
 			Key:  rapid.String().Draw(t, "key"),
 			If:   genCond(CondNone, CondVersion, CondValue, CondPresent).Draw(t, "if"),
 		}
-		o.Old = o.Kind != TxnRead && rapid.Bool().Draw(t, "old")
+		o.Old = o.Kind != TxnRead && o.Kind != TxnTTL && rapid.Bool().Draw(t, "old")
+		ttl := rapid.Uint64Range(1, MaxTTL)
 		switch o.Kind {
 		case TxnPut, TxnAppend:
 			o.Value = genBytes().Draw(t, "value")
 		case TxnAdd:
 			o.Delta = rapid.Int64().Draw(t, "delta")
+		case TxnExpire:
+			o.TTL = ttl.Draw(t, "TTL")
+		}
+		switch timing := rapid.IntRange(0, 2).Draw(t, "timing"); {
+		case timing == 1 && (o.Kind == TxnPut || o.Kind == TxnAdd || o.Kind == TxnAppend):
+			o.TTL = ttl.Draw(t, "TTL")
+		case timing == 2:
+			o.KeepTTL = o.Kind == TxnPut
 		}
 		return o
 	})
@@ -117,8 +126,17 @@ func TestTxnMalformed(t *testing.T) {
 		"no kind of condition":         "\x01\x00\x01k\x00\x00",
 		"a kind of a later release":    "\x01\x05\x01k\x00\x00",
 		"an operation of no kind":      "\x00\x01\x00\x00\x01k\x00",
-		"an operation of a later one":  "\x00\x01\x06\x00\x01k\x00",
-		"a flag of a later release":    "\x00\x01\x02\x10\x01k\x00",
+		"an operation of a later one":  "\x00\x01\x09\x00\x01k\x00",
+		"a flag of a later release":    "\x00\x01\x02\x40\x01k\x00",
+		"a deletion for a time":        "\x00\x01\x02\x10\x01k\x05\x00",
+		"a read for a time":            "\x00\x01\x05\x10\x01k\x05\x00",
+		"a TTL of nothing":             "\x00\x01\x06\x10\x01k\x00\x00",
+		"a TTL that is too long":       "\x00\x01\x06\x10\x01k\x81\xe0\xd4\x89\xe4\x5b\x00",
+		"an expire without a TTL":      "\x00\x01\x06\x00\x01k\x00",
+		"a put that keeps and sets":    "\x00\x01\x01\x30\x01k\x01v\x05\x00",
+		"an add that keeps":            "\x00\x01\x03\x20\x01k\x02\x00",
+		"a persist for a time":         "\x00\x01\x07\x10\x01k\x05\x00",
+		"a TTL that asks for the old":  "\x00\x01\x08\x08\x01k\x00",
 		"the highest flag":             "\x00\x01\x02\x80\x01k\x00",
 		"a condition of a later one":   "\x00\x01\x02\x05\x01k\x00",
 		"an operation on a range":      "\x00\x01\x02\x04\x01k\x01l\x00" + strings.Repeat("s", 16) + "\x00",

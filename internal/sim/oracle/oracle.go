@@ -89,7 +89,7 @@ func (o *Oracle) Command(position uint64, c *wire.Command, result *wire.Result, 
 		if c.Op == wire.OpCloseSession {
 			delete(o.sessions, c.Session)
 		}
-	case wire.OpTick:
+	case wire.OpTick, wire.OpClock:
 		if most := o.Tick.Milliseconds(); c.Delta > most {
 			o.Fail("ticks: one counts %d ms at %d, and %d are the most", c.Delta, position, most)
 		}

@@ -1,0 +1,215 @@
+package member
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/store"
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry/membership"
+)
+
+// putFor sets a variable for so many milliseconds.
+func (g *group) putFor(key string, ttl uint64) *wire.Command {
+	g.seq++
+	txn := wire.Txn{Then: []wire.TxnOp{{Kind: wire.TxnPut, Key: key, Value: []byte("v"), TTL: ttl}}}
+	return &wire.Command{Op: wire.OpTxn, Session: g.session, Seq: g.seq, Floor: g.seq, Value: txn.Append(nil)}
+}
+
+// timed is a group whose members know TTLs, with a session.
+func timed(t *testing.T, n int) *group {
+	g := newGroupWith(t, n, options{level: wire.LevelVariables})
+	g.open()
+	g.deliveries()
+	return g
+}
+
+func TestTickInterval(t *testing.T) {
+	c := ordinalClock{tick: time.Second}
+	for _, tc := range []struct {
+		due  store.Due
+		want time.Duration
+	}{
+		{store.Due{}, time.Second},
+		{store.Due{Unarmed: true}, leastTick},
+		{store.Due{Timed: true}, leastTick},
+		{store.Due{Timed: true, Left: 9}, leastTick},
+		{store.Due{Timed: true, Left: 11}, 11 * time.Millisecond},
+		{store.Due{Timed: true, Left: 999}, 999 * time.Millisecond},
+		{store.Due{Timed: true, Left: 1001}, time.Second},
+		{store.Due{Timed: true, Left: wire.MaxTTL + 1}, time.Second},
+		{store.Due{Timed: true, Left: 500, Unarmed: true}, leastTick},
+	} {
+		if got := c.interval(tc.due); got != tc.want {
+			t.Errorf("%+v: %v, want %v", tc.due, got, tc.want)
+		}
+	}
+}
+
+// A variable expires when its time is over, at every member, whoever has set it; not
+// earlier, and not much later. Without one there is a tick each interval.
+func TestVariableExpires(t *testing.T) {
+	g := timed(t, 3)
+	g.advance(300 * time.Millisecond)
+	var c client
+	n := g.node("n3")
+	n.write(g.putFor("k", 100), &c)
+	g.settle()
+	set := g.now
+	for n.value("k") != "" {
+		g.advance(time.Millisecond)
+	}
+	if late := g.now - set - 100*time.Millisecond; late < 0 || late > 25*time.Millisecond {
+		t.Errorf("it expired %v late", late)
+	}
+	for _, n := range g.nodes {
+		if n.value("k") != "" {
+			t.Errorf("%s has it", n.named.ID)
+		}
+	}
+	clocks := slices.DeleteFunc(n.ordered(), func(c wire.Command) bool { return c.Op != wire.OpClock })
+	if len(clocks) != 2 { // one that starts the timer, and one with which it is over
+		t.Errorf("%d ticks: %+v", len(clocks), clocks)
+	}
+	g.advance(10 * time.Second)
+	if got := len(n.ordered()); got > 10 {
+		t.Errorf("%d commands in ten seconds in which nothing is due", got)
+	}
+}
+
+// A tick says what its sender had applied, and what is left of a millisecond is for the next.
+// What is longer than an interval is lost.
+func TestClockCommands(t *testing.T) {
+	g := timed(t, 2)
+	n := g.node("n1")
+	c := &n.m.ordinal
+	for _, tc := range []struct{ after, ticked, delta time.Duration }{
+		{time.Second - 1, 0, -1},
+		{time.Second + 1, time.Second + 1, 1000 * time.Millisecond},
+		{1500 * time.Millisecond, 1500 * time.Millisecond, 1000 * time.Millisecond},
+	} {
+		start, applied := c.ticked, n.position()
+		n.do(func(m *Member) { m.orderTime(start + tc.after) })
+		g.settle()
+		got := n.ordered()
+		switch {
+		case tc.delta < 0 && len(got) != 0:
+			t.Errorf("after %v: %+v", tc.after, got)
+		case tc.delta >= 0 && (len(got) != 1 || got[0].Op != wire.OpClock || got[0].Delta != tc.delta.Milliseconds() || got[0].Expect != applied):
+			t.Errorf("after %v: %+v, want %v, seen %d", tc.after, got, tc.delta, applied)
+		case c.ticked-start != tc.ticked:
+			t.Errorf("after %v: counted up to %v", tc.after, c.ticked-start)
+		}
+	}
+	n.write(g.putFor("k", 60_000), &client{})
+	g.settle()
+	n.ordered()
+	start := c.ticked
+	n.do(func(m *Member) { m.orderTime(start + 12*time.Millisecond + 700*time.Microsecond) })
+	g.settle()
+	if got := n.ordered(); len(got) != 1 || got[0].Delta != 12 || c.ticked-start != 12*time.Millisecond {
+		t.Errorf("%+v, counted up to %v", got, c.ticked-start)
+	}
+}
+
+// A member of a view that does not know TTLs orders the ticks of before.
+func TestOldTicks(t *testing.T) {
+	g := newGroupWith(t, 2, options{level: wire.LevelVariables - 1})
+	g.deliveries()
+	g.advance(3 * time.Second)
+	got := g.node("n1").ordered()
+	if len(got) < 2 {
+		t.Fatalf("%d ticks", len(got))
+	}
+	for _, c := range got {
+		if c.Op != wire.OpTick || c.Expect != 0 {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// The timer of the next tick is armed by the first member alone, once, for when something is
+// due; not while a tick is under way, nor without a lease.
+func TestClockTimer(t *testing.T) {
+	g := timed(t, 2)
+	n, other := g.node("n1"), g.node("n2")
+	if n.m.ordinal.armed != 0 {
+		t.Fatal("armed though nothing is due")
+	}
+	n.write(g.putFor("k", 200), &client{})
+	g.settle()
+	if want := max(n.m.ordinal.ticked+leastTick, 1); n.m.ordinal.armed != want || other.m.ordinal.armed != 0 {
+		t.Fatalf("armed for %v and %v, want %v", n.m.ordinal.armed-g.now, other.m.ordinal.armed, want-g.now)
+	}
+	g.advance(leastTick)
+	if got, want := n.m.ordinal.armed, n.m.ordinal.ticked+201*time.Millisecond; got != want {
+		t.Fatalf("then armed for %v, want %v", got-g.now, want-g.now)
+	}
+	// Something that is due earlier arms it again, something later does not.
+	n.write(g.putFor("l", 5), &client{})
+	g.settle()
+	if got, want := n.m.ordinal.armed, n.m.ordinal.ticked+leastTick; got != want {
+		t.Errorf("armed for %v, want %v", got-g.now, want-g.now)
+	}
+	g.hold("n2", "n1")
+	g.advance(50 * time.Millisecond)
+	if !n.m.tickUnderWay() || n.m.ordinal.armed != 0 {
+		t.Errorf("a tick is under way: %v, armed for %v", n.m.tickUnderWay(), n.m.ordinal.armed)
+	}
+	g.release()
+	if n.m.ordinal.armed == 0 {
+		t.Error("not armed when the tick was delivered")
+	}
+	n.m.reader.inView.Store(false)
+	n.m.ordinal.armed = 0
+	n.do(func(*Member) {})
+	if n.m.ordinal.armed != 0 {
+		t.Error("armed without a lease")
+	}
+}
+
+// A member that becomes the first counts from then on: what the one before has counted is
+// not counted again.
+func TestTimeIsCountedOnce(t *testing.T) { checkTimeIsCountedOnce(t) }
+
+func checkTimeIsCountedOnce(t testing.TB) {
+	g := newGroupWith(t, 3, options{level: wire.LevelVariables, settings: membership.Settings{Detection: 200 * time.Millisecond, Heartbeat: 20 * time.Millisecond}})
+	g.open()
+	g.advance(time.Second)
+	n := g.node("n3")
+	n.write(g.putFor("k", 2000), &client{})
+	g.settle()
+	set := g.now
+	g.advance(500 * time.Millisecond)
+	g.crash("n1")
+	g.advance(400 * time.Millisecond)
+	if !g.node("n2").m.ordinal.first {
+		t.Fatal("n2 is not the first")
+	}
+	for n.value("k") != "" {
+		g.advance(time.Millisecond)
+	}
+	// What n1 has not counted, and the outage, do not count.
+	if late := g.now - set - 2*time.Second; late < 0 || late > 1400*time.Millisecond {
+		t.Errorf("it expired %v late", late)
+	}
+}
+
+// All replicas count the same, also one that has just joined.
+func TestTimeIsOrdered(t *testing.T) { checkTimeIsOrdered(t) }
+
+func checkTimeIsOrdered(t testing.TB) {
+	g := newGroupWith(t, 2, options{level: wire.LevelVariables})
+	g.open()
+	g.advance(1300 * time.Millisecond)
+	n := g.joinAt(options{}, wire.LevelVariables)
+	for range 100 { // ticks follow one another quickly
+		g.node("n1").write(g.putFor("k", 60_000), &client{})
+		g.advance(50 * time.Millisecond)
+	}
+	want := g.node("n1").m.Reader().State()
+	if got := n.m.Reader().State(); got.Applied() != want.Applied() || got.Digest() != want.Digest() {
+		t.Errorf("the joiner has %x at %d, another member %x at %d", got.Digest(), got.Applied(), want.Digest(), want.Applied())
+	}
+}
