@@ -138,7 +138,7 @@ func (w *watchers) follow(ctx context.Context, db *driver.DB, one *watcher, orig
 		}
 		if e.Kind != driver.EventProgress {
 			one.changes.Add(1)
-			one.seen.add(e.Position, e.Key, e.Data, e.Kind == driver.EventDelete)
+			one.seen.add(e.Position, e.Key, e.Data, e.Kind != driver.EventPut)
 		}
 		if e.Position >= w.target.Load() {
 			return nil

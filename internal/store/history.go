@@ -245,6 +245,7 @@ type Change struct {
 	Position uint64
 	Value    []byte // nil: deleted
 	Deleted  bool
+	Expired  bool // deleted because its time was over
 
 	Old        []byte
 	OldVersion uint64 // 0: the variable did not exist
@@ -297,7 +298,7 @@ func (s *Store) AppendChanges(dst []Change, cursor uint64, most int) (changes []
 }
 
 func (c *change) change() Change {
-	out := Change{Key: c.entry.key, Position: c.position, Value: c.version.value(), Deleted: c.version.deleted}
+	out := Change{Key: c.entry.key, Position: c.position, Value: c.version.value(), Deleted: c.version.deleted, Expired: c.version.expired}
 	if c.old != nil && !c.old.deleted {
 		out.Old, out.OldVersion = c.old.value(), c.old.position
 	}

@@ -63,7 +63,10 @@ func (h *Hub) emit(change *store.Change) {
 					continue
 				}
 				e := wire.Event{Kind: wire.EventPut, Last: end == 1, Position: change.Position, Key: change.Key, Value: change.Value}
-				if change.Deleted {
+				switch {
+				case change.Expired:
+					e.Kind = wire.EventExpire
+				case change.Deleted:
 					e.Kind = wire.EventDelete
 				}
 				if with == 1 {

@@ -73,6 +73,7 @@ type client struct {
 	after    uint64
 	position uint64 // everything up to it has come
 	open     uint64 // position whose last change has not come yet
+	done     int    // changes at open that have come
 	credit   int64
 	ended    *wire.Event
 	gone     bool
@@ -93,12 +94,7 @@ func (w *world) apply(commands int) {
 	first := w.s.Applied() + 1
 	for range commands {
 		w.seq++
-		c := wire.Command{Op: wire.OpSet, Session: 1, Seq: w.seq, Floor: w.seq, Key: rapid.SampledFrom(keys).Draw(w.t, "key")}
-		if rapid.IntRange(0, 3).Draw(w.t, "delete") == 0 {
-			c.Op = wire.OpDelete
-		} else {
-			c.Value = fmt.Append(nil, "v", w.seq)
-		}
+		c := w.command(rapid.SampledFrom(keys).Draw(w.t, "key"))
 		payload = c.Append(payload)
 	}
 	before := uint64(len(w.changes))
@@ -108,6 +104,23 @@ func (w *world) apply(commands int) {
 	if w.changes, _, _, err = w.whole.AppendChanges(w.changes, before, 1000); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// command writes or deletes a variable, gives it a short TTL, or lets time pass.
+func (w *world) command(key string) wire.Command {
+	c := wire.Command{Op: wire.OpSet, Session: 1, Seq: w.seq, Floor: w.seq, Key: key}
+	switch rapid.IntRange(0, 6).Draw(w.t, "command") {
+	case 0, 1:
+		c.Op = wire.OpDelete
+	case 2, 3:
+		txn := wire.Txn{Then: []wire.TxnOp{{Kind: wire.TxnPut, Key: key, Value: fmt.Append(nil, "v", w.seq), TTL: 1}}}
+		return wire.Command{Op: wire.OpTxn, Session: 1, Seq: w.seq, Floor: w.seq, Value: txn.Append(nil)}
+	case 4:
+		return wire.Command{Op: wire.OpClock, Delta: 3, Expect: w.s.Applied()}
+	default:
+		c.Value = fmt.Append(nil, "v", w.seq)
+	}
+	return c
 }
 
 var keys = []string{"a", "a/1", "a/2", "b", "b/1", "c"}
@@ -139,8 +152,14 @@ func (c *client) take(e wire.Event) {
 
 // next is the change that comes next.
 func (c *client) next() *store.Change {
+	done := c.done
 	for i := range c.w.changes {
-		if change := &c.w.changes[i]; change.Position > c.position && c.keys.Has(change.Key) {
+		change := &c.w.changes[i]
+		switch {
+		case change.Position <= c.position || !c.keys.Has(change.Key):
+		case change.Position == c.open && done > 0:
+			done--
+		default:
 			return change
 		}
 	}
@@ -153,7 +172,11 @@ func (c *client) change(e wire.Event) {
 		c.w.t.Fatalf("watch %d: %+v, and it has no credit", c.id, e)
 	}
 	kind := wire.EventPut
-	if want != nil && want.Deleted {
+	switch {
+	case want == nil:
+	case want.Expired:
+		kind = wire.EventExpire
+	case want.Deleted:
 		kind = wire.EventDelete
 	}
 	if want == nil || e.Kind != kind || e.Key != want.Key || e.Position != want.Position || string(e.Value) != string(want.Value) {
@@ -162,11 +185,15 @@ func (c *client) change(e wire.Event) {
 	if c.flags&wire.WatchOld != 0 && (e.OldVersion != want.OldVersion || string(e.Old) != string(want.Old)) || c.flags&wire.WatchOld == 0 && e.OldVersion != 0 {
 		c.w.t.Fatalf("watch %d: %+v, want it after %d %q", c.id, e, want.OldVersion, want.Old)
 	}
-	if !e.Last {
-		c.w.t.Fatalf("watch %d: %+v is not the last at its position", c.id, e)
-	}
 	c.credit -= int64(wire.EventBytes + len(e.Key) + len(e.Value) + len(e.Old))
-	c.position = e.Position
+	c.open, c.done = e.Position, c.done+1
+	next := c.next()
+	if last := next == nil || next.Position != e.Position; e.Last != last {
+		c.w.t.Fatalf("watch %d: %+v is the last at its position: %v", c.id, e, last)
+	}
+	if e.Last {
+		c.position, c.open, c.done = e.Position, 0, 0
+	}
 }
 
 // watch begins a watch.
