@@ -107,7 +107,8 @@ var (
 	ErrVersion = errors.New("driver: the servers speak another version of the protocol")
 
 	// ErrUnsupported: a member of the group runs a release that does not support the
-	// operation. Nothing was changed. Upgrade all nodes first.
+	// operation. Nothing was changed, unless the error is ErrOutcomeUnknown too. Upgrade
+	// all nodes first.
 	ErrUnsupported = errors.New("driver: the group does not support the operation yet")
 
 	// ErrProtocol: the program at the address does not speak the protocol. The text

@@ -107,6 +107,9 @@ func (f *Future) answer(reply *wire.Reply, node string) {
 	if reply.Status != wire.StatusOK {
 		f.err = replyError(*reply, &wire.Command{Op: f.op, Key: f.key, Value: f.value})
 	}
+	if reply.Status == wire.StatusUnsupported && f.write.Unknown() { // another node may have taken it, in a later view
+		f.err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, f.err)
+	}
 	f.note(reply.Position, node)
 }
 

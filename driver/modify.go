@@ -16,15 +16,21 @@ var (
 // setIf is Set with options.
 func (h *handle) setIf(ctx context.Context, key string, value []byte, options []WriteOption) (version uint64, err error) {
 	op := Put(key, value, options...)
+	o := &op.op
+	versioned := o.If.Kind == wire.CondVersion && o.TTL == 0
 	switch {
 	case op.err != nil:
 		return 0, op.err
-	case op.op.Old:
+	case o.Old:
 		return 0, errReturnsOld
-	case op.op.If.Kind == wire.CondVersion: // which earlier releases know too
-		return h.CompareAndSet(ctx, key, value, op.op.If.Version)
+	case versioned && (o.KeepTTL || o.If.Version == 0): // which CompareAndSet does, and earlier releases know
+		return h.CompareAndSet(ctx, key, value, o.If.Version)
 	}
 	r, err := h.one(ctx, op)
+	if versioned && errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrOutcomeUnknown) {
+		// CompareAndSet keeps a TTL, but in such a group there is none.
+		return h.CompareAndSet(ctx, key, value, o.If.Version)
+	}
 	return r.Position, err
 }
 
@@ -36,7 +42,8 @@ func (h *handle) SetIfAbsent(ctx context.Context, key string, value []byte) (ver
 
 // Append appends a copy of value to a variable, and returns its length from then on. A
 // variable that does not exist counts as empty. If it would become larger than the group
-// allows, ErrTooLarge is returned.
+// allows, ErrTooLarge is returned. A TTL that the variable has stays, unless there is another
+// among the options.
 func (h *handle) Append(ctx context.Context, key string, value []byte, options ...WriteOption) (length int, err error) {
 	r, err := h.one(ctx, App(key, value, options...))
 	if err != nil {
@@ -46,7 +53,7 @@ func (h *handle) Append(ctx context.Context, key string, value []byte, options .
 }
 
 // GetAndSet sets a variable, and returns the value from before, of version 0 if it did not
-// exist.
+// exist. A TTL is taken away, as by Set.
 func (h *handle) GetAndSet(ctx context.Context, key string, value []byte, options ...WriteOption) (old Value, err error) {
 	return h.old(ctx, Put(key, value, options...))
 }

@@ -9,13 +9,14 @@ import (
 )
 
 // Op is a write, or a read, of one variable: what a [DB.Batch], a [Txn] and [DB.Submit] do.
-// Put, Del, Inc, App and Read make Ops.
+// Put, Del, Inc, App, Read, Expire, Persist and Left make Ops.
 type Op struct {
 	op  wire.TxnOp
 	err error
 }
 
-// Put sets a variable to a copy of value.
+// Put sets a variable to a copy of value. A TTL that it has is taken away, unless the Put has
+// one of its own or KeepTTL.
 func Put(key string, value []byte, options ...WriteOption) Op {
 	return newOp(wire.TxnOp{Kind: wire.TxnPut, Key: key, Value: bytes.Clone(value)}, options)
 }
@@ -43,20 +44,30 @@ func Read(key string, options ...WriteOption) Op {
 
 func newOp(op wire.TxnOp, options []WriteOption) Op {
 	o := Op{op: op, err: checkKey(op.Key)}
-	for _, option := range options {
-		if err := option.add(&o.op); err != nil && o.err == nil {
-			o.err = fmt.Errorf("%w: %q: %w", ErrOption, op.Key, err)
+	for i := range options {
+		if err := options[i].add(&o.op); err != nil && o.err == nil {
+			o.err = impossible(op.Key, err)
 		}
+	}
+	if err := checkTime(&o.op); err != nil && o.err == nil {
+		o.err = impossible(op.Key, err)
 	}
 	return o
 }
 
+// impossible is the error of options for a variable.
+func impossible(key string, err error) error { return fmt.Errorf("%w: %q: %w", ErrOption, key, err) }
+
 // WriteOption changes what an Op does. The condition of an Op is one of IfVersion, IfAbsent,
 // IfPresent and IfValue: if it does not hold, nothing is done, and the error is a
-// *ConflictError.
+// *ConflictError. TTL and KeepTTL say how long the variable stays, and ReturnOld has the
+// result show what was there.
 type WriteOption struct {
 	cond wire.Cond
 	old  bool
+	keep bool   // KeepTTL
+	ttl  uint64 // in milliseconds, 0: none
+	err  error  // the option is impossible
 }
 
 // IfAbsent is the condition that there is no such variable.
@@ -84,6 +95,7 @@ func IfValue(value []byte) WriteOption {
 var (
 	errTwoConditions = errors.New("more than one condition")
 	errOldOfRead     = errors.New("a Read returns the old value anyway")
+	errOldOfLeft     = errors.New("a Left does not return the old value")
 )
 
 // add makes the option one of an operation.
@@ -94,11 +106,14 @@ func (w *WriteOption) add(op *wire.TxnOp) error {
 	case w.cond.Kind != wire.CondNone:
 		op.If = w.cond
 	}
-	if w.old && op.Kind == wire.TxnRead {
+	switch {
+	case w.old && op.Kind == wire.TxnRead:
 		return errOldOfRead
+	case w.old && op.Kind == wire.TxnTTL:
+		return errOldOfLeft
 	}
 	op.Old = op.Old || w.old
-	return nil
+	return w.addTime(op)
 }
 
 // appendOps appends Ops to a list, unless one of them is impossible.
@@ -108,7 +123,7 @@ func appendOps(list []wire.TxnOp, ops []Op) ([]wire.TxnOp, error) {
 		case ops[i].err != nil:
 			return list, ops[i].err
 		case ops[i].op.Kind == 0:
-			return list, fmt.Errorf("%w: an Op that Put, Del, Inc, App or Read did not make", ErrOption)
+			return list, fmt.Errorf("%w: an Op that none of Put, Del, Inc, App, Read, Expire, Persist and Left has made", ErrOption)
 		}
 		list = append(list, ops[i].op)
 	}

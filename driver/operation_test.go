@@ -410,6 +410,39 @@ func TestReadEndsWithTheNodesTime(t *testing.T) {
 	})
 }
 
+// A write that one node may have taken, and another does not know, may have been executed.
+// Nothing else is tried then.
+func TestUnsupportedAfterAnAttempt(t *testing.T) {
+	for name, write := range map[string]func(ctx context.Context, db *DB) error{
+		"Set":    func(ctx context.Context, db *DB) error { return second(db.Set(ctx, "k", []byte("2"), IfVersion(2))) },
+		"Batch":  func(ctx context.Context, db *DB) error { return second(db.Batch(ctx, Put("k", nil))) },
+		"Submit": func(ctx context.Context, db *DB) error { return second(db.Submit(ctx, Put("k", nil)).Wait(ctx)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newFakeCluster(1)
+				db := c.open(t, "")
+				if version, err := db.Set(t.Context(), "k", nil); err != nil || version != 2 {
+					t.Fatal(version, err)
+				}
+				c.nodes["a:1"].set(func(n *fakeNode) {
+					n.faults = func(r *wire.Request) fault {
+						if r.Command.Op != wire.OpTxn {
+							return faultNone
+						}
+						c.group.maxTxn = 0
+						return faultBreakAfter
+					}
+				})
+				wantErr(t, write(t.Context(), db), ErrUnsupported, ErrOutcomeUnknown)
+				if txns, others := c.group.count(wire.OpTxn), c.group.count(wire.OpCompareAndSet); txns != 1 || others != 0 {
+					t.Errorf("%d transactions and %d others were executed", txns, others)
+				}
+			})
+		})
+	}
+}
+
 // A node that knows no transactions is sent none: it would break the connection. Writes
 // around them go on.
 func TestTransactionAtANodeOfBefore(t *testing.T) {
@@ -424,6 +457,26 @@ func TestTransactionAtANodeOfBefore(t *testing.T) {
 			if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "does not know transactions: upgrade it") {
 				t.Errorf("%s: %v", what, err)
 			}
+		}
+		// What CompareAndSet does too is done nevertheless; there is no TTL that it would keep.
+		version, err := db.Set(ctx, "k", nil, IfAbsent)
+		wantErr(t, err, ErrConflict)
+		version, err = db.Set(ctx, "new", nil, IfAbsent)
+		if err == nil {
+			version, err = db.Set(ctx, "new", nil, IfVersion(version))
+		}
+		if err == nil {
+			version, err = db.Set(ctx, "new", nil, IfVersion(version), KeepTTL)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		for _, options := range [][]WriteOption{{TTL(time.Hour)}, {IfVersion(version), TTL(time.Hour)}, {IfVersion(0), TTL(time.Hour)}, {IfPresent}, {KeepTTL}} {
+			wantErr(t, second(db.Set(ctx, "new", nil, options...)), ErrUnsupported)
+		}
+		wantErr(t, db.Expire(ctx, "new", time.Hour), ErrUnsupported)
+		if value, err := db.Get(ctx, "new"); err != nil || value.Version != version {
+			t.Errorf("version %d, want %d: %v", value.Version, version, err)
 		}
 		for _, err := range []error{second(before.Wait(ctx)), second(after.Wait(ctx)), second(db.Set(ctx, "k", nil))} {
 			if err != nil {

@@ -164,7 +164,8 @@ type OpResult struct {
 	// did not exist, its Version is 0.
 	Value Value
 
-	// Number is the sum of an Inc, and the length that an App has left.
+	// Number is the sum of an Inc, and the length that an App has left. For that of a Left,
+	// see the method.
 	Number int64
 }
 

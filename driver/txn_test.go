@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -50,6 +51,11 @@ type txnHandle interface {
 	GetAndDelete(ctx context.Context, key string, options ...driver.WriteOption) (driver.Value, error)
 	SetIfAbsent(ctx context.Context, key string, value []byte) (uint64, error)
 	SetAsync(ctx context.Context, key string, value []byte) *driver.Future
+	Add(ctx context.Context, key string, delta int64) (int64, error)
+	CompareAndSet(ctx context.Context, key string, value []byte, version uint64) (uint64, error)
+	Expire(ctx context.Context, key string, ttl time.Duration, options ...driver.WriteOption) error
+	Persist(ctx context.Context, key string, options ...driver.WriteOption) error
+	TTL(ctx context.Context, key string) (left time.Duration, ok bool, err error)
 }
 
 // Every operation and option, by its result.

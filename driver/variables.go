@@ -9,7 +9,8 @@ import (
 
 // Set sets a variable to a copy of value, and returns its version. With one of IfVersion,
 // IfAbsent, IfPresent and IfValue it does so only if that holds, and returns a
-// *ConflictError if not.
+// *ConflictError if not. With TTL, the variable expires; a TTL from before is taken away,
+// unless there is KeepTTL.
 func (h *handle) Set(ctx context.Context, key string, value []byte, options ...WriteOption) (version uint64, err error) {
 	if len(options) > 0 {
 		return h.setIf(ctx, key, value, options)
@@ -28,7 +29,7 @@ func (h *handle) Delete(ctx context.Context, key string) (version uint64, err er
 // Add adds delta to a counter and returns the sum. A counter is a variable that holds
 // the decimal text of an int64; a variable that does not exist counts as 0. If the
 // value is not an integer or the sum overflows, Add changes nothing and returns
-// ErrNotInteger or ErrOverflow.
+// ErrNotInteger or ErrOverflow. A TTL that the variable has stays.
 func (h *handle) Add(ctx context.Context, key string, delta int64) (sum int64, err error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpAdd, Key: key, Delta: delta})
 	if err != nil {
@@ -39,7 +40,7 @@ func (h *handle) Add(ctx context.Context, key string, delta int64) (sum int64, e
 
 // CompareAndSet sets a variable like Set, if it still has the given version. With
 // version 0, the variable must not exist. If the version differs, a *ConflictError is
-// returned.
+// returned. Unlike Set, it leaves the variable the TTL that it has.
 func (h *handle) CompareAndSet(ctx context.Context, key string, value []byte, version uint64) (newVersion uint64, err error) {
 	reply, err := h.write(ctx, wire.Command{Op: wire.OpCompareAndSet, Key: key, Value: value, Expect: version})
 	return positionOf(reply, err)
@@ -92,7 +93,11 @@ func (op *operation) write(ctx context.Context) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	return reply, replyError(reply, &op.command)
+	err = replyError(reply, &op.command)
+	if reply.Status == wire.StatusUnsupported {
+		err = op.uncertain(err) // another node may have taken it, in a later view
+	}
+	return reply, err
 }
 
 // Ping checks that a server answers, and connects to one if necessary.

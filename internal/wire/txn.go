@@ -203,6 +203,12 @@ func (k TxnKind) fields() txnFields {
 	return txnOperations[k].fields
 }
 
+// MayTTL reports whether an operation of the kind may have a TTL.
+func (k TxnKind) MayTTL() bool { return k.fields()&txnMayTTL != 0 }
+
+// MayKeepTTL reports whether an operation of the kind may have KeepTTL.
+func (k TxnKind) MayKeepTTL() bool { return k.fields()&txnMayKeep != 0 }
+
 // appendOperand appends what the condition compares with.
 func (c *Cond) appendOperand(dst []byte) []byte {
 	switch c.Kind {
