@@ -22,20 +22,23 @@ func newAppendCommand(s *surroundings) *cobra.Command {
 	var t target
 	var in input
 	var when conditions
+	var life lifetime
 	cmd := &cobra.Command{
 		Use:   "append KEY VALUE",
 		Short: "Append to a variable",
 		Long: `Append adds a value to the end of a variable and prints the length of the variable
 from then on, in bytes. A variable that does not exist counts as empty.
 ` + conditionsHelp + `
+` + lifetimeHelp + ` Without it, a TTL
+of before stays.
 
 ` + inputHelp,
-		Example:           "  dsm append log 'started;'\n  date | dsm append log -",
+		Example:           "  dsm append log 'started;'\n  dsm append log 'seen;' --ttl 24h\n  date | dsm append log -",
 		Args:              exactly("KEY", "VALUE"),
 		ValidArgsFunction: t.keys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key := args[0]
-			options, err := when.options()
+			options, err := life.options(&when)
 			if err != nil {
 				return err
 			}
@@ -57,5 +60,6 @@ from then on, in bytes. A variable that does not exist counts as empty.
 	t.addFlags(cmd)
 	in.addFlags(cmd)
 	when.addFlags(cmd)
+	life.addFlags(cmd)
 	return cmd
 }

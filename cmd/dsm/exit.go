@@ -23,6 +23,7 @@ const (
 	exitUnknown     = 6
 	exitUnwell      = 7
 	exitGone        = 8
+	exitNoTTL       = 9
 	exitSignal      = 128 // and the signal's number
 )
 
@@ -39,12 +40,13 @@ var outcomes = []outcome{
 	{exitOK, "", "done"},
 	{exitFailure, "failed", "failed; the message says what was done"},
 	{exitUsage, "usage", "the command line is wrong; nothing was done"},
-	{exitNotFound, "not_found", "there is no such variable (get, del)"},
+	{exitNotFound, "not_found", "there is no such variable (get, del, ttl, expire, persist)"},
 	{exitConflict, "conflict", "the variable has another version, or a condition does not hold (cas, set, append, txn)"},
 	{exitUnavailable, "unavailable", "no server, or no registry, answered; nothing was changed"},
 	{exitUnknown, "outcome_unknown", "the outcome of a write is not known"},
 	{exitUnwell, "unwell", "the group answered, and is not well (status, registry status)"},
 	{exitGone, "gone", "what is asked for lies too far back: no server keeps it any more (scan, count, watch)"},
+	{exitNoTTL, "no_ttl", "the variable has no TTL (ttl)"},
 	{exitSignal, "interrupted", "and the signal's number, 130 for SIGINT, 143 for SIGTERM: a signal ended the command; nothing was changed"},
 }
 
@@ -115,6 +117,7 @@ func exitStatus(err error) int {
 		{errors.Is(err, driver.ErrConflict), exitConflict},
 		{errors.Is(err, driver.ErrSnapshotGone), exitGone},
 		{errors.Is(err, driver.ErrLagged), exitGone},
+		{errors.Is(err, errNoTTL), exitNoTTL},
 		{errors.Is(err, driver.ErrUnavailable), exitUnavailable},
 		{errors.Is(err, wire.ErrMagic), exitUnavailable},
 		{errors.Is(err, client.ErrNotRegistry), exitUnavailable},

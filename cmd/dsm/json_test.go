@@ -150,7 +150,7 @@ func TestJSONIsDocumented(t *testing.T) {
 	g := startGroupOf(t)
 	const variables, nowhere = "get, set, cas, add, del", " --dsn dsm://127.0.0.1:1 --timeout 100ms"
 	script := filepath.Join(t.TempDir(), "script")
-	lines := "if once absent\nput once 1\napp log x\ninc n 1\nread log\ndel nothing\nelse\nread k\nread nothing\n"
+	lines := "if once absent\nput once 1\napp log x\ninc n 1\nread log\ndel nothing\nttl n\nexpire n 1h\nttl n\npersist n\nelse\nread k\nread nothing\n"
 	if err := os.WriteFile(script, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -172,6 +172,14 @@ func TestJSONIsDocumented(t *testing.T) {
 		{"set if v --if-absent", variables, exitOK},
 		{"append log \xff", "append", exitOK},
 		{"append \xff x --if-present", "append", exitOK},
+		{"set short v --ttl 1h", variables, exitOK},
+		{"set short v --keep-ttl", variables, exitOK},
+		{"append short v --ttl 2h", "append", exitOK},
+		{"ttl short", "ttl, expire, persist", exitOK},
+		{"expire short 3h", "ttl, expire, persist", exitOK},
+		{"expire \xff 3h", "ttl, expire, persist", exitOK},
+		{"ttl \xff", "ttl, expire, persist", exitOK},
+		{"persist \xff", "ttl, expire, persist", exitOK},
 		{"txn " + script, "txn", exitOK},
 		{"txn " + script + " --timeout 5s", "txn", exitOK}, // its other branch
 		{"ls", "ls", exitOK},
@@ -214,6 +222,26 @@ func TestJSONIsDocumented(t *testing.T) {
 		{"set k v --if-absent --if-present", "", exitUsage},
 		{"append k v --if-version 1", "", exitConflict},
 		{"append k", "", exitUsage},
+		{"ttl k", "", exitNoTTL},
+		{"ttl nothing", "", exitNotFound},
+		{"expire nothing 1h", "", exitNotFound},
+		{"persist nothing", "", exitNotFound},
+		{"ttl k l", "", exitUsage},
+		{"expire k", "", exitUsage},
+		{"expire k 0s", "", exitUsage},
+		{"expire k -5s", "", exitUsage},
+		{"expire k 876001h", "", exitUsage},
+		{"expire k 10", "", exitUsage},
+		{"persist", "", exitUsage},
+		{"set k v --ttl 0s", "", exitUsage},
+		{"set k v --ttl 876001h", "", exitUsage},
+		{"set k v --ttl 1s --keep-ttl", "", exitUsage},
+		{"set k v --keep-ttl --if-absent", "", exitUsage},
+		{"set k v --keep-ttl --if-version 0", "", exitUsage},
+		{"append k v --ttl -1s", "", exitUsage},
+		{"ttl k" + nowhere, "", exitUnavailable},
+		{"expire k 1h" + nowhere, "", exitUnavailable},
+		{"persist k" + nowhere, "", exitUnavailable},
 		{"txn", "", exitUsage}, // of what stdin has
 		{"txn no/such/file", "", exitUsage},
 		{"txn a b", "", exitUsage},

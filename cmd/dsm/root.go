@@ -108,6 +108,7 @@ of its goroutines and ends it (2). Otherwise the exit status is` + outcomesHelp(
 		newServerCommand(s), newRegistryCommand(s),
 		newGetCommand(s), newSetCommand(s), newDelCommand(s), newAddCommand(s), newCASCommand(s),
 		newAppendCommand(s), newTxnCommand(s),
+		newTTLCommand(s), newExpireCommand(s), newPersistCommand(s),
 		newLsCommand(s), newScanCommand(s), newCountCommand(s), newWatchCommand(s),
 		newStatusCommand(s), newVersionCommand(s),
 	)

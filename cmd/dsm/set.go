@@ -12,20 +12,23 @@ func newSetCommand(s *surroundings) *cobra.Command {
 	var t target
 	var in input
 	var when conditions
+	var life lifetime
 	cmd := &cobra.Command{
 		Use:   "set KEY VALUE",
 		Short: "Set a variable",
 		Long: `Set gives a variable a value and prints its version, which is the position of the
 write in the group's order.
 ` + conditionsHelp + `
+` + lifetimeHelp + ` Without it and without
+--keep-ttl, a TTL of before is taken away.
 
 ` + inputHelp,
-		Example:           "  dsm set greeting hello\n  dsm set motd - < /etc/motd\n  hostname | dsm set host - --trim\n  dsm set leader n1 --if-absent",
+		Example:           "  dsm set greeting hello\n  dsm set motd - < /etc/motd\n  hostname | dsm set host - --trim\n  dsm set leader n1 --if-absent --ttl 10s",
 		Args:              exactly("KEY", "VALUE"),
 		ValidArgsFunction: t.keys,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key := args[0]
-			options, err := when.options()
+			options, err := life.options(&when)
 			if err != nil {
 				return err
 			}
@@ -45,5 +48,7 @@ write in the group's order.
 	t.addFlags(cmd)
 	in.addFlags(cmd)
 	when.addFlags(cmd)
+	life.addFlags(cmd)
+	life.addKeepFlag(cmd)
 	return cmd
 }

@@ -33,6 +33,7 @@ type operation struct {
 	Text     *string `json:"text,omitempty"`
 	Version  *uint64 `json:"version,string,omitempty"`
 	Number   *int64  `json:"number,string,omitempty"`
+	TTL      string  `json:"ttl,omitempty"`
 }
 
 func newTxnCommand(s *surroundings) *cobra.Command {
@@ -44,11 +45,14 @@ func newTxnCommand(s *surroundings) *cobra.Command {
 nobody sees the variables in between. Each line is one of
 
   if KEY absent | present | version N | value VALUE
-  put KEY VALUE
+  put KEY VALUE [ttl TIME | keep-ttl]
   del KEY
-  inc KEY DELTA
-  app KEY VALUE
+  inc KEY DELTA [ttl TIME]
+  app KEY VALUE [ttl TIME]
   read KEY
+  expire KEY TIME
+  persist KEY
+  ttl KEY
   else
 
 The lines after the conditions are done if all conditions hold, and those after else
@@ -56,10 +60,10 @@ if not. Each sees what those before it have done. Write words with spaces in dou
 quotes, as in Go and JSON; lines that begin with # are comments.
 
 Txn prints a line for each operation: its name, the key, and the value of a read, the
-sum of an inc, or the length after an app. If an operation cannot be done, such as inc
-of what is no number, nothing is.`,
+sum of an inc, the length after an app, or what is left of a ttl. If an operation
+cannot be done, such as inc of what is no number, nothing is.`,
 		Example: `  printf 'inc from -5\ninc to 5\n' | dsm txn
-  printf 'if leader absent\nput leader n1\nelse\nread leader\n' | dsm txn`,
+  printf 'if leader absent\nput leader n1 ttl 10s\nelse\nread leader\n' | dsm txn`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return fmt.Errorf("%q is an unexpected argument: usage is %s", args[1], cmd.UseLine())
@@ -134,6 +138,10 @@ func (s *txnScript) result(r *driver.TxnResult) transaction {
 			o.Version = &one.Value.Version
 		case line.op == "inc" || line.op == "app":
 			o.Number = &one.Number
+		case line.op == "ttl":
+			if left, ok := one.Left(); ok {
+				o.TTL = left.String()
+			}
 		}
 		told.Ops = append(told.Ops, o)
 	}
@@ -151,8 +159,12 @@ func (t *transaction) text() string {
 			b.WriteString(" " + strconv.FormatInt(*o.Number, 10))
 		case o.Value != nil:
 			b.WriteString(" " + scriptWord(string(o.Value)))
-		case !o.Found && (o.Op == "read" || o.Op == "del"):
+		case o.TTL != "":
+			b.WriteString(" " + o.TTL)
+		case !o.Found && o.Op != "put":
 			b.WriteString(": there is no such variable")
+		case o.Op == "ttl":
+			b.WriteString(": it has no TTL")
 		}
 		b.WriteByte('\n')
 	}

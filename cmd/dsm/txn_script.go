@@ -118,24 +118,50 @@ func parseCondition(words []string) (driver.Condition, error) {
 	return driver.Condition{}, errors.New("a condition is if KEY absent, if KEY present, if KEY version N or if KEY value VALUE")
 }
 
+// txnOps are the operations of a script: how they are written, in so many words at least, and
+// whether time may follow.
+var txnOps = map[string]struct {
+	usage     string
+	words     int
+	ttl, keep bool
+}{
+	"put":     {"a key and a value: it is put KEY VALUE; write a value with spaces in double quotes, and then ttl TIME or keep-ttl", 3, true, true},
+	"del":     {"a key: it is del KEY", 2, false, false},
+	"inc":     {"a key and a number: it is inc KEY DELTA, and then ttl TIME", 3, true, false},
+	"app":     {"a key and a value: it is app KEY VALUE; write a value with spaces in double quotes, and then ttl TIME", 3, true, false},
+	"read":    {"a key: it is read KEY", 2, false, false},
+	"expire":  {"a key and a time: it is expire KEY TIME", 3, false, false},
+	"persist": {"a key: it is persist KEY", 2, false, false},
+	"ttl":     {"a key: it is ttl KEY", 2, false, false},
+}
+
 func parseOp(words []string) (txnLine, error) {
-	takes := map[string]int{"put": 3, "del": 2, "inc": 3, "app": 3, "read": 2}
-	switch n := takes[words[0]]; {
-	case n == 0:
-		return txnLine{}, fmt.Errorf("unknown operation %q: there are put, del, inc, app and read", words[0])
-	case n == 2 && len(words) != 2:
-		return txnLine{}, fmt.Errorf("%s takes a key: it is %s KEY", words[0], words[0])
-	case n == 3 && len(words) != 3:
-		return txnLine{}, fmt.Errorf("%s takes a key and a value: it is %s KEY VALUE; write a value with spaces in double quotes", words[0], words[0])
+	form, known := txnOps[words[0]]
+	if !known {
+		return txnLine{}, fmt.Errorf("unknown operation %q: there are put, del, inc, app, read, expire, persist and ttl", words[0])
+	}
+	var options []driver.WriteOption
+	switch more := words[min(form.words, len(words)):]; {
+	case len(words) == form.words:
+	case len(more) == 2 && more[0] == "ttl" && form.ttl:
+		ttl, err := parseTTL(more[1])
+		if err != nil {
+			return txnLine{}, fmt.Errorf("ttl %q %w", more[1], err)
+		}
+		options = append(options, driver.TTL(ttl))
+	case len(more) == 1 && more[0] == "keep-ttl" && form.keep:
+		options = append(options, driver.KeepTTL)
+	default:
+		return txnLine{}, fmt.Errorf("%s takes %s", words[0], form.usage)
 	}
 	line := txnLine{op: words[0], key: words[1]}
 	switch line.op {
 	case "put":
-		line.do = driver.Put(line.key, []byte(words[2]))
+		line.do = driver.Put(line.key, []byte(words[2]), options...)
 	case "del":
 		line.do = driver.Del(line.key)
 	case "app":
-		line.do = driver.App(line.key, []byte(words[2]))
+		line.do = driver.App(line.key, []byte(words[2]), options...)
 	case "read":
 		line.do = driver.Read(line.key)
 	case "inc":
@@ -143,7 +169,17 @@ func parseOp(words []string) (txnLine, error) {
 		if err != nil {
 			return line, fmt.Errorf("%q must be a decimal integer of 64 bits, such as 1 or -5", words[2])
 		}
-		line.do = driver.Inc(line.key, delta)
+		line.do = driver.Inc(line.key, delta, options...)
+	case "expire":
+		ttl, err := parseTTL(words[2])
+		if err != nil {
+			return line, fmt.Errorf("%q %w", words[2], err)
+		}
+		line.do = driver.Expire(line.key, ttl)
+	case "persist":
+		line.do = driver.Persist(line.key)
+	case "ttl":
+		line.do = driver.Left(line.key)
 	}
 	return line, nil
 }

@@ -32,13 +32,32 @@ func TestWordsOfALine(t *testing.T) {
 }
 
 func TestParseTxn(t *testing.T) {
-	s, err := parseTxn("if a absent\r\nif b version 7\nif c value \"x y\"\nif d present\n\nput a 1\ninc n -5\nelse\n# nothing yet\napp l x\nread l\ndel l")
-	if err != nil || len(s.conds) != 4 || len(s.then) != 2 || len(s.less) != 3 || s.then[1].number != 7 || s.less[0].number != 10 || s.less[0].op != "app" {
+	s, err := parseTxn("if a absent\r\nif b version 7\nif c value \"x y\"\nif d present\n\nput a 1\ninc n -5\nelse\n# nothing yet\napp l x\nread l\ndel l\nput a 1 ttl 1s\nput a 1 keep-ttl\ninc n 1 ttl 1s\napp l x ttl 1s\nexpire l 1m\npersist l\nttl l")
+	if err != nil || len(s.conds) != 4 || len(s.then) != 2 || len(s.less) != 10 || s.then[1].number != 7 || s.less[0].number != 10 || s.less[0].op != "app" {
 		t.Errorf("%+v, %v", s, err)
 	}
 	for script, want := range map[string]string{
 		"":                        "is empty",
 		"put a":                   "line 1 of the transaction: put takes a key and a value",
+		"put a b ttl":             "line 1 of the transaction: put takes a key and a value: it is put KEY VALUE;",
+		"put a b ttl 10":          `ttl "10" must be a time with its unit`,
+		"put a b ttl 0s":          `ttl "0s" must be above 0 and at most 876000h0m0s`,
+		"put a b ttl 1s keep-ttl": "put takes",
+		"put a b keep-ttl 1s":     "put takes",
+		"put a b kept-ttl":        "put takes",
+		"put a b tll 1s":          "put takes",
+		"inc a 1 keep-ttl":        "inc takes a key and a number: it is inc KEY DELTA, and then ttl TIME",
+		"app a b keep-ttl":        "app takes a key and a value",
+		"inc a ttl 1s":            "inc takes",
+		"del a ttl 1s":            "del takes a key",
+		"read a ttl 1s":           "read takes a key",
+		"expire a":                "expire takes a key and a time: it is expire KEY TIME",
+		"expire a soon":           `"soon" must be a time with its unit`,
+		"expire a -1s":            `"-1s" must be above 0`,
+		"expire a 1s ttl 1s":      "expire takes",
+		"persist":                 "persist takes a key: it is persist KEY",
+		"ttl":                     "ttl takes a key: it is ttl KEY",
+		"ttl a 1s":                "ttl takes a key",
 		"\nput a b c":             "line 2 of the transaction: put takes",
 		"del":                     "del takes a key: it is del KEY",
 		"read a b":                "read takes a key",
