@@ -208,9 +208,10 @@ var policy = map[string]rule{
 	// A second opinion on the files of a run: it shares no code with the checks.
 	"internal/history/check": {std: whole},
 	// It changes the code of the others, and runs their tests.
-	"internal/mutants": {std: whole},
-	"examples/reload":  {std: whole, ours: []string{"driver"}},
-	"examples/web":     {std: whole, ours: []string{"driver", "server"}},
+	"internal/mutants":   {std: whole},
+	"examples/ratelimit": {std: whole, ours: []string{"driver"}},
+	"examples/reload":    {std: whole, ours: []string{"driver"}},
+	"examples/web":       {std: whole, ours: []string{"driver", "server"}},
 
 	// Tests only.
 	"internal/deps": {std: pure},
