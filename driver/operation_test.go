@@ -459,9 +459,8 @@ func TestTransactionAtANodeOfBefore(t *testing.T) {
 			}
 		}
 		// What CompareAndSet does too is done nevertheless; there is no TTL that it would keep.
-		version, err := db.Set(ctx, "k", nil, IfAbsent)
-		wantErr(t, err, ErrConflict)
-		version, err = db.Set(ctx, "new", nil, IfAbsent)
+		wantErr(t, second(db.Set(ctx, "k", nil, IfAbsent)), ErrConflict)
+		version, err := db.Set(ctx, "new", nil, IfAbsent)
 		if err == nil {
 			version, err = db.Set(ctx, "new", nil, IfVersion(version))
 		}

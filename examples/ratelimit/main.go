@@ -55,7 +55,7 @@ func run(ctx context.Context, dsn, listen string, limit int64, window time.Durat
 	return errors.Join(err, db.Close())
 }
 
-func hello(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }
+func hello(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "hello") }
 
 // limiter counts requests.
 type limiter struct {
