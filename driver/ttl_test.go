@@ -179,3 +179,55 @@ func TestImpossibleTTL(t *testing.T) {
 }
 
 func third[T, U any](_ T, _ U, err error) error { return err }
+
+// What expires is gone at one position, which watches report with the old value, and never
+// early.
+func TestExpiry(t *testing.T) {
+	const ttl = 30 * time.Millisecond
+	for name, db := range handles(t) {
+		t.Run(name, func(t *testing.T) {
+			p := fresh("expiry/" + name)
+			begun := time.Now()
+			r, err := db.Batch(ctx, driver.Put(p+"b", []byte("2"), driver.TTL(ttl)), driver.Inc(p+"a", 1, driver.TTL(ttl)), driver.Put(p+"c", nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := pull(t, db.Watch(within(t), driver.Prefix(p), driver.From(r.Position), driver.WithOld))
+			first, second := w.next2("expire")
+			if passed := time.Since(begun); passed < ttl {
+				t.Errorf("they have expired %v after a TTL of %v began", passed, ttl)
+			}
+			if first.Position != second.Position || first.Last || !second.Last || first.Key == second.Key || first.Old.Version != r.Position || first.Data != nil {
+				t.Errorf("%+v, %+v", first, second)
+			}
+			for _, key := range []string{p + "a", p + "b"} {
+				if value, err := db.Get(ctx, key); !errors.Is(err, driver.ErrNotFound) {
+					t.Errorf("%s is %q (%v)", key, value.Data, err)
+				}
+			}
+			// They can be created again, and then stay.
+			set(t, db, p+"a", "again")
+			w.want("put " + p + "a=again")
+			if _, err := db.Set(ctx, p+"b", []byte("again"), driver.IfAbsent, driver.TTL(ttl)); err != nil {
+				t.Fatal(err)
+			}
+			w.want("put " + p + "b=again")
+			w.want("expire " + p + "b= was again")
+			if n, err := db.Count(ctx, driver.Prefix(p)); n != 2 || err != nil {
+				t.Errorf("%d are left (%v)", n, err)
+			}
+		})
+	}
+}
+
+// next2 takes two events of a kind.
+func (p *puller) next2(kind string) (first, second driver.Event) {
+	p.t.Helper()
+	for _, e := range []*driver.Event{&first, &second} {
+		var err error
+		if *e, err, _ = p.next(); err != nil || e.Kind.String() != kind {
+			p.t.Fatalf("%+v, %v: want %s", *e, err, kind)
+		}
+	}
+	return first, second
+}
