@@ -432,6 +432,8 @@ func TestFreshness(t *testing.T) {
 		{history.Get, 100_000, 50_000, 1, 1},  // too long ago
 		{history.Get, 0, 100_000, 1, 1},       // it has failed
 		{history.Get, 96_980, 100_001, 2, 1},  // again
+		{history.ReadRange, 96_980, 100_001, 3, 1},
+		{history.CountRange, 96_980, 100_001, 4, 1},
 	} {
 		f.Complete(&history.Op{Kind: test.kind, Position: test.position, Start: test.start * ms, End: 100_001 * ms, Status: history.OK})
 		if f.violations != test.violations || f.unchecked != test.unchecked {
@@ -443,6 +445,18 @@ func TestFreshness(t *testing.T) {
 	old.Complete(&history.Op{Kind: history.Get, Position: 1, Start: 10 * ms, End: 11 * ms, Status: history.OK})
 	if old.events > 0 || old.violations > 0 {
 		t.Errorf("without an age: %+v", old.tally)
+	}
+}
+
+// What a plain read of any kind reflects binds no strong read.
+func TestStrongReadsPassByPlainOnes(t *testing.T) {
+	s := NewStrongReads()
+	for _, kind := range []history.Kind{history.Get, history.ReadRange, history.CountRange} {
+		s.Complete(&history.Op{Kind: kind, Position: 9, Start: 1, End: 2, Status: history.OK})
+	}
+	s.Complete(&history.Op{Kind: history.GetStrong, Position: 5, Start: 3, End: 4, Status: history.OK})
+	if s.violations > 0 || s.events != 1 {
+		t.Errorf("%+v", s.tally)
 	}
 }
 

@@ -29,7 +29,10 @@ type Options struct {
 	// transactions.
 	WholeBytes int
 
-	// Watches has watches and scans checked too. All changes of the order are kept.
+	// Scans has scans and counts checked too.
+	Scans bool
+
+	// Watches has watches checked too, and scans. All changes of the order are kept.
 	Watches bool
 
 	// Found, if set, is called with each violation when it is found, by the name of
@@ -67,9 +70,13 @@ func New(o Options) *Checker {
 		command:     o.Command,
 	}
 	c.reads.wholeBytes = o.WholeBytes
+	if o.Scans || o.Watches {
+		c.scans = NewScans(c.reads)
+		c.scans.found = o.Found
+	}
 	if o.Watches {
-		c.watches, c.scans = NewWatches(o.Origin), NewScans(c.reads)
-		c.watches.found, c.scans.found = o.Found, o.Found
+		c.watches = NewWatches(o.Origin)
+		c.watches.found = o.Found
 		c.reads.changed = c.watches.changed
 	}
 	c.total = NewTotalOrder(o.Origin, c.order)
@@ -107,6 +114,9 @@ func (c *Checker) Complete(o *history.Op) {
 	c.reads.Complete(o)
 	c.strong.Complete(o)
 	c.freshness.Complete(o)
+	if c.scans != nil && o.Scan != nil && o.Status == history.OK {
+		c.scans.Complete(scanOf(o))
+	}
 }
 
 // Advance tells that operations to come began at or after start and report
@@ -139,7 +149,10 @@ func (c *Checker) Finish(end uint64) []Result {
 		c.reads.Finish(), c.strong.Finish(), c.freshness.Finish(), c.convergence.Finish(),
 	}
 	if c.watches != nil {
-		results = append(results, c.watches.Finish(), c.scans.Finish())
+		results = append(results, c.watches.Finish())
+	}
+	if c.scans != nil {
+		results = append(results, c.scans.Finish())
 	}
 	return results
 }
@@ -170,6 +183,8 @@ func (c *Checker) order(d *wire.Delivery) {
 		c.agreement.Order(&e)
 		if c.watches != nil {
 			c.watches.order(e.Position)
+		}
+		if c.scans != nil {
 			c.scans.order(e.Position)
 		}
 	}

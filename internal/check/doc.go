@@ -25,10 +25,10 @@
 //   - [Freshness]: no plain read reflects less than was acknowledged a lease before.
 //   - [Convergence]: equal digests.
 //
-// With Options.Watches there are two more:
+// With Options.Scans and Options.Watches there are two more:
 //
 //   - [Watches]: each watch returned all changes of its range, once, in order.
-//   - [Scans]: each scan showed the state at one position.
+//   - [Scans]: each scan showed the state at one position, and each count its size.
 //
 // All of it takes near-linear time and bounded memory. Messages are kept as
 // hashes of their payload until every live node has delivered them, values as

@@ -32,7 +32,7 @@ func NewFreshness(age time.Duration) *Freshness {
 func (f *Freshness) Complete(o *history.Op) {
 	switch {
 	case f.age == 0, o.Position == 0: // Reads looks at the latter
-	case o.Kind == history.Get:
+	case o.Kind.IsPlainRead():
 		f.check(o)
 	default:
 		f.acks.add(o.End, o.Position)

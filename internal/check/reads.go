@@ -27,8 +27,7 @@ type Reads struct {
 	changed func(key string, now, old version) // hears of each change; nil: nobody
 
 	variables map[string]*variable
-	keys      []string          // of the variables
-	sorted    bool              // they are
+	index     index             // of their keys
 	position  uint64            // up to which the order is carried out
 	floor     uint64            // no read to come reports less
 	early     heap.Heap[*claim] // that report a position to which the order has not come
@@ -87,7 +86,7 @@ func (r *Reads) variable(key string) *variable {
 		v = &variable{}
 		key = strings.Clone(key) // it aliases the message, which must not stay for its sake
 		r.variables[key] = v
-		r.keys, r.sorted = append(r.keys, key), false
+		r.index.add(key)
 	}
 	return v
 }
@@ -121,6 +120,8 @@ func (r *Reads) Complete(o *history.Op) {
 		return
 	case o.Kind == history.Txn:
 		return // Order has carried it out, and Agreement compares
+	case o.Kind.IsScan():
+		return // Scans looks at it
 	case o.Kind.IsRead() && o.Status == history.OK:
 		c.absent, c.hash = o.Value == nil, xxh3.Hash(o.Value)
 	case o.Status == history.Fail && o.Because != history.Refused:

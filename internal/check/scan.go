@@ -1,16 +1,13 @@
 package check
 
 import (
-	"bytes"
-	"maps"
 	"slices"
 
-	"github.com/zeebo/xxh3"
-
-	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/internal/history"
 )
 
-// Scans checks that a scan shows the variables of its range as they were at one position.
+// Scans checks that a scan shows the variables of its range as they were at one position, and
+// that a count is their number there.
 type Scans struct {
 	tally
 	reads *Reads
@@ -22,23 +19,32 @@ type Scan struct {
 	Name     string // for people
 	From, To string // keys from From on and below To; To "": without an upper bound
 	Reverse  bool
+	Limit    int // of items; 0: none
 	Position uint64
-	Items    []wire.ScanItem
+	Items    []history.Item
+	Counts   bool // there are no items, but their number
+	Found    int
 }
 
 // NewScans returns the check of scans against the variables that r keeps.
-func NewScans(r *Reads) *Scans { return &Scans{tally: tally{name: "scans"}, reads: r} }
+func NewScans(r *Reads) *Scans {
+	return &Scans{tally: tally{name: "scans"}, reads: r}
+}
 
-// Complete takes a scan.
+// scanOf is the scan that an operation of a client was.
+func scanOf(o *history.Op) *Scan {
+	s := o.Scan
+	return &Scan{
+		Name: opText(o), From: o.Key, To: s.To, Reverse: s.Reverse, Limit: s.Limit, Position: o.Position,
+		Items: s.Items, Counts: o.Kind == history.CountRange, Found: s.Found,
+	}
+}
+
+// Complete takes a scan, whose items must not change afterwards.
 func (c *Scans) Complete(s *Scan) {
 	c.events++
 	if s.Position > c.reads.position {
-		kept := *s
-		kept.Items = slices.Clone(s.Items)
-		for i := range kept.Items {
-			kept.Items[i].Value = bytes.Clone(kept.Items[i].Value)
-		}
-		c.early = append(c.early, kept)
+		c.early = append(c.early, *s)
 		return
 	}
 	c.settle(s)
@@ -59,14 +65,14 @@ func (c *Scans) order(position uint64) {
 
 // settle holds a scan against the state at its position.
 func (c *Scans) settle(s *Scan) {
-	items := s.Items
-	keys := slices.Sorted(maps.Keys(c.reads.variables))
-	if s.Reverse {
-		slices.Reverse(keys)
-	}
-	for _, key := range keys {
-		if key < s.From || s.To != "" && key >= s.To {
-			continue
+	keys, shown := c.reads.index.between(s.From, s.To), 0
+	for i := range keys {
+		if s.Limit > 0 && shown == s.Limit {
+			break
+		}
+		key := keys[i]
+		if s.Reverse {
+			key = keys[len(keys)-1-i]
 		}
 		want, known := c.reads.variables[key].at(s.Position)
 		switch {
@@ -75,21 +81,33 @@ func (c *Scans) settle(s *Scan) {
 			return
 		case want.absent:
 			continue
-		case len(items) == 0:
-			c.violate("%s at position %d lacks %q, which is %s", s.Name, s.Position, key, want.text())
-			return
 		}
-		got := &items[0]
-		items = items[1:]
-		if got.Key != key || got.Version != want.position || xxh3.Hash(got.Value) != want.hash && !want.opaque {
-			c.violate("%s at position %d shows %q as %s of version %d, and comes to %q, which is %s",
-				s.Name, s.Position, got.Key, valueText(got.Value), got.Version, key, want.text())
+		if shown++; !s.Counts && !c.shows(s, shown, key, want) {
 			return
 		}
 	}
-	if len(items) > 0 {
-		c.violate("%s at position %d shows %q of version %d, which does not exist there", s.Name, s.Position, items[0].Key, items[0].Version)
+	switch {
+	case s.Counts && s.Found != shown:
+		c.violate("%s at position %d counts %d variables, and there are %d", s.Name, s.Position, s.Found, shown)
+	case shown < len(s.Items):
+		c.violate("%s at position %d shows %q of version %d, which does not exist there, or is beyond its limit",
+			s.Name, s.Position, s.Items[shown].Key, s.Items[shown].Version)
 	}
+}
+
+// shows reports whether the n-th item of a scan, from 1, is a variable as it was.
+func (c *Scans) shows(s *Scan, n int, key string, want version) bool {
+	if n > len(s.Items) {
+		c.violate("%s at position %d lacks %q, which is %s", s.Name, s.Position, key, want.text())
+		return false
+	}
+	got := &s.Items[n-1]
+	if got.Key != key || got.Version != want.position || got.Hash != want.hash && !want.opaque {
+		c.violate("%s at position %d shows %q as %s of version %d, and comes to %q, which is %s",
+			s.Name, s.Position, got.Key, valueText(got.Head), got.Version, key, want.text())
+		return false
+	}
+	return true
 }
 
 // Finish reports scans of positions that the order never reached.

@@ -15,7 +15,7 @@ func NewStrongReads() *StrongReads { return &StrongReads{tally: tally{name: "str
 
 // Complete takes an operation. They come in the order in which they ended.
 func (s *StrongReads) Complete(o *history.Op) {
-	if o.Kind == history.Get {
+	if o.Kind.IsPlainRead() {
 		return
 	}
 	if o.Position == 0 {

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -25,15 +24,10 @@ func (r *Reads) knows(c *wire.Cond) bool {
 
 // rangeHolds reports whether a condition on a range holds for the newest versions.
 func (r *Reads) rangeHolds(c *wire.Cond) bool {
-	if !r.sorted {
-		slices.Sort(r.keys)
-		r.sorted = true
-	}
 	var h wire.RangeHash
 	count := uint64(0)
-	first, _ := slices.BinarySearch(r.keys, c.Key)
-	for _, key := range r.keys[first:] {
-		if c.Range.To != "" && key >= c.Range.To || count > c.Range.Count {
+	for _, key := range r.index.between(c.Key, c.Range.To) {
+		if count > c.Range.Count {
 			break
 		}
 		if v := r.variables[key].present(); !v.absent {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -135,8 +136,8 @@ func TestWatchOfWhatTheOrderLacks(t *testing.T) {
 }
 
 func TestScans(t *testing.T) {
-	item := func(key, value string, version uint64) wire.ScanItem {
-		return wire.ScanItem{Key: key, Value: []byte(value), Version: version}
+	item := func(key, value string, version uint64) history.Item {
+		return history.NewItem(key, version, []byte(value))
 	}
 	for _, tc := range []struct {
 		name string
@@ -144,18 +145,28 @@ func TestScans(t *testing.T) {
 		want string
 	}{
 		{"nothing yet", Scan{Position: 1}, ""},
-		{"two", Scan{Position: 3, Items: []wire.ScanItem{item("a", "1", 2), item("b", "2", 3)}}, ""},
-		{"reverse", Scan{Position: 3, Reverse: true, Items: []wire.ScanItem{item("b", "2", 3), item("a", "1", 2)}}, ""},
-		{"one deleted", Scan{Position: 4, Items: []wire.ScanItem{item("b", "2", 3)}}, ""},
-		{"a range", Scan{From: "b", To: "c", Position: 5, Items: []wire.ScanItem{item("b", "2", 3)}}, ""},
-		{"without end", Scan{From: "b", Position: 5, Items: []wire.ScanItem{item("b", "2", 3), item("c", "4", 5)}}, ""},
-		{"lacks one", Scan{Position: 3, Items: []wire.ScanItem{item("a", "1", 2)}}, `lacks "b"`},
-		{"one too many", Scan{Position: 2, Items: []wire.ScanItem{item("a", "1", 2), item("b", "2", 3)}}, `shows "b" of version 3, which does not exist there`},
-		{"another value", Scan{Position: 2, Items: []wire.ScanItem{item("a", "2", 2)}}, `comes to "a"`},
-		{"another version", Scan{Position: 2, Items: []wire.ScanItem{item("a", "1", 1)}}, `comes to "a"`},
-		{"another key", Scan{Position: 2, Items: []wire.ScanItem{item("x", "1", 2)}}, `comes to "a"`},
-		{"two positions", Scan{Position: 5, Items: []wire.ScanItem{item("a", "3", 5), item("b", "5", 6), item("c", "4", 5)}}, `comes to "b"`},
-		{"not reversed", Scan{Position: 3, Reverse: true, Items: []wire.ScanItem{item("a", "1", 2), item("b", "2", 3)}}, `comes to "b"`},
+		{"two", Scan{Position: 3, Items: []history.Item{item("a", "1", 2), item("b", "2", 3)}}, ""},
+		{"reverse", Scan{Position: 3, Reverse: true, Items: []history.Item{item("b", "2", 3), item("a", "1", 2)}}, ""},
+		{"one deleted", Scan{Position: 4, Items: []history.Item{item("b", "2", 3)}}, ""},
+		{"a range", Scan{From: "b", To: "c", Position: 5, Items: []history.Item{item("b", "2", 3)}}, ""},
+		{"without end", Scan{From: "b", Position: 5, Items: []history.Item{item("b", "2", 3), item("c", "4", 5)}}, ""},
+		{"lacks one", Scan{Position: 3, Items: []history.Item{item("a", "1", 2)}}, `lacks "b"`},
+		{"one too many", Scan{Position: 2, Items: []history.Item{item("a", "1", 2), item("b", "2", 3)}}, `shows "b" of version 3, which does not exist there`},
+		{"another value", Scan{Position: 2, Items: []history.Item{item("a", "2", 2)}}, `comes to "a"`},
+		{"another version", Scan{Position: 2, Items: []history.Item{item("a", "1", 1)}}, `comes to "a"`},
+		{"another key", Scan{Position: 2, Items: []history.Item{item("x", "1", 2)}}, `comes to "a"`},
+		{"two positions", Scan{Position: 5, Items: []history.Item{item("a", "3", 5), item("b", "5", 6), item("c", "4", 5)}}, `comes to "b"`},
+		{"not reversed", Scan{Position: 3, Reverse: true, Items: []history.Item{item("a", "1", 2), item("b", "2", 3)}}, `comes to "b"`},
+		{"limited", Scan{Position: 3, Limit: 1, Items: []history.Item{item("a", "1", 2)}}, ""},
+		{"limited from the end", Scan{Position: 3, Limit: 1, Reverse: true, Items: []history.Item{item("b", "2", 3)}}, ""},
+		{"a limit that is not reached", Scan{Position: 4, Limit: 2, Items: []history.Item{item("b", "2", 3)}}, ""},
+		{"less than the limit", Scan{Position: 3, Limit: 2, Items: []history.Item{item("a", "1", 2)}}, `lacks "b"`},
+		{"more than the limit", Scan{Position: 3, Limit: 1, Items: []history.Item{item("a", "1", 2), item("b", "2", 3)}}, `shows "b" of version 3, which does not exist there, or is beyond its limit`},
+		{"a count", Scan{Position: 5, Counts: true, Found: 3}, ""},
+		{"a count of a range", Scan{From: "b", To: "c", Position: 5, Counts: true, Found: 1}, ""},
+		{"a count of nothing", Scan{From: "d", Position: 5, Counts: true}, ""},
+		{"a count of one too many", Scan{Position: 4, Counts: true, Found: 2}, "counts 2 variables, and there are 1"},
+		{"a count of one too few", Scan{Position: 3, Counts: true, Found: 1}, "counts 1 variables, and there are 2"},
 	} {
 		for _, early := range []bool{false, true} {
 			c, next := watched()
@@ -184,7 +195,44 @@ func TestScans(t *testing.T) {
 	if n := len(New(Options{}).Finish(0)); n != 7 {
 		t.Errorf("%d checks without watches", n)
 	}
+	if n := len(New(Options{Scans: true}).Finish(0)); n != 8 {
+		t.Errorf("%d checks with scans", n)
+	}
 	if n := len(c.Finish(1)); n != 9 {
 		t.Errorf("%d checks with them", n)
+	}
+}
+
+// Scans of clients are checked as they complete.
+func TestScansOfClients(t *testing.T) {
+	items := []history.Item{history.NewItem("a", 2, []byte("1"))}
+	good := history.Op{Kind: history.ReadRange, Key: "a", Position: 3, Status: history.OK, Scan: &history.Scan{To: "b", Limit: 2, Items: items}}
+	for name, tc := range map[string]struct {
+		change func(o *history.Op)
+		want   string
+		events uint64
+	}{
+		"as it was":       {func(*history.Op) {}, "", 1},
+		"more":            {func(o *history.Op) { o.Scan.To = "" }, `lacks "b"`, 1},
+		"elsewhere":       {func(o *history.Op) { o.Key = "aa" }, `shows "a"`, 1},
+		"the other end":   {func(o *history.Op) { o.Scan.To, o.Scan.Reverse = "", true }, `comes to "b"`, 1},
+		"limited":         {func(o *history.Op) { o.Scan.To, o.Scan.Limit = "", 1 }, "", 1},
+		"earlier":         {func(o *history.Op) { o.Position = 1 }, "which does not exist", 1},
+		"a count":         {func(o *history.Op) { o.Kind, o.Scan.Items, o.Scan.Found = history.CountRange, nil, 1 }, "", 1},
+		"another count":   {func(o *history.Op) { o.Kind, o.Scan.Items, o.Scan.Found = history.CountRange, nil, 2 }, "counts 2", 1},
+		"a scan, no more": {func(o *history.Op) { o.Status, o.Position = history.Fail, 0 }, "", 0},
+	} {
+		c, next := watched()
+		for c.Position() < 3 {
+			next()
+		}
+		o, s := good, *good.Scan
+		o.Scan = &s
+		tc.change(&o)
+		c.Complete(&o)
+		r := c.scans.Finish()
+		if (r.Violations > 0) != (tc.want != "") || !strings.Contains(strings.Join(r.Texts, ""), tc.want) || r.Events != tc.events {
+			t.Errorf("%s: %+v, want %q", name, r, tc.want)
+		}
 	}
 }

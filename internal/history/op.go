@@ -19,11 +19,20 @@ const (
 	Delete        Kind = "del"
 	Add           Kind = "add"
 	CompareAndSet Kind = "cas"
-	Txn           Kind = "txn" // of several variables: Key is empty, Value the encoded wire.Txn
+	Txn           Kind = "txn"   // of several variables: Key is empty, Value the encoded wire.Txn
+	ReadRange     Kind = "scan"  // of the variables from Key on, as Op.Scan says
+	CountRange    Kind = "count" // likewise, their number alone
 )
 
 // IsRead reports whether k leaves the memory as it is.
-func (k Kind) IsRead() bool { return k == Get || k == GetStrong }
+func (k Kind) IsRead() bool { return k.IsPlainRead() || k == GetStrong }
+
+// IsPlainRead reports whether k is a read that may reflect less than was acknowledged to
+// others before it began.
+func (k Kind) IsPlainRead() bool { return k == Get || k.IsScan() }
+
+// IsScan reports whether k is a read of a range.
+func (k Kind) IsScan() bool { return k == ReadRange || k == CountRange }
 
 // Status is what a client knows about the outcome of an operation.
 type Status string
@@ -57,6 +66,7 @@ type Op struct {
 	Sum   int64  `json:"-"` // add: the sum told; txn: the number of its result
 
 	Results []byte `json:"-"` // txn: the results told, encoded
+	Scan    *Scan  `json:"-"` // scan, count: what was asked for and shown; written as the value
 
 	// Loose says that the write has no order with others that its client had under
 	// way: somebody waits for each of them.
@@ -104,6 +114,8 @@ func (o *Op) Append(dst []byte) []byte {
 		dst = appendNumber(dst, o.Delta)
 	case Txn:
 		dst = appendTxn(dst, o.Value)
+	case ReadRange, CountRange:
+		dst = appendScan(dst, o.Scan)
 	default:
 		dst = appendBase64(dst, o.Value)
 	}
@@ -141,6 +153,11 @@ func (o *Op) UnmarshalJSON(b []byte) error {
 	case Txn:
 		var err error
 		o.Value, err = readTxn(o.Value)
+		return err
+	case ReadRange, CountRange:
+		var err error
+		o.Scan, err = readScan(o.Value)
+		o.Value = nil
 		return err
 	default:
 		return nil

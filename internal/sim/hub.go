@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/check"
+	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/store"
@@ -251,14 +252,14 @@ func (r *replica) lookBack() {
 	}
 	one := check.Scan{Name: r.name, From: key, To: key + "\x00", Position: position}
 	if version != 0 {
-		one.Items = []wire.ScanItem{{Key: key, Version: version, Value: value}}
+		one.Items = []history.Item{history.NewItem(key, version, value)}
 	}
 	o.checker.Scan(&one)
 }
 
-func scanItems(items []store.Item) (list []wire.ScanItem) {
+func scanItems(items []store.Item) (list []history.Item) {
 	for _, i := range items {
-		list = append(list, wire.ScanItem{Key: i.Key, Version: i.Version, Value: i.Value})
+		list = append(list, history.NewItem(i.Key, i.Version, i.Value))
 	}
 	return list
 }

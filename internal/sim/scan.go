@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/seed-8247e700/dsm/internal/check"
+	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -70,8 +71,7 @@ func (s *scanning) took(reply *wire.Reply) {
 		return
 	}
 	for _, i := range page.Items {
-		i.Key = strings.Clone(i.Key)
-		s.shown.Items = append(s.shown.Items, i)
+		s.shown.Items = append(s.shown.Items, history.NewItem(strings.Clone(i.Key), i.Version, i.Value))
 	}
 	if page.More {
 		s.page()

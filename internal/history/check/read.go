@@ -26,7 +26,7 @@ type operation struct {
 	Expect   uint64  `json:"expect"`
 }
 
-func (o *operation) reads() bool { return o.Op == "get" || o.Op == "getstrong" }
+func (o *operation) reads() bool { return o.Op == "get" || o.Op == "getstrong" || o.scans() }
 
 func (o *operation) String() string {
 	return fmt.Sprintf("%s %q by client %d, session %d, at %s, position %d, version %d, %s, %d to %d",

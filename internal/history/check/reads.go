@@ -25,6 +25,7 @@ func (s state) version() uint64 {
 // its position.
 func (v *verdict) checkReads(o *order, ops []operation) {
 	states := v.replay(o)
+	keys := keysOf(states)
 	for i := range ops {
 		op := &ops[i]
 		if !op.reads() || op.Status != "ok" {
@@ -32,6 +33,10 @@ func (v *verdict) checkReads(o *order, ops []operation) {
 		}
 		if op.Position > o.last || op.Position+1 < o.first {
 			v.bad("reads: %v: the logs do not reach that position", op)
+			continue
+		}
+		if op.scans() {
+			v.checkScan(op, keys, states)
 			continue
 		}
 		was := stateAt(states[op.Key], op.Position)
@@ -137,7 +142,7 @@ func (v *verdict) checkSessions(ops []operation) {
 func (v *verdict) checkStrong(ops []operation) {
 	var list []*operation
 	for i := range ops {
-		if op := &ops[i]; op.Position != 0 && op.Op != "get" {
+		if op := &ops[i]; op.Position != 0 && (op.Op == "getstrong" || !op.reads()) {
 			list = append(list, op)
 		}
 	}
