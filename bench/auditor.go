@@ -12,6 +12,7 @@ import (
 	"github.com/seed-8247e700/dsm/bench/cluster"
 	"github.com/seed-8247e700/dsm/bench/load"
 	"github.com/seed-8247e700/dsm/bench/report"
+	"github.com/seed-8247e700/dsm/bench/workload"
 	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/check"
 	"github.com/seed-8247e700/dsm/internal/history"
@@ -36,6 +37,7 @@ type auditor struct {
 	checker   *check.Checker
 	figures   *report.Figures
 	files     *files
+	invariant workload.Invariant // of the workload; nil: it has none
 	outages   report.Outages
 	forgotten func() // called if a client finds that the group lost its state
 
@@ -175,6 +177,9 @@ func (a *auditor) complete(r *load.Record) {
 		a.forgotten()
 	}
 	a.checker.Complete(&r.Op)
+	if a.invariant != nil {
+		a.invariant.Complete(&r.Op)
+	}
 	a.keep(a.files.complete(&r.Op))
 	a.figures.Add(r)
 	a.outages.Add(r)

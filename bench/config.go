@@ -9,6 +9,7 @@ import (
 	"github.com/seed-8247e700/dsm/bench/cluster"
 	"github.com/seed-8247e700/dsm/bench/load"
 	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/bench/workload"
 	"github.com/seed-8247e700/dsm/internal/client"
 )
 
@@ -53,6 +54,27 @@ func Defaults() Config {
 	}
 }
 
+// UseWorkload has the run make a workload of the table of bench/workload, with its defaults,
+// but for the flags that were given. The error wraps ErrConfig, also if one of those has no
+// place in the workload.
+func (c *Config) UseWorkload(name string, given func(flag string) bool) error {
+	row, err := workload.Find(name)
+	if err != nil {
+		return err
+	}
+	for _, flag := range workload.Flags {
+		if err := row.Refuses(flag); err != nil && given(flag) {
+			return err
+		}
+	}
+	c.Name = row.Name
+	row.Apply(&c.Workload, given)
+	if !given("watchers") {
+		c.Watchers = row.Watchers
+	}
+	return nil
+}
+
 // Bounds of a Config.
 const (
 	maxConns    = 1024
@@ -77,7 +99,11 @@ func (c *Config) Validate() error {
 	); err != nil {
 		return err
 	}
-	if err := c.Workload.Validate(); err != nil {
+	row, err := workload.Find(c.Name)
+	if err != nil {
+		return err
+	}
+	if err := cmp.Or(c.Workload.Validate(), row.Check(&c.Workload, c.Async)); err != nil {
 		return err
 	}
 	if c.Duration <= 0 || c.Duration > maxDuration {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"strings"
@@ -42,6 +43,9 @@ func TestValidate(t *testing.T) {
 		{"--processes", func(c *Config) { c.Embedded, c.Processes = true, true }},
 		{"--target", func(c *Config) { c.Target, c.Processes = "dsm://x:1", true }},
 		{"--keep", func(c *Config) { c.Keep = true }},
+		{"--workload other: must be mixed, watch", func(c *Config) { c.Name = "other" }},
+		{"--async has no place in --workload bank", func(c *Config) { c.Name, c.Keys, c.Async = "bank", 10, 1 }},
+		{"--keys 1: must be from 2", func(c *Config) { c.Name, c.Keys = "bank", 1 }},
 	} {
 		cfg := Defaults()
 		test.spoil(&cfg)
@@ -85,6 +89,40 @@ func TestFaultsNeedLoad(t *testing.T) {
 	}
 }
 
+// A workload brings its defaults, but for what was given, and refuses what it has no place for.
+func TestUseWorkload(t *testing.T) {
+	for _, test := range []struct {
+		name, given string
+		want        string // of the error
+		keys        int
+		writes      float64
+		watchers    int
+	}{
+		{"mixed", "", "", 10_000, 0.5, 0},
+		{"", "", "", 10_000, 0.5, 0},
+		{"watch", "", "", 10_000, 1, 100},
+		{"watch", "writes", "", 10_000, 0.5, 100},
+		{"watch", "watchers", "", 10_000, 1, 0},
+		{"bank", "", "", 1000, 0.3, 0},
+		{"bank", "keys", "", 10_000, 0.3, 0},
+		{"bank", "writes", "--writes has no place in --workload bank", 0, 0, 0},
+		{"bank", "async", "--async has no place in --workload bank", 0, 0, 0},
+		{"other", "", "--workload other: must be", 0, 0, 0},
+	} {
+		cfg := Defaults()
+		err := cfg.UseWorkload(test.name, func(flag string) bool { return flag == test.given })
+		if test.want != "" {
+			if !errors.Is(err, program.ErrConfig) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s, given %q: %v, want %s", test.name, test.given, err, test.want)
+			}
+			continue
+		}
+		if err != nil || cfg.Name != cmp.Or(test.name, "mixed") || cfg.Keys != test.keys || cfg.Writes != test.writes || cfg.Watchers != test.watchers {
+			t.Errorf("%s, given %q: %+v, %v", test.name, test.given, cfg, err)
+		}
+	}
+}
+
 // TestSetUp states everything that the figures depend on.
 func TestSetUp(t *testing.T) {
 	cfg := Defaults()
@@ -111,5 +149,13 @@ func TestSetUp(t *testing.T) {
 	cfg.Writes = 1
 	if line := cfg.SetUp(); !strings.Contains(line, "; 100% writes (1% add, 1% cas, 1% del, the rest set);") {
 		t.Errorf("writes only: %q", line)
+	}
+	// What a workload decides itself is not told.
+	cfg = Defaults()
+	if err := cfg.UseWorkload("bank", func(string) bool { return false }); err != nil {
+		t.Fatal(err)
+	}
+	if line := cfg.SetUp(); !strings.Contains(line, "closed loop; workload bank; 1000 keys; 5s after") {
+		t.Errorf("bank: %q", line)
 	}
 }

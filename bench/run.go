@@ -14,6 +14,7 @@ import (
 	"github.com/seed-8247e700/dsm/bench/load"
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/bench/report"
+	"github.com/seed-8247e700/dsm/bench/workload"
 	"github.com/seed-8247e700/dsm/internal/check"
 )
 
@@ -26,6 +27,9 @@ const (
 	// told, once nobody asks for more.
 	drainTimeout = 30 * time.Second
 )
+
+// wholeBytes is up to how many bytes values are kept whole for what transactions append.
+const wholeBytes = 64 << 10
 
 // loadBegins is what people are told when the variables are loaded.
 const loadBegins = "the load begins"
@@ -69,6 +73,9 @@ type run struct {
 	watch   *watch
 	watches *watchers // nil without watchers
 
+	keys      *load.Keyspace
+	invariant workload.Invariant // of the workload; nil: it has none
+
 	injector *injector // nil without faults
 	meter    *meter    // nil if nobody tells what the run costs
 
@@ -98,14 +105,18 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (rep *report.Report
 
 	options.Age = cmp.Or(options.Age, cluster.ReadAge(cluster.Detection()))
 	r.figures = report.NewFigures()
-	defer r.startWatchers(ctx, sys, &options)()
+	stopWatchers, err := r.prepare(ctx, sys, &options)
+	if err != nil {
+		return nil, err
+	}
+	defer stopWatchers()
 	r.checker = check.New(options)
 	r.auditor = newAuditor(r.clock, r.feeds, r.checker, r.figures, r.files)
+	r.auditor.invariant = r.invariant
 	r.watch = newWatch(r.env, r.clock)
 	r.auditor.forgotten = func() { r.watch.forget(0) }
 	defer r.watch.start(sys)()
-	keys := load.NewKeyspace(&r.cfg.Workload, options.Prefix)
-	r.clients = load.NewClients(r.cfg.Clients, r.cfg.Async, r.clock, keys, func(int) load.Book { return r.auditor.addClient(r.cfg.Clients) })
+	r.clients = load.NewClients(r.cfg.Clients, r.cfg.Async, r.clock, r.keys, func(int) load.Book { return r.auditor.addClient(r.cfg.Clients) })
 	for _, c := range r.clients {
 		c.Home = homeOf(sys, c.ID)
 	}
@@ -140,9 +151,28 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (rep *report.Report
 	}
 	rep = r.report(digests)
 	if _, stateless, _ := r.watch.state(); !stateless { // or nothing is left to tidy
-		r.tidy(ctx, sys, keys, rep)
+		r.tidy(ctx, sys, r.keys, rep)
 	}
 	return rep, nil
+}
+
+// prepare makes what the workload of the run needs, and begins the watches that the Config
+// asks for, until the function returned is called.
+func (r *run) prepare(ctx context.Context, sys system, options *check.Options) (stop func(), err error) {
+	row, err := workload.Find(r.cfg.Name)
+	if err != nil {
+		return nil, err
+	}
+	r.keys, r.invariant = row.Start(&r.cfg.Workload, options.Prefix)
+	options.Scans = row.Ranges
+	if row.Transactions {
+		options.WholeBytes = wholeBytes
+	}
+	stop = r.startWatchers(ctx, sys, options)
+	if r.invariant != nil {
+		options.Command = r.invariant.Order
+	}
+	return stop, nil
 }
 
 // ended stops the group, and adds to the report what was lost after it was made.
@@ -267,6 +297,9 @@ func (r *run) settle(sys system) []cluster.Digest {
 	r.auditor.drain(ctx, position)
 	if r.watches != nil {
 		r.watches.settle(ctx, position)
+	}
+	if r.invariant != nil && r.prepared && position > 0 {
+		r.lookAtReplicas(ctx, digests, position)
 	}
 	return digests
 }

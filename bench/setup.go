@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/bench/report"
+	"github.com/seed-8247e700/dsm/bench/workload"
 	"github.com/seed-8247e700/dsm/internal/client"
 )
 
@@ -37,14 +38,7 @@ func (c *Config) SetUp() string {
 	} else {
 		b.WriteString(", closed loop")
 	}
-	fmt.Fprintf(&b, "; %s writes", program.ShowShare(c.Writes))
-	if c.Writes > 0 {
-		fmt.Fprintf(&b, " (%s add, %s cas, %s del, the rest set)", program.ShowShare(c.Adds), program.ShowShare(c.CAS), program.ShowShare(c.Dels))
-	}
-	if c.Writes < 1 {
-		fmt.Fprintf(&b, ", %s of the reads strong", program.ShowShare(c.Strong))
-	}
-	fmt.Fprintf(&b, "; %s, %s, values of %d bytes", report.Count(c.Keys, "key"), c.Dist, c.ValueBytes)
+	b.WriteString(c.asks())
 	if s, err := c.schedule(); err == nil && c.Faults == RandomFaults {
 		fmt.Fprintf(&b, "; %s from the seed", report.Count(len(s), "random fault"))
 	} else if err == nil && len(s) > 0 {
@@ -52,5 +46,32 @@ func (c *Config) SetUp() string {
 	}
 	fmt.Fprintf(&b, "; %v after %v of warm-up; seed %d", c.Duration, c.Warmup, c.Seed)
 	fmt.Fprintf(&b, "; %s, %s/%s, GOMAXPROCS %d", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
+	return b.String()
+}
+
+// asks says what clients ask for, as far as the workload does not decide it.
+func (c *Config) asks() string {
+	var b strings.Builder
+	row, err := workload.Find(c.Name)
+	takes := func(flag string) bool { return err == nil && row.Refuses(flag) == nil }
+	if err == nil && row.Name != workload.Mixed {
+		fmt.Fprintf(&b, "; workload %s", row.Name)
+	}
+	if takes("writes") {
+		fmt.Fprintf(&b, "; %s writes", program.ShowShare(c.Writes))
+	}
+	if takes("writes") && c.Writes > 0 {
+		fmt.Fprintf(&b, " (%s add, %s cas, %s del, the rest set)", program.ShowShare(c.Adds), program.ShowShare(c.CAS), program.ShowShare(c.Dels))
+	}
+	if takes("writes") && c.Writes < 1 {
+		fmt.Fprintf(&b, ", %s of the reads strong", program.ShowShare(c.Strong))
+	}
+	fmt.Fprintf(&b, "; %s", report.Count(c.Keys, "key"))
+	if takes("dist") {
+		fmt.Fprintf(&b, ", %s", c.Dist)
+	}
+	if takes("value-size") {
+		fmt.Fprintf(&b, ", values of %d bytes", c.ValueBytes)
+	}
 	return b.String()
 }

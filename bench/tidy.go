@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/seed-8247e700/dsm/bench/load"
 	"github.com/seed-8247e700/dsm/bench/report"
@@ -23,7 +22,7 @@ func (r *run) tidy(ctx context.Context, sys system, keys *load.Keyspace, rep *re
 	if !ok {
 		return
 	}
-	all := slices.Concat(keys.Plain, keys.Counters)
+	all := keys.All()
 	left, why := len(all), "as asked for"
 	switch {
 	case r.cfg.Keep:

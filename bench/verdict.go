@@ -27,6 +27,12 @@ func (r *run) report(digests []cluster.Digest) *report.Report {
 	if r.watches != nil {
 		r.watches.report(rep)
 	}
+	if r.invariant != nil {
+		rep.Checks = append(rep.Checks, r.invariant.Finish())
+		if note := r.invariant.Note(); note != "" {
+			rep.Notes = append(rep.Notes, note)
+		}
+	}
 	rep.Lost, _, _ = r.watch.state()
 	if r.injector != nil {
 		rep.Faults = r.faultReport()

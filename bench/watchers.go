@@ -6,17 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/bench/report"
 	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/check"
-	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // watchable is a system with handles for those who watch.
@@ -34,8 +33,8 @@ type chain struct {
 // chainSeed is that of all chains of this process, which are compared with one another.
 var chainSeed = maphash.MakeSeed()
 
-// add takes the next change. A deletion has no value.
-func (c *chain) add(position uint64, key string, value []byte, deleted bool) {
+// add takes the next change: the hash of the value from now on, or that it is deleted.
+func (c *chain) add(position uint64, key string, value uint64, deleted bool) {
 	b := make([]byte, 0, 128)
 	b = binary.LittleEndian.AppendUint64(b, c.hash)
 	b = binary.LittleEndian.AppendUint64(b, position)
@@ -43,40 +42,17 @@ func (c *chain) add(position uint64, key string, value []byte, deleted bool) {
 	if deleted {
 		b = append(b, 0)
 	} else {
-		b = append(append(b, 1), value...)
+		b = binary.LittleEndian.AppendUint64(append(b, 1), value)
 	}
 	c.hash = maphash.Bytes(chainSeed, b)
 	c.position = position
 	c.changes++
 }
 
-// orderChain is the chain of the changes in the order, of the variables with a prefix.
-type orderChain struct {
-	chain
-	prefix   string
-	counters map[string]int64
-}
-
-// take takes the next command of the order.
-func (o *orderChain) take(e *check.Entry) {
-	c := &e.Command
-	if !e.OK || !c.Op.IsWrite() || !strings.HasPrefix(c.Key, o.prefix) {
-		return
-	}
-	value := c.Value
-	switch c.Op {
-	case wire.OpAdd:
-		o.counters[c.Key] += c.Delta
-		value = strconv.AppendInt(nil, o.counters[c.Key], 10)
-	case wire.OpDelete:
-		delete(o.counters, c.Key)
-	}
-	o.add(e.Position, c.Key, value, c.Op == wire.OpDelete)
-}
-
 // watchers are clients that watch all variables of a run from before its first write on.
 type watchers struct {
-	order  orderChain
+	order  chain // of the changes in the order
+	prefix string
 	list   []*watcher
 	group  sync.WaitGroup
 	target atomic.Uint64 // position at which they end, once it is known
@@ -103,7 +79,7 @@ func (r *run) startWatchers(ctx context.Context, sys system, options *check.Opti
 		return func() {}
 	}
 	r.watches = startWatchers(context.WithoutCancel(ctx), w, r.cfg.Watchers, r.cfg.Stuck, options.Prefix, options.Origin)
-	options.Command = r.watches.order.take
+	options.Changed = r.watches.order.add
 	return func() {
 		r.watches.end()
 		r.watches.group.Wait()
@@ -113,7 +89,7 @@ func (r *run) startWatchers(ctx context.Context, sys system, options *check.Opti
 // startWatchers begins n watches after a position, of which some do not read until the end.
 func startWatchers(ctx context.Context, sys watchable, n, stuck int, prefix string, origin uint64) *watchers {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &watchers{order: orderChain{prefix: prefix, counters: make(map[string]int64)}, end: cancel, awake: make(chan struct{})}
+	w := &watchers{prefix: prefix, end: cancel, awake: make(chan struct{})}
 	w.target.Store(1<<64 - 1)
 	for i := range n {
 		one := &watcher{stuck: i < stuck}
@@ -129,7 +105,7 @@ func startWatchers(ctx context.Context, sys watchable, n, stuck int, prefix stri
 
 // follow reads the events of a watch.
 func (w *watchers) follow(ctx context.Context, db *driver.DB, one *watcher, origin uint64) error {
-	for e, err := range db.Watch(ctx, driver.Prefix(w.order.prefix), driver.From(origin), driver.Progress(time.Second)) {
+	for e, err := range db.Watch(ctx, driver.Prefix(w.prefix), driver.From(origin), driver.Progress(time.Second)) {
 		if errors.As(err, &one.lagged) && one.stuck {
 			return w.resume(ctx, db, one)
 		}
@@ -138,7 +114,7 @@ func (w *watchers) follow(ctx context.Context, db *driver.DB, one *watcher, orig
 		}
 		if e.Kind != driver.EventProgress {
 			one.changes.Add(1)
-			one.seen.add(e.Position, e.Key, e.Data, e.Kind != driver.EventPut)
+			one.seen.add(e.Position, e.Key, xxh3.Hash(e.Data), e.Kind != driver.EventPut)
 		}
 		if e.Position >= w.target.Load() {
 			return nil
@@ -156,7 +132,7 @@ func (w *watchers) follow(ctx context.Context, db *driver.DB, one *watcher, orig
 
 // resume goes on with a watch that has lagged: with what the variables are now.
 func (w *watchers) resume(ctx context.Context, db *driver.DB, one *watcher) error {
-	for e, err := range db.Watch(ctx, driver.Prefix(w.order.prefix), driver.Initial) {
+	for e, err := range db.Watch(ctx, driver.Prefix(w.prefix), driver.Initial) {
 		if err != nil {
 			return err
 		}
@@ -213,7 +189,7 @@ func (w *watchers) report(rep *report.Report) {
 		case one.err != nil && !errors.Is(one.err, context.Canceled):
 			c.Violations++
 			c.Texts = append(c.Texts, fmt.Sprintf("watcher %d: %v", i, one.err))
-		case one.seen != w.order.chain:
+		case one.seen != w.order:
 			c.Violations++
 			c.Texts = append(c.Texts, fmt.Sprintf("watcher %d saw %d changes, the last at position %d, and the order has %d, the last at %d",
 				i, one.seen.changes, one.seen.position, w.order.changes, w.order.position))

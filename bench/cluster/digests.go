@@ -16,6 +16,7 @@ type endpoint struct {
 // Digest is a node's digest of its state at a position, or why there is none.
 type Digest struct {
 	Node     string
+	Addr     string // where clients reach it
 	Position uint64
 	Value    uint64
 	Err      error
@@ -38,7 +39,7 @@ func digestsOf(ctx context.Context, nodes []endpoint) []Digest {
 // digestOf asks a node for its digest at the audit at position, 0: at a new
 // one.
 func digestOf(ctx context.Context, node endpoint, position uint64) Digest {
-	d := Digest{Node: node.name, Position: position}
+	d := Digest{Node: node.name, Addr: node.addr, Position: position}
 	conn, err := client.Dial(ctx, node.addr, client.Options{})
 	if err != nil {
 		d.Err = err

@@ -19,10 +19,11 @@ type Memory interface {
 // Request is one operation to carry out.
 type Request struct {
 	Kind   history.Kind
-	Key    string
-	Value  []byte
+	Key    string // of a scan or a count: where its range begins
+	Value  []byte // of a transaction: its encoding
 	Delta  int64
 	Expect uint64
+	Scan   *history.Scan // of a scan or a count: its range, order and limit
 }
 
 // Answer is what became of a request.
@@ -32,11 +33,26 @@ type Answer struct {
 	Err      error           // nil unless the client could do nothing about it
 	Value    []byte          // read; nil: absent
 	Version  uint64
-	Sum      int64
+	Sum      int64          // of an add; of a transaction: its branch, or the operation that could not be done
+	Results  []byte         // of a transaction, encoded
+	Items    []history.Item // of a scan
+	Found    int            // of a count
 	Position uint64
 	Node     string // that answered
 	Session  uint64 // of a write; 0: as it was told
 	Seq      uint64 // of a write
+}
+
+// Chooser decides what one client asks for. Its methods are called in turn: after Preload or
+// Next the request is carried out, and Learn is told the answer. With asynchronous writes,
+// Learn comes some writes later.
+type Chooser interface {
+	// Preload fills r with the first write of a variable, by its number.
+	Preload(r *Request, key int)
+	// Next fills r with the client's next operation.
+	Next(r *Request)
+	// Learn takes the answer to a request.
+	Learn(r *Request, a *Answer)
 }
 
 // Source is what clients are opened at.

@@ -18,7 +18,7 @@ func NewClients(n, async int, clock Clock, keys *Keyspace, bookOf func(client in
 	cs := make(Clients, n)
 	for i := range cs {
 		cs[i] = &Worker{
-			ID: i, clients: n, clock: clock, book: bookOf(i), chooser: NewGenerator(keys, i), pipeline: newPipeline(async),
+			ID: i, clients: n, clock: clock, book: bookOf(i), chooser: keys.chooser(i), pipeline: newPipeline(async),
 		}
 	}
 	return cs

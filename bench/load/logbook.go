@@ -28,6 +28,17 @@ type Record struct {
 	Until    int64  // and its end
 }
 
+// itemsPerRecord is how many items that a scan has shown take as much memory as a record.
+const itemsPerRecord = 4
+
+// weight is how many records r counts for.
+func (r *Record) weight() int {
+	if r.Op.Scan == nil {
+		return 1
+	}
+	return 1 + len(r.Op.Scan.Items)/itemsPerRecord
+}
+
 // Bounds of a logbook, in records: together no more than totalRecords, each at
 // least minRecords.
 const (
@@ -45,6 +56,7 @@ type Logbook struct {
 	mu      sync.Mutex // guards what follows
 	room    sync.Cond  // there is room again
 	records []Record
+	weight  int      // of records
 	flights []flight // operations under way, the oldest first
 	landed  int      // of flights, those that have ended
 	held    time.Duration
@@ -91,15 +103,16 @@ func (l *Logbook) End(r *Record) {
 	r.Op.End = l.clock.Now()
 	l.records = append(l.records, *r)
 	l.landed++
-	n := len(l.records)
-	if n == l.limit/2 || n >= l.limit {
+	before := l.weight
+	l.weight += r.weight()
+	if before < l.limit/2 && l.weight >= l.limit/2 || l.weight >= l.limit {
 		select {
 		case l.nudge <- struct{}{}:
 		default: // it is nudged already
 		}
 	}
-	if n >= l.limit {
-		for len(l.records) >= l.limit && !l.done {
+	if l.weight >= l.limit {
+		for l.weight >= l.limit && !l.done {
 			l.room.Wait()
 		}
 		l.held += time.Duration(l.clock.Now() - r.Op.End)
@@ -123,7 +136,7 @@ func (l *Logbook) Take(spare []Record) Page {
 		oldest := l.flights[l.landed]
 		p.Start, p.Floor = oldest.start, oldest.floor
 	}
-	l.records = spare[:0]
+	l.records, l.weight = spare[:0], 0
 	l.room.Signal()
 	return p
 }

@@ -39,6 +39,40 @@ func TestLogbookHoldsItsClient(t *testing.T) {
 	})
 }
 
+// What scans have shown fills a logbook sooner, which nudges its reader when it is half full.
+func TestLogbookWeighsScans(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nudge := make(chan struct{}, 1)
+		l := NewLogbook(NewClock(), &atomic.Uint64{}, nudge, totalRecords)
+		noted := atomic.Int64{}
+		scan := Record{Op: history.Op{Kind: history.ReadRange, Scan: &history.Scan{Items: make([]history.Item, 15*itemsPerRecord)}}}
+		go func() {
+			for range 8 {
+				l.Begin()
+				l.End(&scan)
+				noted.Add(1)
+			}
+		}()
+		synctest.Wait()
+		// Each is 16 records: the fourth fills the logbook.
+		if n := noted.Load(); n != minRecords/16-1 {
+			t.Errorf("%d scans are done and not read, want %d and one that is held", n, minRecords/16-1)
+		}
+		if len(nudge) != 1 {
+			t.Error("the reader is not nudged")
+		}
+		<-nudge
+		if p := l.Take(nil); len(p.Records) != 4 {
+			t.Errorf("%d records", len(p.Records))
+		}
+		synctest.Wait()
+		if n := noted.Load(); n != 7 {
+			t.Errorf("%d scans are done, want 7 and one that is held", n)
+		}
+		l.Close()
+	})
+}
+
 // TestLogbookClose lets a client go that is held.
 func TestLogbookClose(t *testing.T) {
 	synctest.Test(t, func(*testing.T) {

@@ -46,14 +46,23 @@ func (s *driverSession) Do(ctx context.Context, r *Request, a *Answer) {
 	case history.Add:
 		a.Sum, err = s.conn.Add(s.traced, r.Key, r.Delta)
 		a.Version = s.trace.Position
+	case history.Txn:
+		err = s.transact(r, a)
+	case history.ReadRange:
+		err = s.scan(r, a)
+	case history.CountRange:
+		a.Found, err = s.conn.Count(s.traced, driver.Range(r.Key, r.Scan.To))
 	default:
 		panic("load: session.go does not know the operation " + string(r.Kind))
 	}
 	a.Position, a.Node = s.trace.Position, s.trace.Node
 	a.Session, a.Seq = s.trace.Session, s.trace.Seq
-	if r.Kind.IsRead() {
+	switch {
+	case r.Kind.IsRead():
 		judgeRead(a, err)
-	} else {
+	case r.Kind == history.Txn:
+		judgeTxn(r, a, err)
+	default:
 		judgeWrite(a, err)
 	}
 }

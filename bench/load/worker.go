@@ -32,7 +32,7 @@ type Worker struct {
 	Home     string // node that the client is bound to, or that answered last
 	clock    Clock
 	book     Book
-	chooser  *Generator
+	chooser  Chooser
 	pipeline *pipeline // of asynchronous writes; nil: it waits for each
 
 	Ctx     context.Context // of its operations
@@ -52,7 +52,7 @@ func (c *Worker) preload(ctx context.Context, keys int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		c.chooser.preload(&c.request, key)
+		c.chooser.Preload(&c.request, key)
 		c.do(ctx, atOnce, nil)
 		if c.answer.Status != history.OK {
 			return fmt.Errorf("bench: preloading %q: %w", c.request.Key, c.answer.Err)
@@ -163,7 +163,7 @@ func (c *Worker) note(ctx context.Context, r *Request, a *Answer, start, intende
 			Client: c.ID, Session: c.session, Kind: r.Kind, Key: r.Key, Value: r.Value,
 			Version: a.Version, Position: a.Position, Node: a.Node, Start: start,
 			Status: a.Status, Expect: r.Expect,
-			Seq: a.Seq, Delta: r.Delta, Sum: a.Sum, After: c.wrote, Because: a.Because,
+			Seq: a.Seq, Delta: r.Delta, Sum: a.Sum, After: c.wrote, Because: a.Because, Results: a.Results,
 		},
 		Intended: intended, Err: a.Err,
 		Home: c.Home,
@@ -172,11 +172,14 @@ func (c *Worker) note(ctx context.Context, r *Request, a *Answer, start, intende
 	if s != nil && (intended >= s.Count || a.Err != nil && c.clock.Now() >= s.Count) {
 		c.record.Counts, c.record.From, c.record.Until = true, s.Count, s.End
 	}
-	if r.Kind.IsRead() {
+	switch {
+	case r.Kind.IsScan():
+		c.record.Op.Scan = &history.Scan{To: r.Scan.To, Reverse: r.Scan.Reverse, Limit: r.Scan.Limit, Items: a.Items, Found: a.Found}
+	case r.Kind.IsRead():
 		c.record.Op.Value = a.Value
-	} else {
+	default:
 		c.wrote = max(c.wrote, a.Seq)
 	}
 	c.book.End(&c.record)
-	c.chooser.learn(r, a)
+	c.chooser.Learn(r, a)
 }

@@ -3,6 +3,7 @@ package load
 import (
 	"cmp"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 
 	"github.com/seed-8247e700/dsm/bench/program"
@@ -25,6 +26,7 @@ const (
 
 // Workload is what clients ask for.
 type Workload struct {
+	Name       string  // of the workload, in the table of bench/workload; empty: mixed
 	Writes     float64 // share of the operations that write, 0 to 1
 	Strong     float64 // share of the reads that are strong
 	Adds       float64 // shares of the writes that are not plain sets
@@ -73,7 +75,31 @@ type Keyspace struct {
 	Prefix   string   // of all names
 	Plain    []string // variables that are set, deleted, compared and set; preloaded
 	Counters []string // variables that are added to, absent at first
-	padding  []byte
+
+	// Choose makes the Chooser of a client, from 0. nil: NewGenerator does.
+	Choose func(k *Keyspace, client int) Chooser
+
+	// Inserted returns the variables that clients have added to these. nil: they add none.
+	Inserted func() []string
+
+	padding []byte
+}
+
+// All returns the variables that may exist.
+func (k *Keyspace) All() []string {
+	all := slices.Concat(k.Plain, k.Counters)
+	if k.Inserted != nil {
+		all = append(all, k.Inserted()...)
+	}
+	return all
+}
+
+// chooser makes the Chooser of a client.
+func (k *Keyspace) chooser(client int) Chooser {
+	if k.Choose == nil {
+		return NewGenerator(k, client)
+	}
+	return k.Choose(k, client)
 }
 
 // NameKeys gives the variables of a workload without counters names.
@@ -133,8 +159,8 @@ func (g *Generator) counter() string {
 	return g.keys.Counters[g.random.IntN(len(g.keys.Counters))]
 }
 
-// preload fills r with the first write of a variable.
-func (g *Generator) preload(r *Request, key int) {
+// Preload fills r with the first write of a variable.
+func (g *Generator) Preload(r *Request, key int) {
 	*r = Request{Kind: history.Set, Key: g.keys.Plain[key], Value: g.values.next()}
 }
 
@@ -174,8 +200,8 @@ func (g *Generator) nextWrite(r *Request) {
 	}
 }
 
-// learn remembers the version of a plain variable for the next cas.
-func (g *Generator) learn(r *Request, a *Answer) {
+// Learn remembers the version of a plain variable for the next cas.
+func (g *Generator) Learn(r *Request, a *Answer) {
 	if a.Status != history.OK || g.counting {
 		return
 	}

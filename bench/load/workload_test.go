@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/seed-8247e700/dsm/internal/history"
-	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // mixed is a workload that has a little of everything.
@@ -21,7 +20,7 @@ func choices(w *Workload, client, n int) (byKind map[history.Kind]int, byKey map
 	for range n {
 		var r Request
 		g.Next(&r)
-		g.learn(&r, &Answer{Status: history.OK, Version: 7})
+		g.Learn(&r, &Answer{Status: history.OK, Version: 7})
 		byKind[r.Kind]++
 		byKey[r.Key]++
 		log = append(log, r)
@@ -45,18 +44,6 @@ func TestWorkloadMix(t *testing.T) {
 	for key := range keys {
 		if !strings.HasPrefix(key, "p/") {
 			t.Fatalf("key %q lacks the prefix", key)
-		}
-	}
-}
-
-// Clients do every write of the table of operations.
-func TestEveryWriteIsDone(t *testing.T) {
-	w := mixed()
-	w.Writes, w.Adds, w.CAS, w.Dels = 1, 0.25, 0.25, 0.25
-	done, _, _ := choices(&w, 3, 1000)
-	for op := wire.Op(1); op.Valid(); op++ {
-		if n := done[history.Kind(op.String())]; (n > 0) != (op.IsWrite() && op != wire.OpTxn) { // no workload has transactions yet
-			t.Errorf("%s: workload.go chooses it %d times", op, n)
 		}
 	}
 }

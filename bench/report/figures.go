@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/bench/load"
 	"github.com/seed-8247e700/dsm/internal/history"
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // maxErrorTexts is how many errors are told.
@@ -18,12 +19,14 @@ const maxErrorTexts = 5
 // Kinds has the operations in the order in which they are shown.
 var Kinds = []history.Kind{
 	history.Get, history.GetStrong, history.Set, history.Add, history.CompareAndSet, history.Delete,
+	history.Txn, history.ReadRange, history.CountRange,
 }
 
 // Figures gathers the latencies of a run, by node and operation.
 type Figures struct {
 	cells  map[cellKey]*hdrhistogram.Histogram
 	inTime map[cellKey]int64 // of those in cells, how many ended in the time that counts
+	clash  map[cellKey]int64 // of those in cells, how many were refused for a condition
 	errors map[cellKey]int64
 	Texts  []string // of the first errors, each once
 	Failed int64    // errors in the whole run
@@ -38,7 +41,7 @@ type cellKey struct {
 func NewFigures() *Figures {
 	return &Figures{
 		cells:  make(map[cellKey]*hdrhistogram.Histogram),
-		inTime: make(map[cellKey]int64), errors: make(map[cellKey]int64),
+		inTime: make(map[cellKey]int64), clash: make(map[cellKey]int64), errors: make(map[cellKey]int64),
 	}
 }
 
@@ -68,7 +71,19 @@ func (f *Figures) Add(r *load.Record) {
 	if r.Op.End <= r.Until {
 		f.inTime[key]++
 	}
+	if conflicts(&r.Op) {
+		f.clash[key]++
+	}
 	load.RecordLatency(h, r.Op.End-r.Intended)
+}
+
+// conflicts reports whether a condition of an operation did not hold. Of a transaction with
+// conditions the other branch has run then.
+func conflicts(o *history.Op) bool {
+	if o.Status == history.Fail {
+		return o.Because == history.Conflict
+	}
+	return o.Kind == history.Txn && o.Status == history.OK && o.Sum == wire.TxnElse
 }
 
 // merged returns one histogram of all cells that suit, nil if there are none,
@@ -83,21 +98,15 @@ func (f *Figures) merged(suits func(cellKey) bool) (h *hdrhistogram.Histogram, e
 		}
 		h.Merge(cell)
 	}
-	for key, n := range f.errors {
-		if suits(key) {
-			errors += n
-		}
-	}
-	return h, errors
+	return h, sum(f.errors, suits)
 }
 
-// done returns how many operations that suit ended in the time that counts. Those
-// still in flight at its end have a latency like the others, but are no part of
-// what was done in that time.
-func (f *Figures) done(suits func(cellKey) bool) (n int64) {
-	for key, ended := range f.inTime {
+// sum adds up what suits: of inTime, those that were done in the time that counts. Those still
+// in flight at its end have a latency like the others, but are no part of what was done then.
+func sum(of map[cellKey]int64, suits func(cellKey) bool) (n int64) {
+	for key, one := range of {
 		if suits(key) {
-			n += ended
+			n += one
 		}
 	}
 	return n
@@ -125,7 +134,7 @@ func (f *Figures) Rows(seconds float64) []Row {
 			these := func(key cellKey) bool { return (node == "" || key.node == node) && suits(key.kind) }
 			h, errors := f.merged(these)
 			if h != nil || errors > 0 || name == RowAll {
-				rows = append(rows, row(node, name, h, errors, perSecond(f.done(these), seconds)))
+				rows = append(rows, row(node, name, h, sum(f.clash, these), errors, perSecond(sum(f.inTime, these), seconds)))
 			}
 		}
 		for _, kind := range Kinds {

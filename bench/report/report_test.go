@@ -81,9 +81,45 @@ func TestFigures(t *testing.T) {
 // A report shows every write of the table of operations.
 func TestEveryWriteIsShown(t *testing.T) {
 	for op := wire.Op(1); op.Valid(); op++ {
-		if shown := slices.Contains(Kinds, history.Kind(op.String())); shown != (op.IsWrite() && op != wire.OpTxn) { // no workload has transactions yet
+		if shown := slices.Contains(Kinds, history.Kind(op.String())); shown != op.IsWrite() {
 			t.Errorf("%s: figures.go shows it: %v", op, shown)
 		}
+	}
+}
+
+// Conditions that did not hold are counted, by operation and by node.
+func TestConflicts(t *testing.T) {
+	f := NewFigures()
+	for i, op := range []history.Op{
+		{Kind: history.CompareAndSet, Status: history.Fail, Because: history.Conflict},
+		{Kind: history.CompareAndSet, Status: history.Fail, Because: history.Refused},
+		{Kind: history.CompareAndSet, Status: history.OK},
+		{Kind: history.Delete, Status: history.Fail, Because: history.NotFound},
+		{Kind: history.Txn, Status: history.OK, Sum: wire.TxnThen},
+		{Kind: history.Txn, Status: history.OK, Sum: wire.TxnElse},
+		{Kind: history.Txn, Status: history.Fail, Because: history.Conflict, Sum: 3},
+		{Kind: history.Txn, Status: history.Fail, Because: history.NotInteger},
+		{Kind: history.Get, Status: history.OK},
+	} {
+		op.Node, op.End = []string{"n1", "n2"}[i%2], 1000
+		f.Add(&load.Record{Op: op, Counts: true, Until: 1000})
+	}
+	f.Add(&load.Record{Op: history.Op{Kind: history.CompareAndSet, Node: "n1", Status: history.Fail, Because: history.Conflict}})
+	r := &Report{Operations: f.Rows(1)}
+	got := map[string]int64{}
+	for _, row := range r.Operations {
+		if row.Conflicts > 0 {
+			got[strings.TrimSpace(row.Node+" "+row.Op)] = row.Conflicts
+		}
+	}
+	want := map[string]int64{"cas": 1, "txn": 2, "writes": 3, "all": 3, "n1 cas": 1, "n1 txn": 1, "n1 writes": 2, "n1 all": 2, "n2 txn": 1, "n2 writes": 1, "n2 all": 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	r.Operations[0].Conflicts = 1234
+	table := r.operations(func(Row) bool { return true })
+	if n := len(table.Columns); table.Columns[n-2].Name != "conflicts" || table.Rows[0][n-2] != "1,234" || len(table.Rows[0]) != n {
+		t.Errorf("%+v", table)
 	}
 }
 

@@ -7,6 +7,7 @@ type Row struct {
 	Node      string  `json:"node"` // empty: all nodes
 	Op        string  `json:"op"`   // or "reads", "writes", "all"
 	Count     int64   `json:"count"`
+	Conflicts int64   `json:"conflicts"` // of Count: conditions that did not hold
 	Errors    int64   `json:"errors"`
 	PerSecond float64 `json:"per_second"`
 	Mean      float64 `json:"mean_ns"`
@@ -44,8 +45,8 @@ func perSecond(n int64, seconds float64) float64 {
 	return float64(n) / seconds
 }
 
-func row(node, op string, h *hdrhistogram.Histogram, errors int64, rate float64) Row {
-	r := Row{Node: node, Op: op, Errors: errors, PerSecond: rate}
+func row(node, op string, h *hdrhistogram.Histogram, conflicts, errors int64, rate float64) Row {
+	r := Row{Node: node, Op: op, Conflicts: conflicts, Errors: errors, PerSecond: rate}
 	if h == nil {
 		return r
 	}

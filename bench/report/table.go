@@ -66,7 +66,7 @@ func (r *Report) Verdict() string {
 
 // operations makes the table of the rows that suit.
 func (r *Report) operations(suits func(Row) bool) console.Table {
-	g := console.Table{Columns: Columns("op", "count", "ops/s", "mean", "p50", "p90", "p99", "p99.9", "max", "errors")}
+	g := console.Table{Columns: Columns("op", "count", "ops/s", "mean", "p50", "p90", "p99", "p99.9", "max", "conflicts", "errors")}
 	for _, row := range r.Operations {
 		if !suits(row) {
 			continue
@@ -79,7 +79,7 @@ func (r *Report) operations(suits func(Row) bool) console.Table {
 			name, Grouped(row.Count), Grouped(int64(row.PerSecond)),
 			latency(row, int64(row.Mean)), latency(row, row.P50), latency(row, row.P90),
 			latency(row, row.P99), latency(row, row.P999), latency(row, row.Max),
-			strconv.FormatInt(row.Errors, 10),
+			Grouped(row.Conflicts), strconv.FormatInt(row.Errors, 10),
 		})
 	}
 	return g

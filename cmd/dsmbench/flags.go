@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/bench"
 	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/bench/workload"
 	"github.com/seed-8247e700/dsm/internal/client"
 )
 
@@ -21,17 +22,10 @@ const (
 	outputJSON  = "json"
 )
 
-// Workloads.
-const (
-	workloadMixed = "mixed"
-	workloadWatch = "watch"
-)
-
 // options is all that the command line says.
 type options struct {
-	cfg      bench.Config
-	output   string
-	workload string
+	cfg    bench.Config
+	output string
 	profiling
 }
 
@@ -41,7 +35,7 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	c := &o.cfg
 	f.SortFlags = false
 	f.IntVar(&c.Nodes, "nodes", c.Nodes, "`number` of nodes to start")
-	f.StringVar(&o.workload, "workload", workloadMixed, "`mixed|watch`: watch has writes only and 100 watchers, unless --writes and --watchers say otherwise")
+	f.StringVar(&c.Name, "workload", workload.Mixed, "`name` of what clients ask for, and what must hold: see above")
 	f.Var((*share)(&c.Writes), "writes", "`share` of the operations that write: 50% or 0.5")
 	f.DurationVar(&c.Duration, "duration", c.Duration, "measured `time`")
 	f.DurationVar(&c.Warmup, "warmup", c.Warmup, "`time` of load before the measurement")
@@ -77,17 +71,8 @@ func (o *options) check(f *pflag.FlagSet) error {
 	if o.output != outputTable && o.output != outputJSON {
 		return fmt.Errorf("--output %s: must be table or json", o.output)
 	}
-	switch o.workload {
-	case workloadMixed:
-	case workloadWatch:
-		if !f.Changed("writes") {
-			o.cfg.Writes = 1
-		}
-		if !f.Changed("watchers") {
-			o.cfg.Watchers = 100
-		}
-	default:
-		return fmt.Errorf("--workload %s: must be mixed or watch", o.workload)
+	if err := o.cfg.UseWorkload(o.cfg.Name, f.Changed); err != nil {
+		return err
 	}
 	o.cfg.Target = client.TrimAddress(o.cfg.Target)
 	if f.Changed("target") && o.cfg.Target == "" {

@@ -128,59 +128,12 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dsmbench",
 		Short: "Load a group of dsm nodes and prove that what they did was in order",
-		Long: `Dsmbench starts a registry and a group of nodes, or uses a running group, and puts
-it under load. It prints how fast operations were, and checks the order that the
-nodes delivered and every answer that clients received. It ends with PASS, or with
-FAIL and exit status 1. A plain read must see every write that was acknowledged to
-any client more than the detection time (2s by default) plus one second before the
-read began. In a running group dsmbench uses variables of its own and deletes them
-at the end, unless it is interrupted or --keep is given. Write a flag with one dash
-or two.
-
-With --faults, each node and the registry is a process, and dsmbench injects faults:
-
-  kill:n2@3s                 kill -9 after 3s; kill:n1+n2@3s kills two at once
-  kill:n2@3s+2s              likewise, and start again 2s later
-  restart:n2@6s              start a killed node again: same id, new address
-  pause:n3@8s+2s             SIGSTOP, and SIGCONT 2s later
-  cut:n1-n2@12s+3s           nothing passes between n1 and n2 for 3s
-  cut:n1>n2@12s+3s           nothing passes from n1 to n2; the way back is open
-  cut:n1-registry@12s+3s     n1 is cut off from the registry
-  cut:n1@12s+3s              n1 is cut off from all nodes and the registry, but not
-                             from clients
-  reset:n1-n2@16s            the connections between n1 and n2 break
-  registry@18s+2s            kill -9 the registry, and start it again 2s later;
-                             without +2s it comes back only at the end
-  diskfull@22s+2s            every write of the registry to its disk fails for 2s
-
-Separate faults by commas. Times count from the end of the warm-up. Clients fail
-over to other nodes, and all checks run. The run fails in these cases: a fault stops
-writes or reads for longer than the detection time (2s) plus one second; a client
-gets no answer although no fault lasts for that long; a process crashes; a fault
-cannot be injected. Faults that overlap are judged when the last of them is over. To
-make a pause in the load meaningful, --rate must give at least 10 writes and 10
-reads per second. Without --rate, at least 0.1% of the operations must be writes,
-and 0.1% reads. A load without any writes, or without any reads, is allowed.
---faults random draws a schedule from --seed, --nodes and --duration, which must be
-20s or more. Such a schedule never destroys the group's state. It is printed before
-and after the load, so that you can repeat it.
-
-Ctrl-C, SIGTERM, or SIGHUP when the terminal closes, ends a run early. The part that
-ran is still checked and reported, and a PASS says how many of the faults happened.
-A second Ctrl-C or SIGTERM ends dsmbench at once; a run with --faults then leaves
-its directory dsmbench-... in the system's temporary directory. Without a terminal,
-and under nohup, SIGHUP has no effect. SIGQUIT prints the stacks of all goroutines
-and ends dsmbench at once. SIGUSR1, SIGUSR2 and SIGPIPE have no effect. The nodes
-and the registry end with dsmbench, however it ends; on systems other than Linux, a
-process that a fault has stopped remains. If stderr can no longer be written, the
-run continues.
-
-The exit status is 0 for PASS. It is 1 for FAIL, if there was no run, or if the
-report could not be written. It is 2 if the command line is wrong.`,
+		Long:  help(),
 		Example: `  dsmbench -nodes 4 -writes 50%
   dsmbench --nodes 3 --writes 0.1 --dist zipfian --rate 5000
   dsmbench -nodes 5 --faults "kill:n2@3s+2s,pause:n3@8s+2s,registry@15s+2s" -duration 20s
   dsmbench -nodes 5 --faults random --seed 7 -duration 30m
+  dsmbench -nodes 3 --workload bank --faults random -duration 2m
   dsmbench -target dsm://10.0.0.1:7000,10.0.0.2:7000 -duration 20s`,
 		SilenceErrors: true, SilenceUsage: true,
 		Args: noArguments,

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-8247e700/dsm/bench/cluster"
 	"github.com/seed-8247e700/dsm/bench/fault"
 	"github.com/seed-8247e700/dsm/bench/report"
+	"github.com/seed-8247e700/dsm/bench/workload"
 	"github.com/seed-8247e700/dsm/internal/console"
 )
 
@@ -40,7 +41,9 @@ func TestBadInput(t *testing.T) {
 		{"-output xml", "--output xml: must be table or json"},
 		{"-embedded -processes", "leave one out"},
 		{"-embedded -conns 2", "--conns"},
-		{"-workload other", "--workload other: must be mixed or watch"},
+		{"-workload other", "--workload other: must be mixed, watch"},
+		{"-workload bank -writes 50%", "--writes has no place in --workload bank, which decides that itself: leave it out, or use --workload mixed"},
+		{"-workload bank -keys 1", "--keys 1: must be from 2 to 4000"},
 		{"-watchers 2 -stuck 3", "--stuck 3: must be from 0 to 2"},
 		{"-watchers 100001", "--watchers"},
 		{"-target dsm://h:1 -nodes 3", "--nodes is set by the running group"},
@@ -108,10 +111,20 @@ func TestHelp(t *testing.T) {
 	if code := run(t.Context(), []string{"-help"}, &stdout, &stderr); code != exitPass {
 		t.Fatalf("exit status %d, stderr %q", code, stderr.String())
 	}
-	for flag := range strings.FieldsSeq(`nodes writes duration warmup clients async conns keys value-size dist rate delivery
+	for flag := range strings.FieldsSeq(`nodes workload writes duration warmup clients async conns keys value-size dist rate delivery
 		embedded processes faults target keep seed output hist history delivery-log strong adds cas dels cpuprofile memprofile trace`) {
 		if !strings.Contains(stdout.String(), "--"+flag+" ") {
 			t.Errorf("the help lacks --%s", flag)
+		}
+	}
+	for i := range workload.Table {
+		if name := workload.Table[i].Name; !strings.Contains(stdout.String(), "\n  "+name+" ") {
+			t.Errorf("the help lacks the workload %s", name)
+		}
+	}
+	for line := range strings.Lines(newCommand(io.Discard, io.Discard).Long) {
+		if len(line) > helpWidth+1 {
+			t.Errorf("a line of the help has %d bytes: %q", len(line), line)
 		}
 	}
 	for _, kind := range fault.Kinds() {

@@ -42,6 +42,11 @@ type Options struct {
 	// Command, if set, is called with each command of the order, before the checks
 	// look at it.
 	Command func(*Entry)
+
+	// Changed, if set, is called with each change of a variable of our clients, in the order:
+	// the key and the hash (xxh3) of its value from now on, or that it is absent. The changes
+	// of a transaction come in the order in which a watch returns them.
+	Changed func(position uint64, key string, hash uint64, absent bool)
 }
 
 // Checker makes all checks. It must be used by one goroutine at a time.
@@ -78,6 +83,15 @@ func New(o Options) *Checker {
 		c.watches = NewWatches(o.Origin)
 		c.watches.found = o.Found
 		c.reads.changed = c.watches.changed
+	}
+	if o.Changed != nil {
+		before := c.reads.changed
+		c.reads.changed = func(key string, now, old version) {
+			if before != nil {
+				before(key, now, old)
+			}
+			o.Changed(now.position, key, now.hash, now.absent)
+		}
 	}
 	c.total = NewTotalOrder(o.Origin, c.order)
 	for _, t := range []*tally{

@@ -1,8 +1,11 @@
 package check
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -233,6 +236,31 @@ func TestScansOfClients(t *testing.T) {
 		r := c.scans.Finish()
 		if (r.Violations > 0) != (tc.want != "") || !strings.Contains(strings.Join(r.Texts, ""), tc.want) || r.Events != tc.events {
 			t.Errorf("%s: %+v, want %q", name, r, tc.want)
+		}
+	}
+}
+
+// Whoever asks hears of each change, with watches and without.
+func TestChanged(t *testing.T) {
+	for _, watches := range []bool{false, true} {
+		var got []string
+		c := New(Options{Watches: watches, Changed: func(position uint64, key string, hash uint64, absent bool) {
+			got = append(got, fmt.Sprintf("%d %s %v %v", position, key, hash == xxh3.HashString("3"), absent))
+		}})
+		txn := wire.Txn{Then: []wire.TxnOp{{Kind: wire.TxnAdd, Key: "n", Delta: 2}, {Kind: wire.TxnPut, Key: "b", Value: []byte("3")}, {Kind: wire.TxnDelete, Key: "a"}}}
+		for i, cmd := range []wire.Command{
+			{Op: wire.OpSet, Key: "a", Value: []byte("3")}, {Op: wire.OpAdd, Key: "n", Delta: 1}, {Op: wire.OpTxn, Value: txn.Append(nil)}, {Op: wire.OpDelete, Key: "b"},
+		} {
+			position := uint64(i + 1)
+			cmd.Session, cmd.Seq = 1, position
+			c.Deliver("n1", &wire.Delivery{View: 1, Sender: "n1", Incarnation: 1, Seq: position, First: position, Count: 1, Payload: cmd.Append(nil), Effects: []byte{1}})
+		}
+		const want = "1 a true false; 2 n false false; 3 n true false; 3 b true false; 3 a false true; 4 b false true"
+		if text := strings.Join(got, "; "); text != want {
+			t.Errorf("watches %v: %s, want %s", watches, text, want)
+		}
+		if watches && len(c.watches.log) != len(got) {
+			t.Errorf("watches know %d changes of %d", len(c.watches.log), len(got))
 		}
 	}
 }

@@ -154,8 +154,12 @@ var policy = map[string]rule{
 	},
 	"bench/load": {
 		std:     whole,
-		ours:    []string{"bench/program", "driver", "internal/history"},
+		ours:    []string{"bench/program", "driver", "internal/history", "internal/wire"},
 		outside: []string{"github.com/HdrHistogram/hdrhistogram-go"},
+	},
+	"bench/workload": {
+		std:  whole,
+		ours: []string{"bench/load", "bench/program", "bench/report", "internal/check", "internal/history", "internal/wire"},
 	},
 	"bench/cluster": {
 		std:  whole,
@@ -163,7 +167,7 @@ var policy = map[string]rule{
 	},
 	"bench/report": {
 		std:     whole,
-		ours:    []string{"bench/fault", "bench/load", "bench/program", "driver", "internal/check", "internal/console", "internal/history", "internal/outfile"},
+		ours:    []string{"bench/fault", "bench/load", "bench/program", "driver", "internal/check", "internal/console", "internal/history", "internal/outfile", "internal/wire"},
 		outside: []string{"github.com/HdrHistogram/hdrhistogram-go"},
 	},
 	"bench/join": {
@@ -181,8 +185,8 @@ var policy = map[string]rule{
 	},
 	"bench": {
 		std:     whole,
-		ours:    []string{"bench/cluster", "bench/fault", "bench/load", "bench/program", "bench/report", "driver", "internal/check", "internal/client", "internal/history", "internal/outfile", "internal/wire"},
-		outside: []string{"github.com/schollz/progressbar/v3"},
+		ours:    []string{"bench/cluster", "bench/fault", "bench/load", "bench/program", "bench/report", "bench/workload", "driver", "internal/check", "internal/client", "internal/history", "internal/outfile", "internal/wire"},
+		outside: []string{"github.com/schollz/progressbar/v3", "github.com/zeebo/xxh3"},
 	},
 	"bench/curve": {
 		std:  whole,
@@ -202,7 +206,7 @@ var policy = map[string]rule{
 	},
 	"cmd/dsmbench": {
 		std:     whole,
-		ours:    []string{"bench", "bench/attack", "bench/cluster", "bench/curve", "bench/hostile", "bench/idle", "bench/join", "bench/program", "internal/client", "internal/console", "internal/outfile", "internal/outlive", "internal/sim/delays"},
+		ours:    []string{"bench", "bench/attack", "bench/cluster", "bench/curve", "bench/hostile", "bench/idle", "bench/join", "bench/program", "bench/workload", "internal/client", "internal/console", "internal/outfile", "internal/outlive", "internal/sim/delays"},
 		outside: []string{"github.com/spf13/cobra", "github.com/spf13/pflag"},
 	},
 	// A second opinion on the files of a run: it shares no code with the checks.

@@ -1,0 +1,58 @@
+//go:build planted
+
+package bench
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-8247e700/dsm/bench/report"
+	"github.com/seed-8247e700/dsm/internal/check"
+	"github.com/seed-8247e700/dsm/internal/planted"
+)
+
+// checkOf returns a check of a report, by its name.
+func checkOf(t *testing.T, r *report.Report, name string) check.Result {
+	t.Helper()
+	i := slices.IndexFunc(r.Checks, func(c check.Result) bool { return c.Name == name })
+	if i < 0 {
+		t.Fatalf("no check %s: %+v", name, r.Checks)
+	}
+	return r.Checks[i]
+}
+
+// TestPlantedWorkloads switches on, under each workload, a bug that its own invariant must
+// find, whatever else does.
+func TestPlantedWorkloads(t *testing.T) {
+	for _, test := range []struct {
+		workload, invariant string
+		bug                 planted.Bug
+		change              func(*Config)
+	}{
+		{"bank", "bank", planted.TxnHalfDone, func(c *Config) { c.Keys = 4 }},
+	} {
+		t.Run(test.workload, func(t *testing.T) {
+			cfg := workloadConfig(t, test.workload)
+			cfg.Clients, cfg.Duration = 16, 300*time.Millisecond
+			test.change(&cfg)
+			spoiled := func(plant func(on bool)) *report.Report {
+				p := &plantedGroup{plant: plant, keys: int64(cfg.Keys)}
+				return p.run(t, cfg, false)
+			}
+			if r := spoiled(func(bool) {}); !r.Pass {
+				t.Fatalf("without the bug: %q, %+v", r.Failures, r.Checks)
+			}
+			planted.With(t, test.bug)
+			for range plantedRuns {
+				r := spoiled(func(on bool) { planted.Set(test.bug, on) })
+				if c := checkOf(t, r, test.invariant); !c.Pass() {
+					planted.Set(test.bug, true)
+					planted.Caught(t, test.bug, "dsmbench's check of "+test.invariant+": "+strings.Join(c.Texts[:1], ""))
+					return
+				}
+			}
+		})
+	}
+}
