@@ -32,8 +32,13 @@ func TestIndexBetween(t *testing.T) {
 		from, to string
 		want     []string
 	}{
-		{"", "", []string{"a", "b", "c"}}, {"b", "", []string{"b", "c"}}, {"a", "c", []string{"a", "b"}}, {"aa", "bb", []string{"b"}},
-		{"d", "", nil}, {"d", "b", nil}, {"b", "b", nil},
+		{"", "", []string{"a", "b", "c"}},
+		{"b", "", []string{"b", "c"}},
+		{"a", "c", []string{"a", "b"}},
+		{"aa", "bb", []string{"b"}},
+		{"d", "", nil},
+		{"d", "b", nil},
+		{"b", "b", nil},
 	} {
 		if got := x.between(test.from, test.to); !slices.Equal(got, test.want) {
 			t.Errorf("from %q to %q: %q, want %q", test.from, test.to, got, test.want)
