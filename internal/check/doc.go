@@ -20,14 +20,16 @@
 //   - [Agreement]: each acknowledged write is there once, nothing else is.
 //   - [SessionOrder]: positions never go back in a session.
 //   - [Reads]: each read returned the last write at or before its position; what
-//     conditional writes and counters saw is held against the order alike.
+//     conditional writes and counters saw is held against the order alike. Variables
+//     with a TTL expire by the ticks of the order.
 //   - [StrongReads]: none reflects less than was acknowledged before it began.
 //   - [Freshness]: no plain read reflects less than was acknowledged a lease before.
 //   - [Convergence]: equal digests.
 //
 // With Options.Scans and Options.Watches there are two more:
 //
-//   - [Watches]: each watch returned all changes of its range, once, in order.
+//   - [Watches]: each watch returned all changes of its range, expiries too, once, in
+//     order.
 //   - [Scans]: each scan showed the state at one position, and each count its size.
 //
 // All of it takes near-linear time and bounded memory. Messages are kept as

@@ -15,9 +15,10 @@ import (
 const maxPositions = 1 << 21
 
 // Reads checks that each read returned the last write to its variable at or
-// before the position it reports. It carries the order out again, on hashes,
-// and so finds as well conditional writes that took effect, or were refused,
-// when they should not have been, and counters that miss an addend.
+// before the position it reports, unless the variable has expired since. It
+// carries the order out again, on hashes, and so finds as well conditional
+// writes that took effect, or were refused, when they should not have been,
+// counters that miss an addend, and TTLs that are not what is left of them.
 type Reads struct {
 	tally
 	prefix string // of the keys that are looked at
@@ -27,7 +28,8 @@ type Reads struct {
 	changed func(key string, now, old version) // hears of each change; nil: nobody
 
 	variables map[string]*variable
-	index     index             // of their keys
+	index     index // of their keys
+	timers    timers
 	position  uint64            // up to which the order is carried out
 	floor     uint64            // no read to come reports less
 	early     heap.Heap[*claim] // that report a position to which the order has not come
@@ -46,7 +48,7 @@ func (c *claim) before(d *claim) bool { return c.position < d.position }
 // NewReads returns the check of the order after position origin. Variables
 // without the prefix are not looked at.
 func NewReads(prefix string, origin uint64) *Reads {
-	return &Reads{tally: tally{name: "reads"}, prefix: prefix, variables: make(map[string]*variable), position: origin, early: heap.Heap[*claim]{Before: (*claim).before}}
+	return &Reads{tally: tally{name: "reads"}, prefix: prefix, variables: make(map[string]*variable), timers: newTimers(), position: origin, early: heap.Heap[*claim]{Before: (*claim).before}}
 }
 
 // Order takes the next command of the order, and fills in the sum of an add.
@@ -54,8 +56,14 @@ func (r *Reads) Order(e *Entry) {
 	// Those early were waiting for the position before this one.
 	r.settleEarly(e.Position - 1)
 	r.position = e.Position
-	if e.Command.Op == wire.OpTxn {
-		if problem := r.carryOut(e); problem != "" {
+	switch problem := ""; e.Command.Op {
+	case wire.OpTxn, wire.OpTick, wire.OpClock:
+		if e.Command.Op == wire.OpTxn {
+			problem = r.carryOut(e)
+		} else {
+			problem = r.passTime(e)
+		}
+		if problem != "" {
 			r.violate("%s %s", entryText(e), problem)
 		}
 		return
@@ -69,6 +77,9 @@ func (r *Reads) Order(e *Entry) {
 	next, sum, problem := v.apply(e)
 	r.change(e.Command.Key, next, old)
 	e.Sum = sum
+	if e.Command.Op == wire.OpSet || e.Command.Op == wire.OpDelete {
+		r.timers.clear(e.Command.Key)
+	}
 	v.keepWhole(e.Command.Value, e.Command.Op == wire.OpSet || e.Command.Op == wire.OpCompareAndSet, r.wholeBytes)
 	if e.Command.Op == wire.OpCompareAndSet || e.Command.Op == wire.OpAdd {
 		r.events++
@@ -193,6 +204,8 @@ func (v version) text() string {
 	switch {
 	case v.absent && v.position == 0:
 		return "none"
+	case v.expired:
+		return fmt.Sprintf("an expiry at position %d", v.position)
 	case v.absent:
 		return fmt.Sprintf("a delete at position %d (session %d, seq %d)", v.position, v.session, v.seq)
 	case v.numeric:
@@ -208,6 +221,6 @@ func (r *Reads) Finish() Result {
 	for _, c := range r.early.All() {
 		r.miss("%s: the order is known only up to position %d", opText(&c.op), r.position)
 	}
-	return r.result("the last write at or before the position told; conditional writes, counters",
-		"versions whole, values hashed; from the oldest operation in flight on, the last of each variable for ever")
+	return r.result("the last write or expiry at or before the position told; conditional writes, counters",
+		"versions and TTLs whole, values hashed; from the oldest operation in flight on, the last of each variable for ever")
 }

@@ -28,6 +28,7 @@ type draft struct {
 	present version
 	value   text
 	written bool
+	timing  timing
 }
 
 // text is a value, whole, if it is kept.
@@ -131,10 +132,15 @@ func (p *replay) do(o *wire.TxnOp, position uint64) failure {
 	case !holds:
 		return failure{because: history.Conflict, version: old.shown(), problem: fmt.Sprintf("its condition on %q does not hold", o.Key)}
 	}
+	c.time(o, !old.absent)
 	has, number := wire.TxnHas(0), int64(0)
 	next := version{position: position}
 	switch o.Kind {
-	case wire.TxnRead:
+	case wire.TxnRead, wire.TxnExpire, wire.TxnPersist:
+	case wire.TxnTTL:
+		if !old.absent {
+			has, number = wire.TxnNumber, c.left(&p.r.timers)
+		}
 	case wire.TxnDelete:
 		next.absent = true
 		if !old.absent {
@@ -248,20 +254,33 @@ func (c *draft) append(next version, value []byte) int64 {
 	return int64(len(whole))
 }
 
-// commit makes versions of what was written.
+// commit makes versions of what was written, and sets and clears TTLs.
 func (p *replay) commit(e *Entry) {
 	for _, c := range p.drafts {
-		if !c.written || p.r.variables[c.key] == nil && c.present.absent {
-			continue
+		if c.written {
+			p.write(c, &e.Command)
 		}
-		v := p.r.variable(c.key)
-		if c.present.absent && v.present().absent {
-			continue // put and deleted
+		switch {
+		case c.present.absent, c.timing.touched && c.timing.ttl == 0:
+			p.r.timers.clear(c.key)
+		case c.timing.touched:
+			p.r.timers.set(c.key, c.timing.ttl, e.Position)
 		}
-		v.prune(p.r.keepFrom())
-		c.present.session, c.present.seq = e.Command.Session, e.Command.Seq
-		p.r.change(c.key, c.present, v.present())
-		v.versions = append(v.versions, c.present)
-		v.keepWhole(c.value.bytes, c.value.known, p.r.wholeBytes)
 	}
+}
+
+// write makes a version of a draft.
+func (p *replay) write(c *draft, by *wire.Command) {
+	if p.r.variables[c.key] == nil && c.present.absent {
+		return
+	}
+	v := p.r.variable(c.key)
+	if c.present.absent && v.present().absent {
+		return // put and deleted
+	}
+	v.prune(p.r.keepFrom())
+	c.present.session, c.present.seq = by.Session, by.Seq
+	p.r.change(c.key, c.present, v.present())
+	v.versions = append(v.versions, c.present)
+	v.keepWhole(c.value.bytes, c.value.known, p.r.wholeBytes)
 }

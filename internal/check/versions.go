@@ -20,6 +20,7 @@ type version struct {
 	number   int64 // the value is the decimal text of it, if numeric
 	numeric  bool
 	absent   bool
+	expired  bool // absent because its time was over
 	opaque   bool // the hash and the number are not known
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // Watches checks that each watch returns every change of its range after its beginning, in
-// the order, once, and nothing else; that the changes of a position come together, the last
+// the order, once, and nothing else, an expiry as such; that the changes of a position come together, the last
 // of them marked; that the values of before are right; and that neither progress nor the end
 // of a watch that lags claims more than was sent.
 type Watches struct {
@@ -145,13 +145,13 @@ func (w *Watch) change(e *wire.Event) {
 		return
 	}
 	want := &w.of.log[n]
-	absent := e.Kind != wire.EventPut
+	absent := want.now.absent
 	switch {
 	case e.Position != want.position || e.Key != want.key:
 		w.fail("returns a change of %q at position %d, and next is %s", e.Key, e.Position, w.due())
 		return
-	case absent != want.now.absent || !absent && xxh3.Hash(e.Value) != want.now.hash && !want.now.opaque:
-		w.fail("returns %s for %q at position %d, which is %s", valueText(e.Value), e.Key, e.Position, want.now.text())
+	case e.Kind != want.now.kind() || !absent && xxh3.Hash(e.Value) != want.now.hash && !want.now.opaque:
+		w.fail("returns %s for %q at position %d, which is %s", eventText(e), e.Key, e.Position, want.now.text())
 		return
 	}
 	old := want.old
@@ -170,6 +170,32 @@ func (w *Watch) change(e *wire.Event) {
 		return
 	}
 	w.inside = !e.Last
+}
+
+// kind is that of the change to a version.
+func (v version) kind() wire.EventKind {
+	switch {
+	case v.expired:
+		return wire.EventExpire
+	case v.absent:
+		return wire.EventDelete
+	default:
+		return wire.EventPut
+	}
+}
+
+// eventText describes what a change is said to have done.
+func eventText(e *wire.Event) string {
+	switch e.Kind {
+	case wire.EventPut:
+		return valueText(e.Value)
+	case wire.EventDelete:
+		return "a delete"
+	case wire.EventExpire:
+		return "an expiry"
+	default:
+		return fmt.Sprintf("an event of kind %d", e.Kind)
+	}
 }
 
 // due describes the next change.

@@ -42,11 +42,14 @@ type txnOp struct {
 	Delta int64  `json:"delta,omitempty"` // inc
 	Old   bool   `json:"old,omitempty"`
 	If    *cond  `json:"if,omitempty"`
+	TTL   uint64 `json:"ttl,omitempty"`  // in milliseconds, of put, inc, app, and expire
+	Keep  bool   `json:"keep,omitempty"` // put: the TTL stays
 }
 
 // txnOps has the names of the operations.
 var txnOps = map[wire.TxnKind]string{
 	wire.TxnPut: "put", wire.TxnDelete: "del", wire.TxnAdd: "inc", wire.TxnAppend: "app", wire.TxnRead: "read",
+	wire.TxnExpire: "expire", wire.TxnPersist: "persist", wire.TxnTTL: "ttl",
 }
 
 // appendTxn appends the object of an encoded transaction, in base64, and that of null if it
@@ -73,7 +76,10 @@ func opsOf(ops []wire.TxnOp) []txnOp {
 	out := make([]txnOp, 0, len(ops))
 	for i := range ops {
 		o := &ops[i]
-		out = append(out, txnOp{Op: txnOps[o.Kind], Key: []byte(o.Key), Value: o.Value, Delta: o.Delta, Old: o.Old, If: condOf(&o.If)})
+		out = append(out, txnOp{
+			Op: txnOps[o.Kind], Key: []byte(o.Key), Value: o.Value, Delta: o.Delta, Old: o.Old, If: condOf(&o.If),
+			TTL: o.TTL, Keep: o.KeepTTL,
+		})
 	}
 	return out
 }
@@ -123,7 +129,7 @@ func wireOps(ops []txnOp) []wire.TxnOp {
 	var out []wire.TxnOp
 	for i := range ops {
 		o := &ops[i]
-		w := wire.TxnOp{Key: string(o.Key), Value: o.Value, Delta: o.Delta, Old: o.Old, If: wireCond(o.If)}
+		w := wire.TxnOp{Key: string(o.Key), Value: o.Value, Delta: o.Delta, Old: o.Old, If: wireCond(o.If), TTL: o.TTL, KeepTTL: o.Keep}
 		for kind, name := range txnOps {
 			if name == o.Op {
 				w.Kind = kind

@@ -31,6 +31,13 @@ var everyTxn = wire.Txn{
 	Else: []wire.TxnOp{
 		{Kind: wire.TxnAppend, Key: "l", Value: []byte{0, 0xff}, If: wire.Cond{Kind: wire.CondValue}},
 		{Kind: wire.TxnRead, Key: "l", If: wire.Cond{Kind: wire.CondVersion, Version: 5}},
+		{Kind: wire.TxnPut, Key: "t", TTL: 1500, Old: true},
+		{Kind: wire.TxnPut, Key: "t", KeepTTL: true},
+		{Kind: wire.TxnAdd, Key: "t", Delta: 1, TTL: 1},
+		{Kind: wire.TxnAppend, Key: "t", TTL: wire.MaxTTL},
+		{Kind: wire.TxnExpire, Key: "t", TTL: 20, Old: true},
+		{Kind: wire.TxnPersist, Key: "t", If: wire.Cond{Kind: wire.CondPresent}},
+		{Kind: wire.TxnTTL, Key: "t"},
 	},
 }
 
@@ -64,12 +71,18 @@ func TestTxnFormat(t *testing.T) {
 		`{"range":{"to":"a/8=","count":3,"sum":"AQAAAAAAAAAAAAAAAAAA/w=="}},{"key":"bA==","range":{"count":0,"sum":"AAAAAAAAAAAAAAAAAAAAAA=="}}],` +
 		`"then":[{"op":"put","key":"YQ==","value":"dw==","old":true},{"op":"put","key":"YQ=="},{"op":"del","key":"YQ==","if":{"present":true}},` +
 		`{"op":"inc","key":"bg==","delta":-9223372036854775808,"if":{"version":0}}],` +
-		`"else":[{"op":"app","key":"bA==","value":"AP8=","if":{"value":""}},{"op":"read","key":"bA==","if":{"version":5}}]}`
+		`"else":[{"op":"app","key":"bA==","value":"AP8=","if":{"value":""}},{"op":"read","key":"bA==","if":{"version":5}},` +
+		`{"op":"put","key":"dA==","old":true,"ttl":1500},{"op":"put","key":"dA==","keep":true},{"op":"inc","key":"dA==","delta":1,"ttl":1},` +
+		`{"op":"app","key":"dA==","ttl":3153600000000},{"op":"expire","key":"dA==","old":true,"ttl":20},` +
+		`{"op":"persist","key":"dA==","if":{"present":true}},{"op":"ttl","key":"dA=="}]}`
 	text, err := base64.StdEncoding.DecodeString(strings.Trim(string(appendTxn(nil, everyTxn.Append(nil))), `"`))
 	if err != nil || string(text) != want {
 		t.Errorf("%s\nwant\n%s\n%v", text, want, err)
 	}
-	for _, text := range []string{"", "{", `{"when":[]}`, `{"then":[{"op":"twist","key":"YQ=="}]}`, `{"then":[{"op":"read","key":"YQ==","old":true}]}`} {
+	for _, text := range []string{
+		"", "{", `{"when":[]}`, `{"then":[{"op":"twist","key":"YQ=="}]}`, `{"then":[{"op":"read","key":"YQ==","old":true}]}`,
+		`{"then":[{"op":"expire","key":"YQ=="}]}`, `{"then":[{"op":"persist","key":"YQ==","ttl":1}]}`, `{"then":[{"op":"inc","key":"YQ==","keep":true}]}`,
+	} {
 		if _, err := readTxn([]byte(text)); err == nil {
 			t.Errorf("%q is read", text)
 		}

@@ -21,8 +21,8 @@ func (s state) version() uint64 {
 	return s.position
 }
 
-// checkReads carries the order out, and holds each read against the state at
-// its position.
+// checkReads carries the order out, with what expires in it, and holds each read
+// against the state at its position.
 func (v *verdict) checkReads(o *order, ops []operation) {
 	states := v.replay(o)
 	keys := keysOf(states)
@@ -49,13 +49,19 @@ func (v *verdict) checkReads(o *order, ops []operation) {
 // replay returns the states of each variable, in order.
 func (v *verdict) replay(o *order) map[string][]state {
 	states := make(map[string][]state)
+	var clocks timers
 	for p := o.first; p <= o.last; p++ {
 		e := o.entries[p]
-		if e == nil || !e.writes() || !e.OK {
+		switch {
+		case e == nil:
 			continue
-		}
-		if e.Op == "txn" {
-			v.replayTxn(e, o.first, states)
+		case e.Op == "tick" || e.Op == "clock":
+			v.tick(e, &clocks, states)
+			continue
+		case !e.writes() || !e.OK:
+			continue
+		case e.Op == "txn":
+			v.replayTxn(e, o.first, states, &clocks)
 			continue
 		}
 		old := stateAt(states[e.Key], p)
@@ -74,7 +80,9 @@ func (v *verdict) replay(o *order) map[string][]state {
 			next.value = &sum
 		case "del":
 			next.value = nil
+			clocks.clear(e.Key)
 		case "set":
+			clocks.clear(e.Key)
 		default:
 			v.bad("reads: what %v does is not known", e)
 		}

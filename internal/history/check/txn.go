@@ -44,6 +44,8 @@ type step struct {
 	Value string `json:"value"`
 	Delta int64  `json:"delta"`
 	If    *cond  `json:"if"`
+	TTL   int64  `json:"ttl"`
+	Keep  bool   `json:"keep"`
 }
 
 // txnOf takes the transaction out of a line's value, nil if it is none.
@@ -82,7 +84,7 @@ func (d *delivered) touches(prefix string) bool {
 }
 
 // replayTxn carries a transaction out that took effect.
-func (v *verdict) replayTxn(e *delivered, first uint64, states map[string][]state) {
+func (v *verdict) replayTxn(e *delivered, first uint64, states map[string][]state, clocks *timers) {
 	t := txnOf(e.Value)
 	if t == nil {
 		v.bad("reads: %v took effect, and is no transaction", e)
@@ -116,7 +118,8 @@ func (v *verdict) replayTxn(e *delivered, first uint64, states map[string][]stat
 		if problem != "" {
 			v.bad("reads: %v took effect, but operation %d %s", e, i, problem)
 		}
-		if s.Op != "read" && (next != nil || was.value != nil) {
+		s.time(clocks, e.Pos, was.value != nil)
+		if s.writes() && (next != nil || was.value != nil) {
 			now[string(s.Key)] = state{position: e.Pos, value: next}
 		}
 	}
@@ -162,10 +165,14 @@ func (c *cond) rangeHolds(states map[string][]state, position uint64) bool {
 	return count == c.Range.Count && bytes.Equal(sum[:16], c.Range.Sum)
 }
 
+func (s *step) writes() bool {
+	return s.Op != "read" && s.Op != "expire" && s.Op != "persist" && s.Op != "ttl"
+}
+
 // done is the value that a step leaves, and what is wrong with it.
 func (s *step) done(was state) (next *string, problem string) {
 	switch s.Op {
-	case "read":
+	case "read", "expire", "persist", "ttl":
 		return was.value, ""
 	case "del":
 		return nil, ""

@@ -1,0 +1,201 @@
+package check
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/heap"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// Bounds that every replica applies.
+const (
+	maxTick     = int64(time.Hour / time.Millisecond) // that one tick counts
+	maxExpiries = 10_000                              // variables that one tick removes
+)
+
+// timers follows the TTLs of the variables that are looked at. Its clock counts from where
+// the checks begin, when none of these variables exists.
+//
+// Others' variables count for the bound of what a tick removes, and are not known here. So
+// what this package says of expiries holds as long as not ten thousand of others' variables
+// expire at once.
+type timers struct {
+	clock   uint64           // ms that ticks have counted
+	of      map[string]timer // by variable
+	started heap.Heap[due]   // of which some do not count any more
+	waiting []due            // for a tick with which they start, in order; the same
+}
+
+// timer is that of a variable.
+type timer struct {
+	ttl      uint64 // in milliseconds
+	set      uint64 // position of the command that set it
+	deadline uint64 // of the clock; 0: it has not started
+}
+
+// due is a timer's place in a queue.
+type due struct {
+	deadline, set uint64
+	key           string
+}
+
+func (d due) before(e due) bool {
+	return cmp.Or(cmp.Compare(d.deadline, e.deadline), cmp.Compare(d.set, e.set), strings.Compare(d.key, e.key)) < 0
+}
+
+func newTimers() timers {
+	return timers{of: make(map[string]timer), started: heap.Heap[due]{Before: due.before}}
+}
+
+// set gives a variable a TTL, by the command at a position.
+func (t *timers) set(key string, ttl, position uint64) {
+	key = strings.Clone(key) // which aliases the message
+	t.of[key] = timer{ttl: ttl, set: position}
+	t.waiting = append(t.waiting, due{set: position, key: key})
+	t.prune()
+}
+
+// clear takes a variable's TTL away, if it has one.
+func (t *timers) clear(key string) { delete(t.of, key) }
+
+// left returns what is left of a variable's TTL, wire.NoTTL if it has none.
+func (t *timers) left(key string) int64 {
+	one, ok := t.of[key]
+	switch {
+	case !ok:
+		return wire.NoTTL
+	case one.deadline == 0:
+		return int64(one.ttl)
+	case one.deadline <= t.clock:
+		return 0
+	default:
+		return int64(min(one.deadline-t.clock, one.ttl))
+	}
+}
+
+// counts reports whether a place in a queue is that of a timer.
+func (t *timers) counts(d due) bool {
+	one, ok := t.of[d.key]
+	return ok && one.set == d.set && one.deadline == d.deadline
+}
+
+// next returns the variable that a tick removes next, and takes its timer away.
+func (t *timers) next() (key string, ok bool) {
+	for t.started.Len() > 0 && t.started.First().deadline <= t.clock {
+		if d := t.started.Pop(); t.counts(d) {
+			delete(t.of, d.key)
+			return d.key, true
+		}
+	}
+	return "", false
+}
+
+// start starts the timers that were set up to a position.
+func (t *timers) start(position uint64) {
+	n := 0
+	for n < len(t.waiting) && t.waiting[n].set <= position {
+		if d := t.waiting[n]; t.counts(d) {
+			one := t.of[d.key]
+			one.deadline = t.clock + one.ttl + 1
+			t.of[d.key] = one
+			d.deadline = one.deadline
+			t.started.Push(d)
+		}
+		n++
+	}
+	if t.waiting = t.waiting[n:]; len(t.waiting) == 0 {
+		t.waiting = nil
+	}
+}
+
+// kept is how many places that do not count are kept beside as many as do.
+const kept = 1000
+
+// prune drops the places that do not count, once they are most of all.
+func (t *timers) prune() {
+	if t.started.Len()+len(t.waiting) <= 2*len(t.of)+kept {
+		return
+	}
+	var waiting []due
+	for _, d := range t.waiting {
+		if t.counts(d) {
+			waiting = append(waiting, d)
+		}
+	}
+	started := heap.Heap[due]{Before: due.before}
+	for _, d := range t.started.All() {
+		if t.counts(d) {
+			started.Push(d)
+		}
+	}
+	t.waiting, t.started = waiting, started
+}
+
+// passTime carries out a tick, and returns what is wrong with its taking effect, or not.
+func (r *Reads) passTime(e *Entry) (problem string) {
+	c := &e.Command
+	possible := c.Delta >= 0 && c.Delta <= maxTick && (c.Op == wire.OpTick || c.Expect < e.Position)
+	switch {
+	case !e.OK && possible:
+		return "was refused, and could have been done"
+	case !e.OK:
+		return ""
+	case !possible:
+		return "took effect, and could not be done"
+	}
+	t := &r.timers
+	t.clock += uint64(c.Delta)
+	if c.Op == wire.OpTick {
+		return ""
+	}
+	for range maxExpiries {
+		key, ok := t.next()
+		if !ok {
+			break
+		}
+		r.expire(key, e.Position)
+	}
+	t.start(c.Expect)
+	return ""
+}
+
+// expire removes a variable whose time is over.
+func (r *Reads) expire(key string, position uint64) {
+	v := r.variables[key]
+	v.prune(r.keepFrom())
+	next := version{position: position, absent: true, expired: true}
+	r.change(key, next, v.present())
+	v.versions = append(v.versions, next)
+	v.keepWhole(nil, false, 0)
+}
+
+// timing is what a transaction has done to the TTL of a variable so far.
+type timing struct {
+	touched bool
+	ttl     uint64 // if it is touched; 0: none
+}
+
+// time notes what an operation that was done does to the TTL. exists says whether the
+// variable did before.
+func (c *draft) time(o *wire.TxnOp, exists bool) {
+	switch {
+	case o.TTL > 0 && (exists || o.Kind != wire.TxnExpire):
+		c.timing = timing{touched: true, ttl: o.TTL}
+	case o.Kind == wire.TxnPut && !o.KeepTTL, o.Kind == wire.TxnDelete, o.Kind == wire.TxnPersist:
+		c.timing = timing{touched: true}
+	}
+}
+
+// left returns what is left of the TTL of a draft's variable.
+func (c *draft) left(t *timers) int64 {
+	switch {
+	case !c.timing.touched:
+		return t.left(c.key)
+	case c.timing.ttl == 0:
+		return wire.NoTTL
+	default:
+		return int64(c.timing.ttl)
+	}
+}
