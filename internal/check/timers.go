@@ -68,18 +68,13 @@ func (t *timers) left(key string) int64 {
 		return wire.NoTTL
 	case one.deadline == 0:
 		return int64(one.ttl)
-	case one.deadline <= t.clock:
-		return 0
 	default:
-		return int64(min(one.deadline-t.clock, one.ttl))
+		return int64(min(one.deadline-min(t.clock, one.deadline), one.ttl))
 	}
 }
 
 // counts reports whether a place in a queue is that of a timer.
-func (t *timers) counts(d due) bool {
-	one, ok := t.of[d.key]
-	return ok && one.set == d.set && one.deadline == d.deadline
-}
+func (t *timers) counts(d due) bool { return t.of[d.key].set == d.set }
 
 // next returns the variable that a tick removes next, and takes its timer away.
 func (t *timers) next() (key string, ok bool) {
@@ -105,9 +100,7 @@ func (t *timers) start(position uint64) {
 		}
 		n++
 	}
-	if t.waiting = t.waiting[n:]; len(t.waiting) == 0 {
-		t.waiting = nil
-	}
+	t.waiting = t.waiting[n:]
 }
 
 // kept is how many places that do not count are kept beside as many as do.
@@ -136,7 +129,7 @@ func (t *timers) prune() {
 // passTime carries out a tick, and returns what is wrong with its taking effect, or not.
 func (r *Reads) passTime(e *Entry) (problem string) {
 	c := &e.Command
-	possible := c.Delta >= 0 && c.Delta <= maxTick && (c.Op == wire.OpTick || c.Expect < e.Position)
+	possible := c.Delta >= 0 && c.Delta <= maxTick && c.Expect < e.Position
 	switch {
 	case !e.OK && possible:
 		return "was refused, and could have been done"
@@ -168,7 +161,6 @@ func (r *Reads) expire(key string, position uint64) {
 	next := version{position: position, absent: true, expired: true}
 	r.change(key, next, v.present())
 	v.versions = append(v.versions, next)
-	v.keepWhole(nil, false, 0)
 }
 
 // timing is what a transaction has done to the TTL of a variable so far.

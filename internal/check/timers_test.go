@@ -203,11 +203,16 @@ func TestTicks(t *testing.T) {
 		ok     bool
 		want   string
 	}{
-		{0, 0, true, ""}, {maxTick, 1, true, ""},
+		{0, 0, true, ""},
+		{maxTick, 1, true, ""},
 		{5, 1, false, "was refused, and could have been done"},
-		{-1, 1, false, ""}, {-1, 1, true, "took effect, and could not be done"},
-		{maxTick + 1, 1, false, ""}, {maxTick + 1, 1, true, "took effect, and could not be done"},
-		{5, 2, false, ""}, {5, 2, true, "took effect, and could not be done"}, {5, 3, false, ""},
+		{-1, 1, false, ""},
+		{-1, 1, true, "took effect, and could not be done"},
+		{maxTick + 1, 1, false, ""},
+		{maxTick + 1, 1, true, "took effect, and could not be done"},
+		{5, 2, false, ""},
+		{5, 2, true, "took effect, and could not be done"},
+		{5, 3, false, ""},
 	} {
 		r := newTxnRun(Options{})
 		r.do([]wire.TxnOp{putFor("a", 10)}, absent)
@@ -235,8 +240,13 @@ func TestTicks(t *testing.T) {
 func TestTickIsBounded(t *testing.T) {
 	r := newTxnRun(Options{})
 	name := func(i int) string { return fmt.Sprintf("%05d", i) }
+	var txn wire.Txn
 	for i := range maxExpiries + 1 {
-		r.order(txnCommand(&wire.Txn{Then: []wire.TxnOp{putFor(name(i), uint64(maxExpiries-i+1))}}), true)
+		txn.Then = append(txn.Then, putFor(name(i), uint64(maxExpiries-i+1)))
+		if len(txn.Then) == 500 || i == maxExpiries {
+			r.order(txnCommand(&txn), true)
+			txn.Reset()
+		}
 	}
 	set := r.after
 	r.tick(0, set, true)
@@ -340,7 +350,8 @@ func TestTimers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		quick, slow := newTimers(), &slowTimers{of: make(map[string]timer)}
 		number := func(most int, what string) int { return rapid.IntRange(0, most).Draw(t, what) }
-		for position := uint64(1); position < uint64(number(200, "steps")); position++ {
+		steps := uint64(number(200, "steps"))
+		for position := uint64(1); position <= steps; position++ {
 			key := strconv.Itoa(number(5, "key"))
 			switch number(3, "what") {
 			case 0, 1:
@@ -383,8 +394,23 @@ func TestTimers(t *testing.T) {
 			many.start(position + 1)
 		}
 	}
-	if n := many.started.Len() + len(many.waiting); n > kept+2 {
+	if n := many.started.Len() + len(many.waiting); n < kept/2 || n > kept+2 {
 		t.Errorf("%d places are kept for one timer", n)
+	}
+	waiting := newTimers()
+	for position := range uint64(10 * kept) {
+		waiting.set(strconv.Itoa(int(position%kept)), 5, position+1)
+	}
+	if n := len(waiting.waiting); n < kept || n > 3*kept {
+		t.Errorf("%d places are kept for %d timers that wait", n, kept)
+	}
+	waiting.start(10 * kept)
+	waiting.clock = 6
+	for range kept {
+		if _, ok := waiting.next(); !ok {
+			t.Error("a timer that waited was dropped")
+			break
+		}
 	}
 	many.clock = 6
 	if key, ok := many.next(); ok {

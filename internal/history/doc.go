@@ -13,7 +13,7 @@
 //	 "value":"aGVsbG8=","session":7,"sseq":2,"expect":0,"ok":true}
 //
 // Values are base64 of their bytes, null where there is none. The value of an
-// // add is its delta as decimal text, and so is that of a tick or a clock, the milliseconds
+// add is its delta as decimal text, and so is that of a tick or a clock, the milliseconds
 // that it counts; a clock expects the position up to which TTLs count later ones. That of a
 // transaction, and of a scan or a count, is a JSON object: a scan has the keys, versions and
 // xxh3 hashes of what it has shown. Keys are written as they are; a byte that is not part of

@@ -130,6 +130,9 @@ func (h around) Event(e member.Event) {
 		if state := r.reader.State(); state.Kept() < state.Applied() {
 			counts.Histories++
 		}
+		if r.reader.State().Timers() > 0 {
+			counts.WithTimers++
+		}
 		r.applied = e.Position
 		r.w.order(r.generation).loaded(r)
 	case member.TransferOver:

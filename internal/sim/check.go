@@ -156,6 +156,9 @@ func (w *world) checkLinear(o *order) {
 	for n := range txnKeys {
 		keys = append(keys, txnName(n))
 	}
+	for n := range ttlKeys {
+		keys = append(keys, ttlName(n))
+	}
 	for _, key := range keys {
 		var ops []*history.Op
 		vague := false // a transaction on it may have done one thing or another
@@ -174,6 +177,12 @@ func (w *world) checkLinear(o *order) {
 		}
 		if vague {
 			continue
+		}
+		for _, h := range o.expiries {
+			if h.Key == key && len(ops) > 0 {
+				ops = append(ops, h)
+				w.counts.LinearGone++
+			}
 		}
 		judged, explained := oracle.Linear(ops)
 		if judged {

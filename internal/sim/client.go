@@ -52,6 +52,7 @@ type client struct {
 	scanned *wire.Cond // that a range is as its last scan has shown it; nil: there was none
 
 	watches   *rand.Rand // for its watches and scans
+	ttls      *rand.Rand // for its writes of variables that expire
 	watchings []*watching
 	numbers   uint64 // of watches, the latest
 }
@@ -78,6 +79,7 @@ func newClient(w *world, number, site int) *client {
 	c.txns = source(w.seed, ofTxns+uint64(number))
 	c.watches = source(w.seed, ofWatches+uint64(number))
 	c.updates = source(w.seed, ofUpdates+uint64(number))
+	c.ttls = source(w.seed, ofTTLs+uint64(number))
 	c.enterGeneration(0)
 	c.pump()
 	return c
@@ -346,6 +348,9 @@ var padding [64]byte
 func (c *client) command() wire.Command {
 	if chance(c.txns, c.w.traits.txns) {
 		return c.txn()
+	}
+	if chance(c.ttls, c.w.traits.ttls) {
+		return c.timed()
 	}
 	key, counter := c.key()
 	c.values++

@@ -27,6 +27,7 @@ type Counts struct {
 	Reads          uint64 `name:"reads answered by nodes"`
 	Watches        uint64 `name:"watches begun"`
 	WatchEvents    uint64 `name:"  changes returned"`
+	WatchExpiries  uint64 `name:"  of them expiries"`
 	Progress       uint64 `name:"  progress without changes"`
 	WatchFailOvers uint64 `name:"  continued at another server"`
 	WatchesLagged  uint64 `name:"  ended, since they lagged"`
@@ -56,6 +57,7 @@ type Counts struct {
 	Exclusions     uint64 `name:"exclusions of nodes that run"`
 	Snapshots      uint64 `name:"snapshots loaded"`
 	Histories      uint64 `name:"  with history"`
+	WithTimers     uint64 `name:"  with variables that expire"`
 	Between        uint64 `name:"  deliveries between chunks"`
 	Rests          uint64 `name:"  rests of the donor"`
 	Backlogs       uint64 `name:"  backlogs applied"`
@@ -77,6 +79,8 @@ type Counts struct {
 	Damaged        uint64 `name:"replicas that found damage"`
 	DamagedDonors  uint64 `name:"  as donors"`
 	Linear         uint64 `name:"histories judged by porcupine"`
+	LinearGone     uint64 `name:"  expiries in them"`
+	InTime         uint64 `name:"variables that expire in a group at rest"`
 	KnobCounts
 	oracle.Counts
 	wires.LinkCounts

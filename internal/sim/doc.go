@@ -67,13 +67,15 @@
 // form one chain, and nobody enters one that is not saved; no read is answered for longer than
 // a lease after a view without the node was committed, in true time, whatever befell its
 // clocks (chain.go); a member gives back what was admitted, and nobody waits at one that has no
-// lease (replica.go); no position, version or session is of two generations (span.go). No node
-// is sent what breaks the protocol.
+// lease (replica.go); no position, version or session is of two generations (span.go); no
+// variable with a TTL expires early, in true time, whatever befell members and their clocks
+// (timing.go). No node is sent what breaks the protocol.
 //
 // In the end, faults stop (settle.go). Within a bounded time, all nodes must be members and
 // serve, and all operations must have ended. All nodes must have the whole order and the
-// same digest, and no acknowledged write may be missing. Porcupine checks that the writes
-// and strong reads of each variable are linearizable (oracle).
+// same digest, and no acknowledged write may be missing. What has a TTL must expire in time
+// (timing.go). Porcupine checks that the writes and strong reads of each variable, with its
+// expiries, are linearizable (oracle).
 //
 // One seed in ten uses agreed delivery, with which the answers of a lost member may differ.
 // There, the members of the last view are compared with one another, and acknowledged

@@ -153,7 +153,11 @@ func (p *process) stick() {
 	})
 }
 
-func (p *process) jump()  { p.clock.Set(p.w.lasting(), p.clock.Rate()) }
+func (p *process) jump() {
+	by := p.w.lasting()
+	p.w.jumps = append(p.w.jumps, jump{at: p.w.Now, by: by})
+	p.clock.Set(by, p.clock.Rate())
+}
 func (p *process) drift() { p.clock.Set(0, p.w.traits.rate(p.w.random.faults)) }
 
 // startTwin starts a second process of an id, which has no proof that there is

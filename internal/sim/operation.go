@@ -49,6 +49,9 @@ func (c *client) begin() {
 		if op.key, _ = c.key(); chance(c.txns, w.traits.txns) {
 			op.key = c.txnKey()
 		}
+		if chance(c.ttls, w.traits.ttls) {
+			op.key = c.ttlKey()
+		}
 		op.strong = chance(c.program, w.traits.strong)
 	} else {
 		op.Kind = session.Write

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/check"
+	"github.com/seed-8247e700/dsm/internal/history"
 	"github.com/seed-8247e700/dsm/internal/sim/oracle"
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -27,6 +28,9 @@ type order struct {
 	data       []store.ResultData
 	index      int // of its command that comes next
 	ops        []recorded
+	moments    []moment      // the order as it was applied first
+	at         time.Duration // when what is placed was applied
+	expiries   []*history.Op // of variables
 }
 
 // state is what a message has led to.
@@ -44,12 +48,16 @@ type logged struct {
 	results  []wire.Result
 	data     []store.ResultData
 	delivery wire.Delivery
+	at       time.Duration
 }
 
 func newOrder(w *world, generation uint64) *order {
-	return &order{w: w, generation: generation, states: make(map[uint64]*state), oracle: oracle.New(oracle.Config{
+	o := &order{w: w, generation: generation, states: make(map[uint64]*state)}
+	o.oracle = oracle.New(oracle.Config{
 		SessionTTL: w.traits.sessionTTL, Tick: w.traits.tick, MaxClientSessions: maxClientSessions, Fail: w.fail, Counts: &w.counts.Counts,
-	})}
+		Expired: o.expired,
+	})
+	return o
 }
 
 // check begins the checks of the order after a position. Prefix is that of the keys whose
@@ -84,12 +92,14 @@ func (w *world) longestLease(detection time.Duration) time.Duration {
 // deliver holds a delivery of a node, which has applied it, against the order.
 func (o *order) deliver(r *replica, d *wire.Delivery, out *store.Outcome) {
 	o.reach(d.First + uint64(d.Count) - 1)
+	o.came(d.First + uint64(d.Count) - 1)
 	if o.w.traits.agreed {
 		delivery := *d
 		delivery.Payload, delivery.Effects = bytes.Clone(d.Payload), bytes.Clone(d.Effects)
-		r.log = append(r.log, logged{delivery: delivery, digest: r.reader.State().Digest(), results: slices.Clone(out.Results), data: slices.Clone(out.Data)})
+		r.log = append(r.log, logged{delivery: delivery, digest: r.reader.State().Digest(), results: slices.Clone(out.Results), data: slices.Clone(out.Data), at: o.w.Now})
 		return
 	}
+	o.at = o.w.Now
 	o.place(r, d, out.Results, out.Data, r.reader.State().Digest())
 }
 
@@ -166,6 +176,7 @@ func (o *order) agree(members []*replica) {
 	for _, r := range members {
 		for i := range r.log {
 			l := &r.log[i]
+			o.at = l.at
 			o.place(r, &l.delivery, l.results, l.data, l.digest)
 		}
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -94,7 +95,8 @@ func (p *process) After(d time.Duration, what func()) { p.alarm(p.Steady()+d, d,
 
 // alarm is After for a time of the steady clock, from which it is d away.
 func (p *process) alarm(at, d time.Duration, what func()) {
-	p.w.After(time.Duration(float64(d)/p.clock.Rate()), func() {
+	// Rounded up: the clock has gone on, however fast it runs.
+	p.w.After(time.Duration(math.Ceil(float64(d)/p.clock.Rate())), func() {
 		if p.Ready() && at-p.Steady() <= time.Microsecond {
 			what()
 			return

@@ -10,12 +10,19 @@ import (
 )
 
 // settle stops the faults and lets the group come to rest: within a bounded time
-// all nodes that run are members, and all operations have ended.
+// all nodes that run are members, all operations have ended, and what has a TTL has expired.
 func (w *world) settle() {
 	w.heal()
 	t := &w.traits
 	w.runUntil(w.Now + 4*t.detection)
-	healed := w.Now
+	w.rest()
+	w.expire()
+	w.rest()
+}
+
+// rest runs the group until nothing is under way.
+func (w *world) rest() {
+	healed, t := w.Now, &w.traits
 	for !w.settled() {
 		if w.Now-healed > 150*time.Second+60*t.detection {
 			w.fail("progress: not at rest %v after the last fault: %s", w.Now-t.horizon, w.standing())

@@ -25,11 +25,12 @@ type sources struct {
 	watches  *rand.Rand // what watches there are
 	txns     *rand.Rand // how many there are, and what releases processes are of
 	updates  *rand.Rand // how many there are, and conditions on ranges
+	ttls     *rand.Rand // how many there are
 }
 
 func newSources(seed uint64) (s sources) {
 	for i, of := range []**rand.Rand{
-		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns, &s.watches, &s.updates,
+		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns, &s.watches, &s.updates, &s.ttls,
 	} {
 		*of = source(seed, uint64(i+1))
 	}
@@ -44,6 +45,7 @@ const (
 	ofWatches   = 20000 // the same
 	ofPasts     = 30000 // of processes, one each
 	ofUpdates   = 40000 // of clients, one each
+	ofTTLs      = 50000 // of clients, one each
 )
 
 // pair is the two sources of a client or a process.

@@ -54,6 +54,7 @@ type traits struct {
 
 	txns float64 // chance that a write is a transaction
 	old  float64 // chance that a process is of the release before there were any
+	ttls float64 // chance that a write is of variables that expire
 
 	ranges float64 // chance that a transaction has a condition on a range
 

@@ -73,11 +73,13 @@ func (c *client) look() {
 // someRange is that of a key, of a prefix, or of all.
 func (c *client) someRange() (from, to string) {
 	n := c.watches.IntN(c.w.traits.keys)
-	switch c.watches.IntN(4) {
+	switch c.watches.IntN(5) {
 	case 0:
 		return variableName(n), variableName(n) + "\x00"
 	case 1:
 		return "txn", "txo"
+	case 3:
+		return "ttl", "ttm"
 	case 2:
 		return variableName(n), ""
 	}
@@ -261,6 +263,9 @@ func (one *watching) drain() {
 		} else {
 			one.watch.Returned(e.Position, e.Last)
 			counts.WatchEvents++
+			if e.Kind == wire.EventExpire {
+				counts.WatchExpiries++
+			}
 		}
 		if one.check != nil {
 			one.check.Event(e)

@@ -38,6 +38,7 @@ type world struct {
 	counter  bool   // processes may use the counters of their processors
 
 	longest time.Duration // detection time of any registry so far
+	jumps   []jump        // of members' steady clocks
 }
 
 func newWorld(seed uint64, options Options) *world {
@@ -49,6 +50,7 @@ func newWorld(seed uint64, options Options) *world {
 	w.traits.drawTxns(w.random.txns, options)
 	w.traits.drawUpdates(w.random.updates)
 	w.traits.drawWatches(w.random.watches)
+	w.traits.drawTTLs(w.random.ttls, options)
 	w.longest = w.traits.detection
 	w.knobs = drawKnobs(w.random.knobs, options.Knobs)
 	w.counts.knobs(&w.knobs, w.traits.nodes)

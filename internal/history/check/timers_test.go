@@ -62,7 +62,8 @@ func TestVariablesExpire(t *testing.T) {
 		"incremented":      {[]string{put, "clock 0 1", step1("inc", `,"delta":1`), "clock 500 1"}, 4},
 		"removed":          {[]string{put, "clock 0 1", step1("del", "") + "," + keep, "clock 500 1"}, 0},
 		"expire":           {[]string{"set", step1("expire", `,"ttl":5`), "clock 0 2", "clock 6 2"}, 4},
-		"expire of none":   {[]string{step1("expire", `,"ttl":5`), "set", "clock 0 2", "clock 6 2"}, 0},
+		"expire of none":   {[]string{step1("expire", `,"ttl":5`), "add", "clock 0 2", "clock 6 2"}, 0},
+		"a millisecond":    {[]string{"add", step1("expire", `,"ttl":1`), "clock 0 2", "clock 1 2", "clock 1 2"}, 5},
 		"persist":          {[]string{put, "clock 0 1", step1("persist", ""), "clock 500 1"}, 0},
 		"asked and read":   {[]string{put, "clock 0 1", step1("ttl", "") + "," + step1("read", ""), "clock 500 1"}, 4},
 	} {
@@ -71,6 +72,26 @@ func TestVariablesExpire(t *testing.T) {
 		last := list[len(list)-1]
 		if len(v.texts) > 0 || last.value == nil != (tc.gone != 0) || tc.gone != 0 && last.position != tc.gone {
 			t.Errorf("%s: at %d there is %s, %v", name, last.position, text(last.value), v.texts)
+		}
+	}
+}
+
+// Each timer counts by itself, however many there are.
+func TestTimersOfMany(t *testing.T) {
+	var c timers
+	if gone := c.pass(5, 0); len(gone) > 0 {
+		t.Errorf("%q goes of none", gone)
+	}
+	c.set("a", 10, 1)
+	c.set("b", 100, 2)
+	c.set("c", 20, 3)
+	for i, step := range []struct {
+		millis int64
+		known  uint64
+		gone   string
+	}{{0, 2, ""}, {10, 2, ""}, {1, 2, "a"}, {5, 3, ""}, {20, 3, ""}, {1, 3, "c"}, {63, 3, ""}, {1, 3, "b"}, {500, 3, ""}} {
+		if gone := strings.Join(c.pass(step.millis, step.known), " "); gone != step.gone {
+			t.Errorf("%d: %q goes, want %q", i, gone, step.gone)
 		}
 	}
 }

@@ -37,13 +37,26 @@ func (s *register) equal(t *register) bool {
 	return s == t || s.version == t.version && s.exists == t.exists && s.value == t.value
 }
 
+// expiry is the kind of an operation that is nobody's: a variable expires. It has the
+// variable's Version.
+const expiry history.Kind = "expiry"
+
+// Gone returns the expiry of a variable as an operation, which takes effect at a time from
+// start to end.
+func Gone(e *Expiry, start, end time.Duration) *history.Op {
+	return &history.Op{Client: -1, Kind: expiry, Key: e.Key, Version: e.Version, Status: history.OK, Start: int64(start), End: int64(end)}
+}
+
 // linear applies an operation to a state, and tells whether its answer fits.
 func linear(op *history.Op, s *register) (bool, register) {
 	if op.Kind.IsRead() {
 		return s.exists == (op.Value != nil) && s.value == string(op.Value) && (s.version == 0 || s.version == op.Version), *s
 	}
-	if op.Kind == history.Txn {
+	switch op.Kind {
+	case history.Txn:
 		return linearTxn(op, s)
+	case expiry:
+		return s.exists && (s.version == 0 || s.version == op.Version), register{}
 	}
 	unknown := op.Status == history.Unknown
 	next := register{exists: true, value: string(op.Value), version: op.Position}
@@ -57,7 +70,11 @@ func linear(op *history.Op, s *register) (bool, register) {
 	case history.Add:
 		number := int64(0)
 		if s.exists {
-			number, _ = strconv.ParseInt(s.value, 10, 64)
+			var err error
+			if number, err = strconv.ParseInt(s.value, 10, 64); err != nil {
+				because = history.NotInteger
+				break
+			}
 		}
 		next.value = strconv.FormatInt(number+op.Delta, 10)
 		if !unknown && op.Sum != number+op.Delta {

@@ -89,7 +89,7 @@ func (s *register) change(o *wire.TxnOp, position uint64, number int64) bool {
 		}
 		*s = register{exists: true, value: strconv.FormatInt(number, 10), version: position}
 		return number == before+o.Delta
-	case wire.TxnRead:
+	case wire.TxnRead, wire.TxnExpire, wire.TxnPersist, wire.TxnTTL: // expiries are known
 	}
 	return true
 }

@@ -13,6 +13,9 @@ type Config struct {
 	MaxClientSessions uint64
 	Fail              func(format string, args ...any) // does not return
 	Counts            *Counts
+
+	// Expired, if set, is called with each variable that expires, at the tick's position.
+	Expired func(position uint64, e Expiry)
 }
 
 // Counts tell what the order has had of what is rare.
@@ -28,6 +31,14 @@ type Counts struct {
 
 	RangesHeld    uint64 `name:"conditions on ranges that held"`
 	RangesChanged uint64 `name:"conditions on ranges that did not"`
+
+	Clocks   uint64 `name:"ticks that TTLs follow"`
+	WithTTL  uint64 `name:"writes with a TTL"`
+	KeepTTL  uint64 `name:"  that keep it"`
+	Expires  uint64 `name:"TTLs set alone"`
+	Persists uint64 `name:"  taken away"`
+	Asked    uint64 `name:"  asked for"`
+	Gone     uint64 `name:"variables expired"`
 }
 
 // Oracle is the dumbest state machine that an order can be held against: it keeps every
@@ -35,7 +46,7 @@ type Counts struct {
 type Oracle struct {
 	Config
 	Partial  bool // the beginning of the order is not known
-	values   map[string]value
+	memory   memory
 	executed map[write]execution
 	sessions map[uint64]*session
 	clock    int64
@@ -65,7 +76,7 @@ type session struct {
 // New returns the oracle of an order that begins.
 func New(cfg Config) *Oracle {
 	return &Oracle{
-		Config: cfg, values: make(map[string]value), executed: make(map[write]execution), sessions: make(map[uint64]*session),
+		Config: cfg, memory: memory{make(map[string]value), make(map[string]timer)}, executed: make(map[write]execution), sessions: make(map[uint64]*session),
 	}
 }
 
@@ -89,21 +100,28 @@ func (o *Oracle) Command(position uint64, c *wire.Command, result *wire.Result, 
 		if c.Op == wire.OpCloseSession {
 			delete(o.sessions, c.Session)
 		}
-	case wire.OpTick, wire.OpClock:
-		if most := o.Tick.Milliseconds(); c.Delta > most {
-			o.Fail("ticks: one counts %d ms at %d, and %d are the most", c.Delta, position, most)
-		}
-		o.clock += c.Delta
-		for id, s := range o.sessions {
-			if o.clock-s.renewed >= o.SessionTTL.Milliseconds() {
-				delete(o.sessions, id)
-				o.Counts.Expired++
-			}
-		}
+	case wire.OpTick:
+		o.tick(position, c.Delta)
+	case wire.OpClock:
+		o.passTime(position, c, result)
 	case wire.OpBarrier, wire.OpAudit, wire.OpAuditVote:
 		// They leave sessions and variables as they are.
 	default:
 		o.writes(position, c, result, data)
+	}
+}
+
+// tick lets time pass for the sessions.
+func (o *Oracle) tick(position uint64, delta int64) {
+	if most := o.Tick.Milliseconds(); delta > most {
+		o.Fail("ticks: one counts %d ms at %d, and %d are the most", delta, position, most)
+	}
+	o.clock += delta
+	for id, s := range o.sessions {
+		if o.clock-s.renewed >= o.SessionTTL.Milliseconds() {
+			delete(o.sessions, id)
+			o.Counts.Expired++
+		}
 	}
 }
 
@@ -193,7 +211,7 @@ func (o *Oracle) execute(id write, position uint64, c *wire.Command, result *wir
 		o.transacted(position, c, result, data)
 		return
 	}
-	old, exists := o.values[c.Key]
+	old, exists := o.memory.values[c.Key]
 	want := wire.Result{Position: position}
 	next := value{position, string(c.Value)}
 	switch c.Op {
@@ -226,8 +244,12 @@ func (o *Oracle) execute(id write, position uint64, c *wire.Command, result *wir
 		o.Fail("results: %+v of %q at %d has %+v, want %+v", c.Op, c.Key, position, *result, want)
 	case want.Status != wire.StatusOK:
 	case c.Op == wire.OpDelete:
-		delete(o.values, c.Key)
+		delete(o.memory.values, c.Key)
+		delete(o.memory.timers, c.Key)
 	default:
-		o.values[c.Key] = next
+		o.memory.values[c.Key] = next
+		if c.Op == wire.OpSet {
+			delete(o.memory.timers, c.Key)
+		}
 	}
 }

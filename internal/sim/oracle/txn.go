@@ -12,41 +12,44 @@ import (
 
 // transact does a transaction on a copy of all variables, which it returns, with the result
 // and its data. If it fails, the variables are those from before.
-func (o *Oracle) transact(position uint64, encoded []byte) (values map[string]value, want wire.Result, data []byte) {
+func (o *Oracle) transact(position uint64, encoded []byte) (now memory, want wire.Result, data []byte) {
 	want.Position = position
 	var t wire.Txn
 	if err := t.Decode(encoded); err != nil {
 		o.Fail("results: a client has sent what is no transaction: %v", err)
 	}
-	values = maps.Clone(o.values)
+	now = o.memory.clone()
 	want.Number = wire.TxnThen
 	branch, first := t.Then, 0
 	missed := uint64(0)
 	for i := range t.If {
-		if !o.condition(values, &t.If[i]) && missed == 0 {
+		if !o.condition(now.values, &t.If[i]) && missed == 0 {
 			branch, first, want.Number, missed = t.Else, len(t.Then), wire.TxnElse, uint64(i+1)
 		}
 	}
 	for i := range branch {
 		op := &branch[i]
 		status := wire.StatusConflict
-		if holds(values, op.Key, &op.If) {
-			data, status = do(values, op, position, data)
+		if holds(now.values, op.Key, &op.If) {
+			data, status = o.do(&now, op, position, data)
 		} else {
-			want.Version = values[op.Key].version
+			want.Version = now.values[op.Key].version
 		}
 		if status != wire.StatusOK {
 			want.Status, want.Number = status, int64(first+i)
 			o.Counts.TxnFailed++
-			return o.values, want, nil
+			return o.memory, want, nil
 		}
 	}
 	want.Version = missed
 	o.Counts.Txns++
+	for i := range branch {
+		o.Counts.count(&branch[i])
+	}
 	if want.Number == wire.TxnElse {
 		o.Counts.TxnElse++
 	}
-	return values, want, data
+	return now, want, data
 }
 
 // condition reports whether a condition of If holds.
@@ -95,7 +98,8 @@ func holds(values map[string]value, key string, c *wire.Cond) bool {
 }
 
 // do does an operation, and appends its result to data.
-func do(values map[string]value, op *wire.TxnOp, position uint64, data []byte) ([]byte, wire.Status) {
+func (o *Oracle) do(m *memory, op *wire.TxnOp, position uint64, data []byte) ([]byte, wire.Status) {
+	values := m.values
 	old, exists := values[op.Key]
 	var r wire.TxnResult
 	if exists {
@@ -126,17 +130,24 @@ func do(values map[string]value, op *wire.TxnOp, position uint64, data []byte) (
 		text := old.text + string(op.Value)
 		r.Has, r.Number = r.Has|wire.TxnNumber, int64(len(text))
 		values[op.Key] = value{position, text}
-	case wire.TxnRead:
+	case wire.TxnTTL:
+		if t, timed := m.timers[op.Key]; timed {
+			r.Has, r.Number = r.Has|wire.TxnNumber, o.left(t)
+		} else if exists {
+			r.Has, r.Number = r.Has|wire.TxnNumber, wire.NoTTL
+		}
+	case wire.TxnRead, wire.TxnExpire, wire.TxnPersist:
 	}
+	m.time(op, exists, position)
 	return r.Append(data), wire.StatusOK
 }
 
 // transacted holds the result of a transaction, and what goes with it, against what they
 // have to be.
 func (o *Oracle) transacted(position uint64, c *wire.Command, result *wire.Result, data []byte) {
-	values, want, wantData := o.transact(position, c.Value)
+	now, want, wantData := o.transact(position, c.Value)
 	if *result != want || string(data) != string(wantData) {
 		o.Fail("results: the transaction %q at %d has %+v with %q, want %+v with %q", c.Value, position, *result, data, want, wantData)
 	}
-	o.values = values
+	o.memory = now
 }
