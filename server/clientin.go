@@ -36,8 +36,8 @@ func (c *clientConn) take(req *wire.Request) {
 			return
 		}
 		raw := req.RawCommand
-		if req.Command.Op == wire.OpOpenSession {
-			raw = c.f.openSession(c.client).Append(nil)
+		if req.Command.Op.Opens() {
+			raw = c.f.openSession(c.client, &req.Command).Append(nil)
 		}
 		c.writes = append(c.writes, clientWrite{id: req.ID, raw: raw})
 		return

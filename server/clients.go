@@ -27,10 +27,10 @@ func embeddedName(called, node string) clientName {
 	return clientName{wire.CleanClient(called), wire.CleanClient("embedded in " + node)}
 }
 
-// openSession is the command by which a client opens a session. As long as the view
-// has a member that does not know of clients, it names none.
-func (f *front) openSession(c clientName) *wire.Command {
-	cmd := &wire.Command{Op: wire.OpOpenSession}
+// openSession is the command by which a client opens a session, as it asks for one. As long
+// as the view has a member that does not know of clients, it names none.
+func (f *front) openSession(c clientName, asked *wire.Command) *wire.Command {
+	cmd := &wire.Command{Op: asked.Op, Delta: asked.Delta}
 	if f.reader.FeatureLevel() >= wire.LevelClients {
 		cmd.Key, cmd.Value = c.name, []byte(c.address)
 	}

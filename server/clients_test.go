@@ -106,11 +106,11 @@ func TestClientsAreNotNamedBelowTheirLevel(t *testing.T) {
 	if level := r.reader.FeatureLevel(); level != wire.LevelNewest {
 		t.Errorf("a view of this release has level %d", level)
 	}
-	if cmd := r.front.openSession(clientName{"c", "10.0.0.1"}); cmd.Key != "c" || string(cmd.Value) != "10.0.0.1" {
+	if cmd := r.front.openSession(clientName{"c", "10.0.0.1"}, &wire.Command{Op: wire.OpOpenTimed, Delta: 100}); cmd.Op != wire.OpOpenTimed || cmd.Delta != 100 || cmd.Key != "c" || string(cmd.Value) != "10.0.0.1" {
 		t.Errorf("it opens a session by %+v", cmd)
 	}
 	unknown := &front{reader: member.New(member.Config{}).Reader()} // in a view of which nothing is known
-	if cmd := unknown.openSession(clientName{"c", "10.0.0.1"}); cmd.Key != "" || cmd.Value != nil {
+	if cmd := unknown.openSession(clientName{"c", "10.0.0.1"}, &wire.Command{Op: wire.OpOpenSession}); cmd.Op != wire.OpOpenSession || cmd.Key != "" || cmd.Value != nil {
 		t.Errorf("below the level it opens a session by %+v", cmd)
 	}
 }

@@ -144,8 +144,8 @@ func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.
 	if err := ctx.Err(); err != nil {
 		return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)
 	}
-	if cmd.Op == wire.OpOpenSession {
-		cmd = *c.f.openSession(embeddedName(c.client, c.f.node))
+	if cmd.Op.Opens() {
+		cmd = *c.f.openSession(embeddedName(c.client, c.f.node), &cmd)
 	}
 	w := calls.Get().(*call)
 	w.raw, w.added = cmd.Append(w.raw[:0]), false

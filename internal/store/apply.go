@@ -25,10 +25,12 @@ func (s *Store) apply(position uint64, c *wire.Command) (wire.Result, bool) {
 			position |= 7 // eight positions in a row have the same id
 		}
 		return s.openSession(position, c)
+	case wire.OpOpenTimed:
+		return s.openTimed(position, c)
 	case wire.OpRenewSession:
-		status = s.renewSession(c.Session)
+		status = s.renewSession(c.Session, position)
 	case wire.OpCloseSession:
-		status = s.closeSession(c.Session)
+		status = s.closeSession(c.Session, position)
 	case wire.OpBarrier:
 		status = wire.StatusOK
 	case wire.OpTick:
@@ -54,17 +56,17 @@ func (s *Store) applyWrite(position uint64, c *wire.Command) (wire.Result, bool)
 	}
 	sess := s.sessions.byID[c.Session]
 	if sess == nil && c.Session < position && planted.On(planted.SessionFromRetry) {
-		s.sessions.open(c.Session, nil)
+		s.sessions.open(c.Session, nil, 0)
 		sess = s.sessions.byID[c.Session]
 	}
 	if sess == nil {
 		return refused(wire.StatusSessionExpired)
 	}
 	if c.Seq == 0 || c.Floor > c.Seq || c.Prev >= c.Seq {
-		s.sessions.admit(sess, 0)
+		s.sessions.admit(sess, 0, position)
 		return refused(wire.StatusBadRequest)
 	}
-	s.sessions.admit(sess, c.Floor)
+	s.sessions.admit(sess, c.Floor, position)
 	if c.Seq < sess.floor {
 		return refused(wire.StatusStaleSequence)
 	}
@@ -98,8 +100,8 @@ func (s *Store) write(position uint64, c *wire.Command) wire.Result {
 	e, old := s.variables.find(c.Key)
 	switch c.Op {
 	case wire.OpSet:
-		if e != nil && e.timed {
-			s.variables.timers.remove(e)
+		if e != nil {
+			s.variables.free(e)
 		}
 		s.variables.set(e, c.Key, c.Value, position)
 	case wire.OpDelete:
@@ -181,27 +183,28 @@ func (s *Store) openSession(position uint64, cmd *wire.Command) (wire.Result, bo
 		}, false
 	}
 	if s.sessions.byID[position] == nil || !planted.On(planted.CollidingIDs) {
-		s.sessions.open(position, c)
+		s.sessions.open(position, c, uint64(cmd.Delta))
 	}
 	s.crowded(id, s.sessions.clients.nearest(c, &s.limits, len(s.sessions.byID)))
 	return wire.Result{Position: position}, true
 }
 
-func (s *Store) renewSession(id uint64) wire.Status {
+func (s *Store) renewSession(id, position uint64) wire.Status {
 	sess := s.sessions.byID[id]
 	if sess == nil {
 		return wire.StatusSessionExpired
 	}
-	s.sessions.admit(sess, 0)
+	s.sessions.admit(sess, 0, position)
 	return wire.StatusOK
 }
 
-func (s *Store) closeSession(id uint64) wire.Status {
+func (s *Store) closeSession(id, position uint64) wire.Status {
 	sess := s.sessions.byID[id]
 	if sess == nil {
 		return wire.StatusSessionExpired
 	}
 	s.sessions.remove(sess)
+	s.expireOwned(position, maxExpiries)
 	return wire.StatusOK
 }
 

@@ -27,6 +27,8 @@ const (
 	seedChange  = 0x6368616e67650008
 	seedData    = 0x6461746100000009
 	seedTimer   = 0x74696d657200000a
+	seedTimed   = 0x74696d656400000b
+	seedOwner   = 0x6f776e657200000c
 )
 
 // hashVariable hashes a variable whose key hashes to keyHash.
@@ -45,6 +47,23 @@ func hashSession(id, renewed, floor uint64, c *client) uint64 {
 	}
 	binary.LittleEndian.PutUint64(b[24:], c.hash)
 	return xxh3.HashSeed(b[:], seedSession)
+}
+
+// hashTimed hashes a session that has a TTL of its own, whose other parts hash to hash.
+func hashTimed(hash, ttl, pending uint64) uint64 {
+	var b [24]byte
+	binary.LittleEndian.PutUint64(b[0:], hash)
+	binary.LittleEndian.PutUint64(b[8:], ttl)
+	binary.LittleEndian.PutUint64(b[16:], pending)
+	return xxh3.HashSeed(b[:], seedTimed)
+}
+
+// hashOwner hashes the owner of a variable whose key hashes to keyHash.
+func hashOwner(keyHash, session uint64) uint64 {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[0:], keyHash)
+	binary.LittleEndian.PutUint64(b[8:], session)
+	return xxh3.HashSeed(b[:], seedOwner)
 }
 
 // hashClient hashes a client. Names have no zero byte, so that no two clients hash

@@ -30,13 +30,16 @@ const (
 	recordKept     = 7 // position from which on changes are kept; they follow, the newest first
 	recordChange   = 8 // key, position, and the version before: nothing, its deletion, or its value
 	recordTimer    = 9 // key, TTL, position, deadline, 0 if it is not known yet
+
+	recordOwner = 10 // key, session
+	recordTimed = 11 // TTL, position of the last command, 0 if its time has begun; of the session in the next record
 )
 
 func appendHeader(dst []byte, s *Snapshot) []byte {
 	limits := s.store.limits.numbers()
 	version, told := byte(formatBefore), limits[:limitsBefore]
 	switch {
-	case s.data || s.kept != nil || s.timers != nil:
+	case s.data || s.timed || s.kept != nil || s.timers != nil || s.owners != nil:
 		version, told = formatVariables, limits[:]
 	case s.named:
 		version, told = formatClients, limits[:]
@@ -72,6 +75,7 @@ func appendAudit(dst []byte, a *audit) []byte {
 // appendSession appends a session. Each result has the distance of its sequence
 // from the one before, the first from the floor.
 func appendSession(dst []byte, s *session) []byte {
+	dst = appendTimed(dst, s)
 	if c := s.client; c == nil || planted.On(planted.ClientsNotInSnapshot) {
 		dst = append(dst, recordSession)
 	} else {

@@ -67,6 +67,11 @@ func (s *script) command(t *rapid.T) wire.Command {
 	switch kind := rapid.IntRange(0, 99).Draw(t, "kind"); {
 	case kind < 8 || len(s.sessions) == 0:
 		s.sessions = append(s.sessions, s.next)
+		if rapid.Bool().Draw(t, "timed") {
+			c := drawOpen(t)
+			c.Op, c.Delta = wire.OpOpenTimed, rapid.SampledFrom([]int64{100, 100, 101, 120, 200, 99, wire.MaxSessionTTL, wire.MaxSessionTTL + 1}).Draw(t, "TTL")
+			return c
+		}
 		return drawOpen(t)
 	case kind < 11:
 		return wire.Command{Op: wire.OpRenewSession, Session: s.session(t)}

@@ -105,6 +105,7 @@ func drawTTL(t *rapid.T, o *wire.TxnOp) {
 			o.TTL = ttl.Draw(t, "TTL")
 		}
 		o.KeepTTL = kind == 2 && o.Kind == wire.TxnPut
+		o.Ephemeral = !o.KeepTTL && rapid.IntRange(0, 4).Draw(t, "ephemeral") == 0
 	case wire.TxnDelete, wire.TxnRead, wire.TxnPersist, wire.TxnTTL:
 	}
 }

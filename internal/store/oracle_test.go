@@ -22,11 +22,14 @@ type oracle struct {
 	clock     int64
 	variables map[string]oracleVariable
 	timers    map[string]oracleTimer
+	owners    map[string]uint64
 	sessions  map[uint64]*oracleSession
 	audit     *oracleAudit
 	verdicts  []oracleVerdict
 	data      string   // of the last result
 	expired   []string // with the last tick
+	session   uint64   // of the transaction
+	timed     bool     // it has a TTL of its own
 }
 
 type oracleVariable struct {
@@ -41,6 +44,8 @@ type oracleTimer struct {
 
 type oracleSession struct {
 	client  clientID
+	ttl     int64 // 0: that of the group
+	pending uint64
 	renewed int64
 	floor   uint64
 	results map[uint64]wire.Result
@@ -63,6 +68,7 @@ func newOracle(limits Limits) *oracle {
 		limits:    limits.WithDefaults(),
 		variables: make(map[string]oracleVariable),
 		timers:    make(map[string]oracleTimer),
+		owners:    make(map[string]uint64),
 		sessions:  make(map[uint64]*oracleSession),
 	}
 }
@@ -75,11 +81,16 @@ func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 	switch c.Op {
 	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet, wire.OpTxn:
 		return o.write(c)
-	case wire.OpOpenSession:
+	case wire.OpOpenSession, wire.OpOpenTimed:
+		if c.Op == wire.OpOpenTimed && (c.Delta < 100 || c.Delta > 86_400_000) {
+			r.Status = wire.StatusBadRequest
+			break
+		}
 		if o.open(c, &r) {
 			break
 		}
-		o.sessions[o.position] = &oracleSession{client: clientID{c.Key, string(c.Value)}, renewed: o.clock, floor: 1, results: make(map[uint64]wire.Result), data: make(map[uint64]string)}
+		o.sessions[o.position] = &oracleSession{client: clientID{c.Key, string(c.Value)}, ttl: c.Delta, renewed: o.clock, floor: 1, results: make(map[uint64]wire.Result), data: make(map[uint64]string)}
+		o.renew(o.sessions[o.position])
 	case wire.OpRenewSession, wire.OpCloseSession:
 		s, ok := o.sessions[c.Session]
 		switch {
@@ -87,8 +98,9 @@ func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 			r.Status = wire.StatusSessionExpired
 		case c.Op == wire.OpCloseSession:
 			delete(o.sessions, c.Session)
+			o.disown(10_000)
 		default:
-			s.renewed = o.clock
+			o.renew(s)
 		}
 	case wire.OpBarrier:
 	case wire.OpTick, wire.OpClock:
@@ -98,7 +110,7 @@ func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 		}
 		o.clock += c.Delta
 		maps.DeleteFunc(o.sessions, func(_ uint64, s *oracleSession) bool {
-			return o.clock-s.renewed >= o.limits.SessionTTL.Milliseconds()
+			return s.ttl == 0 && o.clock-s.renewed >= o.limits.SessionTTL.Milliseconds()
 		})
 		if c.Op == wire.OpClock {
 			o.passTime(c.Expect)
@@ -123,15 +135,50 @@ func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 // passTime has variables expire, and timers start that were set up to a position.
 func (o *oracle) passTime(seen uint64) {
 	o.expired = nil
+	maps.DeleteFunc(o.sessions, func(_ uint64, s *oracleSession) bool {
+		return s.ttl != 0 && s.pending == 0 && o.clock-s.renewed > s.ttl
+	})
+	for _, s := range o.sessions {
+		if s.pending != 0 && s.pending <= seen {
+			s.pending, s.renewed = 0, o.clock
+		}
+	}
+	o.disown(10_000)
 	for key, t := range o.timers {
 		switch {
 		case t.deadline > 0 && t.deadline <= o.clock:
 			delete(o.timers, key)
+			delete(o.owners, key)
 			delete(o.variables, key)
 			o.expired = append(o.expired, key)
 		case t.deadline == 0 && t.set <= seen:
 			t.deadline = o.clock + t.ttl + 1
 			o.timers[key] = t
+		}
+	}
+}
+
+// renew takes note of a command of a session.
+func (o *oracle) renew(s *oracleSession) {
+	if s.ttl != 0 {
+		s.pending = o.position
+		return
+	}
+	s.renewed = o.clock
+}
+
+// disown has variables expire whose owners have ended. None of a test has so many that it
+// takes more than one command.
+func (o *oracle) disown(most int) {
+	for key, id := range o.owners {
+		if o.sessions[id] == nil {
+			if most--; most < 0 {
+				panic("more variables than a tick may remove")
+			}
+			delete(o.owners, key)
+			delete(o.timers, key)
+			delete(o.variables, key)
+			o.expired = append(o.expired, key)
 		}
 	}
 }
@@ -172,7 +219,7 @@ func (o *oracle) write(c wire.Command) (wire.Result, bool) {
 	r := wire.Result{Position: o.position}
 	s, ok := o.sessions[c.Session]
 	if ok {
-		s.renewed = o.clock
+		o.renew(s)
 	}
 	switch {
 	case c.Session == 0:
@@ -228,6 +275,7 @@ func (o *oracle) execute(c wire.Command, r *wire.Result) {
 	switch c.Op {
 	case wire.OpSet:
 		delete(o.timers, c.Key)
+		delete(o.owners, c.Key)
 		o.variables[c.Key] = oracleVariable{string(c.Value), o.position}
 	case wire.OpDelete:
 		if !exists {
@@ -235,6 +283,7 @@ func (o *oracle) execute(c wire.Command, r *wire.Result) {
 		}
 		delete(o.variables, c.Key)
 		delete(o.timers, c.Key)
+		delete(o.owners, c.Key)
 	case wire.OpAdd:
 		if !exists {
 			old.value = "0"
@@ -306,12 +355,19 @@ func (o *oracle) digest() uint64 {
 		}
 		sum += hashTimer(xxh3.HashString(key), uint64(t.ttl), t.set, deadline)
 	}
+	for key, id := range o.owners {
+		sum += hashOwner(xxh3.HashString(key), id)
+	}
 	for id, s := range o.sessions {
 		var c *client
 		if s.client != (clientID{}) {
 			c = &client{hash: hashClient(s.client)}
 		}
-		sum += hashSession(id, uint64(s.renewed), s.floor, c)
+		h := hashSession(id, uint64(s.renewed), s.floor, c)
+		if s.ttl != 0 {
+			h = hashTimed(h, uint64(s.ttl), s.pending)
+		}
+		sum += h
 		for seq, r := range s.results {
 			sum += hashResult(id, seq, &r)
 		}
@@ -337,9 +393,10 @@ func (o *oracle) clone() *oracle {
 	c := *o
 	c.variables = maps.Clone(o.variables)
 	c.timers = maps.Clone(o.timers)
+	c.owners = maps.Clone(o.owners)
 	c.sessions = make(map[uint64]*oracleSession)
 	for id, s := range o.sessions {
-		c.sessions[id] = &oracleSession{client: s.client, renewed: s.renewed, floor: s.floor, results: maps.Clone(s.results), data: maps.Clone(s.data)}
+		c.sessions[id] = &oracleSession{client: s.client, ttl: s.ttl, pending: s.pending, renewed: s.renewed, floor: s.floor, results: maps.Clone(s.results), data: maps.Clone(s.data)}
 	}
 	if o.audit != nil {
 		a := *o.audit

@@ -23,10 +23,11 @@ func (o *oracle) executeTxn(c wire.Command, s *oracleSession, r *wire.Result) bo
 		r.Status, r.Number = wire.StatusBadRequest, wire.TxnWhole
 		return true
 	}
-	before, timers := maps.Clone(o.variables), maps.Clone(o.timers)
+	before, timers, owners := maps.Clone(o.variables), maps.Clone(o.timers), maps.Clone(o.owners)
+	o.session, o.timed = c.Session, s.ttl != 0
 	data, done := o.runTxn(&txn, r)
 	if !done {
-		o.variables, o.timers = before, timers
+		o.variables, o.timers, o.owners = before, timers, owners
 		return true
 	}
 	all := len(data)
@@ -34,7 +35,7 @@ func (o *oracle) executeTxn(c wire.Command, s *oracleSession, r *wire.Result) bo
 		all += len(d)
 	}
 	if all > 2*(wire.MaxTxnBytes+o.limits.MaxValueBytes) {
-		o.variables, o.timers = before, timers
+		o.variables, o.timers, o.owners = before, timers, owners
 		*r = wire.Result{Status: wire.StatusTooManyResults, Position: o.position}
 		return false
 	}
@@ -139,6 +140,9 @@ func (o *oracle) doTxn(op *wire.TxnOp, r *wire.Result) (string, wire.Status) {
 		r.Version = old.version
 		return "", wire.StatusConflict
 	}
+	if op.Ephemeral && !o.timed {
+		return "", wire.StatusBadRequest
+	}
 	var result wire.TxnResult
 	if exists {
 		result.Has = wire.TxnFound
@@ -175,6 +179,7 @@ func (o *oracle) doTxn(op *wire.TxnOp, r *wire.Result) (string, wire.Status) {
 	case wire.TxnDelete:
 		delete(o.variables, op.Key)
 		delete(o.timers, op.Key)
+		delete(o.owners, op.Key)
 	case wire.TxnPersist:
 		delete(o.timers, op.Key)
 	case wire.TxnTTL:
@@ -194,6 +199,11 @@ func (o *oracle) doTxn(op *wire.TxnOp, r *wire.Result) (string, wire.Status) {
 		o.timers[op.Key] = oracleTimer{ttl: int64(op.TTL), set: o.position}
 	} else if op.Kind == wire.TxnPut && !op.KeepTTL {
 		delete(o.timers, op.Key)
+	}
+	if op.Ephemeral {
+		o.owners[op.Key] = o.session
+	} else if op.Kind == wire.TxnPut && !op.KeepTTL {
+		delete(o.owners, op.Key)
 	}
 	return string(result.Append(nil)), wire.StatusOK
 }

@@ -30,6 +30,8 @@ type Restorer struct {
 	kept     *restoredHistory
 	keeps    int      // bytes of history
 	last     *session // in the record before, if it may have data; else nil
+	ttl      uint64   // of the session in the next record, 0: that of the group
+	pending  uint64
 	err      error
 }
 
@@ -63,7 +65,7 @@ func (r *Restorer) Finish() (*Store, error) {
 	}
 	// Sessions came in no order; they expire in that of their renewals.
 	slices.SortFunc(r.sessions, func(a, b *session) int {
-		return cmp.Or(cmp.Compare(a.renewed, b.renewed), cmp.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(a.pending, b.pending), cmp.Compare(a.renewed, b.renewed), cmp.Compare(a.id, b.id))
 	})
 	for _, s := range r.sessions {
 		r.store.sessions.link(s)
@@ -83,6 +85,9 @@ func (r *Restorer) record(d *codec.Reader) error {
 	}
 	last := r.last
 	r.last = nil
+	if r.ttl != 0 && kind != recordSession && kind != recordClient {
+		return fmt.Errorf("%w: a TTL of no session", ErrFormat)
+	}
 	switch kind {
 	case recordHeader:
 		r.began = true
@@ -101,6 +106,10 @@ func (r *Restorer) record(d *codec.Reader) error {
 		return r.change(d)
 	case recordTimer:
 		return r.timer(d)
+	case recordOwner:
+		return r.owner(d)
+	case recordTimed:
+		return r.timed(d)
 	case recordTrailer:
 		r.ended = true
 		return r.trailer(d)
@@ -184,11 +193,12 @@ func (r *Restorer) clientSession(d *codec.Reader) error {
 
 // session takes a session of a client, which may be nil.
 func (r *Restorer) session(d *codec.Reader, c *client) error {
-	s := &session{client: c, id: d.Uvarint(), renewed: d.Uvarint(), floor: d.Uvarint()}
+	s := &session{client: c, id: d.Uvarint(), renewed: d.Uvarint(), floor: d.Uvarint(), ttl: r.ttl, pending: r.pending}
+	r.ttl, r.pending = 0, 0
 	t := r.store.sessions
 	limits := &r.store.limits
 	if d.Bad() || s.id == 0 || s.id > r.position || s.floor == 0 || t.byID[s.id] != nil ||
-		s.renewed > t.clock || t.clock-s.renewed >= limits.ttlMillis() || len(t.byID) >= limits.MaxSessions {
+		s.renewed > t.clock || s.over(t.clock, limits.ttlMillis()) || len(t.byID) >= limits.MaxSessions {
 		return fmt.Errorf("%w: impossible session %d", ErrFormat, s.id)
 	}
 	seq := s.floor
@@ -210,6 +220,15 @@ func (r *Restorer) session(d *codec.Reader, c *client) error {
 	r.sessions = append(r.sessions, s)
 	r.last = s
 	return nil
+}
+
+// over reports whether a session cannot be alive any more, given the TTL of the group. One
+// with a TTL of its own waits for a tick that has it expire.
+func (s *session) over(clock, ttl uint64) bool {
+	if s.ttl == 0 {
+		return clock-s.renewed >= ttl
+	}
+	return s.pending != 0 && s.pending < s.id
 }
 
 // leastDataBytes is the length of the shortest encoded data of a result.
@@ -252,6 +271,11 @@ func (r *Restorer) variable(d *codec.Reader) error {
 	return nil
 }
 
+// needsVariables reports whether a snapshot of the store needs formatVariables.
+func (s *Store) needsVariables() bool {
+	return s.sessions.data > 0 || s.sessions.timed.count > 0 || len(s.variables.timers.of) > 0 || len(s.variables.owners.of) > 0
+}
+
 func (r *Restorer) trailer(d *codec.Reader) error {
 	digest := d.Uint64()
 	if d.Bad() {
@@ -259,7 +283,7 @@ func (r *Restorer) trailer(d *codec.Reader) error {
 	}
 	sum := r.store.Digest()
 	if r.kept != nil {
-		if !r.kept.began && r.store.sessions.data == 0 && r.store.Timers() == 0 {
+		if !r.kept.began && !r.store.needsVariables() {
 			return fmt.Errorf("%w: it has nothing for which it needs version %d", ErrFormat, formatVariables)
 		}
 		sum += r.kept.sum

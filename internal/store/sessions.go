@@ -16,6 +16,8 @@ type session struct {
 	floor   uint64 // lowest sequence that may still be executed; never falls
 	results resultLog
 	client  *client // nil: nothing is known of it
+	ttl     uint64  // its own, in milliseconds; 0: it has that of the group
+	pending uint64  // position of its last command, 0 if its time has begun; with a TTL of its own
 
 	data      map[uint64][]byte // of the results that have any, by sequence
 	dataBytes int
@@ -36,26 +38,31 @@ type sessions struct {
 	// only while a snapshot is open.
 	mu sync.Mutex
 
-	byID           map[uint64]*session
-	clients        clients // the owner's alone
-	slots          slots[session]
-	oldest, newest *session // by renewed: all have the same TTL, so the oldest expires first
-	clock          uint64   // milliseconds of ordered ticks
-	clockHash      uint64   // of the clock
-	sum            uint64   // of the hashes of all sessions
-	data           int      // results that have data, of all sessions
-	spare          sparePages
-	opened         *openSnapshots
+	byID      map[uint64]*session
+	clients   clients // the owner's alone
+	slots     slots[session]
+	group     sessionList // those with the TTL of the group: the oldest expires first
+	timed     timedSessions
+	clock     uint64 // milliseconds of ordered ticks
+	clockHash uint64 // of the clock
+	sum       uint64 // of the hashes of all sessions
+	data      int    // results that have data, of all sessions
+	spare     sparePages
+	opened    *openSnapshots
 }
 
 func newSessions(opened *openSnapshots) *sessions {
-	return &sessions{byID: make(map[uint64]*session), clients: newClients(), clockHash: hashClock(0), opened: opened}
+	return &sessions{byID: make(map[uint64]*session), clients: newClients(), timed: newTimedSessions(), clockHash: hashClock(0), opened: opened}
 }
 
-// open adds a session of a client, which may be nil, with this id.
-func (t *sessions) open(id uint64, c *client) {
+// open adds a session of a client, which may be nil, with this id, and a TTL of its own
+// unless that is 0.
+func (t *sessions) open(id uint64, c *client, ttl uint64) {
 	// No snapshot that is open now has seen it.
-	s := &session{id: id, client: c, renewed: t.clock, floor: 1, preserved: t.opened.taken}
+	s := &session{id: id, client: c, renewed: t.clock, floor: 1, ttl: ttl, preserved: t.opened.taken}
+	if ttl != 0 {
+		s.pending = id
+	}
 	t.insert(s)
 	t.link(s)
 }
@@ -66,16 +73,32 @@ func (t *sessions) insert(s *session) {
 	t.byID[s.id] = s
 	t.clients.add(s.client)
 	s.slot = t.slots.add(s)
+	if s.ttl != 0 {
+		t.timed.count++
+	}
 }
 
-// admit renews a session and raises its floor, if it rises.
-func (t *sessions) admit(s *session, floor uint64) {
+// link gives a session its place among those that expire, as the last renewed.
+func (t *sessions) link(s *session) {
+	if s.ttl != 0 {
+		t.place(s)
+	} else {
+		t.group.link(s)
+	}
+}
+
+// admit renews a session with a command at position, and raises its floor, if it rises.
+func (t *sessions) admit(s *session, floor, position uint64) {
 	t.preserve(s)
 	renewed, raised := s.renewed != t.clock, floor > s.floor
-	if renewed {
+	switch {
+	case s.ttl != 0:
+		t.admitTimed(s, position)
+		renewed = true
+	case renewed:
 		s.renewed = t.clock
-		t.unlink(s)
-		t.link(s)
+		t.group.unlink(s)
+		t.group.link(s)
 	}
 	if raised {
 		t.drop(s, floor)
@@ -123,18 +146,24 @@ func (t *sessions) remove(s *session) {
 	delete(t.byID, s.id)
 	t.clients.remove(s.client)
 	t.slots.remove(s.slot, s)
-	t.unlink(s)
+	if s.ttl == 0 {
+		t.group.unlink(s)
+		return
+	}
+	t.placeless(s)
+	t.timed.count--
+	t.timed.ended = append(t.timed.ended, s.id)
 }
 
-// tick advances the clock and removes the sessions whose last renewal is ttl
-// milliseconds or more ago.
+// tick advances the clock and removes the sessions, of those with the group's TTL, whose last
+// renewal is ttl milliseconds or more ago.
 func (t *sessions) tick(millis, ttl uint64) {
 	t.setClock(t.clock + millis)
-	for t.oldest != nil && t.clock-t.oldest.renewed >= ttl {
+	for s := t.group.oldest; s != nil && t.clock-s.renewed >= ttl; s = t.group.oldest {
 		if planted.On(planted.ExpiryKeepsCount) {
-			t.clients.add(t.oldest.client)
+			t.clients.add(s.client)
 		}
-		t.remove(t.oldest)
+		t.remove(s)
 	}
 }
 
@@ -145,14 +174,23 @@ func (t *sessions) setClock(millis uint64) {
 
 // rebase brings the sum up to date with id, renewed and floor.
 func (t *sessions) rebase(s *session) {
-	base := hashSession(s.id, s.renewed, s.floor, s.client)
+	base := s.hash()
 	t.sum += base - s.base
 	s.base = base
 }
 
+// hash hashes what a session holds apart from its results.
+func (s *session) hash() uint64 {
+	h := hashSession(s.id, s.renewed, s.floor, s.client)
+	if s.ttl != 0 {
+		h = hashTimed(h, s.ttl, s.pending)
+	}
+	return h
+}
+
 // digest computes the session's part of the digest afresh.
 func (s *session) digest() uint64 {
-	sum := hashSession(s.id, s.renewed, s.floor, s.client)
+	sum := s.hash()
 	for seq, r := range s.results.all() {
 		sum += hashResult(s.id, seq, r)
 	}
@@ -172,35 +210,10 @@ func (t *sessions) preserve(s *session) {
 	for _, snapshot := range t.opened.list {
 		if snapshot.number > s.preserved && snapshot.needsLocked(s) {
 			if image == nil {
-				image = &session{id: s.id, client: s.client, renewed: s.renewed, floor: s.floor, results: s.results.clone(), data: maps.Clone(s.data)}
+				image = &session{id: s.id, client: s.client, renewed: s.renewed, floor: s.floor, ttl: s.ttl, pending: s.pending, results: s.results.clone(), data: maps.Clone(s.data)}
 			}
 			snapshot.saved = append(snapshot.saved, image)
 		}
 	}
 	s.preserved = t.opened.taken
-}
-
-// link makes s the last renewed.
-func (t *sessions) link(s *session) {
-	s.older, s.newer = t.newest, nil
-	if t.newest != nil {
-		t.newest.newer = s
-	} else {
-		t.oldest = s
-	}
-	t.newest = s
-}
-
-func (t *sessions) unlink(s *session) {
-	if s.older != nil {
-		s.older.newer = s.newer
-	} else {
-		t.oldest = s.newer
-	}
-	if s.newer != nil {
-		s.newer.older = s.older
-	} else {
-		t.newest = s.older
-	}
-	s.older, s.newer = nil, nil
 }

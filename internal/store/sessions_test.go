@@ -113,7 +113,7 @@ func TestExpiry(t *testing.T) {
 	for _, s := range []uint64{writer, renewer, repeater} {
 		f.want(wire.StatusSessionExpired, set(s, 3, 1, "k", "v"))
 	}
-	if f.s.sessions.oldest != nil || f.s.sessions.newest != nil || f.s.sessions.sum != 0 {
+	if f.s.sessions.group != (sessionList{}) || f.s.sessions.sum != 0 {
 		t.Error("expired sessions left something behind")
 	}
 }

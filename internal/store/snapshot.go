@@ -37,6 +37,8 @@ type Snapshot struct {
 	sessions view[session]
 	kept     *keptChanges // that are encoded too; nil: none
 	timers   *timerImage  // nil: none
+	owners   *ownerImage  // nil: none
+	timed    bool         // there are sessions with a TTL of their own
 	closed   atomic.Bool
 	passed   atomic.Uint32 // variables in slots up to this one are encoded
 	trimmed  uint64        // of the owner: the last step of passed that it took notice of
@@ -63,6 +65,7 @@ const (
 	stageSaved
 	stageVariables
 	stageTimers
+	stageOwners
 	stageHistory
 	stageTrailer
 	stageDone
@@ -86,6 +89,8 @@ func (s *Store) Snapshot() *Snapshot {
 		entries:     s.variables.slots.view(),
 		sessions:    s.sessions.slots.view(),
 		timers:      s.variables.timers.image(),
+		owners:      s.variables.owners.image(),
+		timed:       s.sessions.timed.count > 0,
 		nextEntry:   1,
 		nextSession: 1,
 	}
@@ -148,6 +153,8 @@ func (s *Snapshot) Next(dst []byte, maxBytes int) (chunk []byte, more bool, err 
 			full = !s.encodeVariables(&p)
 		case stageTimers:
 			full = !s.encodeTimers(&p)
+		case stageOwners:
+			full = !s.encodeOwners(&p)
 		case stageHistory:
 			full = !s.encodeHistory(&p)
 		case stageTrailer:

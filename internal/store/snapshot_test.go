@@ -64,13 +64,13 @@ func snapshotsAgainstOracle(t *rapid.T) {
 	for range rapid.IntRange(1, 30).Draw(t, "messages") {
 		if rapid.IntRange(0, 4).Draw(t, "snapshot") == 0 {
 			shot := &taken{at: o.clone(), rest: len(messages), done: make(chan struct{})}
-			snapshots = append(snapshots, shot)
 			snapshot := s.Snapshot()
 			if snapshot.Position() != o.position || snapshot.Digest() != o.digest() {
 				t.Fatalf("snapshot at %d with digest %x, want %d and %x",
 					snapshot.Position(), snapshot.Digest(), o.position, o.digest())
 			}
 			maxBytes := rapid.SampledFrom([]int{1, 100, 1 << 20}).Draw(t, "chunk")
+			snapshots = append(snapshots, shot)
 			go func() {
 				defer close(shot.done)
 				shot.chunks, shot.err = encode(snapshot, maxBytes)

@@ -141,8 +141,8 @@ func (s *Store) Get(key string) (value []byte, version, position uint64) {
 	return s.variables.read(key, &s.applied)
 }
 
-// Digest returns the digest of the state: variables and their timers, sessions, clock
-// and the audit under way. Replicas at the same position have the same.
+// Digest returns the digest of the state: variables, their timers and their
+// owners, sessions, clock and the audit under way. Replicas at the same position have the same.
 func (s *Store) Digest() uint64 {
-	return s.variables.sum + s.variables.timers.sum + s.sessions.sum + s.sessions.clockHash + s.audit.hash
+	return s.variables.allSums() + s.sessions.sum + s.sessions.clockHash + s.audit.hash
 }

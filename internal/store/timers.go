@@ -158,8 +158,9 @@ func (s *Store) passTime(position uint64, c *wire.Command) wire.Status {
 	if status := s.tick(c.Delta); status != wire.StatusOK {
 		return status
 	}
+	s.sessions.passTime(c.Expect)
 	t, clock := &s.variables.timers, s.sessions.clock
-	for range maxExpiries {
+	for range s.expireOwned(position, maxExpiries) {
 		next, ok := t.queue.Min()
 		if !ok || next.deadline > clock {
 			break
@@ -175,24 +176,39 @@ func (s *Store) passTime(position uint64, c *wire.Command) wire.Status {
 // Due says when time must pass next.
 type Due struct {
 	Unarmed bool   // as soon as may be: timers wait to be started
-	Timed   bool   // when Left milliseconds have passed: a variable expires
+	Timed   bool   // when Left milliseconds have passed: a variable or a session expires
 	Left    uint64 // 0: it should have expired
 }
 
-// Due returns when time must pass next for variables with a TTL. It is for the owner, and
+// Due returns when time must pass next for variables with a TTL or an owner that has ended, and
+// for sessions with a TTL of their own, which need not begin as soon. It is for the owner, and
 // costs next to nothing if there are none.
 func (s *Store) Due() (d Due) {
 	t := &s.variables.timers
-	if len(t.of) == 0 {
+	if len(t.of) == 0 && s.sessions.timed.count == 0 && len(s.variables.owners.dead) == 0 {
 		return d
+	}
+	if first, ok := s.sessions.timed.deadlines.Min(); ok {
+		d.due(first.deadline(), s.sessions.clock)
+	}
+	if len(s.variables.owners.dead) > 0 {
+		d.due(0, 0)
 	}
 	if last, ok := t.queue.Max(); ok {
 		d.Unarmed = last.deadline == unarmed
 	}
 	if first, ok := t.queue.Min(); ok && first.deadline != unarmed {
-		d.Timed, d.Left = true, first.deadline-min(first.deadline, s.sessions.clock)
+		d.due(first.deadline, s.sessions.clock)
 	}
 	return d
+}
+
+// due takes one more deadline into account.
+func (d *Due) due(deadline, clock uint64) {
+	left := deadline - min(deadline, clock)
+	if !d.Timed || left < d.Left {
+		d.Timed, d.Left = true, left
+	}
 }
 
 // Timers returns how many variables have a TTL. It is for the owner.

@@ -23,6 +23,8 @@ type txnRun struct {
 	index map[string]int // of cells, once there are more than scannedCells
 	data  []byte         // the results of the operations that were done
 	loads int            // bytes of values that existed and were looked at
+
+	session *session // whose transaction it is
 }
 
 // txnCell is a variable as the transaction sees it.
@@ -35,6 +37,7 @@ type txnCell struct {
 	exists  bool
 	timing  timing
 	ttl     uint64 // if timing is timed: what the variable is to have
+	owning  owning
 	version uint64 // 0: it does not exist
 	value   []byte // if it is written: aliases the command, or space
 	space   []byte // of the cell, for values that the transaction computes
@@ -48,6 +51,15 @@ const (
 	untouched timing = iota
 	untimed          // it has none any more
 	timed
+)
+
+// owning is what a transaction does to the owner of a variable.
+type owning uint8
+
+const (
+	sameOwner owning = iota
+	noOwner
+	ownSession
 )
 
 // Bounds of what is used again, and of what a transaction may look at.
@@ -71,6 +83,7 @@ func (l *Limits) maxSessionData() int { return 2 * l.maxTxnData() }
 func (s *Store) applyTxn(position uint64, c *wire.Command, sess *session) (wire.Result, bool) {
 	t := &s.txn
 	defer t.reset()
+	t.session = sess
 	result := t.run(s, position, c.Value)
 	done := result.Status == wire.StatusOK
 	if done && sess.dataBytes+len(t.data) > s.limits.maxSessionData() {
@@ -240,6 +253,9 @@ func (t *txnRun) do(s *Store, position uint64, o *wire.TxnOp) (status wire.Statu
 	if status != wire.StatusOK {
 		return status, 0
 	}
+	if o.Ephemeral && t.session.ttl == 0 {
+		return wire.StatusBadRequest, 0
+	}
 	result := wire.TxnResult{}
 	switch o.Kind {
 	case wire.TxnPut:
@@ -284,6 +300,9 @@ func (c *txnCell) change(position uint64, o *wire.TxnOp, value []byte, sum int64
 	if o.TTL > 0 && (c.exists || o.Kind != wire.TxnExpire) {
 		c.timing, c.ttl = timed, o.TTL
 	}
+	if o.Ephemeral {
+		c.owning = ownSession
+	}
 	switch o.Kind {
 	case wire.TxnRead, wire.TxnTTL, wire.TxnExpire:
 		return
@@ -292,12 +311,16 @@ func (c *txnCell) change(position uint64, o *wire.TxnOp, value []byte, sum int64
 		return
 	case wire.TxnDelete:
 		if c.exists {
-			c.written, c.exists, c.version, c.value, c.owned, c.timing = true, false, 0, nil, false, untimed
+			c.written, c.exists, c.version, c.value, c.owned = true, false, 0, nil, false
+			c.timing, c.owning = untimed, noOwner
 		}
 		return
 	case wire.TxnPut:
 		if o.TTL == 0 && !o.KeepTTL {
 			c.timing = untimed
+		}
+		if !o.Ephemeral && !o.KeepTTL {
+			c.owning = noOwner
 		}
 		c.value, c.owned = o.Value, false
 	case wire.TxnAdd:
@@ -323,18 +346,32 @@ func (t *txnRun) commit(s *Store, position uint64) {
 		case c.old != nil:
 			s.variables.remove(c.entry, position)
 		}
-		t.cells[i].time(s, position)
+		if c := &t.cells[i]; c.exists {
+			c.time(s, position)
+			c.own(s, t.session.id)
+		}
 	}
 }
 
-// time does to the timer of a cell's variable what the transaction asks for.
+// own does to the owner of a cell's variable, which exists, what the transaction asks for.
+func (c *txnCell) own(s *Store, session uint64) {
+	switch c.owning {
+	case ownSession:
+		s.variables.owners.set(c.entry, session)
+	case noOwner:
+		s.variables.owners.clear(c.entry)
+	case sameOwner:
+	}
+}
+
+// time does to the timer of a cell's variable, which exists, what the transaction asks for.
 func (c *txnCell) time(s *Store, position uint64) {
-	switch {
-	case !c.exists: // nor has it a timer
-	case c.timing == timed:
+	switch c.timing {
+	case timed:
 		s.variables.timers.set(c.entry, c.ttl, position, s.sessions.clock)
-	case c.timing == untimed:
+	case untimed:
 		s.variables.timers.clear(c.entry)
+	case untouched:
 	}
 }
 
@@ -377,5 +414,5 @@ func (t *txnRun) reset() {
 	if t.data = t.data[:0]; cap(t.data) > keptSpace {
 		t.data = nil
 	}
-	t.loads = 0
+	t.loads, t.session = 0, nil
 }

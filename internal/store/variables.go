@@ -17,6 +17,7 @@ type variables struct {
 	opened  *openSnapshots
 	history history
 	timers  timers
+	owners  owners
 	loading bool   // a snapshot is restored: its entries come into the index at the end
 	sum     uint64 // of the hashes of all that exist
 
@@ -34,7 +35,7 @@ type tombstone struct {
 }
 
 func newVariables(opened *openSnapshots) *variables {
-	return &variables{entries: newTable(), index: newIndex(), timers: newTimers(), opened: opened}
+	return &variables{entries: newTable(), index: newIndex(), timers: newTimers(), owners: newOwners(), opened: opened}
 }
 
 // find returns the entry of key, nil if there is none, and the version that
@@ -105,9 +106,20 @@ func (t *variables) expire(e *entry, position uint64) {
 	t.end(e, &version{position: position, deleted: true, expired: true})
 }
 
+// allSums is the part of the digest that the variables have, with their timers and owners.
+func (t *variables) allSums() uint64 { return t.sum + t.timers.sum + t.owners.sum }
+
+// free takes from a variable what would end it by itself.
+func (t *variables) free(e *entry) {
+	if e.timed || e.owned {
+		t.timers.clear(e)
+		t.owners.clear(e)
+	}
+}
+
 // end makes v, a deletion, the current version.
 func (t *variables) end(e *entry, v *version) {
-	t.timers.clear(e)
+	t.free(e)
 	t.replace(e, v)
 	t.tombstones.Push(tombstone{entry: e, version: v})
 }

@@ -132,14 +132,14 @@ func (s *Store) verifyNext() (size int, err error) {
 		return s.verifySession(v.next - 1)
 	case !v.inVariables:
 		err := v.verifySum("sessions", s.sessions.sum)
-		v.inVariables, v.next, v.kept, v.computed = true, 1, s.variables.sum+s.variables.timers.sum, 0
+		v.inVariables, v.next, v.kept, v.computed = true, 1, s.variables.allSums(), 0
 		return 0, err
 	case v.next <= s.variables.slots.used:
 		v.next++
 		return s.verifyVariable(v.next - 1)
 	default:
 		v.under = false
-		err := v.verifySum("variables", s.variables.sum+s.variables.timers.sum)
+		err := v.verifySum("variables", s.variables.allSums())
 		if err == nil && !v.found {
 			v.clean++
 		}
@@ -172,6 +172,8 @@ func (s *Store) verifyRest() error {
 		return damaged("the index of %d variables", u.index.tree.Len())
 	case len(u.timers.of) != u.timers.queue.Len():
 		return damaged("the table of %d timers", len(u.timers.of))
+	case len(u.owners.of) != u.owners.list.Len():
+		return damaged("the table of %d variables that have an owner", len(u.owners.of))
 	}
 	return nil
 }
@@ -183,7 +185,7 @@ func (s *Store) verifySession(slot uint32) (size int, err error) {
 		return 0, nil
 	}
 	size = resultPageBytes*len(sess.results.pages) + sess.dataBytes
-	base, all := hashSession(sess.id, sess.renewed, sess.floor, sess.client), sess.digest()
+	base, all := sess.hash(), sess.digest()
 	s.verifier.computed += all
 	if base != sess.base || all-base != sess.sum || sess.slot != slot || t.byID[sess.id] != sess ||
 		sess.dataBytes != bytesOf(sess.data) {
@@ -192,11 +194,20 @@ func (s *Store) verifySession(slot uint32) (size int, err error) {
 	if c := sess.client; c != nil && (c.hash != hashClient(c.clientID) || c.sessions < 1 || t.clients.byID[c.clientID] != c) {
 		return size, damaged("the client of session %d", sess.id)
 	}
-	if sess.older == nil && t.oldest != sess || sess.older != nil && sess.older.renewed > sess.renewed ||
-		sess.newer == nil && t.newest != sess {
+	if l := t.list(sess); l == nil {
+		if at, ok := t.timed.deadlines.Get(sess); !ok || at != sess {
+			return size, damaged("the place of session %d among those that expire", sess.id)
+		}
+	} else if sess.older == nil && l.oldest != sess || sess.older != nil && renewedLater(sess.older, sess) ||
+		sess.newer == nil && l.newest != sess {
 		return size, damaged("the place of session %d among those that expire", sess.id)
 	}
 	return size, nil
+}
+
+// renewedLater reports whether a was renewed later than b, which is in the same list.
+func renewedLater(a, b *session) bool {
+	return a.pending > b.pending || a.pending == b.pending && a.renewed > b.renewed
 }
 
 func (s *Store) verifyVariable(slot uint32) (size int, err error) {
@@ -219,6 +230,15 @@ func (s *Store) verifyVariable(slot uint32) (size int, err error) {
 			return 0, damaged("the place of variable %.80q among those that expire", e.key)
 		}
 		s.verifier.computed += r.hash()
+	}
+	if session, has := s.variables.owners.of[e]; has != e.owned || has && v.deleted {
+		return 0, damaged("the owner of variable %.80q", e.key)
+	} else if has {
+		o := owned{session, e}
+		if listed, ok := s.variables.owners.list.Get(o); !ok || listed != o {
+			return 0, damaged("the place of variable %.80q among those of session %d", e.key, session)
+		}
+		s.verifier.computed += o.hash()
 	}
 	return len(e.key) + int(v.size), nil
 }

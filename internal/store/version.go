@@ -19,6 +19,7 @@ type entry struct {
 	slot    uint32 // of the owner: its number in the table's slots
 	chained bool   // of the owner: the entry waits for its versions to be trimmed
 	timed   bool   // of the owner: the variable has a timer
+	owned   bool   // of the owner: the variable has an owner
 }
 
 // A version is the state of a variable from one position on. It never changes once

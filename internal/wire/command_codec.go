@@ -23,10 +23,10 @@ func (c *Command) Append(dst []byte) []byte {
 		op |= hasMore
 	}
 	if has&FieldClient != 0 && (c.Key != "" || len(c.Value) > 0) {
-		dst = append(dst, op|hasMore)
-		return appendBytes(appendBytes(dst, c.Key), c.Value)
+		dst = appendBytes(appendBytes(append(dst, op|hasMore), c.Key), c.Value)
+	} else {
+		dst = append(dst, op)
 	}
-	dst = append(dst, op)
 	if has&FieldSession != 0 {
 		dst = binary.AppendUvarint(dst, c.Session)
 	}
@@ -77,7 +77,7 @@ func readCommand(c *codec.Reader, cmd *Command) {
 	has, after := operations[cmd.Op].Fields, op&hasMore != 0
 	if after && has&FieldClient != 0 {
 		readClient(c, cmd)
-		return
+		after = false
 	}
 	if has&FieldSession != 0 {
 		cmd.Session = c.Uvarint()

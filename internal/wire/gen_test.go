@@ -64,6 +64,11 @@ func onlyCounting(c Command) Command {
 			c.Value = nil
 		}
 		return Command{Op: c.Op, Key: c.Key, Value: c.Value}
+	case OpOpenTimed:
+		if len(c.Value) == 0 {
+			c.Value = nil
+		}
+		return Command{Op: c.Op, Key: c.Key, Value: c.Value, Delta: c.Delta}
 	case OpRenewSession, OpCloseSession:
 		return Command{Op: c.Op, Session: c.Session}
 	case OpTick:

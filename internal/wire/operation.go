@@ -24,11 +24,21 @@ const (
 	OpAuditVote     Op = 11 // Key: the voter's id, Expect: the audit's position, Value: its digest (8 bytes, little endian)
 	OpTxn           Op = 12 // Value: a Txn, which has keys of its own
 
-	// OpClock is a tick that variables with a TTL follow, too.
+	// OpClock is a tick that variables with a TTL and sessions with one of their own follow, too.
 	// Delta: milliseconds that count, at most one tick interval; Expect: the position that
 	// its sender had applied when these ended. What was set at or before that counts all
 	// later ones.
 	OpClock Op = 13
+
+	// OpOpenTimed is OpOpenSession with a TTL of the session's own. Delta: the TTL in
+	// milliseconds, from MinSessionTTL to MaxSessionTTL.
+	OpOpenTimed Op = 14
+)
+
+// Bounds of a session's own TTL, in milliseconds. Every replica applies them.
+const (
+	MinSessionTTL = 100
+	MaxSessionTTL = 24 * 60 * 60 * 1000
 )
 
 // Fields is a set of fields of a Command.
@@ -94,6 +104,7 @@ var operations = [...]Operation{
 	OpAuditVote:     {"vote", FieldKey | FieldValue | FieldExpect, FromMember, LevelAny},
 	OpTxn:           {"txn", FieldSession | FieldSequence | FieldValue, FromClient, LevelVariables},
 	OpClock:         {"clock", FieldDelta | FieldExpect, FromMember, LevelVariables},
+	OpOpenTimed:     {"opentimed", FieldClient | FieldDelta, FromClient, LevelVariables},
 }
 
 // Valid reports whether op is one of the operations of this release.
@@ -119,6 +130,9 @@ func (op Op) String() string {
 
 // IsWrite reports whether op writes a variable, once in its session.
 func (op Op) IsWrite() bool { return op.Operation().IsWrite() }
+
+// Opens reports whether op opens a session, whose id is its position.
+func (op Op) Opens() bool { return op.Operation().Fields&FieldClient != 0 }
 
 // IsWrite reports whether the operation writes a variable, once in its session.
 func (o *Operation) IsWrite() bool { return o.Fields&FieldSequence != 0 }

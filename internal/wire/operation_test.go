@@ -34,7 +34,7 @@ func TestTableOfOperations(t *testing.T) {
 	if got := strings.Join(writes, " "); got != "set del add cas txn" {
 		t.Errorf("the writes are %s", got)
 	}
-	for op, text := range map[Op]string{0: "op0", Op(len(operations)): "op14", 255: "op255"} {
+	for op, text := range map[Op]string{0: "op0", Op(len(operations)): "op15", 255: "op255"} {
 		if op.Valid() || op.IsWrite() || op.String() != text || op.Operation().Refuse(LevelNewest) == nil {
 			t.Errorf("%s is an operation", op)
 		}
@@ -72,7 +72,7 @@ func TestRefuse(t *testing.T) {
 		}
 	}
 	for op := Op(1); op.Valid(); op++ {
-		client := op >= OpSet && op <= OpCloseSession || op == OpTxn
+		client := op >= OpSet && op <= OpCloseSession || op == OpTxn || op == OpOpenTimed
 		if refused := op.Operation().Refuse(LevelNewest) != nil; refused == client {
 			t.Errorf("%s: refused %v", op, refused)
 		}

@@ -80,17 +80,23 @@ type TxnOp struct {
 	// TxnAdd and TxnAppend keep it, unless they have one.
 	TTL     uint64 // in milliseconds, at most MaxTTL; 0: none
 	KeepTTL bool
+
+	// Ephemeral has the session of the transaction, which must have a TTL of its own, own the
+	// variable, which expires when the session ends. Other TxnPuts free a variable from its
+	// owner, unless they have KeepTTL; TxnAdd and TxnAppend do not.
+	Ephemeral bool
 }
 
 // The byte of an operation's flags: the kind of its condition in the lowest bits, whether
-// its result has the old value, and whether there is a TTL or the one of before is kept. The
-// highest is for later releases, and so is 0x40.
+// its result has the old value, whether there is a TTL or the one of before is kept, and
+// whether the session owns the variable from now on. The highest is for later releases.
 const (
-	txnCondBits = 0x07
-	txnOld      = 0x08
-	txnTTL      = 0x10
-	txnKeepTTL  = 0x20
-	txnFlags    = txnCondBits | txnOld | txnTTL | txnKeepTTL
+	txnCondBits  = 0x07
+	txnOld       = 0x08
+	txnTTL       = 0x10
+	txnKeepTTL   = 0x20
+	txnEphemeral = 0x40
+	txnFlags     = txnCondBits | txnOld | txnTTL | txnKeepTTL | txnEphemeral
 )
 
 // What an operation of a transaction may have beside its key.
@@ -103,16 +109,17 @@ const (
 	txnMayTTL
 	txnMustTTL
 	txnMayKeep
+	txnMayOwn
 )
 
 // txnOperations is the table of operations, by kind.
 var txnOperations = [...]struct {
 	fields txnFields
 }{
-	TxnPut:     {txnHasValue | txnMayOld | txnMayTTL | txnMayKeep},
+	TxnPut:     {txnHasValue | txnMayOld | txnMayTTL | txnMayKeep | txnMayOwn},
 	TxnDelete:  {txnMayOld},
-	TxnAdd:     {txnHasDelta | txnMayOld | txnMayTTL},
-	TxnAppend:  {txnHasValue | txnMayOld | txnMayTTL},
+	TxnAdd:     {txnHasDelta | txnMayOld | txnMayTTL | txnMayOwn},
+	TxnAppend:  {txnHasValue | txnMayOld | txnMayTTL | txnMayOwn},
 	TxnRead:    {},
 	TxnExpire:  {txnMayOld | txnMayTTL | txnMustTTL},
 	TxnPersist: {txnMayOld},
@@ -180,6 +187,9 @@ func (o *TxnOp) append(dst []byte) []byte {
 	}
 	if o.KeepTTL {
 		flags |= txnKeepTTL
+	}
+	if o.Ephemeral {
+		flags |= txnEphemeral
 	}
 	dst = appendBytes(append(dst, byte(o.Kind), flags), o.Key)
 	dst = o.If.appendOperand(dst)
@@ -270,11 +280,11 @@ func readTxnOp(r *codec.Reader) TxnOp {
 	o.Old = flags&txnOld != 0
 	o.If.Kind = CondKind(flags & txnCondBits)
 	o.Key = aliasString(r.Bytes())
-	o.KeepTTL = flags&txnKeepTTL != 0
+	o.KeepTTL, o.Ephemeral = flags&txnKeepTTL != 0, flags&txnEphemeral != 0
 	has, ttl := o.Kind.fields(), flags&txnTTL != 0
 	if o.Kind == 0 || int(o.Kind) >= len(txnOperations) || flags&^txnFlags != 0 || o.If.Kind == CondRange ||
 		o.Old && has&txnMayOld == 0 || ttl && has&txnMayTTL == 0 || !ttl && has&txnMustTTL != 0 ||
-		o.KeepTTL && (ttl || has&txnMayKeep == 0) {
+		o.KeepTTL && (ttl || o.Ephemeral || has&txnMayKeep == 0) || o.Ephemeral && has&txnMayOwn == 0 {
 		r.Fail()
 	}
 	o.If.readOperand(r)

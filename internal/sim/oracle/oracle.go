@@ -87,7 +87,7 @@ func (o *Oracle) Command(position uint64, c *wire.Command, result *wire.Result, 
 		o.Fail("results: a %s has data at %d: %q", c.Op, position, data)
 	}
 	switch c.Op {
-	case wire.OpOpenSession:
+	case wire.OpOpenSession, wire.OpOpenTimed:
 		o.open(position, c, result)
 	case wire.OpRenewSession, wire.OpCloseSession:
 		s := o.sessions[c.Session]
