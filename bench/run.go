@@ -164,7 +164,7 @@ func (r *run) prepare(ctx context.Context, sys system, options *check.Options) (
 		return nil, err
 	}
 	r.keys, r.invariant = row.Start(&r.cfg.Workload, options.Prefix)
-	options.Scans = row.Ranges
+	options.Scans = r.invariant != nil // which looks at the nodes by a scan at the end
 	if row.Transactions {
 		options.WholeBytes = wholeBytes
 	}

@@ -29,17 +29,26 @@ func TestPlantedWorkloads(t *testing.T) {
 	for _, test := range []struct {
 		workload, invariant string
 		bug                 planted.Bug
-		change              func(*Config)
+		early               bool // the bug is on while the variables are loaded
+		keys                int
 	}{
-		{"bank", "bank", planted.TxnHalfDone, func(c *Config) { c.Keys = 4 }},
+		{"bank", "bank", planted.TxnHalfDone, false, 4},
+		{"counter", "counter", planted.EarlyReturn, false, 4},
+		{"rmw", "rmw", planted.TxnIfIgnored, false, 4},
+		{"scan", "groups", planted.TxnHalfDone, false, 40},
+		{"ycsb-a", "records", planted.EarlyReturn, false, 20},
+		{"ycsb-b", "records", planted.EarlyReturn, false, 20},
+		{"ycsb-c", "records", planted.EarlyReturn, true, 20},
+		{"ycsb-d", "records", planted.EarlyReturn, false, 20},
+		{"ycsb-e", "records", planted.EarlyReturn, false, 20},
+		{"ycsb-f", "records", planted.EarlyReturn, false, 20},
 	} {
 		t.Run(test.workload, func(t *testing.T) {
 			cfg := workloadConfig(t, test.workload)
-			cfg.Clients, cfg.Duration = 16, 300*time.Millisecond
-			test.change(&cfg)
+			cfg.Clients, cfg.Duration, cfg.Keys = 16, 200*time.Millisecond, test.keys
 			spoiled := func(plant func(on bool)) *report.Report {
 				p := &plantedGroup{plant: plant, keys: int64(cfg.Keys)}
-				return p.run(t, cfg, false)
+				return p.run(t, cfg, test.early)
 			}
 			if r := spoiled(func(bool) {}); !r.Pass {
 				t.Fatalf("without the bug: %q, %+v", r.Failures, r.Checks)

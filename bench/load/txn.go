@@ -15,10 +15,13 @@ func TxnRequest(r *Request, t *wire.Txn) { *r = Request{Kind: history.Txn, Value
 // Done reports whether the answer to a transaction says that the branch Then was done.
 func (a *Answer) Done() bool { return a.Status == history.OK && a.Sum == wire.TxnThen }
 
-// Conflicts reports whether the answer to a transaction without Else says that a condition
-// did not hold.
-func (a *Answer) Conflicts() bool {
-	return a.Status == history.OK && a.Sum == wire.TxnElse || a.Status == history.Fail && a.Because == history.Conflict
+// Conflicts reports whether the answer says that a condition of a compare-and-set, or of a
+// transaction without Else, did not hold.
+func (a *Answer) Conflicts(r *Request) bool {
+	if a.Status == history.Fail {
+		return a.Because == history.Conflict
+	}
+	return r.Kind == history.Txn && a.Status == history.OK && a.Sum == wire.TxnElse
 }
 
 // transact does a transaction through the driver.

@@ -109,7 +109,7 @@ func (t *teller) begin(r *load.Request) bool {
 }
 
 // Learn takes the answer to a step.
-func (t *teller) Learn(_ *load.Request, a *load.Answer) {
+func (t *teller) Learn(r *load.Request, a *load.Answer) {
 	switch {
 	case t.doing == bankReadFrom:
 		if t.from.learn(a) && t.from.balance >= t.amount {
@@ -121,7 +121,7 @@ func (t *teller) Learn(_ *load.Request, a *load.Answer) {
 			t.doing = bankCommit
 			return
 		}
-	case t.doing == bankCommit && a.Conflicts():
+	case t.doing == bankCommit && a.Conflicts(r):
 		t.doing = bankReadFrom // somebody was faster
 		return
 	}

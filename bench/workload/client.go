@@ -19,6 +19,12 @@ func newClient(k *load.Keyspace, id int) client {
 	return client{keys: k, id: id, random: rand.New(rand.NewPCG(k.Seed, uint64(id)))}
 }
 
+// someKey returns a variable, each as often as any other.
+func (c *client) someKey() string { return c.keys.Plain[c.random.IntN(len(c.keys.Plain))] }
+
+// chance is true with a probability.
+func (c *client) chance(p float64) bool { return c.random.Float64() < p }
+
 // named makes a Keyspace of as many variables as a workload has, by their numbers.
 func named(w *load.Workload, prefix string, name func(i int) string) *load.Keyspace {
 	plain := make([]string, w.Keys)

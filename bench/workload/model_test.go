@@ -107,7 +107,7 @@ func (m *model) ask(client int, r *load.Request) {
 	if m.spoil != nil {
 		m.spoil(m, r, &a)
 	}
-	if r.Kind == history.Txn && a.Conflicts() || a.Because == history.Conflict {
+	if a.Conflicts(r) {
 		m.conflicts++
 	}
 	o := history.Op{
@@ -238,16 +238,16 @@ type spoiled struct {
 }
 
 // passesUnlessSpoiled holds that an invariant finds each mistake, and nothing without one.
-func passesUnlessSpoiled(t *testing.T, name string, change func(w *load.Workload), mistakes []spoiled) {
+func passesUnlessSpoiled(t *testing.T, name string, operations int, change func(w *load.Workload), mistakes []spoiled) {
 	t.Helper()
 	m := newModel(t, name, 5, change)
-	if r := m.run(1000); !r.Pass() || r.Events < 20 || r.Covers == "" || r.Kept == "" {
+	if r := m.run(operations); !r.Pass() || r.Events < 20 || r.Covers == "" || r.Kept == "" {
 		t.Errorf("%s: %+v", name, r)
 	}
 	for _, s := range mistakes {
 		m := newModel(t, name, 5, change)
 		s.spoil(m)
-		r := m.run(1000)
+		r := m.run(operations)
 		if r.Violations == 0 || !strings.Contains(strings.Join(r.Texts, "\n"), s.want) {
 			t.Errorf("%s, %s: %+v, want %q", name, s.name, r, s.want)
 		}

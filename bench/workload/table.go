@@ -55,6 +55,40 @@ var Table = []Row{
 		Does:  "transfers between two of 1,000 accounts, each a transaction; 5% scan or count all accounts",
 		Keeps: "every scan shows the same sum, no account is overdrawn, and all nodes have that sum at the end",
 	},
+	{
+		Name: "counter", Takes: []string{"keys", "async"}, Defaults: counterDefaults, Validate: validateCounter, Start: startCounter,
+		Does:  "increments of 10 counters by all clients, and 10% reads",
+		Keeps: "no two increments of a counter are told the same sum, and at the end each that took effect counts once",
+	},
+	{
+		Name: "rmw", Takes: []string{"keys"}, Defaults: rmwDefaults, Validate: validateRMW, Start: startRMW, Transactions: true,
+		Does:  "each of 100 variables is read, and written if it has not changed, by compare-and-set or a transaction",
+		Keeps: "each value is a hash of the one before it in the order, so that no update is lost",
+	},
+	{
+		Name: "scan", Takes: []string{"keys"}, Defaults: groupDefaults, Validate: validateGroups, Start: startGroups, Transactions: true, Ranges: true,
+		Does:  "100 groups of 10 variables are written or deleted, each in one transaction; scans forward, backward and limited, and counts",
+		Keeps: "nobody sees two values in a group, or a part of it",
+	},
+	ycsb("a", ycsbA, "50% reads, 50% updates"),
+	ycsb("b", ycsbB, "95% reads, 5% updates"),
+	ycsb("c", ycsbC, "reads alone"),
+	ycsb("d", ycsbD, "95% reads of what was inserted last, 5% inserts"),
+	ycsb("e", ycsbE, "95% scans of 1 to 100 records, 5% inserts"),
+	ycsb("f", ycsbF, "50% reads; 50% read a record and write it if it has not changed"),
+}
+
+// ycsb is the row of a workload of the Yahoo! Cloud Serving Benchmark.
+func ycsb(letter string, m mix, does string) Row {
+	takes := []string{"keys", "value-size", "dist", "async"}
+	if m.modify > 0 {
+		takes = takes[:3] // what is written depends on what was written before
+	}
+	return Row{
+		Name: "ycsb-" + letter, Takes: takes, Defaults: m.defaults, Validate: m.validate, Start: m.start, Ranges: m.scans > 0,
+		Does:  "YCSB " + strings.ToUpper(letter) + ": " + does + "; 1,000 records of one value of 1,000 bytes, zipfian",
+		Keeps: "each read finds a value of its record, none older than an update acknowledged by then, and no record is missing",
+	}
 }
 
 // startMixed names the variables of a run without an invariant of its own.
