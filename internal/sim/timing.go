@@ -71,6 +71,10 @@ func (w *world) mostTrue(d time.Duration) time.Duration {
 // time that a message takes.
 const late = 50 * time.Millisecond
 
+// carries is how long the group takes to order a tick, and one that it waits for, at most:
+// several hops and turns.
+func (t *traits) carries() time.Duration { return 8 * (t.latency + t.jitter + t.spike + 10*t.pace) }
+
 // mostWaited bounds the TTLs whose end is waited for.
 const mostWaited = 6 * time.Second
 
@@ -81,15 +85,13 @@ func (w *world) expire() {
 	if t.agreed {
 		return
 	}
-	// A message, and what it waits for, take several hops and turns.
-	carries := 8 * (t.latency + t.jitter + t.spike + 10*t.pace)
 	list := o.oracle.Timed()
 	list = slices.DeleteFunc(list, func(e oracle.Expiry) bool { return e.Left > mostWaited.Milliseconds() })
 	slices.SortStableFunc(list, func(a, b oracle.Expiry) int { return cmp.Compare(a.Left, b.Left) })
 	began := w.Now
 	for _, e := range list {
 		left := time.Duration(e.Left) * time.Millisecond
-		w.runUntil(began + w.mostTrue(left+late) + carries)
+		w.runUntil(began + w.mostTrue(left+late) + t.carries())
 		for _, other := range o.oracle.Timed() {
 			if other.Key == e.Key && other.Set == e.Set {
 				w.fail("time: %q of TTL %d ms is still there, with %d ms left, %v after it had %v left, in a group at rest",
