@@ -80,6 +80,7 @@ func (h *handle) tryIssue(ctx context.Context, f *Future) error {
 				return h.unavailable(ctx.Err(), errFull)
 			}
 		case readiness == session.Lost:
+			h.expired()
 			return ErrSessionExpired
 		case readiness == session.Unopened:
 			if err := h.openFor(ctx); err != nil {

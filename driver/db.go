@@ -73,6 +73,7 @@ func Open(dsn string) (*DB, error) {
 		maxIdleTime: max(d.ConnMaxIdleTime, 0),
 	})
 	db.SetMaxAsync(d.MaxAsync)
+	db.life.ttl = d.SessionTTL
 	db.pool.failFast = d.FailFast
 	return db, nil
 }
@@ -114,7 +115,11 @@ func (db *DB) Conn(ctx context.Context) (*Conn, error) {
 	c := &Conn{h}
 	// One that is dropped without a Close must not hold its session for as long as
 	// the DB lives: nobody renews that any more, and it expires.
-	runtime.AddCleanup(c, db.keeper.drop, h)
+	h.life.ttl = db.life.ttl
+	runtime.AddCleanup(c, func(h *handle) {
+		db.keeper.drop(h)
+		h.life.over()
+	}, h)
 	return c, nil
 }
 

@@ -80,6 +80,7 @@
 // The options are:
 //
 //	timeout             for operations whose context has no deadline; default 30s
+//	session_ttl         of the sessions, see [SessionTTL]; default: that of the group
 //	dial_timeout        for connecting to one server; default 3s
 //	ping_interval       silence after which a server with requests in flight is
 //	                    pinged, and again until it is given up; default 1s

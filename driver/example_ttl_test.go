@@ -155,3 +155,28 @@ func ExampleLeft() {
 	// 1m30s true
 	// 0s false
 }
+
+// A worker says that it is there. When it closes its session, or dies, its variable goes.
+func ExampleDB_Session() {
+	session, err := db.Session(ctx, driver.SessionTTL(5*time.Second))
+	if err != nil {
+		log.Fatal(err)
+	}
+	joined, err := session.Set(ctx, "workers/w1", []byte("10.0.0.1"), driver.Ephemeral)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := session.Close(); err != nil {
+		log.Fatal(err)
+	}
+	<-session.Done() // what the session stood for must not be relied on any more
+	for event, err := range db.Watch(ctx, driver.Prefix("workers/"), driver.From(joined)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(event.Kind, event.Key)
+		break
+	}
+	// Output:
+	// expire workers/w1
+}

@@ -79,7 +79,7 @@ func (g *fakeGroup) apply(c wire.Command) wire.Result {
 	defer g.mu.Unlock()
 	g.commands = append(g.commands, c.Op)
 	g.position++
-	if c.Op == wire.OpOpenSession {
+	if c.Op.Opens() {
 		if g.most > 0 && len(g.sessions) >= g.most {
 			return wire.Result{Status: wire.StatusTooManySessions, Position: g.position, Number: wire.BoundOfClient, Version: uint64(g.most)}
 		}

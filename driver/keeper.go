@@ -51,6 +51,15 @@ func (db *DB) renewEvery(ttl time.Duration) {
 	}
 }
 
+// look runs a goroutine that ends with the keeper's context, and that stop waits for.
+func (k *keeper) look(do func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.stopped {
+		k.workers.Go(do)
+	}
+}
+
 // drop ends what keep began, and does nothing if it did not.
 func (k *keeper) drop(h *handle) {
 	k.mu.Lock()

@@ -17,7 +17,7 @@ var (
 func (h *handle) setIf(ctx context.Context, key string, value []byte, options []WriteOption) (version uint64, err error) {
 	op := Put(key, value, options...)
 	o := &op.op
-	versioned := o.If.Kind == wire.CondVersion && o.TTL == 0
+	versioned := o.If.Kind == wire.CondVersion && o.TTL == 0 && !o.Ephemeral
 	switch {
 	case op.err != nil:
 		return 0, op.err

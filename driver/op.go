@@ -60,12 +60,13 @@ func impossible(key string, err error) error { return fmt.Errorf("%w: %q: %w", E
 
 // WriteOption changes what an Op does. The condition of an Op is one of IfVersion, IfAbsent,
 // IfPresent and IfValue: if it does not hold, nothing is done, and the error is a
-// *ConflictError. TTL and KeepTTL say how long the variable stays, and ReturnOld has the
+// *ConflictError. TTL, KeepTTL and Ephemeral say how long the variable stays, and ReturnOld has the
 // result show what was there.
 type WriteOption struct {
 	cond wire.Cond
 	old  bool
 	keep bool   // KeepTTL
+	own  bool   // Ephemeral
 	ttl  uint64 // in milliseconds, 0: none
 	err  error  // the option is impossible
 }
@@ -113,6 +114,10 @@ func (w *WriteOption) add(op *wire.TxnOp) error {
 		return errOldOfLeft
 	}
 	op.Old = op.Old || w.old
+	if w.own && !op.Kind.MayOwn() {
+		return errOwnMisused
+	}
+	op.Ephemeral = op.Ephemeral || w.own
 	return w.addTime(op)
 }
 

@@ -20,6 +20,7 @@ type handle struct {
 
 	opening chan struct{} // a lock, held while the session is opened or closed in the group
 
+	life      lifetime
 	failures  failures // of asynchronous writes
 	abandoned abandoned
 
@@ -141,6 +142,7 @@ func (h *handle) writing(ctx context.Context, op *session.Operation) (*state, ui
 	case session.Ready:
 		return st, id, nil
 	case session.Lost:
+		h.expired()
 		return nil, 0, ErrSessionExpired
 	default:
 		return h.open(ctx, st, op)
@@ -153,9 +155,9 @@ func (h *handle) open(ctx context.Context, st *state, first *session.Operation) 
 		return nil, 0, ErrClosed
 	}
 	op := operation{
-		handle: h, state: st, ctx: ctx, Operation: session.Operation{Kind: session.Open},
-		command: wire.Command{Op: wire.OpOpenSession},
+		handle: h, state: st, ctx: ctx, Operation: session.Operation{Kind: session.Open}, command: h.life.open(),
 	}
+	begun := time.Now()
 	reply, err := op.run()
 	if err == nil {
 		err = replyError(reply, &op.command)
@@ -169,6 +171,7 @@ func (h *handle) open(ctx context.Context, st *state, first *session.Operation) 
 	if op.state.writer.opened(reply.Position, first) != session.Ready {
 		return nil, 0, fmt.Errorf("%w: node %s opened a session without an id", ErrProtocol, op.answered.NodeID)
 	}
+	h.opened(reply.Position, begun)
 	if h.isClosed() {
 		// Close has found no session to close, and may wait for this one.
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
@@ -176,16 +179,22 @@ func (h *handle) open(ctx context.Context, st *state, first *session.Operation) 
 		h.endOpened(ctx)
 		return nil, 0, ErrClosed
 	}
-	h.db.renewEvery(op.answered.SessionTTL)
+	if h.life.ttl == 0 {
+		h.db.renewEvery(op.answered.SessionTTL)
+	}
 	return op.state, reply.Position, nil
 }
 
 // renew keeps the session alive if it has not written lately.
 func (h *handle) renew(ctx context.Context) {
+	if h.life.ttl > 0 {
+		return // it sees to that itself
+	}
 	op := operation{handle: h, state: h.state.Load(), ctx: ctx}
 	if op.upkeep((*session.Session).Renew) {
 		_, _ = op.run() // if it fails, the next one may not; if the session expires before, a write returns that
 		op.state.writer.end(&op.Operation)
+		h.expired()
 	}
 }
 
@@ -213,6 +222,7 @@ func (h *handle) end(ctx context.Context) {
 
 // endOpened is end for a caller that holds the lock on opening.
 func (h *handle) endOpened(ctx context.Context) {
+	h.life.over()
 	op := operation{handle: h, state: h.state.Load(), ctx: ctx}
 	if op.upkeep((*session.Session).Close) && h.db.pool.connected() {
 		_, _ = op.run() // if it fails, the session expires

@@ -148,6 +148,9 @@ func (w *WriteOption) addTime(op *wire.TxnOp) error {
 
 // checkTime returns why the options of an operation do not go together, once all are there.
 func checkTime(op *wire.TxnOp) error {
+	if op.KeepTTL && op.Ephemeral {
+		return errKeepAndOwn
+	}
 	if op.KeepTTL && op.If.Kind == wire.CondVersion && op.If.Version == 0 {
 		return errKeepNothing
 	}

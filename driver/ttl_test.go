@@ -231,3 +231,37 @@ func (p *puller) next2(kind string) (first, second driver.Event) {
 	}
 	return first, second
 }
+
+// Variables of a session go when it is closed, at one position, and so do those of one that
+// nobody renews.
+func TestEphemeral(t *testing.T) {
+	for name, db := range handles(t) {
+		t.Run(name, func(t *testing.T) {
+			p := fresh("ephemeral/" + name)
+			c, err := db.Session(ctx, driver.SessionTTL(time.Minute))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := c.Batch(ctx, driver.Put(p+"a", []byte("1"), driver.Ephemeral), driver.Inc(p+"b", 1, driver.Ephemeral, driver.TTL(long)),
+				driver.App(p+"c", []byte("3"), driver.Ephemeral), driver.Put(p+"stays", nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := pull(t, db.Watch(within(t), driver.Prefix(p), driver.From(r.Position), driver.WithOld))
+			set(t, db, p+"c", "freed")
+			w.want("put " + p + "c=freed was 3")
+			done := c.Done()
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			<-done
+			first, second := w.next2("expire")
+			if first.Position != second.Position || first.Key != p+"a" || second.Key != p+"b" || !second.Last {
+				t.Errorf("%+v, %+v", first, second)
+			}
+			if n, err := db.Count(ctx, driver.Prefix(p)); n != 2 || err != nil {
+				t.Errorf("%d are left (%v)", n, err)
+			}
+		})
+	}
+}

@@ -105,8 +105,12 @@ func (h *handle) Batch(ctx context.Context, ops ...Op) (TxnResult, error) {
 func (h *handle) Submit(ctx context.Context, ops ...Op) *Future {
 	f := &Future{op: wire.OpTxn}
 	list, err := appendOps(nil, ops)
+	t := wire.Txn{Then: list}
 	if err == nil {
-		f.value, err = encodeTxn(&wire.Txn{Then: list})
+		err = h.mayOwn(&t)
+	}
+	if err == nil {
+		f.value, err = encodeTxn(&t)
 	}
 	if err != nil {
 		f.handle = h
@@ -119,6 +123,9 @@ func (h *handle) Submit(ctx context.Context, ops ...Op) *Future {
 
 // transact does a transaction.
 func (h *handle) transact(ctx context.Context, t *wire.Txn) (TxnResult, error) {
+	if err := h.mayOwn(t); err != nil {
+		return TxnResult{}, err
+	}
 	encoded, err := encodeTxn(t)
 	if err != nil {
 		return TxnResult{}, err

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 
 	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -91,6 +92,9 @@ func (op *operation) write(ctx context.Context) (wire.Reply, error) {
 	reply, err := op.run()
 	op.writer.end(&op.Operation)
 	if err != nil {
+		if errors.Is(err, ErrSessionExpired) {
+			op.handle.expired()
+		}
 		return wire.Reply{}, err
 	}
 	err = replyError(reply, &op.command)

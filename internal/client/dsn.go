@@ -34,6 +34,7 @@ type DSN struct {
 	PingInterval time.Duration // ping_interval
 	MaxInFlight  int           // max_in_flight
 	FailFast     bool          // fail_fast
+	SessionTTL   time.Duration // session_ttl
 
 	// Below 0 where 0 or less was given.
 	MaxOpenConns    int           // max_open_conns
@@ -122,6 +123,7 @@ var options = map[string]option{
 	"max_async":          anyCount(func(d *DSN) *int { return &d.MaxAsync }),
 	"max_in_flight":      anyCount(func(d *DSN) *int { return &d.MaxInFlight }),
 	"client":             clientName,
+	"session_ttl":        sessionTTL,
 	"fail_fast":          yesOrNo(func(d *DSN) *bool { return &d.FailFast }),
 }
 
@@ -134,6 +136,17 @@ func clientName(d *DSN, value string) error {
 		return fmt.Errorf("%q is not a name of 1 to %d bytes without control characters", value, wire.MaxClientBytes)
 	}
 	d.Client = value
+	return nil
+}
+
+// sessionTTL is the TTL of a handle's sessions.
+func sessionTTL(d *DSN, value string) error {
+	const least, most = wire.MinSessionTTL * time.Millisecond, wire.MaxSessionTTL * time.Millisecond
+	v, err := time.ParseDuration(value)
+	if err != nil || v < least || v > most {
+		return fmt.Errorf("%q is not a duration from %v to %v, such as 5s", value, least, most)
+	}
+	d.SessionTTL = v
 	return nil
 }
 

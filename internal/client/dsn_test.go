@@ -17,9 +17,9 @@ func TestParseDSN(t *testing.T) {
 		"dsm://a:1?fail_fast=true":          {Servers: []string{"a:1"}, FailFast: true},
 		"dsm+registry://r:6001":             {Registries: []string{"r:6001"}},
 		"dsm+registry://r:6001/?timeout=1s": {Registries: []string{"r:6001"}, Timeout: time.Second},
-		"dsm://a:1?dial_timeout=2s&ping_interval=3s&conn_max_lifetime=4s&conn_max_idle_time=5s&max_in_flight=6&max_open_conns=7&max_idle_conns=8": {
+		"dsm://a:1?dial_timeout=2s&ping_interval=3s&conn_max_lifetime=4s&conn_max_idle_time=5s&max_in_flight=6&max_open_conns=7&max_idle_conns=8&session_ttl=100ms": {
 			Servers: []string{"a:1"}, DialTimeout: 2 * time.Second, PingInterval: 3 * time.Second,
-			ConnMaxLifetime: 4 * time.Second, ConnMaxIdleTime: 5 * time.Second, MaxInFlight: 6, MaxOpenConns: 7, MaxIdleConns: 8,
+			ConnMaxLifetime: 4 * time.Second, ConnMaxIdleTime: 5 * time.Second, MaxInFlight: 6, MaxOpenConns: 7, MaxIdleConns: 8, SessionTTL: 100 * time.Millisecond,
 		},
 	} {
 		if got, err := ParseDSN(dsn); err != nil || !reflect.DeepEqual(got, want) {
@@ -31,6 +31,8 @@ func TestParseDSN(t *testing.T) {
 // An error names what is wrong, and what would be right.
 func TestParseDSNErrors(t *testing.T) {
 	for dsn, want := range map[string]string{
+		"dsm://a:1?session_ttl=99ms":            "from 100ms to 24h0m0s",
+		"dsm://a:1?session_ttl=25h":             "from 100ms to 24h0m0s",
 		"":                                      "must begin with dsm://",
 		"redis://a:1":                           "must begin with dsm://",
 		"dsm://":                                `"" is not host:port`,

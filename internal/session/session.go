@@ -140,6 +140,23 @@ func (s *Session) Renew(op *Operation) (command wire.Command, ok bool) {
 	return upkeep(op, wire.OpRenewSession, s.id), due
 }
 
+// RenewAs makes op the renewal of the session with an id, also if a write was answered
+// lately. If that is not the session's any more, ok is false.
+func (s *Session) RenewAs(op *Operation, id uint64) (command wire.Command, ok bool) {
+	return upkeep(op, wire.OpRenewSession, id), s.id == id
+}
+
+// Lapse notes that the session with an id counts as expired, as the end of a renewal does that
+// the group has answered so.
+func (s *Session) Lapse(id uint64) {
+	if id != 0 && s.id == id {
+		s.id, s.lost = 0, id
+	}
+}
+
+// ID returns the id of the session, 0 if it is not open.
+func (s *Session) ID() uint64 { return s.id }
+
 // Close ends the session, and makes op the operation that closes it in the group. It
 // returns the command of the operation. If the session is not open, ok is false.
 func (s *Session) Close(op *Operation) (command wire.Command, ok bool) {

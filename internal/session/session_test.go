@@ -271,3 +271,33 @@ func upkeep(what func(*session.Operation) (wire.Command, bool), want wire.Op) ui
 	}
 	return command.Session
 }
+
+// A session with a TTL of its own is renewed by its id, also right after a write.
+func TestRenewAs(t *testing.T) {
+	s := open(t, 7)
+	end(s, begin(t, s, session.Ready), true)
+	var op session.Operation
+	if c, ok := s.RenewAs(&op, 7); !ok || c.Op != wire.OpRenewSession || c.Session != 7 || op.Kind != session.Upkeep || s.ID() != 7 {
+		t.Errorf("%+v, %v, %+v", c, ok, op)
+	}
+	if _, ok := s.RenewAs(&op, 8); ok {
+		t.Error("another session is renewed")
+	}
+}
+
+// A session that lapses is lost for the next write, once; another one is not touched.
+func TestLapse(t *testing.T) {
+	s := open(t, 7)
+	s.Lapse(8)
+	s.Lapse(0)
+	begin(t, s, session.Ready)
+	s.Lapse(7)
+	if s.ID() != 0 || s.Blank() {
+		t.Errorf("session %d, blank: %v", s.ID(), s.Blank())
+	}
+	s.Lapse(7)
+	begin(t, s, session.Lost)
+	begin(t, s, session.Unopened)
+	s.Lapse(0)
+	begin(t, s, session.Unopened)
+}

@@ -216,6 +216,9 @@ func (k TxnKind) fields() txnFields {
 // MayTTL reports whether an operation of the kind may have a TTL.
 func (k TxnKind) MayTTL() bool { return k.fields()&txnMayTTL != 0 }
 
+// MayOwn reports whether an operation of the kind may be Ephemeral.
+func (k TxnKind) MayOwn() bool { return k.fields()&txnMayOwn != 0 }
+
 // MayKeepTTL reports whether an operation of the kind may have KeepTTL.
 func (k TxnKind) MayKeepTTL() bool { return k.fields()&txnMayKeep != 0 }
 
