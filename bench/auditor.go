@@ -38,6 +38,7 @@ type auditor struct {
 	figures   *report.Figures
 	files     *files
 	invariant workload.Invariant // of the workload; nil: it has none
+	expiries  *expiries          // nil if nothing expires
 	outages   report.Outages
 	forgotten func() // called if a client finds that the group lost its state
 
@@ -130,6 +131,9 @@ func (a *auditor) round() {
 		a.complete(&a.records[i])
 	}
 	a.records = slices.Delete(a.records, 0, n)
+	for _, e := range a.expiries.take() {
+		a.invariant.(workload.Expiring).Expired(&e)
+	}
 
 	// What was in flight at the last round bounds what came in at this one.
 	a.checker.Advance(a.start, a.floor)

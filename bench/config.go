@@ -72,6 +72,9 @@ func (c *Config) UseWorkload(name string, given func(flag string) bool) error {
 	if !given("watchers") {
 		c.Watchers = row.Watchers
 	}
+	if row.Clients > 0 && !given("clients") {
+		c.Clients = row.Clients
+	}
 	return nil
 }
 

@@ -158,4 +158,25 @@ func TestSetUp(t *testing.T) {
 	if line := cfg.SetUp(); !strings.Contains(line, "closed loop; workload bank; 1000 keys; 5s after") {
 		t.Errorf("bank: %q", line)
 	}
+	if cfg.Clients != Defaults().Clients {
+		t.Errorf("bank: %d clients", cfg.Clients)
+	}
+	for _, clients := range []int{16, 5} {
+		cfg = Defaults()
+		if clients != 16 {
+			cfg.Clients = clients
+		}
+		given := func(flag string) bool { return clients != 16 && flag == "clients" }
+		if err := cfg.UseWorkload("ttl", given); err != nil {
+			t.Fatal(err)
+		}
+		want := "; workload ttl; 10000 keys, values of 100 bytes, TTL 1s; 5s after"
+		if line := cfg.SetUp(); !strings.Contains(line, want) || cfg.Clients != clients {
+			t.Errorf("ttl: %q, want %s and %d clients", line, want, clients)
+		}
+	}
+	cfg.AtOnce = true
+	if line := cfg.SetUp(); !strings.Contains(line, ", TTL 1s at once; 5s") {
+		t.Errorf("at once: %q", line)
+	}
 }

@@ -73,6 +73,8 @@ type run struct {
 	watch   *watch
 	watches *watchers // nil without watchers
 
+	expiries *expiries // nil if nothing expires
+
 	keys      *load.Keyspace
 	invariant workload.Invariant // of the workload; nil: it has none
 
@@ -112,7 +114,7 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (rep *report.Report
 	defer stopWatchers()
 	r.checker = check.New(options)
 	r.auditor = newAuditor(r.clock, r.feeds, r.checker, r.figures, r.files)
-	r.auditor.invariant = r.invariant
+	r.auditor.invariant, r.auditor.expiries = r.invariant, r.expiries
 	r.watch = newWatch(r.env, r.clock)
 	r.auditor.forgotten = func() { r.watch.forget(0) }
 	defer r.watch.start(sys)()
@@ -167,6 +169,9 @@ func (r *run) prepare(ctx context.Context, sys system, options *check.Options) (
 	options.Scans = r.invariant != nil // which looks at the nodes by a scan at the end
 	if row.Transactions {
 		options.WholeBytes = wholeBytes
+	}
+	if err := r.watchExpiries(ctx, sys, options); err != nil {
+		return nil, err
 	}
 	stop = r.startWatchers(ctx, sys, options)
 	if r.invariant != nil {
@@ -280,9 +285,10 @@ func (r *run) settle(sys system) []cluster.Digest {
 	if _, stateless, _ := r.watch.state(); r.injector != nil && !stateless {
 		r.failed = append(r.failed, r.injector.heal()...)
 	}
+	r.awaitExpiries()
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
-	if lost, stateless, _ := r.watch.state(); stateless || len(lost) >= r.cfg.Nodes && r.cfg.Target == "" {
+	if r.groupIsGone() {
 		cancel() // there is nothing to wait for
 	}
 	r.auditor.drain(ctx, 0)
@@ -302,6 +308,12 @@ func (r *run) settle(sys system) []cluster.Digest {
 		r.lookAtReplicas(ctx, digests, position)
 	}
 	return digests
+}
+
+// groupIsGone reports whether the group has lost its state, or every node.
+func (r *run) groupIsGone() bool {
+	lost, stateless, _ := r.watch.state()
+	return stateless || len(lost) >= r.cfg.Nodes && r.cfg.Target == ""
 }
 
 // seconds is how long operations counted.

@@ -73,5 +73,11 @@ func (c *Config) asks() string {
 	if takes("value-size") {
 		fmt.Fprintf(&b, ", values of %d bytes", c.ValueBytes)
 	}
+	if takes("ttl") {
+		fmt.Fprintf(&b, ", TTL %v", c.TTL)
+	}
+	if c.AtOnce {
+		b.WriteString(" at once")
+	}
 	return b.String()
 }

@@ -42,6 +42,7 @@ func TestPlantedWorkloads(t *testing.T) {
 		{"ycsb-d", "records", planted.EarlyReturn, false, 20},
 		{"ycsb-e", "records", planted.EarlyReturn, false, 20},
 		{"ycsb-f", "records", planted.EarlyReturn, false, 20},
+		{"ttl", "ttl", planted.TimerFromCommand, true, 100},
 	} {
 		t.Run(test.workload, func(t *testing.T) {
 			cfg := workloadConfig(t, test.workload)

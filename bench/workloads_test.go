@@ -25,6 +25,9 @@ func workloadConfig(t *testing.T, name string) Config {
 		t.Fatal(err)
 	}
 	cfg.Keys, cfg.Watchers = 100, 0
+	if cfg.TTL > 0 {
+		cfg.TTL = 50 * time.Millisecond
+	}
 	return cfg
 }
 
@@ -45,6 +48,9 @@ func runUntilDone(t *testing.T, cfg Config, kinds ...history.Kind) *report.Repor
 	goal := &goal{left: make(map[history.Kind]int), reached: enough}
 	for _, kind := range kinds {
 		goal.left[kind] = enoughOfEach
+	}
+	if cfg.Name == "ttl" {
+		goal.left[history.Txn] += cfg.Keys // which load the variables
 	}
 	r := &run{cfg: cfg, env: program.Env{Notices: t.Output()}, clock: load.NewClock(), feeds: &cluster.Feeds{}, files: out}
 	rep, err := r.onSystem(ctx, func(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
@@ -111,6 +117,7 @@ func TestRealWorkloads(t *testing.T) {
 		"counter": {history.Get, history.Add},
 		"rmw":     {history.Get, history.CompareAndSet, history.Txn},
 		"scan":    {history.Get, history.Txn, history.ReadRange, history.CountRange},
+		"ttl":     {history.Txn},
 		"ycsb-a":  {history.Get, history.Set},
 		"ycsb-b":  {history.Get},
 		"ycsb-c":  {history.Get},
@@ -154,6 +161,28 @@ func TestRealBank(t *testing.T) {
 			r := passes(t, cfg)
 			if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "bank: sum 100,000 at position ") || !strings.Contains(notes, " on n1, n2") {
 				t.Errorf("notes %q", r.Notes)
+			}
+		})
+	}
+}
+
+// TestRealExpiries waits until all variables have expired, one by one or together.
+func TestRealExpiries(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"embedded":  func(c *Config) { c.Embedded = true },
+		"processes": func(c *Config) { c.Processes = true },
+		"watchers":  func(c *Config) { c.Watchers = 3 },
+		"at once":   func(c *Config) { c.AtOnce = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := workloadConfig(t, "ttl")
+			change(&cfg)
+			r := passes(t, cfg)
+			if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "variables expired, 0 early; late by p50 ") || cfg.AtOnce && !strings.Contains(notes, "ttl: 100 variables") {
+				t.Errorf("notes %q", r.Notes)
+			}
+			if i := slices.IndexFunc(r.Checks, func(c check.Result) bool { return c.Name == "ttl" }); i < 0 || r.Checks[i].Events < uint64(cfg.Keys+cfg.Nodes) {
+				t.Errorf("checks %+v", r.Checks)
 			}
 		})
 	}

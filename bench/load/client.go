@@ -55,6 +55,14 @@ type Chooser interface {
 	Learn(r *Request, a *Answer)
 }
 
+// Preparer is a Chooser that has more to do when all variables are there, before the load
+// begins.
+type Preparer interface {
+	// Prepare fills r with the next part of it, or reports false if nothing is left. Clients
+	// may share the work.
+	Prepare(r *Request) bool
+}
+
 // Source is what clients are opened at.
 type Source interface {
 	// Open begins a client's session. Clients are spread evenly over the nodes.

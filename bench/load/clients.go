@@ -89,17 +89,23 @@ func (cs Clients) Close(failed func(client int, err error)) {
 	})
 }
 
-// Preload has the clients write every variable once, until a context ends or one of
-// them cannot.
+// Preload has the clients write every variable once, and then do what else there is to
+// prepare, until a context ends or one of them cannot.
 func (cs Clients) Preload(ctx context.Context, keys int) error {
 	errs := make([]error, len(cs))
-	cs.each(len(cs), func(c *Worker) {
-		own, cancel := context.WithCancel(c.Ctx)
-		defer cancel()
-		defer context.AfterFunc(ctx, cancel)()
-		errs[c.ID] = c.preload(own, keys)
-	})
-	return firstOf(errs)
+	each := func(f func(c *Worker, ctx context.Context) error) error {
+		cs.each(len(cs), func(c *Worker) {
+			own, cancel := context.WithCancel(c.Ctx)
+			defer cancel()
+			defer context.AfterFunc(ctx, cancel)()
+			errs[c.ID] = f(c, own)
+		})
+		return firstOf(errs)
+	}
+	if err := each(func(c *Worker, ctx context.Context) error { return c.preload(ctx, keys) }); err != nil {
+		return err
+	}
+	return each((*Worker).prepare)
 }
 
 // Run has the clients do what a schedule says until it ends, or stop does. Operations

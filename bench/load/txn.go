@@ -3,6 +3,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/history"
@@ -68,6 +69,13 @@ func opsOf(list []wire.TxnOp) (ops []driver.Op) {
 		if o.Old {
 			options = append(options, driver.ReturnOld)
 		}
+		ttl := time.Duration(o.TTL) * time.Millisecond
+		switch {
+		case o.KeepTTL:
+			options = append(options, driver.KeepTTL)
+		case ttl > 0 && o.Kind != wire.TxnExpire:
+			options = append(options, driver.TTL(ttl))
+		}
 		switch o.Kind {
 		case wire.TxnPut:
 			ops = append(ops, driver.Put(o.Key, o.Value, options...))
@@ -79,6 +87,12 @@ func opsOf(list []wire.TxnOp) (ops []driver.Op) {
 			ops = append(ops, driver.App(o.Key, o.Value, options...))
 		case wire.TxnRead:
 			ops = append(ops, driver.Read(o.Key, options...))
+		case wire.TxnExpire:
+			ops = append(ops, driver.Expire(o.Key, ttl, options...))
+		case wire.TxnPersist:
+			ops = append(ops, driver.Persist(o.Key, options...))
+		case wire.TxnTTL:
+			ops = append(ops, driver.Left(o.Key, options...))
 		}
 	}
 	return ops
@@ -97,7 +111,7 @@ func appendResults(ops []wire.TxnOp, results []driver.OpResult) []byte {
 			one.Has |= wire.TxnValue
 			one.Version, one.Value = r.Value.Version, r.Value.Data
 		}
-		if kind := ops[i].Kind; kind == wire.TxnAdd || kind == wire.TxnAppend {
+		if kind := ops[i].Kind; kind == wire.TxnAdd || kind == wire.TxnAppend || kind == wire.TxnTTL && r.Found {
 			one.Has |= wire.TxnNumber
 		}
 		encoded = one.Append(encoded)

@@ -78,3 +78,14 @@ func (m *valueMaker) head(v []byte) int {
 	head = strconv.AppendUint(head, m.count, 36)
 	return len(append(head, ' '))
 }
+
+// Values makes the values of one client of a workload that chooses by itself.
+type Values struct{ maker valueMaker }
+
+// NewValues returns the values of a client, from 0.
+func NewValues(k *Keyspace, client int) *Values {
+	return &Values{valueMaker{keys: k, client: client}}
+}
+
+// Next returns a value that no client has made before.
+func (v *Values) Next() []byte { return v.maker.next() }

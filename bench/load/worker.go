@@ -61,6 +61,21 @@ func (c *Worker) preload(ctx context.Context, keys int) error {
 	return nil
 }
 
+// prepare does the client's share of what its Chooser has to prepare.
+func (c *Worker) prepare(ctx context.Context) error {
+	p, ok := c.chooser.(Preparer)
+	if !ok {
+		return nil
+	}
+	for ctx.Err() == nil && p.Prepare(&c.request) {
+		c.do(ctx, atOnce, nil)
+		if c.answer.Status != history.OK {
+			return fmt.Errorf("bench: preparing the load: %w", c.answer.Err)
+		}
+	}
+	return ctx.Err()
+}
+
 // atOnce is when an operation should begin that no schedule wants: when it does.
 const atOnce = math.MaxInt64
 

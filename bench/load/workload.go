@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/history"
@@ -36,6 +37,9 @@ type Workload struct {
 	ValueBytes int     // size of a value
 	Dist       string  // Uniform or Zipfian; empty: Uniform
 	Seed       uint64  // of all choices
+
+	TTL    time.Duration // of variables that expire
+	AtOnce bool          // all of them together
 
 	// Reuse has a client's values share one buffer, for sources that keep none of them.
 	Reuse bool

@@ -22,6 +22,7 @@ type Row struct {
 	// operations that write.
 	Defaults func(w *load.Workload)
 	Watchers int // by default
+	Clients  int // by default; 0: as many as of Mixed
 
 	// Validate reports what no run of the workload can be. nil: there is nothing more.
 	Validate func(w *load.Workload) error
@@ -34,7 +35,10 @@ type Row struct {
 }
 
 // Flags are the flags that shape a load.
-var Flags = []string{"writes", "strong", "adds", "cas", "dels", "keys", "value-size", "dist", "async"}
+var Flags = append(slices.Clone(mixedFlags), "ttl", "at-once")
+
+// mixedFlags are those of the workload Mixed.
+var mixedFlags = []string{"writes", "strong", "adds", "cas", "dels", "keys", "value-size", "dist", "async"}
 
 // Mixed is the workload of runs that name none.
 const Mixed = "mixed"
@@ -42,11 +46,11 @@ const Mixed = "mixed"
 // Table has all workloads.
 var Table = []Row{
 	{
-		Name: Mixed, Takes: Flags, Defaults: func(*load.Workload) {}, Start: startMixed,
+		Name: Mixed, Takes: mixedFlags, Defaults: func(*load.Workload) {}, Start: startMixed,
 		Does: "reads and writes of one variable each, in the shares that the flags say",
 	},
 	{
-		Name: "watch", Takes: Flags, Defaults: func(w *load.Workload) { w.Writes = 1 }, Watchers: 100, Start: startMixed,
+		Name: "watch", Takes: mixedFlags, Defaults: func(w *load.Workload) { w.Writes = 1 }, Watchers: 100, Start: startMixed,
 		Does: "writes alone, and 100 watchers, unless --writes and --watchers say otherwise",
 	},
 	{
@@ -69,6 +73,12 @@ var Table = []Row{
 		Name: "scan", Takes: []string{"keys"}, Defaults: groupDefaults, Validate: validateGroups, Start: startGroups, Transactions: true, Ranges: true,
 		Does:  "100 groups of 10 variables are written or deleted, each in one transaction; scans forward, backward and limited, and counts",
 		Keeps: "nobody sees two values in a group, or a part of it",
+	},
+	{
+		Name: "ttl", Takes: []string{"keys", "value-size", "ttl", "at-once"}, Defaults: ttlDefaults, Validate: validateTTL, Start: startTTL, Clients: 16,
+		Transactions: true, Ranges: true, // at the end, of each node
+		Does:  "variables are set with a --ttl when they do not exist; with --at-once, all that there are expire together, under a load of writes of others",
+		Keeps: "no variable expires early, and each that was set expires once; how late they were is reported",
 	},
 	ycsb("a", ycsbA, "50% reads, 50% updates"),
 	ycsb("b", ycsbB, "95% reads, 5% updates"),
@@ -142,6 +152,9 @@ func (r *Row) Refuses(flag string) error {
 }
 
 func (r *Row) refuses(flag string) error {
+	if flag == "ttl" || flag == "at-once" {
+		return fmt.Errorf("%w: --%s has no place in --workload %s: leave it out, or use --workload ttl", program.ErrConfig, flag, r.Name)
+	}
 	return fmt.Errorf("%w: --%s has no place in --workload %s, which decides that itself: leave it out, or use --workload %s",
 		program.ErrConfig, flag, r.Name, Mixed)
 }
@@ -162,6 +175,7 @@ func (r *Row) Apply(w *load.Workload, given func(flag string) bool) {
 		{"keys", func() { w.Keys = own.Keys }},
 		{"value-size", func() { w.ValueBytes = own.ValueBytes }},
 		{"dist", func() { w.Dist = own.Dist }},
+		{"ttl", func() { w.TTL = own.TTL }},
 	} {
 		if !given(field.flag) {
 			field.copy()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-8247e700/dsm/bench/load"
 	"github.com/seed-8247e700/dsm/bench/program"
@@ -69,12 +70,24 @@ func TestFlags(t *testing.T) {
 		if err := bank.Refuses(flag); (err == nil) != (flag == "keys") || err != nil && !errors.Is(err, program.ErrConfig) {
 			t.Errorf("bank and --%s: %v", flag, err)
 		}
-		if err := Table[0].Refuses(flag); err != nil {
+		if err := Table[0].Refuses(flag); (err != nil) != (flag == "ttl" || flag == "at-once") {
 			t.Errorf("mixed and --%s: %v", flag, err)
 		}
 	}
 	if err := bank.Refuses("rate"); err != nil {
 		t.Errorf("a flag that shapes no load: %v", err)
+	}
+	if err := bank.Refuses("ttl"); !strings.Contains(err.Error(), "--ttl has no place in --workload bank: leave it out, or use --workload ttl") {
+		t.Error(err)
+	}
+	if row, err := Find("ttl"); err != nil || row.Refuses("at-once") != nil || row.Refuses("ttl") != nil || row.Refuses("keys") != nil || row.Refuses("writes") == nil {
+		t.Errorf("ttl: %v", err)
+	}
+	for ttl, ok := range map[time.Duration]bool{0: false, 20*time.Millisecond - 1: false, 20 * time.Millisecond: true, time.Minute: true, time.Minute + 1: false} {
+		w := defaults
+		if w.TTL = ttl; (validateTTL(&w) == nil) != ok {
+			t.Errorf("a TTL of %v: %v", ttl, validateTTL(&w))
+		}
 	}
 	const want = "--async has no place in --workload bank, which decides that itself: leave it out, or use --workload mixed"
 	if err := bank.Check(&defaults, 1); err == nil || !strings.Contains(err.Error(), want) {
@@ -92,7 +105,7 @@ func TestFlags(t *testing.T) {
 // What was given is kept, and the rest becomes the workload's own.
 func TestApply(t *testing.T) {
 	row := Row{Defaults: func(w *load.Workload) {
-		*w = load.Workload{Writes: 0.1, Strong: 0.2, Adds: 0.3, CAS: 0.1, Dels: 0.2, Keys: 7, ValueBytes: 9, Dist: load.Zipfian, Seed: 5, Name: "x"}
+		*w = load.Workload{Writes: 0.1, Strong: 0.2, Adds: 0.3, CAS: 0.1, Dels: 0.2, Keys: 7, ValueBytes: 9, Dist: load.Zipfian, Seed: 5, Name: "x", TTL: 4}
 	}}
 	fields := []struct {
 		flag string
@@ -106,6 +119,7 @@ func TestApply(t *testing.T) {
 		{"keys", func(w *load.Workload) any { return w.Keys }},
 		{"value-size", func(w *load.Workload) any { return w.ValueBytes }},
 		{"dist", func(w *load.Workload) any { return w.Dist }},
+		{"ttl", func(w *load.Workload) any { return w.TTL }},
 	}
 	own := defaults
 	row.Defaults(&own)

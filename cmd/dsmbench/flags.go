@@ -46,6 +46,8 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&c.Stuck, "stuck", c.Stuck, "`number` of watchers that do not read until the end")
 	f.IntVar(&c.Keys, "keys", c.Keys, "`number` of variables")
 	f.IntVar(&c.ValueBytes, "value-size", c.ValueBytes, "`bytes` of a value")
+	f.DurationVar(&c.TTL, "ttl", c.TTL, "`time` after which variables expire, with --workload ttl (default 1s)")
+	f.BoolVar(&c.AtOnce, "at-once", c.AtOnce, "with --workload ttl: all variables expire at the same time")
 	f.StringVar(&c.Dist, "dist", c.Dist, "how variables are chosen: `uniform|zipfian`")
 	f.Float64Var(&c.Rate, "rate", c.Rate, "open loop: `number` of operations per second; latency counts from when an operation was due (0: closed loop)")
 	f.Var((*share)(&c.Strong), "strong", "`share` of the reads that are strong")
