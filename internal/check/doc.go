@@ -21,7 +21,8 @@
 //   - [SessionOrder]: positions never go back in a session.
 //   - [Reads]: each read returned the last write at or before its position; what
 //     conditional writes and counters saw is held against the order alike. Variables
-//     with a TTL expire by the ticks of the order.
+//     with a TTL expire by the ticks of the order, and so do sessions with one, and with
+//     them the variables that they own.
 //   - [StrongReads]: none reflects less than was acknowledged before it began.
 //   - [Freshness]: no plain read reflects less than was acknowledged a lease before.
 //   - [Convergence]: equal digests.

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -18,7 +19,8 @@ const maxPositions = 1 << 21
 // before the position it reports, unless the variable has expired since. It
 // carries the order out again, on hashes, and so finds as well conditional
 // writes that took effect, or were refused, when they should not have been,
-// counters that miss an addend, and TTLs that are not what is left of them.
+// counters that miss an addend, and TTLs that are not what is left of them. It follows the
+// sessions with a TTL of their own, with which the variables end that they own.
 type Reads struct {
 	tally
 	prefix string // of the keys that are looked at
@@ -29,7 +31,8 @@ type Reads struct {
 
 	variables map[string]*variable
 	index     index // of their keys
-	timers    timers
+	timers    timers[string]
+	owners    owners
 	position  uint64            // up to which the order is carried out
 	floor     uint64            // no read to come reports less
 	early     heap.Heap[*claim] // that report a position to which the order has not come
@@ -48,7 +51,7 @@ func (c *claim) before(d *claim) bool { return c.position < d.position }
 // NewReads returns the check of the order after position origin. Variables
 // without the prefix are not looked at.
 func NewReads(prefix string, origin uint64) *Reads {
-	return &Reads{tally: tally{name: "reads"}, prefix: prefix, variables: make(map[string]*variable), timers: newTimers(), position: origin, early: heap.Heap[*claim]{Before: (*claim).before}}
+	return &Reads{tally: tally{name: "reads"}, prefix: prefix, variables: make(map[string]*variable), timers: newTimers[string](), owners: newOwners(origin), position: origin, early: heap.Heap[*claim]{Before: (*claim).before}}
 }
 
 // Order takes the next command of the order, and fills in the sum of an add.
@@ -56,16 +59,17 @@ func (r *Reads) Order(e *Entry) {
 	// Those early were waiting for the position before this one.
 	r.settleEarly(e.Position - 1)
 	r.position = e.Position
-	switch problem := ""; e.Command.Op {
-	case wire.OpTxn, wire.OpTick, wire.OpClock:
-		if e.Command.Op == wire.OpTxn {
-			problem = r.carryOut(e)
-		} else {
-			problem = r.passTime(e)
-		}
-		if problem != "" {
-			r.violate("%s %s", entryText(e), problem)
-		}
+	problem := r.followSession(e)
+	switch e.Command.Op {
+	case wire.OpTxn:
+		problem = cmp.Or(r.carryOut(e), problem)
+	case wire.OpTick, wire.OpClock:
+		problem = r.passTime(e)
+	}
+	if problem != "" {
+		r.violate("%s %s", entryText(e), problem)
+	}
+	if e.Command.Op == wire.OpTxn {
 		return
 	}
 	if !e.OK || !e.Command.Op.IsWrite() || !strings.HasPrefix(e.Command.Key, r.prefix) {
@@ -79,6 +83,7 @@ func (r *Reads) Order(e *Entry) {
 	e.Sum = sum
 	if e.Command.Op == wire.OpSet || e.Command.Op == wire.OpDelete {
 		r.timers.clear(e.Command.Key)
+		r.owners.clear(e.Command.Key)
 	}
 	v.keepWhole(e.Command.Value, e.Command.Op == wire.OpSet || e.Command.Op == wire.OpCompareAndSet, r.wholeBytes)
 	if e.Command.Op == wire.OpCompareAndSet || e.Command.Op == wire.OpAdd {

@@ -2,7 +2,6 @@ package check
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/heap"
@@ -15,53 +14,52 @@ const (
 	maxExpiries = 10_000                              // variables that one tick removes
 )
 
-// timers follows the TTLs of the variables that are looked at. Its clock counts from where
-// the checks begin, when none of these variables exists.
+// timers follows TTLs: those of the variables that are looked at, by name, or those of sessions,
+// by number. Its clock counts from where the checks begin, when there is none of them.
 //
 // Others' variables count for the bound of what a tick removes, and are not known here. So
 // what this package says of expiries holds as long as not ten thousand of others' variables
 // expire at once.
-type timers struct {
-	clock   uint64           // ms that ticks have counted
-	of      map[string]timer // by variable
-	started heap.Heap[due]   // of which some do not count any more
-	waiting []due            // for a tick with which they start, in order; the same
+type timers[K cmp.Ordered] struct {
+	clock   uint64 // ms that ticks have counted
+	of      map[K]timer
+	started heap.Heap[due[K]] // of which some do not count any more
+	waiting []due[K]          // for a tick with which they start, in order; the same
 }
 
-// timer is that of a variable.
+// timer is that of a variable, or of a session.
 type timer struct {
 	ttl      uint64 // in milliseconds
-	set      uint64 // position of the command that set it
+	set      uint64 // position of the command that set it, of a session its last one
 	deadline uint64 // of the clock; 0: it has not started
 }
 
 // due is a timer's place in a queue.
-type due struct {
+type due[K cmp.Ordered] struct {
 	deadline, set uint64
-	key           string
+	key           K
 }
 
-func (d due) before(e due) bool {
-	return cmp.Or(cmp.Compare(d.deadline, e.deadline), cmp.Compare(d.set, e.set), strings.Compare(d.key, e.key)) < 0
+func (d due[K]) before(e due[K]) bool {
+	return cmp.Or(cmp.Compare(d.deadline, e.deadline), cmp.Compare(d.set, e.set), cmp.Compare(d.key, e.key)) < 0
 }
 
-func newTimers() timers {
-	return timers{of: make(map[string]timer), started: heap.Heap[due]{Before: due.before}}
+func newTimers[K cmp.Ordered]() timers[K] {
+	return timers[K]{of: make(map[K]timer), started: heap.Heap[due[K]]{Before: due[K].before}}
 }
 
-// set gives a variable a TTL, by the command at a position.
-func (t *timers) set(key string, ttl, position uint64) {
-	key = strings.Clone(key) // which aliases the message
+// set gives a variable a TTL, by the command at a position. The key is kept.
+func (t *timers[K]) set(key K, ttl, position uint64) {
 	t.of[key] = timer{ttl: ttl, set: position}
-	t.waiting = append(t.waiting, due{set: position, key: key})
+	t.waiting = append(t.waiting, due[K]{set: position, key: key})
 	t.prune()
 }
 
 // clear takes a variable's TTL away, if it has one.
-func (t *timers) clear(key string) { delete(t.of, key) }
+func (t *timers[K]) clear(key K) { delete(t.of, key) }
 
 // left returns what is left of a variable's TTL, wire.NoTTL if it has none.
-func (t *timers) left(key string) int64 {
+func (t *timers[K]) left(key K) int64 {
 	one, ok := t.of[key]
 	switch {
 	case !ok:
@@ -74,21 +72,21 @@ func (t *timers) left(key string) int64 {
 }
 
 // counts reports whether a place in a queue is that of a timer.
-func (t *timers) counts(d due) bool { return t.of[d.key].set == d.set }
+func (t *timers[K]) counts(d due[K]) bool { return t.of[d.key].set == d.set }
 
-// next returns the variable that a tick removes next, and takes its timer away.
-func (t *timers) next() (key string, ok bool) {
+// next returns what a tick removes next, and takes its timer away.
+func (t *timers[K]) next() (key K, ok bool) {
 	for t.started.Len() > 0 && t.started.First().deadline <= t.clock {
 		if d := t.started.Pop(); t.counts(d) {
 			delete(t.of, d.key)
 			return d.key, true
 		}
 	}
-	return "", false
+	return key, false
 }
 
 // start starts the timers that were set up to a position.
-func (t *timers) start(position uint64) {
+func (t *timers[K]) start(position uint64) {
 	n := 0
 	for n < len(t.waiting) && t.waiting[n].set <= position {
 		if d := t.waiting[n]; t.counts(d) {
@@ -107,17 +105,17 @@ func (t *timers) start(position uint64) {
 const kept = 1000
 
 // prune drops the places that do not count, once they are most of all.
-func (t *timers) prune() {
+func (t *timers[K]) prune() {
 	if t.started.Len()+len(t.waiting) <= 2*len(t.of)+kept {
 		return
 	}
-	var waiting []due
+	var waiting []due[K]
 	for _, d := range t.waiting {
 		if t.counts(d) {
 			waiting = append(waiting, d)
 		}
 	}
-	started := heap.Heap[due]{Before: due.before}
+	started := heap.Heap[due[K]]{Before: due[K].before}
 	for _, d := range t.started.All() {
 		if t.counts(d) {
 			started.Push(d)
@@ -140,10 +138,12 @@ func (r *Reads) passTime(e *Entry) (problem string) {
 	}
 	t := &r.timers
 	t.clock += uint64(c.Delta)
+	r.owners.sessions.clock = t.clock
 	if c.Op == wire.OpTick {
 		return ""
 	}
-	for range maxExpiries {
+	r.passSessions(c.Expect)
+	for range r.expireOwned(e.Position, maxExpiries) {
 		key, ok := t.next()
 		if !ok {
 			break
@@ -154,8 +154,10 @@ func (r *Reads) passTime(e *Entry) (problem string) {
 	return ""
 }
 
-// expire removes a variable whose time is over.
+// expire removes a variable whose time is over, or whose owner has ended.
 func (r *Reads) expire(key string, position uint64) {
+	r.timers.clear(key)
+	r.owners.clear(key)
 	v := r.variables[key]
 	v.prune(r.keepFrom())
 	next := version{position: position, absent: true, expired: true}
@@ -181,7 +183,7 @@ func (c *draft) time(o *wire.TxnOp, exists bool) {
 }
 
 // left returns what is left of the TTL of a draft's variable.
-func (c *draft) left(t *timers) int64 {
+func (c *draft) left(t *timers[string]) int64 {
 	switch {
 	case !c.timing.touched:
 		return t.left(c.key)

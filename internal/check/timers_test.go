@@ -16,14 +16,7 @@ import (
 
 // tick puts a tick into the order, and returns its position.
 func (r *txnRun) tick(delta int64, expect uint64, ok bool) uint64 {
-	r.after++
-	cmd := wire.Command{Op: wire.OpClock, Delta: delta, Expect: expect}
-	d := &wire.Delivery{View: 1, Sender: "n", Incarnation: 1, Seq: r.after, First: r.after, Count: 1, Payload: cmd.Append(nil), Effects: []byte{0}}
-	if ok {
-		d.Effects[0] = 1
-	}
-	r.c.Deliver("n", d)
-	return r.after
+	return r.put(wire.Command{Op: wire.OpClock, Delta: delta, Expect: expect}, ok)
 }
 
 // do puts a transaction into the order that takes effect, whose client hears the results.
@@ -348,7 +341,7 @@ func (s *slowTimers) tick() (gone []string) {
 // Random TTLs expire as in a map that is sorted each time, and no more is kept than there is.
 func TestTimers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		quick, slow := newTimers(), &slowTimers{of: make(map[string]timer)}
+		quick, slow := newTimers[string](), &slowTimers{of: make(map[string]timer)}
 		number := func(most int, what string) int { return rapid.IntRange(0, most).Draw(t, what) }
 		steps := uint64(number(200, "steps"))
 		for position := uint64(1); position <= steps; position++ {
@@ -387,7 +380,7 @@ func TestTimers(t *testing.T) {
 			}
 		}
 	})
-	many := newTimers()
+	many := newTimers[string]()
 	for position := range uint64(100 * kept) {
 		many.set("a", 5, position+1)
 		if position%2 == 0 {
@@ -397,7 +390,7 @@ func TestTimers(t *testing.T) {
 	if n := many.started.Len() + len(many.waiting); n < kept/2 || n > kept+2 {
 		t.Errorf("%d places are kept for one timer", n)
 	}
-	waiting := newTimers()
+	waiting := newTimers[string]()
 	for position := range uint64(10 * kept) {
 		waiting.set(strconv.Itoa(int(position%kept)), 5, position+1)
 	}

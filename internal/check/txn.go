@@ -20,6 +20,7 @@ type replay struct {
 	drafts []*draft
 	data   []byte // what its results must be, with values as hashes
 	vague  bool   // some of them cannot be computed: a value was not kept whole
+	owner  ownership
 }
 
 // draft is a variable as the transaction sees it.
@@ -29,6 +30,7 @@ type draft struct {
 	value   text
 	written bool
 	timing  timing
+	owning  owning
 }
 
 // text is a value, whole, if it is kept.
@@ -43,7 +45,7 @@ type failure struct {
 	index   int64
 	version uint64
 	problem string // for people
-	unsure  bool   // a value that it depends on was not kept
+	unsure  bool   // what it depends on is not known
 }
 
 // carryOut carries out a transaction at the place that the order has come to. It fills in
@@ -65,12 +67,12 @@ func (r *Reads) carryOut(e *Entry) (problem string) {
 		return ""
 	}
 	r.events++
-	p := replay{r: r}
+	p := replay{r: r, owner: r.owners.may(e.Command.Session)}
 	then, f := p.run(&t, e.Position)
 	switch {
 	case f.unsure:
 		if e.OK {
-			r.miss("%s: a value that it depends on was not kept whole", entryText(e))
+			r.miss("%s: what it depends on is not known", entryText(e))
 		}
 	case !e.OK:
 		e.Failure = f
@@ -132,7 +134,11 @@ func (p *replay) do(o *wire.TxnOp, position uint64) failure {
 	case !holds:
 		return failure{because: history.Conflict, version: old.shown(), problem: fmt.Sprintf("its condition on %q does not hold", o.Key)}
 	}
+	if o.Ephemeral && p.owner != owns {
+		return failure{unsure: p.owner == mayOwn, problem: "its session has no TTL of its own"}
+	}
 	c.time(o, !old.absent)
+	c.own(o)
 	has, number := wire.TxnHas(0), int64(0)
 	next := version{position: position}
 	switch o.Kind {
@@ -254,7 +260,7 @@ func (c *draft) append(next version, value []byte) int64 {
 	return int64(len(whole))
 }
 
-// commit makes versions of what was written, and sets and clears TTLs.
+// commit makes versions of what was written, and sets and clears TTLs and owners.
 func (p *replay) commit(e *Entry) {
 	for _, c := range p.drafts {
 		if c.written {
@@ -264,7 +270,13 @@ func (p *replay) commit(e *Entry) {
 		case c.present.absent, c.timing.touched && c.timing.ttl == 0:
 			p.r.timers.clear(c.key)
 		case c.timing.touched:
-			p.r.timers.set(c.key, c.timing.ttl, e.Position)
+			p.r.timers.set(strings.Clone(c.key), c.timing.ttl, e.Position)
+		}
+		switch {
+		case c.present.absent, c.owning == ownedByNone:
+			p.r.owners.clear(c.key)
+		case c.owning == ownedBySession:
+			p.r.owners.set(strings.Clone(c.key), e.Command.Session)
 		}
 	}
 }

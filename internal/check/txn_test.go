@@ -13,11 +13,13 @@ type txnRun struct {
 	c     *Checker
 	after uint64
 	seq   uint64
+
+	session uint64 // that writes
 }
 
 func newTxnRun(o Options) *txnRun {
 	o.WholeBytes = 100
-	r := &txnRun{c: New(o)}
+	r := &txnRun{c: New(o), session: 1}
 	r.c.JoinStream("n")
 	return r
 }
@@ -26,7 +28,7 @@ func newTxnRun(o Options) *txnRun {
 func (r *txnRun) order(cmd wire.Command, ok bool) uint64 {
 	r.after++
 	r.seq++
-	cmd.Session, cmd.Seq, cmd.Floor = 1, r.seq, 1
+	cmd.Session, cmd.Seq, cmd.Floor = r.session, r.seq, 1
 	d := &wire.Delivery{View: 1, Sender: "n", Incarnation: 1, Seq: r.after, First: r.after, Count: 1, Payload: cmd.Append(nil), Effects: []byte{0}}
 	if ok {
 		d.Effects[0] = 1
@@ -37,7 +39,7 @@ func (r *txnRun) order(cmd wire.Command, ok bool) uint64 {
 
 // told has the client hear of its last write.
 func (r *txnRun) told(t *wire.Txn, o history.Op, results ...wire.TxnResult) {
-	o.Session, o.Seq, o.Kind, o.Value = 1, r.seq, history.Txn, t.Append(nil)
+	o.Session, o.Seq, o.Kind, o.Value = r.session, r.seq, history.Txn, t.Append(nil)
 	o.Start, o.End = int64(2*r.after), int64(2*r.after+1)
 	for i := range results {
 		o.Results = results[i].Append(o.Results)

@@ -43,7 +43,9 @@ type txnOp struct {
 	Old   bool   `json:"old,omitempty"`
 	If    *cond  `json:"if,omitempty"`
 	TTL   uint64 `json:"ttl,omitempty"`  // in milliseconds, of put, inc, app, and expire
-	Keep  bool   `json:"keep,omitempty"` // put: the TTL stays
+	Keep  bool   `json:"keep,omitempty"` // put: the TTL stays, and the owner
+
+	Ephemeral bool `json:"ephemeral,omitempty"` // put, inc, app: the session becomes the owner
 }
 
 // txnOps has the names of the operations.
@@ -78,7 +80,7 @@ func opsOf(ops []wire.TxnOp) []txnOp {
 		o := &ops[i]
 		out = append(out, txnOp{
 			Op: txnOps[o.Kind], Key: []byte(o.Key), Value: o.Value, Delta: o.Delta, Old: o.Old, If: condOf(&o.If),
-			TTL: o.TTL, Keep: o.KeepTTL,
+			TTL: o.TTL, Keep: o.KeepTTL, Ephemeral: o.Ephemeral,
 		})
 	}
 	return out
@@ -129,7 +131,10 @@ func wireOps(ops []txnOp) []wire.TxnOp {
 	var out []wire.TxnOp
 	for i := range ops {
 		o := &ops[i]
-		w := wire.TxnOp{Key: string(o.Key), Value: o.Value, Delta: o.Delta, Old: o.Old, If: wireCond(o.If), TTL: o.TTL, KeepTTL: o.Keep}
+		w := wire.TxnOp{
+			Key: string(o.Key), Value: o.Value, Delta: o.Delta, Old: o.Old, If: wireCond(o.If),
+			TTL: o.TTL, KeepTTL: o.Keep, Ephemeral: o.Ephemeral,
+		}
 		for kind, name := range txnOps {
 			if name == o.Op {
 				w.Kind = kind

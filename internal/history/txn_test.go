@@ -38,6 +38,9 @@ var everyTxn = wire.Txn{
 		{Kind: wire.TxnExpire, Key: "t", TTL: 20, Old: true},
 		{Kind: wire.TxnPersist, Key: "t", If: wire.Cond{Kind: wire.CondPresent}},
 		{Kind: wire.TxnTTL, Key: "t"},
+		{Kind: wire.TxnPut, Key: "e", Value: []byte("w"), Ephemeral: true},
+		{Kind: wire.TxnAdd, Key: "e", Delta: 1, TTL: 5, Ephemeral: true},
+		{Kind: wire.TxnAppend, Key: "e", Ephemeral: true},
 	},
 }
 
@@ -74,7 +77,9 @@ func TestTxnFormat(t *testing.T) {
 		`"else":[{"op":"app","key":"bA==","value":"AP8=","if":{"value":""}},{"op":"read","key":"bA==","if":{"version":5}},` +
 		`{"op":"put","key":"dA==","old":true,"ttl":1500},{"op":"put","key":"dA==","keep":true},{"op":"inc","key":"dA==","delta":1,"ttl":1},` +
 		`{"op":"app","key":"dA==","ttl":3153600000000},{"op":"expire","key":"dA==","old":true,"ttl":20},` +
-		`{"op":"persist","key":"dA==","if":{"present":true}},{"op":"ttl","key":"dA=="}]}`
+		`{"op":"persist","key":"dA==","if":{"present":true}},{"op":"ttl","key":"dA=="},` +
+		`{"op":"put","key":"ZQ==","value":"dw==","ephemeral":true},{"op":"inc","key":"ZQ==","delta":1,"ttl":5,"ephemeral":true},` +
+		`{"op":"app","key":"ZQ==","ephemeral":true}]}`
 	text, err := base64.StdEncoding.DecodeString(strings.Trim(string(appendTxn(nil, everyTxn.Append(nil))), `"`))
 	if err != nil || string(text) != want {
 		t.Errorf("%s\nwant\n%s\n%v", text, want, err)
@@ -82,6 +87,7 @@ func TestTxnFormat(t *testing.T) {
 	for _, text := range []string{
 		"", "{", `{"when":[]}`, `{"then":[{"op":"twist","key":"YQ=="}]}`, `{"then":[{"op":"read","key":"YQ==","old":true}]}`,
 		`{"then":[{"op":"expire","key":"YQ=="}]}`, `{"then":[{"op":"persist","key":"YQ==","ttl":1}]}`, `{"then":[{"op":"inc","key":"YQ==","keep":true}]}`,
+		`{"then":[{"op":"del","key":"YQ==","ephemeral":true}]}`, `{"then":[{"op":"put","key":"YQ==","keep":true,"ephemeral":true}]}`,
 	} {
 		if _, err := readTxn([]byte(text)); err == nil {
 			t.Errorf("%q is read", text)

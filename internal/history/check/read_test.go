@@ -15,6 +15,9 @@ func TestEveryWriteIsKnown(t *testing.T) {
 		if op == wire.OpTxn { // which puts 5 into k
 			value = base64.StdEncoding.EncodeToString([]byte(`{"if":[],"then":[{"op":"put","key":"aw==","value":"NQ=="}],"else":[]}`))
 		}
+		if op == wire.OpOpenTimed {
+			value = "MTAw"
+		}
 		e := delivered{Pos: 3, Op: op.String(), Key: "k", Value: &value, Expect: 2, OK: true}
 		if e.writes() != op.IsWrite() {
 			t.Errorf("read.go: that %s writes is %v", op, e.writes())

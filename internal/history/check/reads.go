@@ -50,18 +50,24 @@ func (v *verdict) checkReads(o *order, ops []operation) {
 func (v *verdict) replay(o *order) map[string][]state {
 	states := make(map[string][]state)
 	var clocks timers
+	var sessions owners
 	for p := o.first; p <= o.last; p++ {
 		e := o.entries[p]
-		switch {
-		case e == nil:
+		if e == nil {
 			continue
+		}
+		for _, key := range v.followSession(e, &sessions) {
+			clocks.clear(key)
+			states[key] = append(states[key], state{position: p})
+		}
+		switch {
 		case e.Op == "tick" || e.Op == "clock":
-			v.tick(e, &clocks, states)
+			v.tick(e, &clocks, &sessions, states)
 			continue
 		case !e.writes() || !e.OK:
 			continue
 		case e.Op == "txn":
-			v.replayTxn(e, o.first, states, &clocks)
+			v.replayTxn(e, o.first, states, &clocks, &sessions)
 			continue
 		}
 		old := stateAt(states[e.Key], p)
@@ -81,8 +87,10 @@ func (v *verdict) replay(o *order) map[string][]state {
 		case "del":
 			next.value = nil
 			clocks.clear(e.Key)
+			sessions.free(e.Key)
 		case "set":
 			clocks.clear(e.Key)
+			sessions.free(e.Key)
 		default:
 			v.bad("reads: what %v does is not known", e)
 		}

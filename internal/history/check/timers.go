@@ -35,8 +35,8 @@ func (t *timers) set(key string, ttl int64, position uint64) {
 
 func (t *timers) clear(key string) { delete(t.of, key) }
 
-// pass lets time pass, and returns the names of what has expired.
-func (t *timers) pass(millis int64, known uint64) (gone []string) {
+// pass lets time pass, and returns the names of what has expired, at most room.
+func (t *timers) pass(millis int64, known uint64, room int) (gone []string) {
 	t.clock += millis
 	if len(t.of) == 0 || t.clock < t.nearest && !t.waiting {
 		return nil
@@ -50,7 +50,7 @@ func (t *timers) pass(millis int64, known uint64) (gone []string) {
 		x, y := t.of[a], t.of[b]
 		return cmp.Or(cmp.Compare(x.deadline, y.deadline), cmp.Compare(x.set, y.set), cmp.Compare(a, b))
 	})
-	gone = gone[:min(len(gone), most)]
+	gone = gone[:min(len(gone), room)]
 	for _, key := range gone {
 		delete(t.of, key)
 	}
@@ -70,7 +70,7 @@ func (t *timers) pass(millis int64, known uint64) (gone []string) {
 }
 
 // tick carries out a line that counts time.
-func (v *verdict) tick(e *delivered, t *timers, states map[string][]state) {
+func (v *verdict) tick(e *delivered, t *timers, sessions *owners, states map[string][]state) {
 	millis, ok := number(e.Value)
 	if !e.OK {
 		return
@@ -83,7 +83,15 @@ func (v *verdict) tick(e *delivered, t *timers, states map[string][]state) {
 		t.clock += millis
 		return
 	}
-	for _, key := range t.pass(millis, e.Expect) {
+	gone := sessions.pass(t.clock+millis, e.Expect)
+	for _, key := range gone {
+		t.clear(key)
+	}
+	for _, key := range t.pass(millis, e.Expect, most-len(gone)) {
+		sessions.free(key)
+		gone = append(gone, key)
+	}
+	for _, key := range gone {
 		states[key] = append(states[key], state{position: e.Pos})
 	}
 }

@@ -46,6 +46,8 @@ type step struct {
 	If    *cond  `json:"if"`
 	TTL   int64  `json:"ttl"`
 	Keep  bool   `json:"keep"`
+
+	Ephemeral bool `json:"ephemeral"`
 }
 
 // txnOf takes the transaction out of a line's value, nil if it is none.
@@ -84,7 +86,7 @@ func (d *delivered) touches(prefix string) bool {
 }
 
 // replayTxn carries a transaction out that took effect.
-func (v *verdict) replayTxn(e *delivered, first uint64, states map[string][]state, clocks *timers) {
+func (v *verdict) replayTxn(e *delivered, first uint64, states map[string][]state, clocks *timers, sessions *owners) {
 	t := txnOf(e.Value)
 	if t == nil {
 		v.bad("reads: %v took effect, and is no transaction", e)
@@ -119,6 +121,9 @@ func (v *verdict) replayTxn(e *delivered, first uint64, states map[string][]stat
 			v.bad("reads: %v took effect, but operation %d %s", e, i, problem)
 		}
 		s.time(clocks, e.Pos, was.value != nil)
+		if problem := s.own(sessions, e.Session, first); problem != "" {
+			v.bad("reads: %v took effect, but operation %d %s", e, i, problem)
+		}
 		if s.writes() && (next != nil || was.value != nil) {
 			now[string(s.Key)] = state{position: e.Pos, value: next}
 		}
