@@ -84,4 +84,5 @@ const (
 	TimerFromCommand
 	TimeCountedTwice
 	ExpiryUnseen
+	SyncedEarly
 )

@@ -91,6 +91,7 @@ var Bugs = []Info{
 	{TimerFromCommand, "TimerFromCommand", "a TTL is charged for the time before its command"},
 	{TimeCountedTwice, "TimeCountedTwice", "a member that becomes the first counts time that the first before it has counted"},
 	{ExpiryUnseen, "ExpiryUnseen", "an expiry is missing in the history of changes"},
+	{SyncedEarly, "SyncedEarly", "a scan, and what an Initial watch begins with, ends with its first page"},
 }
 
 // String returns the bug's name.

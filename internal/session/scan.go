@@ -51,6 +51,9 @@ func (s *Scan) Page(reply *wire.Reply) (wire.ScanPage, error) {
 	if !planted.On(planted.ScanMoves) {
 		s.query.At, s.query.Flags = reply.Version, s.query.Flags|wire.ScanAt
 	}
+	if planted.On(planted.SyncedEarly) {
+		page.More = false
+	}
 	s.query.From, s.query.To = page.From, page.To
 	return page, nil
 }

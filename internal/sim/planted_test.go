@@ -130,7 +130,7 @@ func TestPlantedStreams(t *testing.T) {
 func TestPlantedWatches(t *testing.T) {
 	for bug, check := range map[planted.Bug]string{
 		planted.WatchBeginsAgain: "watches", planted.WatchSkips: "watches",
-		planted.ScanMoves: "scans", planted.HistoryFloorLow: "scans",
+		planted.ScanMoves: "scans", planted.SyncedEarly: "scans", planted.HistoryFloorLow: "scans",
 	} {
 		seed := search(t, bug)
 		if checks := alone(bug, seed); !slices.Contains(checks, check) {
