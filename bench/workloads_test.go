@@ -31,12 +31,9 @@ func workloadConfig(t *testing.T, name string) Config {
 	return cfg
 }
 
-// enoughOfEach is how often each kind of operation is done before a run ends.
-const enoughOfEach = 10
-
 // runUntilDone makes a run on a group in this process, which ends when clients have done each
-// of some kinds of operations often enough.
-func runUntilDone(t *testing.T, cfg Config, kinds ...history.Kind) *report.Report {
+// of some kinds of operations n times.
+func runUntilDone(t *testing.T, cfg Config, n int, kinds ...history.Kind) *report.Report {
 	t.Helper()
 	cfg.Duration = time.Minute
 	out, err := openFiles(&cfg)
@@ -47,7 +44,7 @@ func runUntilDone(t *testing.T, cfg Config, kinds ...history.Kind) *report.Repor
 	defer enough()
 	goal := &goal{left: make(map[history.Kind]int), reached: enough}
 	for _, kind := range kinds {
-		goal.left[kind] = enoughOfEach
+		goal.left[kind] = n
 	}
 	if cfg.Name == "ttl" {
 		goal.left[history.Txn] += cfg.Keys // which load the variables
@@ -129,7 +126,7 @@ func TestRealWorkloads(t *testing.T) {
 			cfg := workloadConfig(t, name)
 			dir := t.TempDir()
 			cfg.HistoryFile, cfg.DeliveryLogDir = filepath.Join(dir, "history"), filepath.Join(dir, "logs")
-			r := runUntilDone(t, cfg, kinds...)
+			r := runUntilDone(t, cfg, 4, kinds...)
 			if !r.Pass || r.Errors > 0 {
 				t.Fatalf("failures %q, notes %q, checks %+v", r.Failures, r.Notes, r.Checks)
 			}
@@ -185,5 +182,34 @@ func TestRealExpiries(t *testing.T) {
 				t.Errorf("checks %+v", r.Checks)
 			}
 		})
+	}
+}
+
+// TestRealWorkloadsOnATarget runs workloads on a group that runs already, among its other
+// variables, and leaves none of their own there, also those that clients have inserted.
+func TestRealWorkloadsOnATarget(t *testing.T) {
+	own := shortConfig()
+	sys, _, err := startInside(t.Context(), &own, program.Env{Notices: t.Output()}, &cluster.Feeds{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sys.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	db := sys.(*inside).Handles[0]
+	for _, key := range []string{"account/000001", "z"} {
+		if _, err := db.Set(t.Context(), key, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"bank", "counter", "rmw", "scan", "ycsb-d", "ycsb-e"} {
+		cfg := workloadConfig(t, name)
+		cfg.Target = "dsm://" + sys.(*inside).Nodes[0].Addr()
+		passes(t, cfg)
+		if n, err := db.Count(t.Context()); err != nil || n != 2 {
+			t.Errorf("%s: %d variables are there, %v", name, n, err)
+		}
 	}
 }
