@@ -60,7 +60,19 @@ func TestRMW(t *testing.T) {
 // Clients write in each of three ways, meet, and try again.
 func TestRMWIsBusy(t *testing.T) {
 	m := newModel(t, "rmw", 5, func(w *load.Workload) { w.Keys = 3 })
+	conditions, own := 0, 0
+	m.spoil = every(history.Txn, func(r *load.Request, _ *load.Answer) {
+		var txn wire.Txn
+		if err := txn.Decode(r.Value); err != nil || len(txn.Then) != 1 {
+			t.Fatalf("%+v, %v", txn, err)
+		}
+		conditions += len(txn.If)
+		own += int(txn.Then[0].If.Kind)
+	})
 	r := m.run(1000)
+	if conditions < 200 || own < 200 {
+		t.Errorf("%d transactions have a condition, and the operation of %d has one", conditions, own)
+	}
 	if c := m.invariant.(*chained); !r.Pass() || m.conflicts < 100 || m.done[history.CompareAndSet] < 100 || m.done[history.Txn] < 300 || c.result.Events < 500 {
 		t.Errorf("%d conflicts, %v: %+v", m.conflicts, m.done, r)
 	}
@@ -73,7 +85,7 @@ func TestLink(t *testing.T) {
 	if !follows(first, nil) || !follows(second, first) || string(link(first, 40, 1000)) != string(second) {
 		t.Errorf("%q, %q", first, second)
 	}
-	for _, value := range [][]byte{link(nil, 40, 1000), link(first, 41, 1000)[:10], []byte("x y z"), []byte("0123456789abcdef 1 !"), nil} {
+	for _, value := range [][]byte{link(nil, 40, 1000), link(first, 41, 1000)[:10], []byte("x y z"), []byte("0123456789abcdef ! 1"), []byte("0123456789abcdef 1 !"), nil} {
 		if follows(value, first) {
 			t.Errorf("%q follows %q", value, first)
 		}
@@ -96,6 +108,14 @@ func TestRMWPassesByOthers(t *testing.T) {
 	put(wire.OpSet, "p/chain/0", false, nil)
 	put(wire.OpTxn, "", true, (&wire.Txn{Then: []wire.TxnOp{{Kind: wire.TxnPut, Key: "elsewhere"}}}).Append(nil))
 	put(wire.OpTxn, "", true, []byte("x"))
+	put(wire.OpSet, "p/chain/1", true, link(nil, 0, 1))
+	two := wire.TxnOp{Kind: wire.TxnPut, Key: "p/chain/1"}
+	put(wire.OpTxn, "", true, (&wire.Txn{Then: []wire.TxnOp{two, two}}).Append(nil))
+	delete(c.links, "p/chain/1")
+	c.Complete(&history.Op{Kind: history.Set, Seq: 1, Status: history.OK, Value: (&wire.Txn{Then: []wire.TxnOp{two}}).Append(nil)})
+	if acked, _ := c.total(); acked > 0 {
+		t.Error("the first value counts as an update")
+	}
 	if r := c.Finish(); !r.Pass() || r.Events > 0 || len(c.links) > 0 {
 		t.Errorf("%+v", r)
 	}

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +58,49 @@ func TestTable(t *testing.T) {
 	}
 	if _, err := Find("other"); !errors.Is(err, program.ErrConfig) || !strings.Contains(err.Error(), "--workload other: must be mixed, watch") {
 		t.Errorf("another name: %v", err)
+	}
+}
+
+// What each workload is, if no flag says otherwise.
+func TestDefaults(t *testing.T) {
+	type shape struct {
+		keys, bytes int
+		dist        string
+		writes      float64
+	}
+	for name, want := range map[string]shape{
+		"mixed": {10_000, 100, load.Uniform, 0.5}, "watch": {10_000, 100, load.Uniform, 1},
+		"bank": {1000, 100, load.Uniform, 0.3}, "counter": {10, 100, load.Uniform, 0.9},
+		"rmw": {100, 100, load.Uniform, 0.5}, "scan": {1000, 100, load.Uniform, 0.3},
+		"ycsb-a": {1000, 1000, load.Zipfian, 0.5}, "ycsb-b": {1000, 1000, load.Zipfian, 0.05}, "ycsb-c": {1000, 1000, load.Zipfian, 0},
+		"ycsb-d": {1000, 1000, load.Zipfian, 0.05}, "ycsb-e": {1000, 1000, load.Zipfian, 0.05}, "ycsb-f": {1000, 1000, load.Zipfian, 1. / 3},
+	} {
+		row, err := Find(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		w := defaults
+		row.Apply(&w, nothing)
+		if got := (shape{w.Keys, w.ValueBytes, w.Dist, w.Writes}); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+		// What writes is about that share of what clients do.
+		m := newModel(t, name, 4, func(w *load.Workload) { w.Keys = 100 })
+		writes, all := 0, 0
+		for range 1000 {
+			for i, c := range m.clients {
+				var r load.Request
+				c.Next(&r)
+				if all++; !r.Kind.IsRead() {
+					writes++
+				}
+				c.Learn(&r, &load.Answer{Status: history.OK, Value: []byte("1000"), Version: uint64(i)})
+			}
+		}
+		if got := float64(writes) / float64(all); math.Abs(got-want.writes) > 0.06 {
+			t.Errorf("%s: %.2f of the operations write, and %.2f is said", name, got, want.writes)
+		}
 	}
 }
 

@@ -41,9 +41,9 @@ func (z *zipf) grow(n int) {
 func (z *zipf) draw(random *rand.Rand) int {
 	u := random.Float64()
 	switch uz := u * z.zeta; {
-	case z.n == 1 || uz < 1:
+	case uz < 1:
 		return 0
-	case z.n == 2 || uz < 1+math.Pow(0.5, zipfTheta):
+	case uz < 1+math.Pow(0.5, zipfTheta):
 		return 1
 	}
 	i := int(float64(z.n) * math.Pow(z.eta*u-z.eta+1, 1/(1-zipfTheta)))
