@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"iter"
 	"sync"
 	"time"
 
@@ -40,23 +40,50 @@ func (r *run) watchExpiries(ctx context.Context, sys system, options *check.Opti
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.expiries = &expiries{clock: r.clock, stop: cancel}
-	events := w.DB(0).Watch(ctx, driver.Prefix(options.Prefix), driver.From(options.Origin))
-	r.expiries.group.Go(func() { r.expiries.follow(events) })
+	watch := func(from driver.WatchOption) events { return w.DB(0).Watch(ctx, driver.Prefix(options.Prefix), from) }
+	r.expiries.group.Go(func() { r.expiries.run(watch(driver.From(options.Origin)), watch(driver.Initial)) })
 	return nil
 }
 
-// follow reads the events of a watch until it ends.
-func (x *expiries) follow(events func(func(driver.Event, error) bool)) {
-	for e, err := range events {
-		now := x.clock.Now()
-		x.mu.Lock()
-		if err != nil {
-			x.ended = err
-		} else if e.Kind == driver.EventExpire {
-			x.list = append(x.list, workload.Expiry{Key: strings.Clone(e.Key), Position: e.Position, At: now})
-		}
-		x.mu.Unlock()
+// events are what a watch returns.
+type events = iter.Seq2[driver.Event, error]
+
+// run follows a watch until it ends. If it lags, it goes on with another, which begins with
+// what exists.
+func (x *expiries) run(first, again events) {
+	err := x.follow(first)
+	for errors.Is(err, driver.ErrLagged) {
+		err = x.follow(again)
 	}
+	x.mu.Lock()
+	x.ended = err
+	x.mu.Unlock()
+}
+
+// follow reads the events of a watch until it ends, and returns why it has.
+func (x *expiries) follow(of events) error {
+	exist := make(map[string]bool)
+	for e, err := range of {
+		now := x.clock.Now()
+		if err != nil {
+			return err
+		}
+		switch e.Kind {
+		case driver.EventInitial:
+			exist[e.Key] = true
+		case driver.EventSynced:
+			x.add(workload.Expiry{Position: e.Position, At: now, Exist: exist})
+		case driver.EventExpire:
+			x.add(workload.Expiry{Key: e.Key, Position: e.Position, At: now})
+		}
+	}
+	return nil
+}
+
+func (x *expiries) add(e workload.Expiry) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.list = append(x.list, e)
 }
 
 // take returns what has expired since the last call.

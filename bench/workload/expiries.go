@@ -29,6 +29,10 @@ type Expiry struct {
 	Key      string
 	Position uint64
 	At       int64 // when it came, on the clock of the run
+
+	// Exist, if it is not nil, has the variables that exist at the position: the watch has
+	// lagged, and began again there. The expiries that it has missed are not timed.
+	Exist map[string]bool
 }
 
 // expiries is the invariant of variables that expire: no variable expires before the time that
@@ -44,6 +48,7 @@ type expiries struct {
 	begun   map[uint64]*call // by position: what gave variables a TTL, or was seen to end it
 
 	watched uint64 // expiries
+	missed  uint64 // that a watch has missed which lagged
 	tooSoon uint64
 	late    *hdrhistogram.Histogram // how late they came
 
@@ -183,6 +188,10 @@ func (x *expiries) Expired(e *Expiry) {
 
 // end ends the life of a variable, at a position to which the order has come.
 func (x *expiries) end(e *Expiry) {
+	if e.Exist != nil {
+		x.lag(e)
+		return
+	}
 	x.result.Events++
 	x.watched++
 	x.last = max(x.last, e.At)
@@ -192,13 +201,7 @@ func (x *expiries) end(e *Expiry) {
 		return
 	}
 	first := list[0]
-	if x.alive--; len(list) == 1 {
-		delete(x.lives, e.Key)
-	} else {
-		x.lives[e.Key] = list[1:]
-	}
-	c := x.callAt(first.set)
-	c.left--
+	c := x.over(e.Key)
 	over := end{key: e.Key, ttl: first.ttl, at: e.At}
 	if !c.known {
 		c.ends = append(c.ends, over)
@@ -206,6 +209,37 @@ func (x *expiries) end(e *Expiry) {
 	}
 	x.judge(c, over)
 	x.forget(first.set, c)
+}
+
+// over takes the first life of a variable away, and returns the call that began it.
+func (x *expiries) over(key string) *call {
+	list := x.lives[key]
+	if x.alive--; len(list) == 1 {
+		delete(x.lives, key)
+	} else {
+		x.lives[key] = list[1:]
+	}
+	c := x.callAt(list[0].set)
+	c.left--
+	return c
+}
+
+// lag ends the lives that a watch has missed the ends of. Of a variable that exists, the last
+// one goes on.
+func (x *expiries) lag(e *Expiry) {
+	for key, list := range x.lives {
+		n := 0
+		for n < len(list) && list[n].set <= e.Position {
+			n++
+		}
+		if n > 0 && e.Exist[key] {
+			n--
+		}
+		for _, one := range list[:n] {
+			x.forget(one.set, x.over(key))
+			x.missed++
+		}
+	}
 }
 
 // forget lets go of a call that nothing more is to be held against.
@@ -262,6 +296,9 @@ func (x *expiries) Note() string {
 	}
 	text := fmt.Sprintf("ttl: %s variables expired, %s early; late by p50 %s, p99 %s, max %s, counted from the call that set them",
 		report.Grouped(int64(x.watched)), report.Grouped(int64(x.tooSoon)), at(x.late, 50), at(x.late, 99), report.Duration(time.Duration(x.late.Max())))
+	if x.missed > 0 {
+		text += fmt.Sprintf("; %s more were not timed, since the watch lagged", report.Grouped(int64(x.missed)))
+	}
 	if x.before.TotalCount() > 0 && x.during.TotalCount() > 0 {
 		text += fmt.Sprintf("; writes p99 %s before and %s while they expired, %.1f times as much", at(x.before, 99), at(x.during, 99),
 			float64(x.during.ValueAtQuantile(99))/float64(x.before.ValueAtQuantile(99)))

@@ -307,3 +307,27 @@ func TestDeadline(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// A watch that has lagged has missed expiries, which end no later than what exists then says.
+func TestExpiriesMissed(t *testing.T) {
+	x := newTenants(false)
+	first, encoded := x.txn("gone", "again", "alive")
+	x.complete(first, encoded, 0)
+	x.tick()
+	second, encoded := x.txn("again") // where the watch begins again
+	third, encoded3 := x.txn("gone")
+	x.Expired(&Expiry{Position: second, At: 99 * ms, Exist: map[string]bool{"again": true, "alive": true}})
+	if x.Alive() != 3 || x.missed != 2 {
+		t.Errorf("%d are alive, %d missed", x.Alive(), x.missed)
+	}
+	x.complete(second, encoded, 10)
+	x.complete(third, encoded3, 20)
+	end := x.tick()
+	x.expired("alive", end, 30)
+	x.expired("again", end, 30)
+	x.expired("gone", end, 30)
+	x.wantResult(t, 0, 0, "")
+	if note := x.Note(); !strings.Contains(note, "; 2 more were not timed, since the watch lagged") || x.late.TotalCount() != 3 {
+		t.Error(note)
+	}
+}
