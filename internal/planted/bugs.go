@@ -85,4 +85,6 @@ const (
 	TimeCountedTwice
 	ExpiryUnseen
 	SyncedEarly
+	SnapshotTwoPositions
+	UpdateRenumbered
 )

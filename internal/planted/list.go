@@ -92,6 +92,8 @@ var Bugs = []Info{
 	{TimeCountedTwice, "TimeCountedTwice", "a member that becomes the first counts time that the first before it has counted"},
 	{ExpiryUnseen, "ExpiryUnseen", "an expiry is missing in the history of changes"},
 	{SyncedEarly, "SyncedEarly", "a scan, and what an Initial watch begins with, ends with its first page"},
+	{SnapshotTwoPositions, "SnapshotTwoPositions", "each read of a transaction's function shows the state of its own time"},
+	{UpdateRenumbered, "UpdateRenumbered", "the function of an update whose commit has an unknown outcome runs again"},
 }
 
 // String returns the bug's name.

@@ -145,6 +145,27 @@
 // writes go through the stream. Tick gives up a write whose time is up, and all older
 // writes.
 //
+// # Updates
+//
+// A [Tx] is one attempt at a transaction whose function decides what it writes by what it
+// reads. It keeps all reads at one position, shows them with the function's own writes, and
+// makes one command of them that has all that was read as its conditions. [TxScan] merges what
+// servers have of a range with what was written. [Update] decides what becomes of an attempt:
+// whether the function runs again, after which pause, and when it waits for its turn.
+//
+//	var update session.Update
+//	for {
+//		var tx session.Tx
+//		run the function: each read is a page of tx.Get or tx.Scan, which tx.Paged takes
+//		txn := tx.Commit()
+//		run an operation of kind Write with it, as any other
+//		switch outcome, changed := update.Ended(&txn, &reply, done, op.Unknown()); outcome {
+//		case session.Committed, session.Failed:
+//			return
+//		}
+//		wait for update.Pause(random)
+//	}
+//
 // # Servers
 //
 // A client stays with one server while that is well. [Servers] knows which it is and which

@@ -48,7 +48,8 @@ type client struct {
 	issued   numbered     // the last write through the stream
 	version  uint64       // that an operation was told last
 
-	updates *rand.Rand // for its conditions on ranges
+	updates *rand.Rand // for its updates and conditions on ranges
+	updated uint64     // updates that were begun
 	scanned *wire.Cond // that a range is as its last scan has shown it; nil: there was none
 
 	watches   *rand.Rand // for its watches and scans

@@ -82,6 +82,7 @@ type Counts struct {
 	LinearGone     uint64 `name:"  expiries in them"`
 	InTime         uint64 `name:"variables that expire in a group at rest"`
 	KnobCounts
+	UpdateCounts
 	oracle.Counts
 	wires.LinkCounts
 	Faults [faultKinds]uint64
@@ -89,7 +90,7 @@ type Counts struct {
 
 // each calls do for each count.
 func (c *Counts) each(do func(name string, count *uint64, rare bool)) {
-	for _, all := range []reflect.Value{reflect.ValueOf(c).Elem(), reflect.ValueOf(&c.Counts).Elem(), reflect.ValueOf(&c.LinkCounts).Elem(), reflect.ValueOf(&c.KnobCounts).Elem()} {
+	for _, all := range []reflect.Value{reflect.ValueOf(c).Elem(), reflect.ValueOf(&c.Counts).Elem(), reflect.ValueOf(&c.LinkCounts).Elem(), reflect.ValueOf(&c.KnobCounts).Elem(), reflect.ValueOf(&c.UpdateCounts).Elem()} {
 		for i := range all.NumField() {
 			if count, ok := all.Field(i).Addr().Interface().(*uint64); ok {
 				tag := all.Type().Field(i).Tag

@@ -33,6 +33,7 @@ type operation struct {
 	reply    wire.Reply
 	teller   *replica      // who gave the last reply
 	then     func(ok bool) // of what the client does for itself
+	after    func()        // of an operation that was recorded
 
 	// Of what is no write and no read of a variable:
 	asks     func(*wire.Request) // makes it the request
@@ -351,6 +352,9 @@ func (op *operation) finish() {
 		c.version = op.reply.Version
 	}
 	op.record()
+	if op.after != nil {
+		op.after()
+	}
 }
 
 // numbered names a write.

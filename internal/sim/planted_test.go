@@ -26,9 +26,10 @@ var shownBy = map[planted.Bug]uint64{
 	planted.AuditByKeptDigest:  176,
 	planted.DonorIgnoresDamage: 272,
 	planted.FeedOutlivesLevel:  1184,
-	planted.LeaseFromAnswer:    1077,
-	planted.LeaseFromReceipt:   1077,
-	planted.LeaseIgnored:       84,
+	planted.HistoryFloorLow:    43, // as TestPlantedWatches wants it
+	planted.LeaseFromAnswer:    421,
+	planted.LeaseFromReceipt:   239,
+	planted.LeaseIgnored:       8,
 	planted.ObeysOtherGroup:    124,
 	planted.PositionForgotten:  2269,
 	planted.RefusalUnknown:     108,

@@ -56,7 +56,7 @@ type traits struct {
 	old  float64 // chance that a process is of the release before there were any
 	ttls float64 // chance that a write is of variables that expire
 
-	ranges float64 // chance that a transaction has a condition on a range
+	updates updateTraits
 
 	async              float64 // chance that asynchronous writes are issued beside an operation
 	burst, outstanding int     // in a row, and in all

@@ -26,7 +26,7 @@ func (c *client) txn() wire.Command {
 		cond := c.cond(c.txnKey())
 		t.If = append(t.If, cond)
 	}
-	if c.scanned != nil && c.w.options.Steps == 0 && chance(c.updates, c.w.traits.ranges) {
+	if c.scanned != nil && c.w.options.Steps == 0 && chance(c.updates, c.w.traits.updates.ranges) {
 		t.If = append(t.If, c.rangeCond())
 	}
 	c.w.counts.TxnsAsked++

@@ -81,6 +81,7 @@ func (w *world) begin() {
 		w.At(time.Duration(c.random.Int64N(int64(t.detection))), c.next)
 		w.At(t.sessionTTL/3, c.renew)
 		w.At(t.detection/2, c.look)
+		w.At(t.detection/2, c.update)
 	}
 	if w.leaks() {
 		w.At(t.detection, w.clients[0].leak)

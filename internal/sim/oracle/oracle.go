@@ -48,6 +48,7 @@ type Oracle struct {
 	Partial  bool // the beginning of the order is not known
 	memory   memory
 	executed map[write]execution
+	updates  map[string]uint64 // that are done, and where
 	sessions map[uint64]*session
 	clock    int64
 }
@@ -77,6 +78,7 @@ type session struct {
 func New(cfg Config) *Oracle {
 	return &Oracle{
 		Config: cfg, memory: memory{make(map[string]value), make(map[string]timer)}, executed: make(map[write]execution), sessions: make(map[uint64]*session),
+		updates: make(map[string]uint64),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -150,4 +151,28 @@ func (o *Oracle) transacted(position uint64, c *wire.Command, result *wire.Resul
 		o.Fail("results: the transaction %q at %d has %+v with %q, want %+v with %q", c.Value, position, *result, data, want, wantData)
 	}
 	o.memory = now
+	if want.Status == wire.StatusOK {
+		o.updated(position, c.Value, want.Number)
+	}
+}
+
+// UpdateKey is the beginning of the variables in which each update of a client puts its number.
+const UpdateKey = "upd"
+
+// updated holds that an update is done once, whatever its client believes.
+func (o *Oracle) updated(position uint64, encoded []byte, branch int64) {
+	var t wire.Txn
+	if t.Decode(encoded) != nil {
+		return
+	}
+	for _, op := range t.Branch(branch == wire.TxnThen) {
+		if !strings.HasPrefix(op.Key, UpdateKey) {
+			continue
+		}
+		name := op.Key + " " + string(op.Value)
+		if before, done := o.updates[name]; done {
+			o.Fail("exactly once: the update %s is done at %d and at %d", name, before, position)
+		}
+		o.updates[name] = position
+	}
 }
