@@ -38,6 +38,7 @@ type DB struct {
 	patience patience
 	keeper   keeper
 	streams  streams
+	turns    turns // of updates
 	retries  atomic.Uint64
 
 	closing atomic.Bool

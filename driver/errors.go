@@ -97,6 +97,13 @@ var (
 	// more. Begin again at a newer position.
 	ErrSnapshotGone = errors.New("driver: the state at the position is not kept any more")
 
+	// ErrReadOnly: a View does not write. Use Update.
+	ErrReadOnly = errors.New("driver: a View does not write")
+
+	// ErrTxDone: the function of the transaction has returned. What it wrote is committed, or
+	// will be, or never will be: the result of Update says so.
+	ErrTxDone = errors.New("driver: the function of the transaction has returned")
+
 	// ErrLagged: a watch was too slow, or began too late: the servers do not keep the
 	// changes that come next for it. The error is a *LaggedError, which says where to go
 	// on.
@@ -117,14 +124,28 @@ var (
 	ErrProtocol = errors.New("driver: the server does not speak the protocol")
 )
 
-// ConflictError is the error of a CompareAndSet that found another version, and of a write
-// whose condition does not hold.
+// ConflictError is the error of a CompareAndSet that found another version, of a write whose
+// condition does not hold, and of an Update for which something changed each time.
 type ConflictError struct {
 	Key     string
-	Version uint64 // the present one, 0 if there is no such variable
+	Version uint64 // the present one, 0 if there is no such variable; of an Update: always 0
+
+	// Read is the position at which an Update has read what then changed: the variable, or,
+	// with Range, one that its scan from Key on has returned, or would return now. It is 0 for
+	// other writes.
+	Read  uint64
+	Range bool
+
+	update bool // it is that of an Update
 }
 
 func (e *ConflictError) Error() string {
+	switch {
+	case e.Range:
+		return fmt.Sprintf("%v: a scan from %q on, at position %d, would now return something else", ErrConflict, e.Key, e.Read)
+	case e.update:
+		return fmt.Sprintf("%v: %q has changed since position %d", ErrConflict, e.Key, e.Read)
+	}
 	if e.Version == 0 {
 		return fmt.Sprintf("%v: %q does not exist", ErrConflict, e.Key)
 	}

@@ -32,6 +32,7 @@ type fakeGroup struct {
 	maxTxn     uint32 // bound of transactions, 0: the nodes know none
 	inFlight   uint32
 	most       int    // sessions of the client, 0: no bound
+	forgotten  uint64 // states below are not kept
 	client     string // as the latest has called itself
 }
 
@@ -149,7 +150,7 @@ func (g *fakeGroup) execute(c wire.Command) wire.Result {
 		}
 		put(append([]byte{}, c.Value...))
 	case wire.OpTxn:
-		r.Number = wire.TxnThen // of nothing
+		g.transact(c.Value, &r)
 	}
 	return r
 }
@@ -473,6 +474,9 @@ func (g *fakeGroup) answer(r *wire.Request, reply *wire.Reply, lag uint64, info 
 			return
 		}
 		reply.Version, reply.Data = v.position, v.value
+	case wire.RequestScan:
+		defer g.mu.Unlock()
+		g.scan(r, reply, max(g.position-min(lag, g.position), r.Position))
 	case wire.RequestWrite:
 		g.mu.Unlock()
 		result := g.apply(r.Command)

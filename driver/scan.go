@@ -110,8 +110,15 @@ func (s *scan) begin() {
 
 // page asks for the next page, of at most limit items, 0 for as many as it has.
 func (s *scan) page(limit int) (wire.ScanPage, error) {
-	q := s.scan.Query(uint64(limit))
-	op := operation{handle: s.h, Operation: session.Operation{Kind: session.Get}}
+	page, _, err := s.h.page(s.ctx, &s.scan, limit)
+	return page, err
+}
+
+// page asks for the next page of a scan, and returns the state of the session that the page
+// belongs to.
+func (h *handle) page(ctx context.Context, scan *session.Scan, limit int) (wire.ScanPage, *state, error) {
+	q := scan.Query(uint64(limit))
+	op := operation{handle: h, Operation: session.Operation{Kind: session.Get}}
 	op.reads = func(ctx context.Context, l *link, position uint64) (wire.Reply, error) {
 		node, ok := l.conn.(wire.Watcher)
 		if !ok {
@@ -119,23 +126,23 @@ func (s *scan) page(limit int) (wire.ScanPage, error) {
 		}
 		reply, err := node.Scan(ctx, max(position, q.At), &q)
 		if err == nil {
-			s.scan.Reply(&reply)
+			scan.Reply(&reply)
 		}
 		return reply, err
 	}
-	reply, err := op.read(s.ctx)
-	if trace := traceOf(s.ctx); trace != nil {
+	reply, err := op.read(ctx)
+	if trace := traceOf(ctx); trace != nil {
 		trace.fill(&op, reply.Version)
 	}
 	if err != nil {
-		return wire.ScanPage{}, err
+		return wire.ScanPage{}, nil, err
 	}
-	page, err := s.scan.Page(&reply)
+	page, err := scan.Page(&reply)
 	switch {
 	case errors.Is(err, session.ErrGone):
-		return wire.ScanPage{}, fmt.Errorf("%w: position %d", ErrSnapshotGone, reply.Version)
+		return wire.ScanPage{}, nil, fmt.Errorf("%w: position %d", ErrSnapshotGone, reply.Version)
 	case err != nil:
-		return wire.ScanPage{}, fmt.Errorf("%w: %w", ErrProtocol, err)
+		return wire.ScanPage{}, nil, fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
-	return page, nil
+	return page, op.state, nil
 }

@@ -36,7 +36,7 @@ func txnHandles(t *testing.T, what func(t *testing.T, h txnHandle, prefix string
 		}
 	})
 	for name, h := range map[string]txnHandle{"network": db, "embedded": embedded, "conn": conn} {
-		t.Run(name, func(t *testing.T) { what(t, h, fmt.Sprintf("%s/%d/", t.Name(), prefixes.Add(1))) })
+		t.Run(name, func(t *testing.T) { what(t, h, prefixOf(t)) })
 	}
 }
 
@@ -56,6 +56,9 @@ type txnHandle interface {
 	Expire(ctx context.Context, key string, ttl time.Duration, options ...driver.WriteOption) error
 	Persist(ctx context.Context, key string, options ...driver.WriteOption) error
 	TTL(ctx context.Context, key string) (left time.Duration, ok bool, err error)
+	Delete(ctx context.Context, key string) (uint64, error)
+	Update(ctx context.Context, fn func(tx *driver.Tx) error) error
+	View(ctx context.Context, fn func(tx *driver.Tx) error) error
 }
 
 // Every operation and option, by its result.
