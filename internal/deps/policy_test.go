@@ -216,6 +216,7 @@ var policy = map[string]rule{
 	"internal/mutants":   {std: whole},
 	"examples/ratelimit": {std: whole, ours: []string{"driver"}},
 	"examples/reload":    {std: whole, ours: []string{"driver"}},
+	"examples/transfer":  {std: whole, ours: []string{"driver"}},
 	"examples/web":       {std: whole, ours: []string{"driver", "server"}},
 
 	// Tests only.
