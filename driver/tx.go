@@ -69,8 +69,8 @@ func (tx *Tx) Get(key string) (Value, error) {
 	return valueOf(&item), nil
 }
 
-// Set sets a variable to a copy of value. The options of writes in a transaction are TTL and
-// KeepTTL. Conditions have no place here, since the function itself can look.
+// Set sets a variable to a copy of value. The options of writes in a transaction are TTL,
+// KeepTTL and Ephemeral. Conditions have no place here, since the function itself can look.
 func (tx *Tx) Set(key string, value []byte, options ...WriteOption) error {
 	return tx.write(Put(key, value, options...))
 }
@@ -110,7 +110,7 @@ func (tx *Tx) write(o Op) error {
 	return nil
 }
 
-var errTxOption = fmt.Errorf("%w: writes of a transaction take TTL and KeepTTL only; read the variable instead", ErrOption)
+var errTxOption = fmt.Errorf("%w: writes of a transaction take TTL, KeepTTL and Ephemeral only; read the variable instead", ErrOption)
 
 // lock returns the function that unlocks.
 func (tx *Tx) lock() (unlock func()) {

@@ -133,6 +133,9 @@ func (u *update) attempt(fn func(*Tx) error) (again bool, err error) {
 
 // commit sends the transaction.
 func (u *update) commit(txn *wire.Txn, position uint64) (again bool, err error) {
+	if err := u.h.mayOwn(txn); err != nil {
+		return false, err
+	}
 	encoded, err := encodeTxn(txn)
 	if err != nil {
 		return false, err

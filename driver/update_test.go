@@ -183,6 +183,16 @@ func TestUpdateTTL(t *testing.T) {
 	must(t, db.Update(ctx, func(tx *driver.Tx) error {
 		return errors.Join(tx.Set(p+"a", nil, driver.KeepTTL), tx.Add(p+"n", 1), tx.Append(p+"l", nil), tx.Set(p+"b", nil))
 	}))
+	err := db.Update(ctx, func(tx *driver.Tx) error { return tx.Set(p+"own", nil, driver.Ephemeral) })
+	if !errors.Is(err, driver.ErrOption) {
+		t.Errorf("ephemeral to a session that has no TTL of its own: %v", err)
+	}
+	own, err := db.Session(ctx, driver.SessionTTL(10*time.Second))
+	must(t, err, own.Update(ctx, func(tx *driver.Tx) error { return tx.Set(p+"own", nil, driver.Ephemeral) }))
+	must(t, second(db.Get(ctx, p+"own", driver.Strong)), own.Close())
+	if _, err := db.Get(ctx, p+"own", driver.Strong); !errors.Is(err, driver.ErrNotFound) {
+		t.Errorf("it outlives its session: %v", err)
+	}
 	for _, key := range []string{"a", "n", "l"} {
 		if left, ok, err := db.TTL(ctx, p+key); left <= 0 || !ok || err != nil {
 			t.Errorf("%s: %v, %v, %v", key, left, ok, err)
