@@ -272,11 +272,12 @@ func (p *replay) commit(e *Entry) {
 		case c.timing.touched:
 			p.r.timers.set(strings.Clone(c.key), c.timing.ttl, e.Position)
 		}
-		switch {
-		case c.present.absent, c.owning == ownedByNone:
+		switch c.owning {
+		case ownedByNone:
 			p.r.owners.clear(c.key)
-		case c.owning == ownedBySession:
+		case ownedBySession:
 			p.r.owners.set(strings.Clone(c.key), e.Command.Session)
+		case ownedAsBefore:
 		}
 	}
 }

@@ -87,4 +87,6 @@ const (
 	SyncedEarly
 	SnapshotTwoPositions
 	UpdateRenumbered
+	PendingExpires
+	OwnersForgotten
 )

@@ -94,6 +94,8 @@ var Bugs = []Info{
 	{SyncedEarly, "SyncedEarly", "a scan, and what an Initial watch begins with, ends with its first page"},
 	{SnapshotTwoPositions, "SnapshotTwoPositions", "each read of a transaction's function shows the state of its own time"},
 	{UpdateRenumbered, "UpdateRenumbered", "the function of an update whose commit has an unknown outcome runs again"},
+	{PendingExpires, "PendingExpires", "a session with a TTL of its own is charged for the time before its last command"},
+	{OwnersForgotten, "OwnersForgotten", "a session that ends leaves its variables"},
 }
 
 // String returns the bug's name.

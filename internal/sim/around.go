@@ -133,6 +133,9 @@ func (h around) Event(e member.Event) {
 		if r.reader.State().Timers() > 0 {
 			counts.WithTimers++
 		}
+		if r.reader.State().Owners() > 0 {
+			counts.WithOwners++
+		}
 		r.applied = e.Position
 		r.w.order(r.generation).loaded(r)
 	case member.TransferOver:

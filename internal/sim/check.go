@@ -156,6 +156,9 @@ func (w *world) checkLinear(o *order) {
 	for n := range txnKeys {
 		keys = append(keys, txnName(n))
 	}
+	for n := range ownKeys {
+		keys = append(keys, ownName(n))
+	}
 	for n := range ttlKeys {
 		keys = append(keys, ttlName(n))
 	}
@@ -178,7 +181,7 @@ func (w *world) checkLinear(o *order) {
 		if vague {
 			continue
 		}
-		for _, h := range o.expiries {
+		for _, h := range slices.Concat(o.expiries, o.orphans) {
 			if h.Key == key && len(ops) > 0 {
 				ops = append(ops, h)
 				w.counts.LinearGone++

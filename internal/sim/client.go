@@ -54,6 +54,10 @@ type client struct {
 
 	watches   *rand.Rand // for its watches and scans
 	ttls      *rand.Rand // for its writes of variables that expire
+	owns      *rand.Rand // for its session with a TTL of its own, and what that owns
+	ownTTL    time.Duration
+	keepingUp bool // a renewal of it is under way
+	plainOnly bool // sessions with a TTL of their own are refused
 	watchings []*watching
 	numbers   uint64 // of watches, the latest
 }
@@ -81,6 +85,8 @@ func newClient(w *world, number, site int) *client {
 	c.watches = source(w.seed, ofWatches+uint64(number))
 	c.updates = source(w.seed, ofUpdates+uint64(number))
 	c.ttls = source(w.seed, ofTTLs+uint64(number))
+	c.owns = source(w.seed, ofOwners+uint64(number))
+	c.drawTTL()
 	c.enterGeneration(0)
 	c.pump()
 	return c
@@ -352,6 +358,9 @@ func (c *client) command() wire.Command {
 	}
 	if chance(c.ttls, c.w.traits.ttls) {
 		return c.timed()
+	}
+	if c.ownTTL > 0 && chance(c.owns, c.w.traits.owns) {
+		return c.owning()
 	}
 	key, counter := c.key()
 	c.values++

@@ -58,6 +58,7 @@ type Counts struct {
 	Snapshots      uint64 `name:"snapshots loaded"`
 	Histories      uint64 `name:"  with history"`
 	WithTimers     uint64 `name:"  with variables that expire"`
+	WithOwners     uint64 `name:"  with variables that have an owner"`
 	Between        uint64 `name:"  deliveries between chunks"`
 	Rests          uint64 `name:"  rests of the donor"`
 	Backlogs       uint64 `name:"  backlogs applied"`

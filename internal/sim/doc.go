@@ -68,8 +68,8 @@
 // a lease after a view without the node was committed, in true time, whatever befell its
 // clocks (chain.go); a member gives back what was admitted, and nobody waits at one that has no
 // lease (replica.go); no position, version or session is of two generations (span.go); no
-// variable with a TTL expires early, in true time, whatever befell members and their clocks
-// (timing.go). No node is sent what breaks the protocol.
+// variable and no session with a TTL of its own expires early, in true time, whatever befell
+// members and their clocks (timing.go). No node is sent what breaks the protocol.
 //
 // In the end, faults stop (settle.go). Within a bounded time, all nodes must be members and
 // serve, and all operations must have ended. All nodes must have the whole order and the

@@ -53,6 +53,9 @@ func (c *client) begin() {
 		if chance(c.ttls, w.traits.ttls) {
 			op.key = c.ttlKey()
 		}
+		if chance(c.owns, c.w.traits.owns/2) {
+			op.key = ownName(c.owns.IntN(ownKeys))
+		}
 		op.strong = chance(c.program, w.traits.strong)
 	} else {
 		op.Kind = session.Write
@@ -108,7 +111,7 @@ func (c *client) open() {
 		return
 	}
 	c.opening = true
-	op := &operation{c: c, begun: c.w.Now, state: c.state, command: c.openSession(c.String())}
+	op := &operation{c: c, begun: c.w.Now, state: c.state, command: c.openOwn()}
 	op.Kind = session.Open
 	op.then = func(ok bool) {
 		c.opening = false
@@ -116,6 +119,7 @@ func (c *client) open() {
 			c.w.once("session", op.reply.Position, op.state.bound)
 			op.state.session.Opened(op.reply.Position)
 		}
+		c.plainOnly = op.reply.Status == wire.StatusUnsupported
 		if op.reply.Status == wire.StatusTooManySessions && len(c.unopened) > 0 {
 			c.unopened[0].finish() // its caller is told; the others try for themselves
 		}

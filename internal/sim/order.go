@@ -31,6 +31,7 @@ type order struct {
 	moments    []moment      // the order as it was applied first
 	at         time.Duration // when what is placed was applied
 	expiries   []*history.Op // of variables
+	orphans    []*history.Op // expiries of variables that went with their owner
 }
 
 // state is what a message has led to.
@@ -55,7 +56,7 @@ func newOrder(w *world, generation uint64) *order {
 	o := &order{w: w, generation: generation, states: make(map[uint64]*state)}
 	o.oracle = oracle.New(oracle.Config{
 		SessionTTL: w.traits.sessionTTL, Tick: w.traits.tick, MaxClientSessions: maxClientSessions, Fail: w.fail, Counts: &w.counts.Counts,
-		Expired: o.expired,
+		Expired: o.expired, Ended: o.ended,
 	})
 	return o
 }

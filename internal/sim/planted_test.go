@@ -146,6 +146,7 @@ func TestPlantedTimes(t *testing.T) {
 	for bug, check := range map[planted.Bug]string{
 		planted.TimersNotInSnapshot: "scans", planted.TimerOwnClock: "convergence",
 		planted.TimerFromCommand: "reads", planted.ExpiryUnseen: "watches",
+		planted.PendingExpires: "reads", planted.OwnersForgotten: "watches",
 	} {
 		seed := search(t, bug)
 		if checks := alone(bug, seed); !slices.Contains(checks, check) {

@@ -26,11 +26,12 @@ type sources struct {
 	txns     *rand.Rand // how many there are, and what releases processes are of
 	updates  *rand.Rand // how many there are, and conditions on ranges
 	ttls     *rand.Rand // how many there are
+	owners   *rand.Rand // how many there are
 }
 
 func newSources(seed uint64) (s sources) {
 	for i, of := range []**rand.Rand{
-		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns, &s.watches, &s.updates, &s.ttls,
+		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns, &s.watches, &s.updates, &s.ttls, &s.owners,
 	} {
 		*of = source(seed, uint64(i+1))
 	}
@@ -46,6 +47,7 @@ const (
 	ofPasts     = 30000 // of processes, one each
 	ofUpdates   = 40000 // of clients, one each
 	ofTTLs      = 50000 // of clients, one each
+	ofOwners    = 60000 // of clients, one each
 )
 
 // pair is the two sources of a client or a process.

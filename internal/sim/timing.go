@@ -39,6 +39,12 @@ func (o *order) cameAt(position uint64) time.Duration {
 // applied the command that set its TTL until the first has applied the tick that removes it,
 // no less has passed.
 func (o *order) expired(position uint64, e oracle.Expiry) {
+	if e.Owner != 0 {
+		if !o.w.traits.agreed {
+			o.orphans = append(o.orphans, oracle.Gone(&e, o.cameAt(e.Version), o.at))
+		}
+		return
+	}
 	set, ttl := o.cameAt(e.Set), time.Duration(e.TTL)*time.Millisecond
 	earliest := set + o.w.leastTrue(ttl, set)
 	if o.at < earliest {
@@ -46,6 +52,15 @@ func (o *order) expired(position uint64, e oracle.Expiry) {
 	}
 	if !o.w.traits.agreed {
 		o.expiries = append(o.expiries, oracle.Gone(&e, earliest, o.at))
+	}
+}
+
+// ended holds that a session does not expire early either: from when the first replica has
+// applied its last command.
+func (o *order) ended(position uint64, e oracle.End) {
+	last, ttl := o.cameAt(e.Last), time.Duration(e.TTL)*time.Millisecond
+	if o.at < last+o.w.leastTrue(ttl, last) {
+		o.w.fail("time: session %d expires at %d, %v after its last command at %d, with a TTL of %v", e.Session, position, o.at-last, e.Last, ttl)
 	}
 }
 

@@ -73,6 +73,34 @@ func TestEarly(t *testing.T) {
 	}
 }
 
+// A session that expires early ends the run, and a variable that goes with its owner does not.
+func TestEndedEarly(t *testing.T) {
+	for _, tc := range []struct {
+		at    time.Duration
+		early bool
+	}{{59 * ms, true}, {60*ms - 2*time.Microsecond, true}, {60 * ms, false}, {time.Hour, false}} {
+		w, o := timedWorld(0)
+		w.Now = 10 * ms
+		o.came(5)
+		o.at = tc.at
+		found := caught(func() { o.ended(7, oracle.End{Session: 3, TTL: 50, Last: 5}) })
+		if strings.HasPrefix(found, "time: session 3 expires at 7") != tc.early {
+			t.Errorf("at %v: %q", tc.at, found)
+		}
+	}
+	w, o := timedWorld(0)
+	w.Now = 10 * ms
+	o.came(5)
+	o.at = 11 * ms
+	found := caught(func() { o.expired(7, oracle.Expiry{Key: "k", TTL: 50, Set: 5, Version: 4, Owner: 3}) })
+	if found != "" || len(o.expiries) > 0 || len(o.orphans) != 1 {
+		t.Fatalf("%q, %d expiries, %d of variables with an owner", found, len(o.expiries), len(o.orphans))
+	}
+	if one := o.orphans[0]; one.Start != int64(10*ms) || one.End != int64(11*ms) || one.Version != 4 {
+		t.Errorf("%+v", one)
+	}
+}
+
 // caught is the violation with which fn ends.
 func caught(fn func()) (found string) {
 	defer func() {

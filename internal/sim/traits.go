@@ -55,6 +55,7 @@ type traits struct {
 	txns float64 // chance that a write is a transaction
 	old  float64 // chance that a process is of the release before there were any
 	ttls float64 // chance that a write is of variables that expire
+	owns float64 // chance that a client has a session with a TTL of its own, and that it writes what that owns
 
 	updates updateTraits
 

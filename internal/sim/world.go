@@ -51,6 +51,7 @@ func newWorld(seed uint64, options Options) *world {
 	w.traits.drawUpdates(w.random.updates)
 	w.traits.drawWatches(w.random.watches)
 	w.traits.drawTTLs(w.random.ttls, options)
+	w.traits.drawOwners(w.random.owners, options)
 	w.longest = w.traits.detection
 	w.knobs = drawKnobs(w.random.knobs, options.Knobs)
 	w.counts.knobs(&w.knobs, w.traits.nodes)
@@ -80,6 +81,7 @@ func (w *world) begin() {
 		w.clients = append(w.clients, c)
 		w.At(time.Duration(c.random.Int64N(int64(t.detection))), c.next)
 		w.At(t.sessionTTL/3, c.renew)
+		c.keepUp()
 		w.At(t.detection/2, c.look)
 		w.At(t.detection/2, c.update)
 	}

@@ -112,3 +112,6 @@ func (s *Store) expireOwned(position uint64, most int) (left int) {
 	}
 	return most
 }
+
+// Owners returns how many variables have an owner. It is for the store's owner.
+func (s *Store) Owners() int { return len(s.variables.owners.of) }

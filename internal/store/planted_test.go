@@ -70,6 +70,8 @@ func TestPlantedOracle(t *testing.T) {
 		{planted.TimersNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 		{planted.TimerFromCommand, "the store's oracle", storeAgainstOracle},
 		{planted.ExpiryUnseen, "the oracle of the history", historyAgainstOracle},
+		{planted.PendingExpires, "the store's oracle", storeAgainstOracle},
+		{planted.OwnersForgotten, "the store's oracle", storeAgainstOracle},
 	} {
 		t.Run(test.bug.String(), func(t *testing.T) {
 			planted.Property(t, test.bug, test.name, func(t testing.TB) { rapid.Check(t, test.property) })

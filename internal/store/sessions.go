@@ -152,7 +152,9 @@ func (t *sessions) remove(s *session) {
 	}
 	t.placeless(s)
 	t.timed.count--
-	t.timed.ended = append(t.timed.ended, s.id)
+	if !planted.On(planted.OwnersForgotten) {
+		t.timed.ended = append(t.timed.ended, s.id)
+	}
 }
 
 // tick advances the clock and removes the sessions, of those with the group's TTL, whose last

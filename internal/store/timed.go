@@ -5,6 +5,7 @@ import (
 
 	"github.com/tidwall/btree"
 
+	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -33,8 +34,10 @@ func (s *session) deadline() uint64 { return s.renewed + s.ttl + 1 }
 // admitTimed renews a session that has a TTL of its own, with a command at position.
 func (t *sessions) admitTimed(s *session, position uint64) {
 	t.placeless(s)
-	s.pending = position
-	t.timed.pending.link(s)
+	if s.pending = position; planted.On(planted.PendingExpires) {
+		s.renewed, s.pending = t.clock, 0
+	}
+	t.place(s)
 }
 
 // place finds a session that has a TTL of its own its place among those that expire.

@@ -75,6 +75,7 @@ func TestOwners(t *testing.T) {
 		"removed, kept":     {[]string{"open 200", mine, "1 " + step1("del", "") + "," + keep, "close 1"}, 0},
 		"expire":            {[]string{"open 200", mine, "7 " + step1("expire", `,"ttl":5`), "clock 0 3", "clock 6 3", "add 7", "close 1"}, 0},
 		"with a TTL":        {[]string{"open 200", "1 " + step1("put", `,"value":"Nw==","ttl":5,"ephemeral":true`), "close 1", "add 7", "clock 0 4", "clock 500 4"}, 0},
+		"with a TTL, late":  {[]string{"open 200", "1 " + step1("put", `,"value":"Nw==","ttl":500,"ephemeral":true`), "clock 0 2", "clock 201 2", "add 7", "clock 500 2"}, 0},
 		"another's":         {[]string{"open 200", "open 200", mine, "2 " + own, "close 1"}, 0},
 		"another's, closed": {[]string{"open 200", "open 200", mine, "2 " + own, "close 2"}, 5},
 	} {

@@ -21,6 +21,9 @@ func TestEveryOperationIsKnown(t *testing.T) {
 		if op == wire.OpAdd {
 			want.Number = 8
 		}
+		if op == wire.OpOpenTimed {
+			c.Delta = 100
+		}
 		var data []byte
 		if op == wire.OpTxn {
 			c.Key, c.Value = "", (&wire.Txn{Then: []wire.TxnOp{{Kind: wire.TxnAdd, Key: "k", Delta: 1}}}).Append(nil)

@@ -16,6 +16,10 @@ type Config struct {
 
 	// Expired, if set, is called with each variable that expires, at the tick's position.
 	Expired func(position uint64, e Expiry)
+
+	// Ended, if set, is called with each session with a TTL of its own that expires, at the
+	// tick's position.
+	Ended func(position uint64, e End)
 }
 
 // Counts tell what the order has had of what is rare.
@@ -39,6 +43,12 @@ type Counts struct {
 	Persists uint64 `name:"  taken away"`
 	Asked    uint64 `name:"  asked for"`
 	Gone     uint64 `name:"variables expired"`
+
+	TimedOpened  uint64 `name:"sessions with a TTL of their own"`
+	TimedExpired uint64 `name:"  expired"`
+	TimedClosed  uint64 `name:"  closed"`
+	Ephemerals   uint64 `name:"variables given an owner"`
+	GoneOwned    uint64 `name:"  gone with it"`
 }
 
 // Oracle is the dumbest state machine that an order can be held against: it keeps every
@@ -72,13 +82,16 @@ type session struct {
 	client  string
 	renewed int64
 	floor   uint64
+	ttl     int64  // its own, in milliseconds; 0: it has that of the group
+	last    uint64 // position of its last command
+	pending bool   // its time has not begun again since
 }
 
 // New returns the oracle of an order that begins.
 func New(cfg Config) *Oracle {
 	return &Oracle{
-		Config: cfg, memory: memory{make(map[string]value), make(map[string]timer)}, executed: make(map[write]execution), sessions: make(map[uint64]*session),
-		updates: make(map[string]uint64),
+		Config: cfg, executed: make(map[write]execution), sessions: make(map[uint64]*session), updates: make(map[string]uint64),
+		memory: memory{make(map[string]value), make(map[string]timer), make(map[string]uint64)},
 	}
 }
 
@@ -97,10 +110,10 @@ func (o *Oracle) Command(position uint64, c *wire.Command, result *wire.Result, 
 			o.Fail("sessions: session %d at %d: status %d", c.Session, position, result.Status)
 		}
 		if s != nil {
-			s.renewed = o.clock
+			o.renew(s, position)
 		}
-		if c.Op == wire.OpCloseSession {
-			delete(o.sessions, c.Session)
+		if s != nil && c.Op == wire.OpCloseSession {
+			o.close(position, c.Session)
 		}
 	case wire.OpTick:
 		o.tick(position, c.Delta)
@@ -120,7 +133,7 @@ func (o *Oracle) tick(position uint64, delta int64) {
 	}
 	o.clock += delta
 	for id, s := range o.sessions {
-		if o.clock-s.renewed >= o.SessionTTL.Milliseconds() {
+		if s.ttl == 0 && o.clock-s.renewed >= o.SessionTTL.Milliseconds() {
 			delete(o.sessions, id)
 			o.Counts.Expired++
 		}
@@ -136,7 +149,9 @@ func (o *Oracle) open(position uint64, c *wire.Command, result *wire.Result) {
 		}
 	}
 	want := wire.Result{Position: position}
-	if c.Key != "" && uint64(has) >= o.MaxClientSessions {
+	if c.Op == wire.OpOpenTimed && (c.Delta < shortestTTL || c.Delta > longestTTL) {
+		want.Status = wire.StatusBadRequest
+	} else if c.Key != "" && uint64(has) >= o.MaxClientSessions {
 		want.Status, want.Number, want.Version = wire.StatusTooManySessions, wire.BoundOfClient, o.MaxClientSessions
 		o.Counts.Crowded++
 	}
@@ -144,7 +159,11 @@ func (o *Oracle) open(position uint64, c *wire.Command, result *wire.Result) {
 		o.Fail("sessions: %q with %d sessions has %+v at %d, want %+v", c.Key, has, *result, position, want)
 	}
 	if result.Status == wire.StatusOK {
-		o.sessions[position] = &session{client: c.Key, renewed: o.clock, floor: 1}
+		s := &session{client: c.Key, renewed: o.clock, floor: 1}
+		if o.sessions[position] = s; c.Op == wire.OpOpenTimed {
+			s.ttl, s.last, s.pending = c.Delta, position, true
+			o.Counts.TimedOpened++
+		}
 	}
 }
 
@@ -157,7 +176,8 @@ func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result, d
 	if s == nil {
 		want = wire.StatusSessionExpired
 	} else {
-		s.renewed, s.floor = o.clock, max(s.floor, c.Floor)
+		o.renew(s, position)
+		s.floor = max(s.floor, c.Floor)
 		switch {
 		case c.Seq < s.floor:
 			want = wire.StatusStaleSequence
@@ -179,7 +199,7 @@ func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result, d
 		}
 	}
 	if o.Partial {
-		if result.Position == position && Final(result.Status) {
+		if result.Position == position && done(c, result) {
 			o.execute(id, position, c, result, data)
 		}
 		return
@@ -187,7 +207,7 @@ func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result, d
 	if want != result.Status {
 		o.Fail("sessions: write %d of session %d at %d has status %d, want %d", c.Seq, c.Session, position, result.Status, want)
 	}
-	if Final(result.Status) {
+	if done(c, result) {
 		o.execute(id, position, c, result, data)
 	}
 }
@@ -199,6 +219,12 @@ func Final(s wire.Status) bool {
 		return true
 	}
 	return false
+}
+
+// done tells whether a write was executed in a session that lives. A transaction is, too, that asks
+// for an owner in a session without a TTL of its own.
+func done(c *wire.Command, result *wire.Result) bool {
+	return Final(result.Status) || c.Op == wire.OpTxn && result.Status == wire.StatusBadRequest
 }
 
 func (o *Oracle) execute(id write, position uint64, c *wire.Command, result *wire.Result, data []byte) {
@@ -246,12 +272,12 @@ func (o *Oracle) execute(id write, position uint64, c *wire.Command, result *wir
 		o.Fail("results: %+v of %q at %d has %+v, want %+v", c.Op, c.Key, position, *result, want)
 	case want.Status != wire.StatusOK:
 	case c.Op == wire.OpDelete:
-		delete(o.memory.values, c.Key)
-		delete(o.memory.timers, c.Key)
+		o.memory.remove(c.Key)
 	default:
 		o.memory.values[c.Key] = next
 		if c.Op == wire.OpSet {
 			delete(o.memory.timers, c.Key)
+			delete(o.memory.owners, c.Key)
 		}
 	}
 }

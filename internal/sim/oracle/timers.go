@@ -8,10 +8,11 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// memory is all variables, and the timers of those with a TTL.
+// memory is all variables, the timers of those with a TTL, and the owners of those with one.
 type memory struct {
 	values map[string]value
 	timers map[string]timer
+	owners map[string]uint64
 }
 
 // timer is when a variable expires.
@@ -29,9 +30,19 @@ type Expiry struct {
 	Set     uint64 // position of the command that set the TTL
 	Version uint64 // of the variable
 	Left    int64  // of the TTL, as far as ticks have counted it; what has expired has none
+	Owner   uint64 // the session with which it goes; 0: its time is over
 }
 
-func (m *memory) clone() memory { return memory{maps.Clone(m.values), maps.Clone(m.timers)} }
+func (m *memory) clone() memory {
+	return memory{maps.Clone(m.values), maps.Clone(m.timers), maps.Clone(m.owners)}
+}
+
+// remove takes a variable away, with all that it has.
+func (m *memory) remove(key string) {
+	delete(m.values, key)
+	delete(m.timers, key)
+	delete(m.owners, key)
+}
 
 // expiry describes a variable with a TTL.
 func (o *Oracle) expiry(key string) Expiry {
@@ -75,7 +86,8 @@ func (o *Oracle) passTime(position uint64, c *wire.Command, result *wire.Result)
 	if o.Partial {
 		return
 	}
-	for range mostExpiries {
+	o.passSessions(position, c.Expect)
+	for range o.expireOwned(position, mostExpiries) {
 		key, ok := o.firstDue()
 		if !ok {
 			break
@@ -84,8 +96,7 @@ func (o *Oracle) passTime(position uint64, c *wire.Command, result *wire.Result)
 		if o.Expired != nil {
 			o.Expired(position, o.expiry(key))
 		}
-		delete(o.memory.values, key)
-		delete(o.memory.timers, key)
+		o.memory.remove(key)
 	}
 	for key, t := range o.memory.timers {
 		if !t.started && t.set <= c.Expect {
@@ -130,6 +141,9 @@ func (c *Counts) count(op *wire.TxnOp) {
 	case wire.TxnTTL:
 		c.Asked++
 	default:
+		if op.Ephemeral {
+			c.Ephemerals++
+		}
 		if op.TTL > 0 {
 			c.WithTTL++
 		}

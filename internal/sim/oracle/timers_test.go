@@ -74,7 +74,7 @@ func TestTimers(t *testing.T) {
 	r.left("b", 8)
 	r.left("a", 10)
 	r.left("c", 5)
-	if got := fmt.Sprint(r.o.Timed()); got != "[{a 10 3 3 10} {b 10 2 2 8} {c 5 6 4 5}]" {
+	if got := fmt.Sprint(r.o.Timed()); got != "[{a 10 3 3 10 0} {b 10 2 2 8 0} {c 5 6 4 5 0}]" {
 		t.Errorf("%s expire", got)
 	}
 	r.tick(7, 6) // at 13
@@ -85,7 +85,7 @@ func TestTimers(t *testing.T) {
 	r.left("a", 0)
 	r.tick(0, 6) // at 19
 	r.left("a", -2)
-	want := []string{"13 {c 5 6 4 0}", "15 {b 10 2 2 0}", "19 {a 10 3 3 0}"}
+	want := []string{"13 {c 5 6 4 0 0}", "15 {b 10 2 2 0 0}", "19 {a 10 3 3 0 0}"}
 	if slices.Sort(r.gone); !slices.Equal(r.gone, want) || r.failed != "" {
 		t.Errorf("%q go, want %q; %s", r.gone, want, r.failed)
 	}

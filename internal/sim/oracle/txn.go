@@ -13,7 +13,7 @@ import (
 
 // transact does a transaction on a copy of all variables, which it returns, with the result
 // and its data. If it fails, the variables are those from before.
-func (o *Oracle) transact(position uint64, encoded []byte) (now memory, want wire.Result, data []byte) {
+func (o *Oracle) transact(position, session uint64, encoded []byte) (now memory, want wire.Result, data []byte) {
 	want.Position = position
 	var t wire.Txn
 	if err := t.Decode(encoded); err != nil {
@@ -32,7 +32,7 @@ func (o *Oracle) transact(position uint64, encoded []byte) (now memory, want wir
 		op := &branch[i]
 		status := wire.StatusConflict
 		if holds(now.values, op.Key, &op.If) {
-			data, status = o.do(&now, op, position, data)
+			data, status = o.do(&now, op, position, session, data)
 		} else {
 			want.Version = now.values[op.Key].version
 		}
@@ -99,9 +99,12 @@ func holds(values map[string]value, key string, c *wire.Cond) bool {
 }
 
 // do does an operation, and appends its result to data.
-func (o *Oracle) do(m *memory, op *wire.TxnOp, position uint64, data []byte) ([]byte, wire.Status) {
+func (o *Oracle) do(m *memory, op *wire.TxnOp, position, session uint64, data []byte) ([]byte, wire.Status) {
 	values := m.values
 	old, exists := values[op.Key]
+	if s := o.sessions[session]; op.Ephemeral && (s == nil || s.ttl == 0) {
+		return data, wire.StatusBadRequest
+	}
 	var r wire.TxnResult
 	if exists {
 		r.Has |= wire.TxnFound
@@ -140,13 +143,14 @@ func (o *Oracle) do(m *memory, op *wire.TxnOp, position uint64, data []byte) ([]
 	case wire.TxnRead, wire.TxnExpire, wire.TxnPersist:
 	}
 	m.time(op, exists, position)
+	m.own(op, session)
 	return r.Append(data), wire.StatusOK
 }
 
 // transacted holds the result of a transaction, and what goes with it, against what they
 // have to be.
 func (o *Oracle) transacted(position uint64, c *wire.Command, result *wire.Result, data []byte) {
-	now, want, wantData := o.transact(position, c.Value)
+	now, want, wantData := o.transact(position, c.Session, c.Value)
 	if *result != want || string(data) != string(wantData) {
 		o.Fail("results: the transaction %q at %d has %+v with %q, want %+v with %q", c.Value, position, *result, data, want, wantData)
 	}
