@@ -28,7 +28,7 @@ var shownBy = map[planted.Bug]uint64{
 	planted.FeedOutlivesLevel:  1184,
 	planted.HistoryFloorLow:    43, // as TestPlantedWatches wants it
 	planted.LeaseFromAnswer:    421,
-	planted.LeaseFromReceipt:   239,
+	planted.LeaseFromReceipt:   959,
 	planted.LeaseIgnored:       8,
 	planted.ObeysOtherGroup:    124,
 	planted.PositionForgotten:  2269,
