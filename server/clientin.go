@@ -50,8 +50,12 @@ func (c *clientConn) take(req *wire.Request) {
 
 // answersWithoutLease reports whether a request of this kind is answered by a
 // member that has no lease: a question for its status is, and so is a plain read
-// if the client accepts that it may be stale.
+// if the client accepts that it may be stale. What a client grants a watch is taken
+// anyway: the lease may come back, and the watch would wait for it for good.
 func (c *clientConn) answersWithoutLease(kind wire.RequestKind) bool {
+	if kind == wire.RequestCredit || kind == wire.RequestUnwatch {
+		return true
+	}
 	return c.f.reader.InView() && (kind == wire.RequestStatus || c.stale && (kind == wire.RequestGet || kind == wire.RequestList))
 }
 

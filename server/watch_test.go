@@ -127,3 +127,20 @@ func TestNodeThatStopsEndsItsOwnWatches(t *testing.T) {
 		}
 	}
 }
+
+// Without a lease a node answers what cannot be stale, and takes what a client grants a watch:
+// the lease may come back.
+func TestAnswersWithoutLease(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.startAll(1)
+	c := &clientConn{f: g.nodes["n1"].current.Load().front}
+	for kind, want := range map[wire.RequestKind]bool{
+		wire.RequestCredit: true, wire.RequestUnwatch: true, wire.RequestStatus: true,
+		wire.RequestGet: false, wire.RequestGetStrong: false, wire.RequestWrite: false, wire.RequestList: false,
+		wire.RequestWatch: false, wire.RequestScan: false, wire.RequestPing: false, wire.RequestSubscribe: false,
+	} {
+		if got := c.answersWithoutLease(kind); got != want {
+			t.Errorf("a request of kind %d: %v, want %v", kind, got, want)
+		}
+	}
+}

@@ -74,7 +74,8 @@ func (r *replica) letOut() {
 // that comes late has no connection any more.
 func (r *replica) take(req *wire.Request, from *clientConn, to func(wire.Reply)) {
 	refuse := func() { to(wire.Reply{Status: wire.StatusUnavailable}) }
-	if r.over || !r.reader.Serves() {
+	ofWatch := req.Kind == wire.RequestCredit || req.Kind == wire.RequestUnwatch // as in server
+	if r.over || !r.reader.Serves() && !ofWatch {
 		refuse()
 		return
 	}
