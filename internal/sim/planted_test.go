@@ -53,8 +53,7 @@ var elsewhere = map[planted.Bug]string{
 
 // blind are the checks of dsmbench that find nothing here, and why.
 var blind = map[string]string{
-	"strong reads": "of the bugs only BarrierShared makes a strong read stale, and too few seeds show it; the tests of package check take such a history",
-	"freshness":    "here a read may lag for long while attempts at a view fail; leases are judged in true time (chain.go), and bench's planted tests show it a lease that is ignored",
+	"freshness": "here a read may lag for long while attempts at a view fail; leases are judged in true time (chain.go), and bench's planted tests show it a lease that is ignored",
 }
 
 // TestPlanted switches on each bug, and runs seeds until one violates a guarantee.
