@@ -69,6 +69,8 @@ func updatesUnderFaults(t *testing.T, seed uint64) (problems []string) {
 	for _, n := range r.c.nodes {
 		n.set(func(n *fakeNode) { n.faults = nil })
 	}
+	r.c.group.mu.Lock() // a write whose outcome is unknown may only now be executed
+	defer r.c.group.mu.Unlock()
 	log := string(r.c.group.at("log", r.c.group.position).value)
 	moved, unknown := 0, 0
 	for name, err := range fates {
