@@ -87,19 +87,22 @@ func (d *doomedFragile) Open(ctx context.Context, client int) (load.Memory, erro
 
 // TestRealFaultsLoss fails a run in which a process dies that was not to.
 func TestRealFaultsLoss(t *testing.T) {
-	cfg := faultyConfig("kill:n2@100ms+100ms", 2*time.Second)
+	cfg := faultyConfig("kill:n2@100ms+100ms", time.Minute)
 	out, err := openFiles(&cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{cfg: cfg, env: program.Env{Notices: t.Output()}, clock: load.NewClock(), feeds: &cluster.Feeds{}, files: out}
-	rep, err := r.onSystem(t.Context(), func(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
+	ctx, enough := context.WithCancel(t.Context())
+	defer enough()
+	noticed := &awaited{to: t.Output(), text: "node n3 was lost", then: enough}
+	r := &run{cfg: cfg, env: program.Env{Notices: noticed}, clock: load.NewClock(), feeds: &cluster.Feeds{}, files: out}
+	rep, err := r.onSystem(ctx, func(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
 		sys, options, err := startFaulty(ctx, cfg, env, s)
 		if err != nil {
 			return nil, options, err
 		}
 		b := sys.(*fragile)
-		return &doomedFragile{fragile: b, fate: fate{victim: b.Newest("n3")}}, options, nil
+		return &doomedFragile{fragile: b, fate: fate{victim: b.Newest("n3"), failed: func() {}}}, options, nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -106,8 +106,8 @@ func buildChecker(t *testing.T) string {
 // TestRealTarget loads a group that runs already, while a node joins, one
 // leaves and one is killed.
 func TestRealTarget(t *testing.T) {
-	began := &awaited{to: t.Output(), text: loadBegins, seen: make(chan struct{})}
-	env := program.Env{Notices: began}
+	began := make(chan struct{})
+	env := program.Env{Notices: &awaited{to: t.Output(), text: loadBegins, then: func() { close(began) }}}
 	p := cluster.NewProcesses(env, 4)
 	t.Cleanup(func() {
 		if err := p.Stop(); err != nil {
@@ -128,7 +128,7 @@ func TestRealTarget(t *testing.T) {
 		defer enough()
 		happened <- func() error {
 			select {
-			case <-began.seen:
+			case <-began:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -163,17 +163,17 @@ func TestRealTarget(t *testing.T) {
 	}
 }
 
-// awaited passes on what is written, and tells when a text was among it.
+// awaited passes on what is written, and calls then once, when a text was among it.
 type awaited struct {
 	to   io.Writer
 	text string
 	once sync.Once
-	seen chan struct{} // closed then
+	then func()
 }
 
 func (a *awaited) Write(b []byte) (int, error) {
 	if strings.Contains(string(b), a.text) {
-		a.once.Do(func() { close(a.seen) })
+		a.once.Do(a.then)
 	}
 	return a.to.Write(b)
 }
@@ -235,19 +235,22 @@ func TestRunTellsAFullDisk(t *testing.T) {
 // TestRealLoss kills a node of the run's own group.
 func TestRealLoss(t *testing.T) {
 	cfg := shortConfig()
-	cfg.Nodes, cfg.Clients, cfg.Processes, cfg.Duration = 3, 6, true, time.Second
+	cfg.Nodes, cfg.Clients, cfg.Processes, cfg.Duration = 3, 6, true, time.Minute
 	out, err := openFiles(&cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A client of the node fails when the loss was noticed, not before.
+	ctx, enough := context.WithCancel(t.Context())
+	defer enough()
 	r := &run{cfg: cfg, env: program.Env{Notices: t.Output()}, clock: load.NewClock(), feeds: &cluster.Feeds{}, files: out}
-	rep, err := r.onSystem(t.Context(), func(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
+	rep, err := r.onSystem(ctx, func(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
 		sys, options, err := startApart(ctx, cfg, env, s)
 		if err != nil {
 			return nil, options, err
 		}
 		p := sys.(*apart)
-		return &doomed{apart: p, fate: fate{victim: p.Member(2)}}, options, nil
+		return &doomed{apart: p, fate: fate{victim: p.Member(2), failed: enough}}, options, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -275,9 +278,10 @@ func (d *doomed) Open(ctx context.Context, client int) (load.Memory, error) {
 	return &fatedMemory{m, &d.fate}, err
 }
 
-// fate kills a process after some operations.
+// fate kills a process after some operations, and calls failed when one fails.
 type fate struct {
 	victim *cluster.Process
+	failed func()
 	ops    atomic.Int64
 }
 
@@ -293,5 +297,7 @@ func (m *fatedMemory) Do(ctx context.Context, r *load.Request, a *load.Answer) {
 			_ = victim.Kill() // the run tells if it lives on
 		}
 	}
-	m.Memory.Do(ctx, r, a)
+	if m.Memory.Do(ctx, r, a); a.Err != nil {
+		m.fate.failed()
+	}
 }
