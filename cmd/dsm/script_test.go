@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 //	token NAME               set variable NAME to the "next" of the JSON on stdout
 //	word FIELD NAME          set variable NAME to the first text FIELD of the JSON on stdout
 func TestScripts(t *testing.T) {
+	dir := scriptDir(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -52,6 +53,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_STATE_HOME", env.Getenv("WORK")+"/state")
 			env.Setenv("NL", "\n")
 			env.Setenv("GORACE", os.Getenv("GORACE"))
+			if dir != "" {
+				env.Setenv("PATH", dir+string(os.PathListSeparator)+env.Getenv("PATH"))
+			}
 			return nil
 		},
 	})
