@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"strconv"
+	"time"
 
 	"github.com/seed-8247e700/dsm/driver"
 )
@@ -133,4 +134,50 @@ func ExampleTx_Get() {
 	// Output:
 	// draft 0
 	// draft true <nil>
+}
+
+// A session stays as long as it is used, and a user has one.
+func ExampleTx_Expire() {
+	use := func(name string) error {
+		return db.Update(ctx, func(tx *driver.Tx) error {
+			err := tx.Expire("login/"+name, time.Hour)
+			if errors.Is(err, driver.ErrNotFound) {
+				return errors.Join(tx.Set("login/"+name, nil, driver.TTL(time.Hour)), tx.Add("logins", 1))
+			}
+			return err
+		})
+	}
+	fmt.Println(use("alice"), use("alice"), use("bob"))
+	left, ok, err := db.TTL(ctx, "login/alice")
+	fmt.Println(left > 50*time.Minute, ok, err)
+	logins, err := db.Get(ctx, "logins")
+	fmt.Println(string(logins.Data), err)
+	// Output:
+	// <nil> <nil> <nil>
+	// true true <nil>
+	// 2 <nil>
+}
+
+// What is confirmed stays.
+func ExampleTx_Persist() {
+	if _, err := db.Set(ctx, "seat/7", []byte("alice"), driver.TTL(time.Hour)); err != nil {
+		log.Fatal(err)
+	}
+	confirm := func(name string) error {
+		return db.Update(ctx, func(tx *driver.Tx) error {
+			holder, err := tx.Get("seat/7")
+			if err != nil || string(holder.Data) != name {
+				return errors.Join(err, errors.New("not held by "+name))
+			}
+			return tx.Persist("seat/7")
+		})
+	}
+	fmt.Println(confirm("bob"))
+	fmt.Println(confirm("alice"))
+	_, ok, err := db.TTL(ctx, "seat/7")
+	fmt.Println(ok, err)
+	// Output:
+	// not held by bob
+	// <nil>
+	// false <nil>
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -53,20 +54,29 @@ func (tx *Tx) Get(key string) (Value, error) {
 	}
 	item, ok := tx.tx.Written(key)
 	if !ok {
-		scan := tx.tx.Get(key)
-		page, err := tx.page(&scan, 1)
-		if err != nil {
+		var err error
+		if item, err = tx.ask(key); err != nil {
 			return Value{}, err
-		}
-		var status wire.Status
-		if item, status = tx.tx.Got(key, page.Items); status != wire.StatusOK {
-			return Value{}, tx.refuse(key, status)
 		}
 	}
 	if !item.Exists {
 		return Value{}, ErrNotFound
 	}
 	return valueOf(&item), nil
+}
+
+// ask reads a variable at the transaction's position. The caller holds the lock.
+func (tx *Tx) ask(key string) (session.TxItem, error) {
+	scan := tx.tx.Get(key)
+	page, err := tx.page(&scan, 1)
+	if err != nil {
+		return session.TxItem{}, err
+	}
+	item, status := tx.tx.Got(key, page.Items)
+	if status != wire.StatusOK {
+		return item, tx.refuse(key, status)
+	}
+	return item, nil
 }
 
 // Set sets a variable to a copy of value. The options of writes in a transaction are TTL,
@@ -92,8 +102,51 @@ func (tx *Tx) Append(key string, value []byte, options ...WriteOption) error {
 	return tx.write(App(key, value, options...))
 }
 
+// Expire gives a variable a TTL, in place of the one that it has, as [DB.Expire] does: the time
+// begins with the commit. The value and the version stay as they are. If there is no such
+// variable, ErrNotFound is returned, and the transaction goes on. So Expire reads the variable,
+// as Get does, unless the transaction has written it.
+//
+// A Tx has no TTL, since servers do not keep what was left of one at the transaction's position.
+// A [Txn] with [Left] returns it.
+func (tx *Tx) Expire(key string, ttl time.Duration) error {
+	return tx.change(Expire(key, ttl))
+}
+
+// Persist takes a variable's TTL away, as [DB.Persist] does. That it has none is not an error. If
+// there is no such variable, ErrNotFound is returned, as by Expire.
+func (tx *Tx) Persist(key string) error { return tx.change(Persist(key)) }
+
 func (tx *Tx) write(o Op) error {
 	defer tx.lock()()
+	if err := tx.writable(&o); err != nil {
+		return err
+	}
+	return tx.add(&o)
+}
+
+// change does a write of a variable that must exist.
+func (tx *Tx) change(o Op) error {
+	defer tx.lock()()
+	if err := tx.writable(&o); err != nil {
+		return err
+	}
+	exists, ok := tx.tx.Exists(o.op.Key)
+	if !ok {
+		item, err := tx.ask(o.op.Key)
+		if err != nil {
+			return err
+		}
+		exists = item.Exists
+	}
+	if !exists {
+		return ErrNotFound
+	}
+	return tx.add(&o)
+}
+
+// writable returns why the transaction cannot do a write. The caller holds the lock.
+func (tx *Tx) writable(o *Op) error {
 	switch err := tx.usable(); {
 	case err != nil:
 		return err
@@ -104,6 +157,11 @@ func (tx *Tx) write(o Op) error {
 	case o.op.If.Kind != wire.CondNone || o.op.Old:
 		return tx.fail(errTxOption)
 	}
+	return nil
+}
+
+// add takes a write. The caller holds the lock.
+func (tx *Tx) add(o *Op) error {
 	if status := tx.tx.Write(o.op); status != wire.StatusOK {
 		return tx.refuse(o.op.Key, status)
 	}

@@ -203,6 +203,80 @@ func TestUpdateTTL(t *testing.T) {
 	}
 }
 
+// Expire and Persist change when a variable expires, and nothing else of it, in the order of the
+// transaction's writes.
+func TestUpdateExpires(t *testing.T) {
+	txnHandles(t, func(t *testing.T, h txnHandle, p string) {
+		hour := driver.TTL(time.Hour)
+		read, err := h.Set(ctx, p+"read", []byte("1"))
+		must(t, err, second(h.Set(ctx, p+"timed", []byte("t"), hour)), second(h.Set(ctx, p+"count", []byte("1"))))
+		for _, key := range []string{"deleted", "cleared"} {
+			must(t, second(h.Set(ctx, p+key, nil, hour)))
+		}
+		none := func(errs ...error) {
+			t.Helper()
+			for _, err := range errs {
+				if !errors.Is(err, driver.ErrNotFound) {
+					t.Errorf("no such variable, and %v", err)
+				}
+			}
+		}
+		must(t, h.Update(ctx, func(tx *driver.Tx) error {
+			must(t, tx.Expire(p+"read", time.Minute))
+			if tx.Position() == 0 {
+				t.Error("Expire has read nothing")
+			}
+			value, err := tx.Get(p + "read")
+			if string(value.Data) != "1" || value.Version != read || err != nil {
+				t.Errorf("%q of version %d, want %d, %v", value.Data, value.Version, read, err)
+			}
+			must(t, tx.Add(p+"count", 1), tx.Expire(p+"count", time.Minute)) // which adds has made
+			must(t, tx.Persist(p+"timed"))
+			must(t, tx.Set(p+"new", []byte("n")), tx.Expire(p+"new", time.Minute))
+			value, err = tx.Get(p + "new")
+			if string(value.Data) != "n" || value.Version != 0 || err != nil {
+				t.Errorf("%q of version %d, %v", value.Data, value.Version, err)
+			}
+			must(t, tx.Set(p+"both", nil, driver.TTL(time.Minute)), tx.Persist(p+"both"))
+			must(t, tx.Expire(p+"cleared", time.Minute), tx.Set(p+"cleared", []byte("c")))
+			must(t, tx.Delete(p+"deleted"))
+			none(tx.Expire(p+"deleted", time.Minute), tx.Persist(p+"deleted"), tx.Expire(p+"none", time.Minute), tx.Persist(p+"none"))
+			got := shown(t, tx.Scan(driver.Prefix(p)))
+			if diff := cmp.Diff([]string{"both=*", "cleared=c*", "count=2*", "new=n*", "read=1", "timed=t"}, got); diff != "" {
+				t.Error(diff)
+			}
+			return nil
+		}))
+		for key, timed := range map[string]bool{"read": true, "count": true, "new": true, "timed": false, "both": false, "cleared": false} {
+			left, ok, err := h.TTL(ctx, p+key)
+			if ok != timed || left > time.Minute || err != nil {
+				t.Errorf("%s: %v left, %v, %v, want %v", key, left, ok, err, timed)
+			}
+		}
+		value, err := h.Get(ctx, p+"read")
+		if value.Version != read || err != nil {
+			t.Errorf("version %d, want %d, %v", value.Version, read, err)
+		}
+		// What was read may not change until the commit, whether it was there or not.
+		for _, key := range []string{"read", "none"} {
+			runs := 0
+			must(t, h.Update(ctx, func(tx *driver.Tx) error {
+				if runs++; runs == 1 {
+					if err := tx.Expire(p+key, time.Hour); err != nil {
+						none(err)
+					}
+					conn, err := db.Conn(ctx)
+					must(t, err, second(conn.Set(ctx, p+key, nil)), conn.Close())
+				}
+				return tx.Set(p+"done", nil)
+			}))
+			if runs != 2 {
+				t.Errorf("%s: %d runs", key, runs)
+			}
+		}
+	})
+}
+
 // A function that has only read commits nothing, whatever has changed.
 func TestUpdateThatOnlyReads(t *testing.T) {
 	p := prefixOf(t)
@@ -342,6 +416,9 @@ func TestUpdateRefuses(t *testing.T) {
 			"key of set":       {func(tx *driver.Tx) error { return tx.Set("\x00", nil) }, driver.ErrInvalidKey},
 			"condition":        {func(tx *driver.Tx) error { return tx.Set(p+"a", nil, driver.IfAbsent) }, driver.ErrOption},
 			"old value":        {func(tx *driver.Tx) error { return tx.Add(p+"a", 1, driver.ReturnOld) }, driver.ErrOption},
+			"no TTL":           {func(tx *driver.Tx) error { return tx.Expire(p+"text", 0) }, driver.ErrOption},
+			"key of expire":    {func(tx *driver.Tx) error { return tx.Expire("", time.Hour) }, driver.ErrInvalidKey},
+			"key of persist":   {func(tx *driver.Tx) error { return tx.Persist("\x00") }, driver.ErrInvalidKey},
 			"endless TTL":      {func(tx *driver.Tx) error { return tx.Append(p+"a", nil, driver.TTL(0)) }, driver.ErrOption},
 			"two ranges":       {func(tx *driver.Tx) error { return first(tx.Scan(driver.Key("a"), driver.Key("b"))) }, driver.ErrOption},
 			"at":               {func(tx *driver.Tx) error { return first(tx.Scan(driver.At(1))) }, driver.ErrOption},
@@ -399,9 +476,15 @@ func TestUpdateRefuses(t *testing.T) {
 		if !errors.Is(err, driver.ErrNotInteger) || !errors.As(err, &of) || of.Op != 1 || of.Key != p+"text" {
 			t.Errorf("%v", err)
 		}
-		err = h.View(ctx, func(tx *driver.Tx) error { _ = tx.Add(p+"text", 1); return nil })
-		if !errors.Is(err, driver.ErrReadOnly) {
-			t.Errorf("a View that writes: %v", err)
+		for name, write := range map[string]func(tx *driver.Tx) error{
+			"Add":     func(tx *driver.Tx) error { return tx.Add(p+"text", 1) },
+			"Expire":  func(tx *driver.Tx) error { return tx.Expire(p+"none", time.Hour) },
+			"Persist": func(tx *driver.Tx) error { return tx.Persist(p + "text") },
+		} {
+			err = h.View(ctx, func(tx *driver.Tx) error { _ = write(tx); return nil })
+			if !errors.Is(err, driver.ErrReadOnly) {
+				t.Errorf("a View with %s: %v", name, err)
+			}
 		}
 	})
 }

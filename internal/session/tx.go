@@ -48,6 +48,16 @@ func (t *Tx) Written(key string) (item TxItem, ok bool) {
 	return TxItem{Key: key, Exists: d.exists, Value: d.value}, true
 }
 
+// Exists reports whether there is a variable, as the transaction's own writes leave it. ok is
+// false if that depends on what servers have.
+func (t *Tx) Exists(key string) (exists, ok bool) {
+	d := t.writes.of[key]
+	if d == nil {
+		return false, false
+	}
+	return d.exists || !d.known, true // adds and appends make a variable of any
+}
+
 // Get returns a scan of one variable, whose only page is for Got.
 func (t *Tx) Get(key string) Scan { return t.scan(wire.ScanQuery{From: key, To: key + "\x00"}) }
 
@@ -122,7 +132,8 @@ func (t *Tx) merge(key string, found wire.ScanItem) (TxItem, wire.Status) {
 }
 
 // Write takes a write, whose bytes stay with the transaction. If it is known already that it
-// cannot be done, the status says why; StatusTooLarge: the transaction would be too large.
+// cannot be done, the status says why; StatusTooLarge: the transaction would be too large. A
+// TxnExpire or TxnPersist is for a variable that exists: by Exists, or by Got.
 func (t *Tx) Write(o wire.TxnOp) wire.Status { return t.writes.add(o) }
 
 // Commit returns the transaction as one command: all that was read is as it was, and then all

@@ -31,6 +31,42 @@ func TestTxPosition(t *testing.T) {
 	}
 }
 
+// What changes when a variable expires counts as a write, of its bytes as well, and takes nothing
+// from what is known of the variable.
+func TestTxWritesOfTime(t *testing.T) {
+	var tx Tx
+	for _, o := range []wire.TxnOp{
+		{Kind: wire.TxnExpire, Key: "read", TTL: 7},
+		{Kind: wire.TxnPersist, Key: "read"},
+		{Kind: wire.TxnAdd, Key: "added", Delta: 1},
+		{Kind: wire.TxnExpire, Key: "added", TTL: 7},
+		{Kind: wire.TxnPut, Key: "put"},
+		{Kind: wire.TxnPersist, Key: "put"},
+		{Kind: wire.TxnDelete, Key: "gone"},
+	} {
+		if status := tx.Write(o); status != wire.StatusOK {
+			t.Fatalf("%+v: %d", o, status)
+		}
+	}
+	for key, want := range map[string][2]bool{"read": {false, false}, "none": {false, false}, "added": {true, true}, "put": {true, true}, "gone": {false, true}} {
+		if exists, ok := tx.Exists(key); exists != want[0] || ok != want[1] {
+			t.Errorf("%q exists: %v, %v, want %v", key, exists, ok, want)
+		}
+	}
+	if txn := tx.Commit(); len(txn.Then) != 7 || txn.Then[1].Kind != wire.TxnPersist || txn.Then[3].TTL != 7 || !tx.Writes() {
+		t.Errorf("%+v", txn)
+	}
+	if tx.writes.bytes != len("readreadaddedaddedputputgone") {
+		t.Errorf("%d bytes", tx.writes.bytes)
+	}
+	for len(tx.writes.ops) < wire.MaxTxnOps {
+		tx.Write(wire.TxnOp{Kind: wire.TxnPersist, Key: "k"})
+	}
+	if status := tx.Write(wire.TxnOp{Kind: wire.TxnPersist, Key: "k"}); status != wire.StatusTooLarge || len(tx.writes.ops) != wire.MaxTxnOps {
+		t.Errorf("one more write has status %d", status)
+	}
+}
+
 // Writes to one variable follow each other.
 func TestTxWritesFollowEachOther(t *testing.T) {
 	write := func(kind wire.TxnKind, value string, delta int64) wire.TxnOp {

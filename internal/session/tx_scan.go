@@ -131,10 +131,8 @@ func (s *TxScan) see(key string, has *wire.ScanItem) (TxItem, wire.Status) {
 	if has != nil {
 		found = *has
 	}
-	d := s.tx.writes.of[key]
-	if s.keys && d != nil {
-		// Without what servers have: adds and appends make a variable of any.
-		return TxItem{Key: key, Exists: d.exists || !d.known}, wire.StatusOK
+	if exists, ok := s.tx.Exists(key); s.keys && ok { // without what servers have
+		return TxItem{Key: key, Exists: exists}, wire.StatusOK
 	}
 	return s.tx.merge(key, found)
 }

@@ -186,7 +186,11 @@ func txAgainstModel(t *rapid.T) {
 	m := &txModel{own: maps.Clone(s.state), fixed: make(map[string]bool), looked: make(map[string]bool)}
 	tx := new(Tx)
 	for range rapid.IntRange(1, 8).Draw(t, "steps") {
-		switch rapid.IntRange(0, 2).Draw(t, "step") {
+		switch rapid.IntRange(0, 3).Draw(t, "step") {
+		case 3:
+			if !m.change(t, tx, s) {
+				return
+			}
 		case 0:
 			key := drawTxKey(t)
 			item, status := s.get(tx, key)
@@ -237,6 +241,48 @@ func txAgainstModel(t *rapid.T) {
 	if s.holds(t, &txn) == seen {
 		t.Fatalf("%q has changed; the function has seen it: %v; %+v", changed, seen, txn.If)
 	}
+}
+
+// change changes when a variable expires, if there is one.
+func (m *txModel) change(t *rapid.T, tx *Tx, s *txServer) (possible bool) {
+	key := drawTxKey(t)
+	_, want := m.own[key]
+	exists, ok := tx.Exists(key)
+	switch {
+	case ok && exists != want:
+		t.Fatalf("%q exists: %v, want %v", key, exists, want)
+	case !ok:
+		item, status := s.get(tx, key)
+		if status != wire.StatusOK {
+			t.Fatalf("the read of %q has status %d", key, status)
+		}
+		m.look(t, item, key)
+		exists = item.Exists
+	}
+	if !exists {
+		return true
+	}
+	o := wire.TxnOp{Kind: wire.TxnPersist, Key: key}
+	if rapid.Bool().Draw(t, "expire") {
+		o = wire.TxnOp{Kind: wire.TxnExpire, Key: key, TTL: 1}
+	}
+	writes := len(tx.writes.ops)
+	if status := tx.Write(o); status != wire.StatusOK {
+		t.Fatalf("%+v: %d", o, status)
+	}
+	if last := tx.writes.ops[writes:]; len(last) != 1 || last[0].Kind != o.Kind || last[0].Key != key || last[0].TTL != o.TTL {
+		t.Fatalf("%+v leaves %+v", o, last)
+	}
+	// The variable is as it was.
+	item, status := s.get(tx, key)
+	if status == wire.StatusNotInteger {
+		return false // an add from before cannot be done
+	}
+	if status != wire.StatusOK {
+		t.Fatalf("the read of %q has status %d", key, status)
+	}
+	m.look(t, item, key)
+	return true
 }
 
 // look compares a variable that was read.

@@ -32,6 +32,10 @@ func (w *drafts) add(o wire.TxnOp) wire.Status {
 	if len(w.ops) == wire.MaxTxnOps || w.bytes+size > wire.MaxTxnBytes {
 		return wire.StatusTooLarge
 	}
+	if ofTime(o.Kind) {
+		w.take(o)
+		return wire.StatusOK
+	}
 	d := w.of[o.Key]
 	if d == nil {
 		d = &draft{key: o.Key}
@@ -51,10 +55,19 @@ func (w *drafts) add(o wire.TxnOp) wire.Status {
 		at, _ := slices.BinarySearch(w.keys, o.Key)
 		w.keys = slices.Insert(w.keys, at, o.Key)
 	}
-	w.ops = append(w.ops, o)
-	w.bytes += size
+	w.take(o)
 	return wire.StatusOK
 }
+
+// take makes a write one of the transaction's.
+func (w *drafts) take(o wire.TxnOp) {
+	w.ops = append(w.ops, o)
+	w.bytes += len(o.Key) + len(o.Value)
+}
+
+// ofTime reports whether a write changes only when a variable expires, and neither its value
+// nor its version.
+func ofTime(kind wire.TxnKind) bool { return kind == wire.TxnExpire || kind == wire.TxnPersist }
 
 // base makes a draft known, of a variable that servers have with a value, or have not.
 func (w *drafts) base(d *draft, value []byte, exists bool) wire.Status {
