@@ -32,16 +32,18 @@ func SessionTTL(d time.Duration) SessionOption { return SessionOption{ttl: d} }
 // option is impossible, ErrOption is returned, and ErrUnsupported if a member of the group is of
 // a release without TTLs.
 func (db *DB) Session(ctx context.Context, options ...SessionOption) (*Conn, error) {
-	c, err := db.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
+	ttl := db.life.ttl
 	for _, o := range options {
 		if o.ttl < MinSessionTTL || o.ttl > MaxSessionTTL {
 			return nil, fmt.Errorf("%w: SessionTTL(%v): must be from %v to %v", ErrOption, o.ttl, MinSessionTTL, MaxSessionTTL)
 		}
-		c.life.ttl = o.ttl
+		ttl = o.ttl
 	}
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.life.ttl = ttl
 	if _, err := c.SessionID(ctx); err != nil {
 		_ = c.Close() // it has nothing that could be lost
 		return nil, err
@@ -140,9 +142,11 @@ func (l *lifetime) over() {
 }
 
 // expired ends the lifetime if its session is not that of the handle any more.
-func (h *handle) expired() {
-	id := h.state.Load().writer.current()
-	l := &h.life
+func (h *handle) expired() { h.life.endUnless(h.state.Load().writer.current()) }
+
+// endUnless ends the lifetime of another session than the one with this id, which is 0 if none
+// is open. The caller may hold the writer's lock.
+func (l *lifetime) endUnless(id uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.id != id {

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -147,6 +148,30 @@ func TestForgottenSessionIsDone(t *testing.T) {
 	})
 }
 
+// An asynchronous write that learns that the session has expired closes Done before its Future
+// returns the error, and not the next renewal.
+func TestForgottenSessionIsDoneForAsynchronousWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster, c := timedConn(t, time.Minute)
+		done := c.Done()
+		if _, err := c.SetAsync(t.Context(), "k", nil).Wait(t.Context()); err != nil || isDone(done) {
+			t.Errorf("%v, done: %v", err, isDone(done))
+		}
+		cluster.group.expireAll()
+		begun := time.Now()
+		if _, err := c.SetAsync(t.Context(), "k", nil).Wait(t.Context()); !errors.Is(err, ErrSessionExpired) || !isDone(done) {
+			t.Errorf("%v, done: %v", err, isDone(done))
+		}
+		if after := time.Since(begun); after >= time.Second {
+			t.Errorf("after %v", after)
+		}
+		next := c.Done()
+		if _, err := c.SetAsync(t.Context(), "k", nil).Wait(t.Context()); err != nil || isDone(next) || c.Done() != next {
+			t.Errorf("the other session: %v, done: %v", err, isDone(next))
+		}
+	})
+}
+
 // Done is the same channel before and after the session is opened, and is closed by Close.
 func TestDoneOfPlainSessions(t *testing.T) {
 	r := &fakeReplica{}
@@ -178,6 +203,11 @@ func TestImpossibleSessions(t *testing.T) {
 		if _, err := db.Session(t.Context(), SessionTTL(ttl)); !errors.Is(err, ErrOption) {
 			t.Errorf("%v: %v", ttl, err)
 		}
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := db.Session(gone, SessionTTL(MinSessionTTL), SessionTTL(0)); !errors.Is(err, ErrOption) {
+		t.Errorf("a Conn is made for what is impossible: %v", err)
 	}
 	if n := db.Stats().Sessions; n != 0 {
 		t.Errorf("%d sessions are open", n)

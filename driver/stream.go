@@ -162,6 +162,7 @@ func (a *attempt) Settle(outcomes []wire.Outcome) { a.stream.settle(a, outcomes)
 func (s *stream) settle(a *attempt, outcomes []wire.Outcome) {
 	s.writer.mu.Lock()
 	defer s.writer.mu.Unlock()
+	expired := false
 	for i := range outcomes {
 		o := &outcomes[i]
 		if o.Err != nil {
@@ -173,11 +174,15 @@ func (s *stream) settle(a *attempt, outcomes []wire.Outcome) {
 		switch {
 		case ended:
 			s.answeredLocked(a, o, f, verdict)
+			expired = expired || verdict == session.Expired
 		case op != nil:
 			s.last = fmt.Errorf("driver: node %s answered with status %d", a.link.info.NodeID, o.Reply.Status)
 		}
 	}
 	s.state.raise(s.writes.Settled(a, rand.Float64()))
+	if expired && s.handle.state.Load() == s.state {
+		s.handle.life.endUnless(s.writer.session.ID()) // before a Future returns the error
+	}
 	s.concludeLocked()
 	s.wakeLocked()
 }
