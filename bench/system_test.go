@@ -31,7 +31,21 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(runTests(m))
+}
+
+// checkerDir is where the program is built that is the second opinion.
+var checkerDir string
+
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	checkerDir = dir
+	return m.Run()
 }
 
 // shortConfig is a run on real nodes that takes no longer than it must.
@@ -93,15 +107,23 @@ func secondOpinion(t *testing.T, checker string, cfg *Config) string {
 	return string(out)
 }
 
-// buildChecker builds the program that is the second opinion.
+// buildChecker builds the program that is the second opinion, once for all tests.
 func buildChecker(t *testing.T) string {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "check")
-	if out, err := exec.Command("go", "build", "-o", name, "../internal/history/check").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	name, err := checkerOnce()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return name
 }
+
+var checkerOnce = sync.OnceValues(func() (string, error) {
+	name := filepath.Join(checkerDir, "check")
+	if out, err := exec.Command("go", "build", "-o", name, "../internal/history/check").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return name, nil
+})
 
 // TestRealTarget loads a group that runs already, while a node joins, one
 // leaves and one is killed.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/underrace"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -19,7 +20,7 @@ import (
 // error says so did not, and no session ever sees anything older than what it
 // has seen before.
 func TestRandomFaults(t *testing.T) {
-	seeds := 60
+	seeds := underrace.Rounds(60)
 	if testing.Short() {
 		seeds = 10
 	}

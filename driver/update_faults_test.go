@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/underrace"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // Under random faults, each Update is executed once, if its error does not say that it was
 // not, and sees one state.
 func TestUpdateUnderFaults(t *testing.T) {
-	seeds := 40
+	seeds := underrace.Rounds(40)
 	if testing.Short() {
 		seeds = 8
 	}

@@ -6,10 +6,12 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/seed-8247e700/dsm/internal/underrace"
 )
 
 var (
-	seeds = flag.Uint64("seeds", 3000, "number of schedules to run for each delivery level")
+	seeds = flag.Uint64("seeds", uint64(underrace.Rounds(3000)), "number of schedules to run for each delivery level")
 	from  = flag.Uint64("from", 1, "first seed")
 	seed  = flag.Uint64("seed", 0, "run this one schedule, and print what happens in it")
 )
