@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,18 +28,21 @@ type deserted struct {
 	*inside
 	proxy *netfault.Proxy
 	share int // of the variables, that each client loads
+	clock load.Clock
+	acked atomic.Int64 // when a write was first acknowledged without the last node; 0: not yet
+	stale func()       // is called once the last node has answered a read that must reflect it
 }
 
 // desertedDetection is that of the group: shorter than the usual one, for a short
 // test.
 const desertedDetection = 500 * time.Millisecond
 
-func startDeserted(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
+func (g *deserted) start(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
 	proxy, err := netfault.Listen()
 	if err != nil {
 		return nil, check.Options{}, err
 	}
-	g := &deserted{inside: &inside{}, proxy: proxy, share: cfg.Keys / cfg.Clients}
+	g.inside, g.proxy, g.share, g.clock = &inside{}, proxy, cfg.Keys/cfg.Clients, load.NewClock()
 	g.Group, err = cluster.StartGroup(ctx, cfg.Nodes, registry.Settings{Detection: desertedDetection}, proxy, env, s)
 	if err == nil {
 		g.Handles, err = load.OpenNodeHandles(g.Addrs(), cfg.Conns)
@@ -61,9 +65,9 @@ func (g *deserted) Whole(context.Context) error { return nil }
 func (g *deserted) Open(ctx context.Context, client int) (load.Memory, error) {
 	m, err := g.inside.Open(ctx, client)
 	if err == nil && g.Home(client) == cluster.NodeName(len(g.Nodes)-1) {
-		m = &reader{m, g.share}
+		return &reader{m, g, g.share}, nil
 	}
-	return m, err
+	return &writer{m, g}, err
 }
 
 // Stop ends the group.
@@ -75,7 +79,8 @@ func (g *deserted) Stop() error {
 // share of the variables.
 type reader struct {
 	load.Memory
-	load int // writes that are left of it
+	group *deserted
+	load  int // writes that are left of it
 }
 
 // Do carries out a request, or a read instead.
@@ -83,7 +88,25 @@ func (m *reader) Do(ctx context.Context, r *load.Request, a *load.Answer) {
 	if m.load--; m.load < 0 {
 		*r = load.Request{Kind: history.Get, Key: r.Key}
 	}
+	acked, begun := m.group.acked.Load(), m.group.clock.Now()
 	m.Memory.Do(ctx, r, a)
+	if acked > 0 && begun > acked+int64(cluster.ReadAge(desertedDetection)) && a.Err == nil {
+		m.group.stale()
+	}
+}
+
+// writer is a memory whose client belongs to the other nodes.
+type writer struct {
+	load.Memory
+	group *deserted
+}
+
+// Do carries out a request.
+func (m *writer) Do(ctx context.Context, r *load.Request, a *load.Answer) {
+	without := m.group.acked.Load() == 0 && len(m.group.Nodes[0].Status().Members) < len(m.group.Nodes)
+	if m.Memory.Do(ctx, r, a); without && !r.Kind.IsRead() && a.Status == history.OK {
+		m.group.acked.Store(m.group.clock.Now())
+	}
 }
 
 // TestPlantedLeaseIgnoredBench cuts a node off, whose clients must not read from it
@@ -91,24 +114,27 @@ func (m *reader) Do(ctx context.Context, r *load.Request, a *load.Answer) {
 func TestPlantedLeaseIgnoredBench(t *testing.T) {
 	cfg := shortConfig()
 	cfg.Nodes, cfg.Clients, cfg.Keys = 3, 6, 12
-	cfg.Faults, cfg.Duration = "cut:n3@200ms+2800ms", 3200*time.Millisecond
-	spoiled := func() *report.Report {
+	spoiled := func(faults string, duration time.Duration) *report.Report {
+		cfg := cfg
+		cfg.Faults, cfg.Duration = faults, duration
 		out, err := openFiles(&cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
+		ctx, enough := context.WithCancel(t.Context())
+		defer enough()
 		r := &run{cfg: cfg, env: program.Env{Notices: t.Output()}, clock: load.NewClock(), feeds: &cluster.Feeds{}, files: out}
-		report, err := r.onSystem(t.Context(), startDeserted)
+		report, err := r.onSystem(ctx, (&deserted{stale: enough}).start)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return report
 	}
-	if r := spoiled(); !r.Pass {
+	if r := spoiled("cut:n3@200ms+2800ms", 3200*time.Millisecond); !r.Pass {
 		t.Fatalf("without the bug: %q, %+v", r.Failures, r.Checks)
 	}
 	planted.With(t, planted.LeaseIgnored)
-	by := caughtBy(spoiled())
+	by := caughtBy(spoiled("cut:n3@200ms+59s", time.Minute)) // until a read is stale
 	if !strings.Contains(by, "freshness") {
 		t.Fatalf("freshness has not seen it, only: %q", by)
 	}
