@@ -104,7 +104,7 @@ func (r *Reads) followSession(e *Entry) (problem string) {
 		if _, alive := t.sessions.of[c.Session]; alive {
 			t.end(c.Session, e.Position)
 		}
-		r.expireOwned(e.Position, maxExpiries)
+		r.expireOwned(e.Position)
 	}
 	return problem
 }
@@ -119,21 +119,19 @@ func (r *Reads) passSessions(seen uint64) {
 	t.sessions.start(seen)
 }
 
-// expireOwned removes variables whose owners have ended, at most so many, and returns how many
-// more there may be.
-func (r *Reads) expireOwned(position uint64, most int) (left int) {
+// expireOwned removes variables whose owners have ended.
+func (r *Reads) expireOwned(position uint64) {
 	t := &r.owners
-	for most > 0 && len(t.dead) > 0 {
+	for left := maxOwned; left > 0 && len(t.dead) > 0; {
 		keys := slices.Sorted(maps.Keys(t.owned[t.dead[0]]))
-		if len(keys) <= most {
+		if len(keys) <= left {
 			t.dead = slices.Delete(t.dead, 0, 1)
 		}
-		for _, key := range keys[:min(len(keys), most)] {
+		for _, key := range keys[:min(len(keys), left)] {
 			r.expire(key, position)
-			most--
+			left--
 		}
 	}
-	return most
 }
 
 // owning is what a transaction has done to the owner of a variable so far.

@@ -11,15 +11,16 @@ import (
 // Bounds that every replica applies.
 const (
 	maxTick     = int64(time.Hour / time.Millisecond) // that one tick counts
-	maxExpiries = 10_000                              // variables that one tick removes
+	maxExpiries = 256                                 // variables that one tick removes because they are due
+	maxOwned    = 10_000                              // variables that one command removes because their owners have ended
 )
 
 // timers follows TTLs: those of the variables that are looked at, by name, or those of sessions,
 // by number. Its clock counts from where the checks begin, when there is none of them.
 //
 // Others' variables count for the bound of what a tick removes, and are not known here. So
-// what this package says of expiries holds as long as not ten thousand of others' variables
-// expire at once.
+// what this package says of expiries holds as long as ticks do not leave variables of others
+// that are due to the ticks after them.
 type timers[K cmp.Ordered] struct {
 	clock   uint64 // ms that ticks have counted
 	of      map[K]timer
@@ -143,7 +144,8 @@ func (r *Reads) passTime(e *Entry) (problem string) {
 		return ""
 	}
 	r.passSessions(c.Expect)
-	for range r.expireOwned(e.Position, maxExpiries) {
+	r.expireOwned(e.Position)
+	for range maxExpiries {
 		key, ok := t.next()
 		if !ok {
 			break

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -26,23 +27,28 @@ func timed(t *testing.T, n int) *group {
 }
 
 func TestTickInterval(t *testing.T) {
-	c := ordinalClock{tick: time.Second}
 	for _, tc := range []struct {
 		due  store.Due
+		took time.Duration // by the latest tick
 		want time.Duration
 	}{
-		{store.Due{}, time.Second},
-		{store.Due{Unarmed: true}, leastTick},
-		{store.Due{Timed: true}, leastTick},
-		{store.Due{Timed: true, Left: 9}, leastTick},
-		{store.Due{Timed: true, Left: 11}, 11 * time.Millisecond},
-		{store.Due{Timed: true, Left: 999}, 999 * time.Millisecond},
-		{store.Due{Timed: true, Left: 1001}, time.Second},
-		{store.Due{Timed: true, Left: wire.MaxTTL + 1}, time.Second},
-		{store.Due{Timed: true, Left: 500, Unarmed: true}, leastTick},
+		{store.Due{}, 0, time.Second},
+		{store.Due{Unarmed: true}, time.Second, leastTick},
+		{store.Due{Timed: true, Left: 1}, time.Second, leastTick},
+		{store.Due{Timed: true, Left: 9}, 0, leastTick},
+		{store.Due{Timed: true, Left: 11}, 0, 11 * time.Millisecond},
+		{store.Due{Timed: true, Left: 999}, 0, 999 * time.Millisecond},
+		{store.Due{Timed: true, Left: 1001}, 0, time.Second},
+		{store.Due{Timed: true, Left: wire.MaxTTL + 1}, 0, time.Second},
+		{store.Due{Timed: true, Left: 500, Unarmed: true}, 0, leastTick},
+		{store.Due{Timed: true}, 0, leastRest}, // a tick has left some
+		{store.Due{Timed: true}, 2 * time.Millisecond, 6 * time.Millisecond},
+		{store.Due{Timed: true, Unarmed: true}, 20 * time.Millisecond, 60 * time.Millisecond},
+		{store.Due{Timed: true}, time.Minute, time.Second},
 	} {
+		c := ordinalClock{tick: time.Second, took: tc.took}
 		if got := c.interval(tc.due); got != tc.want {
-			t.Errorf("%+v: %v, want %v", tc.due, got, tc.want)
+			t.Errorf("%+v after %v: %v, want %v", tc.due, tc.took, got, tc.want)
 		}
 	}
 }
@@ -211,5 +217,40 @@ func checkTimeIsOrdered(t testing.TB) {
 	want := g.node("n1").m.Reader().State()
 	if got := n.m.Reader().State(); got.Applied() != want.Applied() || got.Digest() != want.Digest() {
 		t.Errorf("the joiner has %x at %d, another member %x at %d", got.Digest(), got.Applied(), want.Digest(), want.Applied())
+	}
+}
+
+// While more variables are due than one tick removes, ticks take a third of the time.
+func TestTicksRest(t *testing.T) {
+	g := timed(t, 2)
+	n := g.node("n1")
+	c := &n.m.ordinal
+	txn := wire.Txn{}
+	for i := range 700 { // for three ticks
+		txn.Then = append(txn.Then, wire.TxnOp{Kind: wire.TxnPut, Key: fmt.Sprint(i), TTL: 50})
+	}
+	g.seq++
+	n.write(&wire.Command{Op: wire.OpTxn, Session: g.session, Seq: g.seq, Floor: g.seq, Value: txn.Append(nil)}, &client{})
+	g.settle()
+	g.advance(leastTick) // the timers start
+	state := n.m.Reader().State()
+	for i, want := range []struct {
+		took time.Duration // by the tick
+		left int
+		rest time.Duration // until the next
+	}{{4 * time.Millisecond, 444, 12 * time.Millisecond}, {0, 188, leastRest}, {time.Millisecond, 0, time.Second}} {
+		at := n.m.ordinal.armed
+		g.advance(at - g.now - 1)
+		if want.took > 0 {
+			g.hold("n2", "n1")
+		}
+		g.advance(1 + want.took)
+		g.release()
+		if state.Timers() != want.left || c.took != want.took {
+			t.Fatalf("tick %d: %d variables are left after %v, want %+v", i, state.Timers(), c.took, want)
+		}
+		if rest := c.interval(state.Due()); rest != want.rest || want.left > 0 && c.armed != c.ticked+rest {
+			t.Errorf("tick %d: the next after %v, armed for %v, want %+v", i, rest, c.armed-at, want)
+		}
 	}
 }

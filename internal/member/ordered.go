@@ -21,6 +21,9 @@ type ordinalClock struct {
 	tick    time.Duration
 	audit   time.Duration
 	latest  uint64        // number of the latest tick among the commands submitted: the next waits for it
+	sent    time.Duration // when the latest tick was submitted
+	timing  bool          // how long that took is not known yet
+	took    time.Duration // until the tick before had been applied here
 	armed   time.Duration // when TimerClock fires, 0: never
 	own     time.Duration // of the mistake that planted.TimerOwnClock names
 }
@@ -34,14 +37,24 @@ func (c *ordinalClock) enter(first bool, now time.Duration) {
 		}
 		c.audited = now
 	}
-	c.first = first
+	c.first, c.timing = first, false
 }
 
-// leastTick is how soon after a tick the next may come.
-const leastTick = 10 * time.Millisecond
+const (
+	// leastTick is how soon after a tick the next may come.
+	leastTick = 10 * time.Millisecond
+
+	// While more variables are due than one tick removes, ticks take no more than one part in
+	// so many of the time, and the writes of clients have the others.
+	tickShare = 3
+	leastRest = time.Millisecond
+)
 
 // interval is how long after the latest tick the next is due, given what waits for it.
 func (c *ordinalClock) interval(due store.Due) time.Duration {
+	if due.Timed && due.Left == 0 { // the latest tick has left some
+		return min(c.tick, max(tickShare*c.took, leastRest))
+	}
 	wait := c.tick
 	if due.Unarmed {
 		wait = min(wait, leastTick)
@@ -65,6 +78,7 @@ func (m *Member) orderTime(now time.Duration) {
 	if since := now - c.ticked; !m.tickUnderWay() && since >= c.interval(s.Due()) {
 		counts := min(since, c.tick).Truncate(time.Millisecond)
 		c.ticked, c.latest = now, m.submitted+1
+		c.sent, c.timing = now, true
 		if since < c.tick {
 			c.ticked -= since - counts // for the next
 		}
@@ -99,6 +113,9 @@ func (m *Member) armClockTimer() {
 	c := &m.ordinal
 	if !c.first {
 		return
+	}
+	if c.timing && !m.tickUnderWay() {
+		c.took, c.timing = m.clock.Steady()-c.sent, false
 	}
 	due := m.reader.state.Load().Due()
 	if due == (store.Due{}) || m.tickUnderWay() || !m.ticks() {

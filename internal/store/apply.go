@@ -204,7 +204,7 @@ func (s *Store) closeSession(id, position uint64) wire.Status {
 		return wire.StatusSessionExpired
 	}
 	s.sessions.remove(sess)
-	s.expireOwned(position, maxExpiries)
+	s.expireOwned(position)
 	return wire.StatusOK
 }
 

@@ -120,3 +120,37 @@ func BenchmarkVerify(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkExpiries has variables expire that are all due, as many in each message as one tick
+// removes.
+func BenchmarkExpiries(b *testing.B) {
+	keys := benchKeys(1 << 20)
+	var s *Store
+	var out Outcome
+	position, left, expired := uint64(0), 0, 0
+	value := make([]byte, 16)
+	for b.Loop() {
+		if left == 0 {
+			b.StopTimer()
+			s, _ = benchStore(b, nil)
+			position = s.Applied()
+			s.KeepHistory(64 << 20)
+			for i := range keys {
+				key := keys[i*7919%len(keys)]
+				e := s.variables.set(nil, key, value, position)
+				s.variables.timers.set(e, uint64(1000+i/100), position, 0)
+			}
+			left = len(keys)
+			tick := clock(1e6, position)
+			s.ApplyMessage(position+1, 1, tick.Append(nil), &out)
+			position++
+			b.StartTimer()
+		}
+		tick := clock(1e6, position)
+		s.ApplyMessage(position+1, 1, tick.Append(nil), &out)
+		position++
+		expired += left - s.Timers()
+		left = s.Timers()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(expired), "ns/expiry")
+}

@@ -87,21 +87,20 @@ func (t *owners) end(session uint64) {
 	}
 }
 
-// expireOwned has variables expire whose owners have ended, at most so many, and returns
-// how many more there may be.
-func (s *Store) expireOwned(position uint64, most int) (left int) {
+// expireOwned has variables expire whose owners have ended.
+func (s *Store) expireOwned(position uint64) {
 	t := &s.variables.owners
 	for _, id := range s.sessions.timed.ended {
 		t.end(id)
 	}
 	s.sessions.timed.ended = s.sessions.timed.ended[:0]
-	for most > 0 && len(t.dead) > 0 {
+	for left := maxOwned; left > 0 && len(t.dead) > 0; {
 		o, ok := t.first(t.dead[0])
 		if !ok {
 			t.dead = slices.Delete(t.dead, 0, 1)
 			continue
 		}
-		most--
+		left--
 		if t.of[o.entry] != o.session {
 			t.list.Delete(o)
 			s.notes.Damage = damaged("the owner of variable %.80q, which a tick has met,", o.entry.key)
@@ -110,7 +109,6 @@ func (s *Store) expireOwned(position uint64, most int) (left int) {
 		}
 		s.variables.expire(o.entry, position)
 	}
-	return most
 }
 
 // Owners returns how many variables have an owner. It is for the store's owner.

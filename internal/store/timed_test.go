@@ -165,10 +165,10 @@ func TestManyOwned(t *testing.T) {
 	id, other := f.openFor(1000), f.openFor(1000)
 	const more = 5
 	seq := uint64(0)
-	for n := 0; n < maxExpiries+more; {
+	for n := 0; n < maxOwned+more; {
 		var ops []wire.TxnOp
-		for ; n < maxExpiries+more && len(ops) < wire.MaxTxnOps; n++ {
-			ops = append(ops, ephemeral(fmt.Sprintf("k%05d", maxExpiries+more-n)))
+		for ; n < maxOwned+more && len(ops) < wire.MaxTxnOps; n++ {
+			ops = append(ops, ephemeral(fmt.Sprintf("k%05d", maxOwned+more-n)))
 		}
 		seq++
 		f.want(wire.StatusOK, txn(id, seq, seq, ops...))
@@ -183,8 +183,8 @@ func TestManyOwned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changes, _, _, err := f.s.AppendChanges(nil, cursor, 2*maxExpiries)
-	if err != nil || len(changes) != maxExpiries || changes[0].Key != "k00001" || changes[maxExpiries-1].Key != fmt.Sprintf("k%05d", maxExpiries) {
+	changes, _, _, err := f.s.AppendChanges(nil, cursor, 2*maxOwned)
+	if err != nil || len(changes) != maxOwned || changes[0].Key != "k00001" || changes[maxOwned-1].Key != fmt.Sprintf("k%05d", maxOwned) {
 		t.Fatalf("%v, %d changes", err, len(changes))
 	}
 	chunks, err := encode(f.s.Snapshot(), 1000)

@@ -28,9 +28,16 @@ type timer struct {
 // unarmed is the deadline of a timer that has not started.
 const unarmed = math.MaxUint64
 
-// maxExpiries bounds the variables that one tick removes. Every replica applies it, so it is
-// part of the protocol. Those that are left are due at once, with the next tick.
-const maxExpiries = 10_000
+// Bounds of the variables that one command removes. Every replica applies them, so they are
+// part of the protocol.
+const (
+	// maxExpiries bounds those that a tick removes because they are due. The others follow
+	// with the next ticks, between which writes go on.
+	maxExpiries = 256
+	// maxOwned bounds those that a command removes because their owners have ended: the
+	// variables of a session go together, unless there are a great many.
+	maxOwned = 10_000
+)
 
 // timers are those of all variables that have one, the owner's alone.
 type timers struct {
@@ -131,7 +138,7 @@ func (s *Store) startTimers(position, clock uint64) {
 		t.add(timer{entry: e, ttl: ttl, set: r.set, deadline: clock + ttl + 1})
 	}
 	clear(t.moved)
-	if t.moved = t.moved[:0]; cap(t.moved) > maxExpiries {
+	if t.moved = t.moved[:0]; cap(t.moved) > maxOwned {
 		t.moved = nil
 	}
 }
@@ -159,8 +166,9 @@ func (s *Store) passTime(position uint64, c *wire.Command) wire.Status {
 		return status
 	}
 	s.sessions.passTime(c.Expect)
+	s.expireOwned(position)
 	t, clock := &s.variables.timers, s.sessions.clock
-	for range s.expireOwned(position, maxExpiries) {
+	for range maxExpiries {
 		next, ok := t.queue.Min()
 		if !ok || next.deadline > clock {
 			break

@@ -185,11 +185,11 @@ func TestManyExpire(t *testing.T) {
 	f := newFeeder(t, Limits{})
 	f.s.KeepHistory(64 << 20)
 	s := f.open()
-	const more = 5
+	const more, each = 5, 200
 	seq := uint64(0)
 	for n := 0; n < maxExpiries+more; {
 		var ops []wire.TxnOp
-		for ; n < maxExpiries+more && len(ops) < wire.MaxTxnOps; n++ {
+		for ; n < maxExpiries+more && len(ops) < each; n++ {
 			ops = append(ops, putFor(fmt.Sprintf("k%05d", maxExpiries+more-n), "v", 100))
 		}
 		seq++
@@ -206,7 +206,7 @@ func TestManyExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	changes, _, _, err := f.s.AppendChanges(nil, cursor, 2*maxExpiries)
-	if err != nil || len(changes) != maxExpiries || changes[0].Key != "soon" || changes[1].Key != fmt.Sprintf("k%05d", maxExpiries+more-wire.MaxTxnOps+1) {
+	if err != nil || len(changes) != maxExpiries || changes[0].Key != "soon" || changes[1].Key != fmt.Sprintf("k%05d", maxExpiries+more-each+1) {
 		t.Fatalf("%v, %d changes, first %+v", err, len(changes), changes[:2])
 	}
 	for i := range changes {

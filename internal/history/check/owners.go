@@ -42,7 +42,7 @@ func (t *owners) take() (gone []string) {
 		}
 		return 1
 	})
-	gone = gone[:min(len(gone), most)]
+	gone = gone[:min(len(gone), mostOwned)]
 	for _, key := range gone {
 		t.free(key)
 	}

@@ -125,24 +125,24 @@ func TestSessionsThatEnd(t *testing.T) {
 	}
 }
 
-// One line removes so many variables, those of the oldest session first, and then what is due.
+// One line removes so many variables, those of the oldest session first, and so many that are due.
 func TestOwnersGoSoMany(t *testing.T) {
 	s := owners{alive: map[uint64]lease{}, ended: map[uint64]bool{9: true, 8: true}, of: map[string]uint64{"z": 8, "a": 7}}
-	for i := range most {
+	for i := range mostOwned {
 		s.of[fmt.Sprintf("%05d", i)] = 9
 	}
-	if gone := s.take(); len(gone) != most || gone[0] != "z" || gone[1] != "00000" || gone[most-1] != fmt.Sprintf("%05d", most-2) {
-		t.Errorf("%d variables go, first %q, last %q", len(gone), gone[:2], gone[most-1])
+	if gone := s.take(); len(gone) != mostOwned || gone[0] != "z" || gone[1] != "00000" || gone[mostOwned-1] != fmt.Sprintf("%05d", mostOwned-2) {
+		t.Errorf("%d variables go, first %q, last %q", len(gone), gone[:2], gone[mostOwned-1])
 	}
 	v, states := verdict{}, make(map[string][]state)
 	var c timers
-	for i := range most {
+	for i := range mostDue + 1 {
 		c.set(fmt.Sprintf("t%05d", i), 1, uint64(i+1))
 	}
-	c.pass(0, most, most)
+	c.pass(0, mostOwned)
 	value := base64.StdEncoding.EncodeToString([]byte("5"))
-	v.tick(&delivered{Op: "clock", Pos: most + 1, Value: &value, OK: true}, &c, &s, states)
-	if len(states) != most || len(states[fmt.Sprintf("%05d", most-1)]) != 1 || len(c.of) != 1 || len(v.texts) > 0 {
+	v.tick(&delivered{Op: "clock", Pos: mostOwned + 1, Value: &value, OK: true}, &c, &s, states)
+	if len(states) != 1+mostDue || len(states[fmt.Sprintf("%05d", mostOwned-1)]) != 1 || len(c.of) != 1 || len(v.texts) > 0 {
 		t.Errorf("%d variables go, %d are left, %q", len(states), len(c.of), v.texts)
 	}
 }

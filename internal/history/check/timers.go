@@ -6,16 +6,22 @@ import (
 	"slices"
 )
 
-// most is how many variables one tick removes.
-const most = 10_000
+// How many variables a tick removes because they are due, and a command because their owners
+// have ended.
+const (
+	mostDue   = 256
+	mostOwned = 10_000
+)
 
 // timers are those of all variables with a TTL, by name. The clock is what the ticks have
 // counted, in milliseconds.
 type timers struct {
 	clock   int64
-	nearest int64 // no deadline is before it
+	looked  int64 // what was due by then is in due
+	nearest int64 // no other deadline is before it
 	waiting bool  // some may have none
 	of      map[string]timer
+	due     []expiry // in the order in which they expire; some may not any more
 }
 
 // timer says when a variable expires.
@@ -23,6 +29,12 @@ type timer struct {
 	ttl      int64
 	set      uint64 // position
 	deadline int64  // 0: it has not started
+}
+
+// expiry is a variable that is due.
+type expiry struct {
+	key string
+	timer
 }
 
 func (t *timers) set(key string, ttl int64, position uint64) {
@@ -35,38 +47,46 @@ func (t *timers) set(key string, ttl int64, position uint64) {
 
 func (t *timers) clear(key string) { delete(t.of, key) }
 
-// pass lets time pass, and returns the names of what has expired, at most room.
-func (t *timers) pass(millis int64, known uint64, room int) (gone []string) {
+// pass lets time pass, and returns the names of what has expired.
+func (t *timers) pass(millis int64, known uint64) (gone []string) {
 	t.clock += millis
-	if len(t.of) == 0 || t.clock < t.nearest && !t.waiting {
-		return nil
+	if t.clock >= t.nearest || t.waiting {
+		t.look(known)
 	}
-	for key, one := range t.of {
-		if one.deadline != 0 && one.deadline <= t.clock {
-			gone = append(gone, key)
-		}
-	}
-	slices.SortFunc(gone, func(a, b string) int {
-		x, y := t.of[a], t.of[b]
-		return cmp.Or(cmp.Compare(x.deadline, y.deadline), cmp.Compare(x.set, y.set), cmp.Compare(a, b))
-	})
-	gone = gone[:min(len(gone), room)]
-	for _, key := range gone {
-		delete(t.of, key)
-	}
-	t.nearest, t.waiting = math.MaxInt64, false
-	for key, one := range t.of {
-		if one.deadline == 0 && one.set <= known {
-			one.deadline = t.clock + one.ttl + 1
-			t.of[key] = one
-		}
-		if one.deadline == 0 {
-			t.waiting = true
-		} else {
-			t.nearest = min(t.nearest, one.deadline)
+	for len(t.due) > 0 && len(gone) < mostDue {
+		first := t.due[0]
+		t.due = t.due[1:]
+		if t.of[first.key] == first.timer {
+			t.clear(first.key)
+			gone = append(gone, first.key)
 		}
 	}
 	return gone
+}
+
+// look passes over all timers. It takes those that have become due, and has those start whose
+// commands are known.
+func (t *timers) look(known uint64) {
+	var due []expiry
+	t.nearest, t.waiting = math.MaxInt64, false
+	for key, one := range t.of {
+		switch {
+		case one.deadline == 0 && one.set <= known:
+			one.deadline = t.clock + one.ttl + 1
+			t.of[key] = one
+			t.nearest = min(t.nearest, one.deadline)
+		case one.deadline == 0:
+			t.waiting = true
+		case one.deadline > t.clock:
+			t.nearest = min(t.nearest, one.deadline)
+		case one.deadline > t.looked:
+			due = append(due, expiry{key, one})
+		}
+	}
+	slices.SortFunc(due, func(a, b expiry) int {
+		return cmp.Or(cmp.Compare(a.deadline, b.deadline), cmp.Compare(a.set, b.set), cmp.Compare(a.key, b.key))
+	})
+	t.due, t.looked = append(t.due, due...), t.clock
 }
 
 // tick carries out a line that counts time.
@@ -87,7 +107,7 @@ func (v *verdict) tick(e *delivered, t *timers, sessions *owners, states map[str
 	for _, key := range gone {
 		t.clear(key)
 	}
-	for _, key := range t.pass(millis, e.Expect, most-len(gone)) {
+	for _, key := range t.pass(millis, e.Expect) {
 		sessions.free(key)
 		gone = append(gone, key)
 	}

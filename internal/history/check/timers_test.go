@@ -79,7 +79,7 @@ func TestVariablesExpire(t *testing.T) {
 // Each timer counts by itself, however many there are.
 func TestTimersOfMany(t *testing.T) {
 	var c timers
-	if gone := c.pass(5, 0, most); len(gone) > 0 {
+	if gone := c.pass(5, 0); len(gone) > 0 {
 		t.Errorf("%q goes of none", gone)
 	}
 	c.set("a", 10, 1)
@@ -90,7 +90,7 @@ func TestTimersOfMany(t *testing.T) {
 		known  uint64
 		gone   string
 	}{{0, 2, ""}, {10, 2, ""}, {1, 2, "a"}, {5, 3, ""}, {20, 3, ""}, {1, 3, "c"}, {63, 3, ""}, {1, 3, "b"}, {500, 3, ""}} {
-		if gone := strings.Join(c.pass(step.millis, step.known, most), " "); gone != step.gone {
+		if gone := strings.Join(c.pass(step.millis, step.known), " "); gone != step.gone {
 			t.Errorf("%d: %q goes, want %q", i, gone, step.gone)
 		}
 	}
@@ -110,14 +110,14 @@ func TestTicks(t *testing.T) {
 // One tick removes so many, those that are due first; the others go with the next.
 func TestTickRemovesSoMany(t *testing.T) {
 	var c timers
-	for i := range most + 1 {
-		c.set(fmt.Sprintf("%05d", i), int64(most+1-i/2), uint64(i+1))
+	for i := range mostDue + 1 {
+		c.set(fmt.Sprintf("%05d", i), int64(mostDue+1-i/2), uint64(i+1))
 	}
-	c.pass(0, most+1, most)
-	if gone := c.pass(1<<20, 0, most); len(gone) != most || gone[0] != fmt.Sprintf("%05d", most) || gone[1] != fmt.Sprintf("%05d", most-2) {
+	c.pass(0, mostDue+1)
+	if gone := c.pass(1<<20, 0); len(gone) != mostDue || gone[0] != fmt.Sprintf("%05d", mostDue) || gone[1] != fmt.Sprintf("%05d", mostDue-2) {
 		t.Errorf("%d variables go, first %q", len(gone), gone[:2])
 	}
-	if gone := c.pass(0, 0, most); len(gone) != 1 || gone[0] != "00001" || len(c.of) != 0 {
+	if gone := c.pass(0, 0); len(gone) != 1 || gone[0] != "00001" || len(c.of) != 0 {
 		t.Errorf("then %q", gone)
 	}
 }

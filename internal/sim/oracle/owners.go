@@ -33,7 +33,7 @@ func (o *Oracle) close(position, id uint64) {
 	}
 	delete(o.sessions, id)
 	if !o.Partial {
-		o.expireOwned(position, mostExpiries)
+		o.expireOwned(position)
 	}
 }
 
@@ -55,9 +55,8 @@ func (o *Oracle) passSessions(position, known uint64) {
 	}
 }
 
-// expireOwned removes variables whose owners have ended, at most so many, and returns how many
-// more may go.
-func (o *Oracle) expireOwned(position uint64, most int) (left int) {
+// expireOwned removes variables whose owners have ended.
+func (o *Oracle) expireOwned(position uint64) {
 	var keys []string
 	for key, owner := range o.memory.owners {
 		if o.sessions[owner] == nil {
@@ -67,7 +66,7 @@ func (o *Oracle) expireOwned(position uint64, most int) (left int) {
 	slices.SortFunc(keys, func(a, b string) int {
 		return cmp.Or(cmp.Compare(o.memory.owners[a], o.memory.owners[b]), cmp.Compare(a, b))
 	})
-	keys = keys[:min(len(keys), most)]
+	keys = keys[:min(len(keys), mostOwned)]
 	for _, key := range keys {
 		o.Counts.GoneOwned++
 		if o.Expired != nil {
@@ -77,7 +76,6 @@ func (o *Oracle) expireOwned(position uint64, most int) (left int) {
 		}
 		o.memory.remove(key)
 	}
-	return most - len(keys)
 }
 
 // own does to an owner what an operation of a transaction does.

@@ -94,12 +94,15 @@ func TestOwners(t *testing.T) {
 func TestOwnersAreBounded(t *testing.T) {
 	r := newOwnedRun()
 	id := r.open(200)
-	for i := range mostExpiries + 1 {
+	for i := range mostOwned + 1 {
 		key := fmt.Sprintf("%05d", i)
 		r.o.memory.values[key], r.o.memory.owners[key] = value{version: 2}, id
 	}
 	r.o.Expired = nil
-	r.o.memory.timers["timed"], r.o.memory.values["timed"] = timer{started: true}, value{version: 2}
+	for i := range mostExpiries + 1 {
+		key := fmt.Sprintf("timed%05d", i)
+		r.o.memory.timers[key], r.o.memory.values[key] = timer{started: true}, value{version: 2}
+	}
 	left := func(want int) {
 		t.Helper()
 		if got := len(r.o.memory.values); got != want || r.failed != "" {
@@ -107,13 +110,15 @@ func TestOwnersAreBounded(t *testing.T) {
 		}
 	}
 	r.of(id, wire.Command{Op: wire.OpCloseSession}, wire.Result{})
-	left(2)
+	left(2 + mostExpiries)
 	if r.o.memory.owners["10000"] != id {
 		t.Error("the last by its name is not the one that is left")
 	}
 	r.tick(0, 0)
+	left(1)
+	r.tick(0, 0)
 	left(0)
-	if c := r.o.Counts; c.TimedClosed != 1 || c.Gone != 1 {
+	if c := r.o.Counts; c.TimedClosed != 1 || c.Gone != mostExpiries+1 {
 		t.Errorf("%+v", *c)
 	}
 }

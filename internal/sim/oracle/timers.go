@@ -66,8 +66,12 @@ func (o *Oracle) Timed() (list []Expiry) {
 	return list
 }
 
-// mostExpiries is how many variables a tick removes.
-const mostExpiries = 10_000
+// How many variables a tick removes because they are due, and a command because their owners
+// have ended.
+const (
+	mostExpiries = 256
+	mostOwned    = 10_000
+)
 
 // passTime follows a tick by which variables expire.
 func (o *Oracle) passTime(position uint64, c *wire.Command, result *wire.Result) {
@@ -87,7 +91,8 @@ func (o *Oracle) passTime(position uint64, c *wire.Command, result *wire.Result)
 		return
 	}
 	o.passSessions(position, c.Expect)
-	for range o.expireOwned(position, mostExpiries) {
+	o.expireOwned(position)
+	for range mostExpiries {
 		key, ok := o.firstDue()
 		if !ok {
 			break
