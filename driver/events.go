@@ -1,7 +1,6 @@
 package driver
 
 import (
-	"strings"
 	"sync"
 
 	"github.com/seed-8247e700/dsm/internal/session"
@@ -31,12 +30,12 @@ func (f *eventFeed) Event(e *wire.Event) {
 		f.wake()
 		return
 	}
-	event := Event{Kind: kindOf(e.Kind), Key: strings.Clone(e.Key), Position: e.Position, Last: e.Last}
+	event := Event{Kind: kindOf(e.Kind), Key: e.Key, Position: e.Position, Last: e.Last}
 	if e.Kind == wire.EventPut {
-		event.Value = Value{Data: append([]byte{}, e.Value...), Version: e.Position}
+		event.Value = Value{Data: e.Value, Version: e.Position}
 	}
 	if e.OldVersion != 0 {
-		event.Old = Value{Data: append([]byte{}, e.Old...), Version: e.OldVersion}
+		event.Old = Value{Data: e.Old, Version: e.OldVersion}
 	}
 	cost := 0
 	if e.Kind != wire.EventProgress {
@@ -68,10 +67,18 @@ func kindOf(k wire.EventKind) EventKind {
 }
 
 // take returns the events that are there, what they have cost of what was granted, and how
-// the watch has ended at the server, if it has.
-func (f *eventFeed) take() (events []Event, cost int, ended *wire.Event) {
+// the watch has ended at the server, if it has. It keeps the space of done, which it returned
+// before, for those to come.
+func (f *eventFeed) take(done []Event) (events []Event, cost int, ended *wire.Event) {
+	clear(done)
+	if cap(done) > mostKept {
+		done = nil
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	events, cost = f.events.Take()
+	events, cost = f.events.Take(done)
 	return events, cost, f.ended
 }
+
+// mostKept is how many events a watch has space for while it waits.
+const mostKept = 16

@@ -45,7 +45,8 @@ func (k EventKind) String() string {
 	}
 }
 
-// Event is what a watch returns. The bytes belong to the caller.
+// Event is what a watch returns. Its bytes are shared with other watches and must not be
+// changed: see [Value].
 type Event struct {
 	Kind     EventKind
 	Key      string
@@ -274,8 +275,11 @@ func (w *watcher) follow(l *link, watching wire.Watching, f *eventFeed) error {
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
 	owed := 0 // bytes that were returned and are not granted again
+	var events []Event
 	for {
-		events, bytes, ended := f.take()
+		var bytes int
+		var ended *wire.Event
+		events, bytes, ended = f.take(events)
 		for i := range events {
 			if err := w.take(&events[i]); err != nil {
 				return err
@@ -313,7 +317,9 @@ func (w *watcher) take(e *Event) error {
 	} else {
 		w.watch.Returned(e.Position, e.Last)
 	}
-	w.quiet = time.Now()
+	if w.config.progress != 0 {
+		w.quiet = time.Now()
+	}
 	if !w.yield(*e, nil) {
 		return errLoopLeft
 	}

@@ -53,6 +53,7 @@ func (w *localWatch) Send(frames []byte) {
 		body, frames = wire.FirstFrame(frames)
 		events.Reset(body)
 		for _, e, ok := events.Next(); ok; _, e, ok = events.Next() {
+			e.Keep()
 			w.sink.Event(&e)
 		}
 	}

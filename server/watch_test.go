@@ -14,9 +14,7 @@ import (
 type eventSink chan wire.Event
 
 func (s eventSink) Event(e *wire.Event) {
-	c := *e
-	c.Key, c.Value = strings.Clone(e.Key), append([]byte{}, e.Value...)
-	s <- c
+	s <- *e
 }
 
 // watching is a connection to a node with a watch of everything.

@@ -16,6 +16,7 @@ type watches struct {
 	latest uint64 // number
 	sinks  map[uint64]*watching
 	ended  bool
+	takers []*watching // scratch of events
 }
 
 // watching is a watch under way.
@@ -85,22 +86,37 @@ func (w *watches) events(body []byte) error {
 		if !ok {
 			break
 		}
-		for _, number := range numbers {
-			w.mu.Lock()
-			watch := w.sinks[number]
-			if e.Kind == wire.EventEnded {
-				delete(w.sinks, number)
-			}
-			w.mu.Unlock()
-			if watch != nil {
-				watch.event(&e)
-			}
+		takers := w.take(numbers, e.Kind == wire.EventEnded)
+		if len(takers) > 0 {
+			e.Keep()
 		}
+		for _, watch := range takers {
+			watch.event(&e)
+		}
+		clear(takers)
 	}
 	if r.Bad() {
 		return fmt.Errorf("%w: events", wire.ErrMalformed)
 	}
 	return nil
+}
+
+// take returns the watches with some numbers, those that have not been stopped, until it is
+// called again. With their last event they are removed.
+func (w *watches) take(numbers []uint64, last bool) []*watching {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	takers := w.takers[:0]
+	for _, number := range numbers {
+		if watch := w.sinks[number]; watch != nil {
+			takers = append(takers, watch)
+		}
+		if last {
+			delete(w.sinks, number)
+		}
+	}
+	w.takers = takers
+	return takers
 }
 
 // end tells all watches that the connection has ended.

@@ -104,13 +104,14 @@ type Events[E any] struct {
 // Add takes the next event, which has cost some bytes of what was granted, and reports whether
 // it is the last of its position.
 func (f *Events[E]) Add(e E, bytes int, last bool) (complete bool) {
-	f.pending = append(f.pending, e)
 	f.partial += bytes
 	if !last {
+		f.pending = append(f.pending, e)
 		return false
 	}
-	f.whole = append(f.whole, f.pending...)
+	f.whole = append(append(f.whole, f.pending...), e)
 	f.bytes += f.partial
+	clear(f.pending)
 	f.pending, f.partial = f.pending[:0], 0
 	return true
 }
@@ -125,9 +126,9 @@ func (f *Events[E]) End() {
 }
 
 // Take returns the events of complete positions that it has not returned yet, and what they
-// have cost.
-func (f *Events[E]) Take() (events []E, bytes int) {
+// have cost. It puts those that come next into the space of reuse.
+func (f *Events[E]) Take(reuse []E) (events []E, bytes int) {
 	events, bytes = f.whole, f.bytes
-	f.whole, f.bytes = nil, 0
+	f.whole, f.bytes = reuse[:0], 0
 	return events, bytes
 }

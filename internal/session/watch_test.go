@@ -119,8 +119,10 @@ func checkEvents(t testing.TB) {
 			var events Events[event]
 			rest := slices.DeleteFunc(slices.Clone(all), func(e event) bool { return uint64(e.position) <= w.Position() })
 			cost, taken := 0, 0
+			var list []event
 			take := func() {
-				list, bytes := events.Take()
+				var bytes int
+				list, bytes = events.Take(list)
 				for _, e := range list {
 					got = append(got, e)
 					w.Returned(uint64(e.position), e.last)

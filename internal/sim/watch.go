@@ -252,7 +252,7 @@ func (one *watching) event(e *wire.Event) {
 // drain returns to the caller what is complete.
 func (one *watching) drain() {
 	counts := &one.c.w.counts
-	events, n := one.events.Take()
+	events, n := one.events.Take(nil)
 	for i := range events {
 		e := &events[i]
 		if e.Kind == wire.EventProgress {

@@ -236,8 +236,9 @@ type Watching interface {
 }
 
 // EventSink takes the events of one watch, in order, by one goroutine at a time, which
-// must not wait. The bytes of an event are overwritten afterwards. If the connection
-// breaks, the last event is an EventEnded with StatusInterrupted.
+// must not wait. The bytes of an event may be kept: they are shared with other watches, and
+// stay as they are. If the connection breaks, the last event is an EventEnded with
+// StatusInterrupted.
 type EventSink interface {
 	Event(e *Event)
 }

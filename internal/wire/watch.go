@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/seed-8247e700/dsm/internal/wire/codec"
 )
@@ -75,6 +76,14 @@ type Event struct {
 	Value      []byte
 	OldVersion uint64 // 0: the variable did not exist, or the watch does not ask
 	Old        []byte
+}
+
+// Keep copies the bytes of an event, which are somebody else's. Empty values are not nil
+// afterwards.
+func (e *Event) Keep() {
+	n := len(e.Value)
+	values := append(append(make([]byte, 0, n+len(e.Old)), e.Value...), e.Old...)
+	e.Key, e.Value, e.Old = strings.Clone(e.Key), values[:n:n], values[n:]
 }
 
 // EventBytes is what an event counts for beside its key and its values, against what was

@@ -160,3 +160,28 @@ func TestScanPageInverse(t *testing.T) {
 		}
 	}
 }
+
+// What is kept of an event is its own.
+func TestEventKeep(t *testing.T) {
+	for _, want := range []Event{
+		{Kind: EventPut, Key: "k", Value: []byte("value"), OldVersion: 3, Old: []byte("old"), Position: 4, Last: true},
+		{Kind: EventPut, Key: "k", Value: []byte{}, Old: []byte{}},
+		{Kind: EventEnded, Value: []byte("reason"), Old: []byte{}},
+	} {
+		frame := AppendEvent(nil, []uint64{7}, &want)
+		var r EventReader
+		r.Reset(frame)
+		_, e, ok := r.Next()
+		if !ok {
+			t.Fatal("no event")
+		}
+		e.Keep()
+		clear(frame)
+		if diff := cmp.Diff(want, e); diff != "" {
+			t.Error(diff)
+		}
+		if _ = append(e.Value, 'x'); string(e.Old) != string(want.Old) {
+			t.Errorf("the old value is %q now", e.Old)
+		}
+	}
+}
