@@ -40,6 +40,7 @@ type point struct {
 	givenUp   atomic.Int64 // were due, and not begun in time
 
 	newAlarm func() (alarm, error)
+	fan      *fan // of a FanOut
 
 	fail context.CancelCauseFunc // ends the point
 }
@@ -54,13 +55,30 @@ func (p *Pool) Run(ctx context.Context, work Work) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	switch work.Kind {
+	case FanOut:
+		return p.fanOut(ctx, &work, clients)
+	case Swaps:
+		c, err := txnClient(clients[0])
+		if err != nil {
+			return Result{}, err
+		}
+		if err := probe(ctx, &work, c); err != nil {
+			return Result{}, fmt.Errorf("%w: %w", ErrOperation, err)
+		}
+	}
+	return p.run(ctx, &work, clients, nil)
+}
+
+// run measures a point. fan is that of a FanOut.
+func (p *Pool) run(ctx context.Context, work *Work, clients []Client, fan *fan) (Result, error) {
 	ops, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	late := time.AfterFunc(work.Warmup+work.Duration+graceTimeout, func() { fail(ErrTooLate) })
 	defer late.Stop()
 
 	m := &point{
-		work: work, clock: load.NewClock(), fail: fail,
+		work: *work, clock: load.NewClock(), fail: fail, fan: fan,
 		count: int64(work.Warmup), end: int64(work.Warmup + work.Duration), newAlarm: p.newAlarm,
 	}
 	result := Result{}
@@ -128,7 +146,7 @@ func (b *book) End(r *load.Record) {
 
 // drive has every client work until the end.
 func (m *point) drive(ctx context.Context, p *Pool, clients []Client, result *Result) error {
-	if kind := m.work.Kind; m.work.Rate == 0 && kind != ReadsBeside && kind != AsyncWrites {
+	if kind := m.work.Kind; m.work.Rate == 0 && (kind == Writes || kind == Reads || kind == Mixed) {
 		cs, err := m.open(ctx, valued{p, m.work.ValueBytes}, len(clients))
 		if err == nil {
 			cs.Run(ctx, &load.Schedule{End: m.end})
@@ -159,6 +177,18 @@ func (m *point) drive(ctx context.Context, p *Pool, clients []Client, result *Re
 				return fmt.Errorf("point: %w: a %T waits for every write", errors.ErrUnsupported, w.client.Client)
 			}
 			group.Go(func() { w.async(ctx, c) })
+		}
+	case m.work.Kind == Swaps:
+		for i, w := range workers {
+			c, err := txnClient(w.client.Client)
+			if err != nil {
+				return err
+			}
+			group.Go(func() { w.swap(ctx, newSwapper(c, m.work.own(i), load.NewValues(keys, i))) })
+		}
+	case m.work.Kind == FanOut:
+		for i, w := range workers {
+			group.Go(func() { w.fanOut(ctx, m.fan, load.NewValues(keys, i)) })
 		}
 	}
 	return nil

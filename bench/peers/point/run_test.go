@@ -14,11 +14,14 @@ func short(kind Kind) Work {
 }
 
 func TestEveryKind(t *testing.T) {
-	for _, kind := range []Kind{Writes, Reads, Mixed, AsyncWrites, ReadsBeside} {
+	for _, kind := range []Kind{Writes, Reads, Mixed, AsyncWrites, ReadsBeside, Swaps, FanOut} {
 		t.Run(string(kind), func(t *testing.T) {
 			f := newFake()
 			pool := NewPool(f)
 			work := short(kind)
+			if kind == FanOut {
+				work.Watchers = 3
+			}
 			if err := pool.Preload(t.Context(), work.Keys, work.ValueBytes); err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +92,7 @@ func TestClientsAreOpenedOnce(t *testing.T) {
 // TestFailureEndsPoint would take an hour if it did not.
 func TestFailureEndsPoint(t *testing.T) {
 	for name, work := range map[string]Work{
-		"closed loop": short(Writes), "async": short(AsyncWrites), "mixed": short(Mixed),
+		"closed loop": short(Writes), "async": short(AsyncWrites), "mixed": short(Mixed), "fan-out": fanned(),
 		"schedule": func() Work { w := short(Writes); w.Rate = 1e6; return w }(),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,6 +149,10 @@ func TestWorkIsValidated(t *testing.T) {
 		"tiny value":       func(w *Work) { w.ValueBytes = 1 },
 		"no time":          func(w *Work) { w.Duration = 0 },
 		"scheduled reads":  func(w *Work) { w.Kind, w.Rate = Reads, 1 },
+		"watched writes":   func(w *Work) { w.Watchers = 1 },
+		"no watchers":      func(w *Work) { w.Kind = FanOut },
+		"no two keys each": func(w *Work) { w.Kind, w.Keys = Swaps, Keys(2*w.Clients-1) },
+		"no key each":      func(w *Work) { w.Kind, w.Watchers, w.Keys = FanOut, 1, Keys(w.Clients-1) },
 		"too many clients": func(w *Work) { w.Clients = load.MaxClients + 1 },
 	} {
 		work := short(Writes)

@@ -2,6 +2,7 @@ package point
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/seed-8247e700/dsm/bench/load"
@@ -37,6 +38,47 @@ type Pending interface {
 	// Wait returns the outcome when the system has acknowledged the write.
 	Wait(ctx context.Context) error
 }
+
+// ErrChanged says that a variable has changed since it was read, and that nothing was
+// written for that.
+var ErrChanged = errors.New("point: a variable has changed")
+
+// TxnClient is a client that writes two variables in one transaction.
+type TxnClient interface {
+	Client
+	// ReadTwo reads two variables as the system has them be read before such a transaction.
+	ReadTwo(ctx context.Context, keys [2]string) (seen [2]Seen, err error)
+	// SwapTwo gives both variables values, which it must not keep, if neither has changed since
+	// it was seen, and returns as Write does. If one has, it returns ErrChanged.
+	SwapTwo(ctx context.Context, keys [2]string, seen [2]Seen, values [2][]byte) error
+}
+
+// Seen is what a variable had when it was read.
+type Seen struct {
+	Value   []byte
+	Version uint64 // 0: the system has no versions
+}
+
+// Watchable is a system whose variables can be watched.
+type Watchable interface {
+	System
+	// Watchers opens n watchers of all keys that begin with a prefix. Each is sent every write
+	// that begins after Watchers has returned.
+	Watchers(ctx context.Context, n int, prefix string) (Watchers, error)
+}
+
+// Watchers are watchers of one prefix.
+type Watchers interface {
+	// Run passes what the i-th watcher, from 0, is sent to see, in the order in which it is
+	// sent. It returns the first error of see, or why there is no more: the context, for one.
+	Run(ctx context.Context, i int, see See) error
+	// Close ends what Watchers has opened.
+	Close() error
+}
+
+// See takes a write that a watcher is sent. The version is 0 if the system has none. See keeps
+// neither key nor value.
+type See func(key string, value []byte, version uint64) error
 
 // sized is a client whose values all have a size. It is what the clients of package load use.
 type sized struct {

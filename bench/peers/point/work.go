@@ -21,6 +21,13 @@ const (
 	// ReadsBeside has the clients read what the client itself can answer, without
 	// a clock reading for each, while others write besideRate values a second.
 	ReadsBeside Kind = "reads beside writes"
+	// Swaps has each client read two variables of its own and then write both in one
+	// transaction, on condition that neither has changed. Each read must show what the
+	// client's last transaction on the variable wrote.
+	Swaps Kind = "swaps"
+	// FanOut has each client write a variable of its own, and wait until every watcher was
+	// sent that write. Each watcher must be sent every write once, all in the same order.
+	FanOut Kind = "fan-out"
 )
 
 const (
@@ -35,8 +42,9 @@ const (
 	// at a time, and a write takes several such looks.
 	besideWriters = 256
 
-	// keyBytes is the size of a key.
-	keyBytes = 16
+	// keyBytes is the size of a key, and keyPrefix how it begins.
+	keyBytes  = 16
+	keyPrefix = "key-"
 )
 
 // Work is one point to measure.
@@ -45,6 +53,7 @@ type Work struct {
 	Clients    int
 	Keys       []string // chosen uniformly
 	ValueBytes int
+	Watchers   int           // of all keys; for FanOut
 	Rate       float64       // operations a second by schedule; 0: closed loop
 	Warmup     time.Duration // before what counts
 	Duration   time.Duration // that counts
@@ -61,17 +70,42 @@ func (w *Work) validate() error {
 		return fmt.Errorf("point: values of %d bytes: must have %d or more", w.ValueBytes, load.MinValueBytes)
 	case w.Duration <= 0 || w.Warmup < 0:
 		return fmt.Errorf("point: %v after %v of warm-up: must be above 0", w.Duration, w.Warmup)
+	case (w.Watchers > 0) != (w.Kind == FanOut) || w.Watchers < 0:
+		return fmt.Errorf("point: %s with %d watchers: a fan-out has some, and nothing else has", w.Kind, w.Watchers)
+	case len(w.Keys) < w.Clients*w.ownKeys():
+		return fmt.Errorf("point: %s by %d clients on %d keys: each must have %d of its own", w.Kind, w.Clients, len(w.Keys), w.ownKeys())
 	case w.Rate < 0 || w.Rate > 0 && w.Kind != Writes:
 		return fmt.Errorf("point: %s at %g a second: only writes follow a schedule", w.Kind, w.Rate)
 	}
 	return nil
 }
 
+// ownKeys is how many keys each client must have to itself.
+func (w *Work) ownKeys() int {
+	switch w.Kind {
+	case Swaps:
+		return 2
+	case FanOut:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// own returns the keys that a client has to itself, if each has some.
+func (w *Work) own(client int) []string {
+	var own []string
+	for i := client; i < len(w.Keys); i += w.Clients {
+		own = append(own, w.Keys[i])
+	}
+	return own
+}
+
 // Keys returns n keys of 16 bytes, which any of the systems takes.
 func Keys(n int) []string {
 	keys := make([]string, n)
 	for i := range keys {
-		keys[i] = fmt.Sprintf("key-%0"+strconv.Itoa(keyBytes-len("key-"))+"d", i)
+		keys[i] = fmt.Sprintf(keyPrefix+"%0"+strconv.Itoa(keyBytes-len(keyPrefix))+"d", i)
 	}
 	return keys
 }

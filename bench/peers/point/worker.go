@@ -13,7 +13,7 @@ import (
 const lookEvery = 64
 
 // worker is one client at work in a way that package load has not: writes that a schedule
-// hands out, a window of writes, reads without a clock.
+// hands out, a window of writes, reads without a clock, transactions, writes that are watched.
 type worker struct {
 	id      int
 	point   *point
@@ -32,9 +32,13 @@ func (w *worker) next() *load.Request {
 // key chooses one.
 func (w *worker) key() string {
 	keys := w.point.work.Keys
-	// The high bits of a product choose among n as well as a division would, and
-	// cost a tenth: what reads a map is measured with this in its loop.
-	return keys[(w.random.Uint64()>>32)*uint64(len(keys))>>32]
+	return keys[w.choose(len(keys))]
+}
+
+// choose chooses one of n. The high bits of a product do that as well as a division would,
+// and cost a tenth: what reads a map is measured with this in its loop.
+func (w *worker) choose(n int) int {
+	return int((w.random.Uint64() >> 32) * uint64(n) >> 32)
 }
 
 // goesOn reports whether another operation is to begin at a moment. A client whose
