@@ -20,6 +20,7 @@ const members = 3
 type dsm struct {
 	processes proc.Processes
 	handles   []*driver.DB
+	addrs     []string     // of servers in other processes
 	close     func() error // what else there is
 }
 
@@ -50,16 +51,15 @@ func startDSM(ctx context.Context, env Env) (_ point.System, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var addrs []string
 	for i := range members {
 		id := fmt.Sprintf("n%d", i+1)
 		addr, err := s.run(ctx, env, program, "server", "--id", id, "--registry", registry)
 		if err != nil {
 			return nil, err
 		}
-		addrs = append(addrs, addr)
+		s.addrs = append(s.addrs, addr)
 	}
-	db, err := driver.Open("dsm://" + strings.Join(addrs, ","))
+	db, err := driver.Open("dsm://" + strings.Join(s.addrs, ","))
 	if err != nil {
 		return nil, err
 	}

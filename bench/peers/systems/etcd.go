@@ -22,6 +22,7 @@ const etcdConns = 12
 // etcd is a cluster.
 type etcd struct {
 	processes proc.Processes
+	endpoints []string
 	clients   []*clientv3.Client
 }
 
@@ -48,10 +49,10 @@ func (s *etcd) start(ctx context.Context, env Env) error {
 		return err
 	}
 	url := func(i int) string { return fmt.Sprintf("http://127.0.0.1:%d", ports[i]) }
-	var cluster, endpoints []string
+	var cluster []string
 	for i := range members {
 		cluster = append(cluster, fmt.Sprintf("n%d=%s", i, url(members+i)))
-		endpoints = append(endpoints, url(i))
+		s.endpoints = append(s.endpoints, url(i))
 	}
 	for i := range members {
 		data, err := env.Dir.Sub("etcd")
@@ -72,14 +73,8 @@ func (s *etcd) start(ctx context.Context, env Env) error {
 		}
 		s.processes = append(s.processes, p)
 	}
-	for i := range etcdConns {
-		c, err := clientv3.New(clientv3.Config{
-			Endpoints: endpoints[i%members : i%members+1], DialTimeout: time.Second, Logger: zap.NewNop(),
-		})
-		if err != nil {
-			return err
-		}
-		s.clients = append(s.clients, c)
+	if s.clients, err = s.connect(etcdConns); err != nil {
+		return err
 	}
 	for i, p := range s.processes {
 		if err := p.Await(ctx, func(ctx context.Context) error {
@@ -90,6 +85,20 @@ func (s *etcd) start(ctx context.Context, env Env) error {
 		}
 	}
 	return nil
+}
+
+// connect opens n connections, spread over the members.
+func (s *etcd) connect(n int) (clients []*clientv3.Client, err error) {
+	for i := range n {
+		c, err := clientv3.New(clientv3.Config{
+			Endpoints: s.endpoints[i%members : i%members+1], DialTimeout: time.Second, Logger: zap.NewNop(),
+		})
+		if err != nil {
+			return clients, err
+		}
+		clients = append(clients, c)
+	}
+	return clients, nil
 }
 
 // Client uses one of the connections, in turns.

@@ -33,6 +33,8 @@ const (
 // natsKV is a bucket on a cluster.
 type natsKV struct {
 	processes proc.Processes
+	leader    int    // server that leads the bucket
+	url       string // of it
 	conns     []*nats.Conn
 	clients   []natsClient
 }
@@ -69,14 +71,16 @@ func (s *natsKV) start(ctx context.Context, env Env) error {
 			return err
 		}
 	}
-	leader, err := s.makeBucket(ctx, urls[0])
-	if err != nil {
+	if s.leader, err = s.makeBucket(ctx, urls[0]); err != nil {
 		return err
 	}
+	s.url = urls[s.leader]
 	for range natsConns {
-		if err := s.connect(ctx, leader, urls[leader]); err != nil {
+		conn, client, err := s.connect(ctx)
+		if err != nil {
 			return err
 		}
+		s.conns, s.clients = append(s.conns, conn), append(s.clients, client)
 	}
 	return nil
 }
@@ -137,26 +141,25 @@ func (s *natsKV) makeBucket(ctx context.Context, url string) (leader int, err er
 	return leader, err
 }
 
-// connect opens a connection to a server.
-func (s *natsKV) connect(ctx context.Context, server int, url string) error {
-	conn, err := nats.Connect(url)
+// connect opens a connection to the server that leads the bucket.
+func (s *natsKV) connect(ctx context.Context) (*nats.Conn, natsClient, error) {
+	conn, err := nats.Connect(s.url)
 	if err != nil {
-		return err
+		return nil, natsClient{}, err
 	}
-	s.conns = append(s.conns, conn)
 	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(natsPending))
-	if err != nil {
-		return err
-	}
 	var kv jetstream.KeyValue
-	if err := s.processes[server].Await(ctx, func(ctx context.Context) (err error) {
-		kv, err = js.KeyValue(ctx, natsBucket)
-		return err
-	}); err != nil {
-		return err
+	if err == nil {
+		err = s.processes[s.leader].Await(ctx, func(ctx context.Context) (err error) {
+			kv, err = js.KeyValue(ctx, natsBucket)
+			return err
+		})
 	}
-	s.clients = append(s.clients, natsClient{js, kv})
-	return nil
+	if err != nil {
+		conn.Close()
+		return nil, natsClient{}, err
+	}
+	return conn, natsClient{js, kv}, nil
 }
 
 // Client uses one of the connections, in turns.

@@ -24,6 +24,7 @@ const writeTimeout = 10 * time.Second
 type redis struct {
 	processes proc.Processes
 	client    rueidis.Client
+	swap      string // hash of the script for transactions
 }
 
 // prepareRedis installs it. A service that comes along is disabled.
@@ -63,6 +64,9 @@ func (s *redis) start(ctx context.Context, env Env, servers int) (err error) {
 	}
 	s.client, err = rueidis.NewClient(redisOptions(ports[0]))
 	if err != nil {
+		return err
+	}
+	if s.swap, err = loadSwap(ctx, s.client); err != nil {
 		return err
 	}
 	return s.awaitReplicas(ctx, servers-1)
@@ -131,12 +135,15 @@ func startRedis(ctx context.Context, env Env) (point.System, error) {
 
 // Client is a goroutine on the client that all share.
 func (s *redis) Client(context.Context, int) (point.Client, error) {
-	return redisClient{s.client}, nil
+	return redisClient{s.client, s.swap}, nil
 }
 
 // redisClient gives the client contexts that do not end: with others it would take
 // a slower path for a lone caller. Its own time-outs see to it that calls return.
-type redisClient struct{ c rueidis.Client }
+type redisClient struct {
+	c    rueidis.Client
+	swap string
+}
 
 func (c redisClient) Write(_ context.Context, key string, value []byte) error {
 	return c.c.Do(context.Background(), c.c.B().Set().Key(key).Value(rueidis.BinaryString(value)).Build()).Error()

@@ -30,7 +30,7 @@ func startRedisWait(ctx context.Context, env Env) (point.System, error) {
 func (s *redisWait) Client(context.Context, int) (point.Client, error) {
 	c, release := s.client.Dedicate()
 	s.release = append(s.release, release)
-	return &redisWaitClient{redisClient{s.client}, c}, nil
+	return &redisWaitClient{redisClient{s.client, s.swap}, c}, nil
 }
 
 // Close ends connections and servers.
@@ -48,15 +48,21 @@ type redisWaitClient struct {
 
 // Write sends both commands at once.
 func (c *redisWaitClient) Write(_ context.Context, key string, value []byte) error {
-	b := c.own.B()
-	answers := c.own.DoMulti(context.Background(),
-		b.Set().Key(key).Value(rueidis.BinaryString(value)).Build(),
-		b.Wait().Numreplicas(members-1).Timeout(writeTimeout.Milliseconds()).Build(),
-	)
+	answers := c.own.DoMulti(context.Background(), c.own.B().Set().Key(key).Value(rueidis.BinaryString(value)).Build(), c.wait())
 	if err := answers[0].Error(); err != nil {
 		return err
 	}
-	n, err := answers[1].AsInt64()
+	return waited(answers[1])
+}
+
+// wait is about all that the connection has written.
+func (c *redisWaitClient) wait() rueidis.Completed {
+	return c.own.B().Wait().Numreplicas(members - 1).Timeout(writeTimeout.Milliseconds()).Build()
+}
+
+// waited returns what has become of a WAIT.
+func waited(r rueidis.RedisResult) error {
+	n, err := r.AsInt64()
 	if err == nil && n < members-1 {
 		err = fmt.Errorf("systems: %d of %d replicas have the write", n, members-1)
 	}
