@@ -100,7 +100,7 @@ against: ## compare dsmbench with that of the commit BASE, in alternation, on a 
 # A module of its own, for which go downloads what dsm does not need: it is not
 # part of check. PEERS has its flags: make peers PEERS="-rounds 5 -only '^(w1|w256)/'"
 .PHONY: peers
-peers: ## compare with Redis, etcd, ZooKeeper, NATS and hashicorp/raft (installs what it needs; 20 minutes on a machine of its own)
+peers: ## compare with Redis, etcd, ZooKeeper, NATS and hashicorp/raft (installs what it needs; 22 minutes on a machine of its own)
 	cd bench/peers && $(GO) run . $(PEERS)
 
 .PHONY: peers-check

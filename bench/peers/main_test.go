@@ -129,7 +129,7 @@ func TestInterruptedRunUpdatesNothing(t *testing.T) {
 	}
 }
 
-// TestOutputsAreCheckedFirst: a run of twenty minutes does not end with a file that
+// TestOutputsAreCheckedFirst: a run of 22 minutes does not end with a file that
 // cannot be written.
 func TestOutputsAreCheckedFirst(t *testing.T) {
 	dir := t.TempDir()

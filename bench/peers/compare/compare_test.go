@@ -73,6 +73,18 @@ func TestRates(t *testing.T) {
 	}
 }
 
+// TestEvents: each write that was sent to 100 watchers counts as 100 events.
+func TestEvents(t *testing.T) {
+	done := slices.Concat(rate("f64", systems.DSM, 60, 50), rate("f64", systems.Etcd, 10))
+	l := line(t, done, "f64", systems.Etcd)
+	if v := l.Versus[0]; v.Ours.Median != 5500 || v.Ours.Min != 5000 || v.Theirs.Median != 1000 || v.Words != "5.5 times ahead" {
+		t.Errorf("%+v", v)
+	}
+	if r, _ := rowNamed("f64"); r.Watchers != 100 || !strings.Contains(done[0].text(r), "60/s; 6,000 events/s") {
+		t.Errorf("%d watchers, %q", r.Watchers, done[0].text(r))
+	}
+}
+
 func TestLatencies(t *testing.T) {
 	done := slices.Concat(
 		latency("w1", systems.DSM, 200*time.Microsecond), latency("w1", systems.RedisWait, 100*time.Microsecond),
@@ -169,7 +181,7 @@ func TestDisturbed(t *testing.T) {
 func TestShow(t *testing.T) {
 	for want, got := range map[string]string{
 		"1,234,568": show(Rate, 1234567.6), "12": show(Rate, 12), "217 us": show(P50, 217e-6), "1.40 ms": show(P99, 1.4e-3),
-		"31.4": show(Bandwidth, 31.4), "833": show(Bandwidth, 833.4), "34.2 ms": show(P50, 34.2e-3), "2.00 s": show(P50, 2), "0.500 us": show(P50, 5e-7),
+		"31.4": show(Bandwidth, 31.4), "833": show(Bandwidth, 833.4), "12,345": show(Events, 12345.4), "34.2 ms": show(P50, 34.2e-3), "2.00 s": show(P50, 2), "0.500 us": show(P50, 5e-7),
 	} {
 		if got != want {
 			t.Errorf("%q is shown as %q", want, got)

@@ -45,7 +45,7 @@ func figure(done []Measurement, row Row, metric Metric, system string) Figure {
 		if m.Use.Noisy() {
 			f.Disturbed++
 		}
-		values = append(values, metric.of(m.Result, row.Value))
+		values = append(values, metric.of(m.Result, &row))
 	}
 	f.Rounds = len(values)
 	if len(values) > 0 {

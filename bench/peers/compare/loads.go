@@ -13,6 +13,8 @@ const (
 	manyClients   = 256
 	asyncClients  = 64
 	bigClients    = 64
+	fanClients    = 64
+	watchers      = 100
 	variables     = 10_000
 	bigVariables  = 1_000 // so that three replicas of them do not fill the machine
 	valueBytes    = 100
@@ -28,7 +30,7 @@ var others = []string{systems.RedisWait, systems.NATS, systems.Etcd, systems.Zoo
 // Rows are in the order in which a system is measured: what fills its memory comes
 // last.
 func Rows() []Row {
-	rows := slices.Concat(networkRows(), offeredRows(), embeddedRows(), bigRows())
+	rows := slices.Concat(networkRows(), togetherRows(), offeredRows(), embeddedRows(), bigRows())
 	for i := range rows {
 		if rows[i].Value == 0 {
 			rows[i].Value, rows[i].Keys = valueBytes, variables
@@ -56,6 +58,27 @@ func networkRows() []Row {
 			Name: "async", Text: "asynchronous writes, 64 clients", Group: Network, Ours: systems.DSM, Beside: []string{systems.NATS}, Metrics: rate,
 			Kind: point.AsyncWrites, Client: asyncClients,
 		},
+	}
+}
+
+// togetherRows are about variables that belong together, and about watching them.
+func togetherRows() []Row {
+	// A bucket of NATS has no transactions.
+	transactors := []string{systems.RedisWait, systems.Etcd, systems.ZooKeeper, systems.Redis}
+	// Watches of ZooKeeper are sent once, and without values; what Redis publishes is apart
+	// from what it stores.
+	watched := []string{systems.NATS, systems.Etcd}
+	swaps := Row{Group: Network, Ours: systems.DSM, Beside: transactors, Kind: point.Swaps}
+	fans := Row{Group: Network, Ours: systems.DSM, Beside: watched, Kind: point.FanOut, Watchers: watchers}
+	row := func(r Row, name, text string, clients int, m Metric) Row {
+		r.Name, r.Text, r.Client, r.Metrics = name, text, clients, []Metric{m}
+		return r
+	}
+	return []Row{
+		row(swaps, "t256", "reading two variables and a transaction on both, 256 clients", manyClients, Rate),
+		row(swaps, "t1", "reading two variables and a transaction on both, 1 client", 1, P50),
+		row(fans, "f64", "writes that 100 watchers are sent, 64 clients", fanClients, Events),
+		row(fans, "f1", "a write until 100 watchers have it, 1 client", 1, P50),
 	}
 }
 

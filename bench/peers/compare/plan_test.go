@@ -22,9 +22,14 @@ func TestPlan(t *testing.T) {
 	users := Points(nil, nil)
 	aims := []Aim{{Row: "ew1", Against: []string{systems.Echo}, In: "rtt", Metric: P50, Ratio: 1}}
 	developers := Points(nil, aims)
-	for _, name := range []string{"w256/dsm", "o15000/zookeeper", "big/etcd", "eo1000/raft", "async/nats"} {
+	for _, name := range []string{"w256/dsm", "o15000/zookeeper", "big/etcd", "eo1000/raft", "async/nats", "t256/redis", "t1/zookeeper", "f64/etcd", "f1/nats"} {
 		if !has(users, name) || !has(developers, name) {
 			t.Errorf("%s is not measured", name)
+		}
+	}
+	for _, name := range []string{"t256/nats", "f64/zookeeper", "f64/redis"} {
+		if has(users, name) {
+			t.Errorf("%s is measured, and there is no such thing", name)
 		}
 	}
 	if has(users, "rtt/limit-echo") || !has(developers, "rtt/limit-echo") || len(developers) != len(users)+1 {

@@ -12,7 +12,8 @@ type Metric string
 // Metrics. Of a rate more is better, of a latency less.
 const (
 	Rate      Metric = "per second"
-	Bandwidth Metric = "MB/s" // of values
+	Bandwidth Metric = "MB/s"              // of values
+	Events    Metric = "events per second" // sent to watchers
 	P50       Metric = "p50"
 	P99       Metric = "p99"
 )
@@ -20,15 +21,18 @@ const (
 // less reports whether less of it is better.
 func (m Metric) less() bool { return m == P50 || m == P99 }
 
-// of takes the figure from a result: operations or 10^6 bytes a second, or seconds.
-func (m Metric) of(r point.Result, valueBytes int) float64 {
+// of takes the figure of a row from a result: operations, events or 10^6 bytes a second, or
+// seconds.
+func (m Metric) of(r point.Result, row *Row) float64 {
 	switch m {
 	case P50:
 		return r.P50.Seconds()
 	case P99:
 		return r.P99.Seconds()
 	case Bandwidth:
-		return r.PerSecond * float64(valueBytes) / 1e6
+		return r.PerSecond * float64(row.Value) / 1e6
+	case Events:
+		return r.PerSecond * float64(row.Watchers)
 	default:
 		return r.PerSecond
 	}
@@ -47,17 +51,18 @@ const (
 
 // Row is a load, and who is put under it.
 type Row struct {
-	Name    string
-	Text    string
-	Group   Group
-	Ours    string   // the system that is compared with the others; empty: none
-	Beside  []string // the others
-	Metrics []Metric
-	Kind    point.Kind
-	Client  int     // goroutines that load
-	Rate    float64 // writes a second by a schedule; 0: as many as the clients can
-	Value   int     // bytes of a value
-	Keys    int
+	Name     string
+	Text     string
+	Group    Group
+	Ours     string   // the system that is compared with the others; empty: none
+	Beside   []string // the others
+	Metrics  []Metric
+	Kind     point.Kind
+	Client   int     // goroutines that load
+	Watchers int     // of all keys
+	Rate     float64 // writes a second by a schedule; 0: as many as the clients can
+	Value    int     // bytes of a value
+	Keys     int
 }
 
 // rowNamed finds a row.

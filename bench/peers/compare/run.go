@@ -195,7 +195,7 @@ func (r *run) condition(ctx context.Context, pool *point.Pool, first Row, durati
 		return nil
 	}
 	work := r.work(first)
-	work.Kind, work.Clients, work.Rate = point.Writes, conditionClients, 0
+	work.Kind, work.Clients, work.Rate, work.Watchers = point.Writes, conditionClients, 0, 0
 	work.Warmup, work.Duration = 0, duration
 	_, err := pool.Run(ctx, work)
 	return err
@@ -204,7 +204,7 @@ func (r *run) condition(ctx context.Context, pool *point.Pool, first Row, durati
 // work is a row as a load.
 func (r *run) work(row Row) point.Work {
 	return point.Work{
-		Kind: row.Kind, Clients: row.Client, Keys: point.Keys(row.Keys), ValueBytes: row.Value, Rate: row.Rate,
+		Kind: row.Kind, Clients: row.Client, Keys: point.Keys(row.Keys), ValueBytes: row.Value, Rate: row.Rate, Watchers: row.Watchers,
 		Warmup: r.cfg.Warmup, Duration: r.cfg.Duration, Seed: r.cfg.Seed,
 	}
 }
@@ -226,6 +226,9 @@ func (m *Measurement) text(row Row) string {
 	}
 	if row.Kind == point.ReadsBeside {
 		s += fmt.Sprintf("; beside %s writes/s", show(Rate, m.Result.BesidePerSecond))
+	}
+	if row.Kind == point.FanOut {
+		s += fmt.Sprintf("; %s events/s", show(Events, Events.of(m.Result, &row)))
 	}
 	if m.Use.Noisy() {
 		s += fmt.Sprintf("; DISTURBED: %v", m.Use)

@@ -147,6 +147,31 @@ func TestDSM(t *testing.T) {
 	}
 }
 
+// TestTogether: rows of transactions and watches become loads of them.
+func TestTogether(t *testing.T) {
+	r := newRun(t, Config{Rounds: 1, Duration: 50 * time.Millisecond, Condition: 10 * time.Millisecond, Seed: 1}, false)
+	spec, _ := systems.Named(systems.DSMEmbedded)
+	var rows []Row
+	for _, name := range []string{"f1", "t1", "f64", "t256"} { // a fan-out first: the system is loaded with writes before
+		row, known := rowNamed(name)
+		if !known {
+			t.Fatalf("there is no row %s", name)
+		}
+		rows = append(rows, row)
+	}
+	if err := r.turn(t.Context(), 1, turn{spec: spec, rows: rows}); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.done) != len(rows) {
+		t.Errorf("%d measurements", len(r.done))
+	}
+	for _, m := range r.done {
+		if m.Error != "" {
+			t.Errorf("%s: %s", m.Row, m.Error)
+		}
+	}
+}
+
 // TestNoStart: a system that does not start, or cannot be built, costs its own
 // points only.
 func TestNoStart(t *testing.T) {
