@@ -190,10 +190,19 @@ func (c *caller) write(cmd wire.Command) wire.Reply {
 // lease may run out.
 func again(s wire.Status) bool { return s == wire.StatusUnavailable || s == wire.StatusInterrupted }
 
+// read reads at a node until that does its best.
+func read(ctx context.Context, conn wire.Conn, key string, position uint64, strong bool) (wire.Reply, error) {
+	reply, err := conn.Get(ctx, key, position, strong)
+	for err == nil && again(reply.Status) {
+		reply, err = conn.Get(ctx, key, position, strong)
+	}
+	return reply, err
+}
+
 // barrier waits until the node has all that was acknowledged before.
 func (c *caller) barrier() {
 	c.t.Helper()
-	reply, err := c.conn.Get(c.t.Context(), "k", 0, true)
+	reply, err := read(c.t.Context(), c.conn, "k", 0, true)
 	if err != nil || reply.Status != wire.StatusOK && reply.Status != wire.StatusNotFound {
 		c.t.Fatalf("strong read: %+v, %v", reply, err)
 	}
@@ -208,10 +217,7 @@ func (c *caller) set(key, value string) {
 // get reads what c has seen at another node, too.
 func (c *caller) get(conn wire.Conn, key string) string {
 	c.t.Helper()
-	reply, err := conn.Get(c.t.Context(), key, c.seen, false)
-	for err == nil && again(reply.Status) {
-		reply, err = conn.Get(c.t.Context(), key, c.seen, false)
-	}
+	reply, err := read(c.t.Context(), conn, key, c.seen, false)
 	if err != nil || reply.Status != wire.StatusOK {
 		c.t.Fatalf("get %s: %+v, %v", key, reply, err)
 	}

@@ -49,16 +49,15 @@ func TestSessionExpires(t *testing.T) {
 	g := newGroup(t, registry.Settings{SessionTTL: ttl, Tick: tick})
 	g.start("n1", nil)
 	c := g.client("n1")
-	c.set("k", "v")
 	// A tick counts for its interval at most, so as many must pass.
 	eventually(t, "ticks", func() bool { return g.logs["n1"].count(wire.OpClock) > int(2*ttl/tick) })
-	late := wire.Command{Op: wire.OpSet, Session: c.session, Seq: c.seq + 1, Floor: c.seq + 1, Key: "k", Value: []byte("late")}
+	late := wire.Command{Op: wire.OpSet, Session: c.session, Seq: 1, Floor: 1, Key: "k", Value: []byte("late")}
 	reply, err := c.conn.Write(t.Context(), 0, late)
 	if err != nil || reply.Status != wire.StatusSessionExpired {
 		t.Errorf("%+v, %v", reply, err)
 	}
-	if got := c.get(c.conn, "k"); got != "v" {
-		t.Errorf("read %q", got)
+	if reply, err := read(t.Context(), c.conn, "k", 0, true); err != nil || reply.Status != wire.StatusNotFound {
+		t.Errorf("read %+v, %v", reply, err)
 	}
 }
 
@@ -110,7 +109,7 @@ func TestStrongReads(t *testing.T) {
 					mu.Lock()
 					least := acknowledged
 					mu.Unlock()
-					reply, err := conn.Get(t.Context(), "k", 0, true)
+					reply, err := read(t.Context(), conn, "k", 0, true)
 					if err != nil || reply.Status == wire.StatusNotFound && least == 0 {
 						continue
 					}
