@@ -82,6 +82,7 @@ func (l *deliveryLog) count(op wire.Op) int {
 // A strong read that begins after a write was acknowledged, anywhere, sees it.
 func TestStrongReads(t *testing.T) {
 	levels(t, func(t *testing.T, settings registry.Settings) {
+		settings.Detection = time.Minute // none is to be excluded
 		g := newGroup(t, settings)
 		g.startAll(3)
 		var mu sync.Mutex // guards acknowledged
