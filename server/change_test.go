@@ -7,12 +7,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/underrace"
 	"github.com/seed-8247e700/dsm/registry"
 )
 
 // fast has failures detected soon, but not so soon that a slow machine is taken
-// for one.
-func fast() registry.Settings { return registry.Settings{Detection: 500 * time.Millisecond} }
+// for one. The race detector makes every machine slow.
+func fast() registry.Settings {
+	if underrace.Enabled {
+		return registry.Settings{Detection: time.Second}
+	}
+	return registry.Settings{Detection: 500 * time.Millisecond}
+}
 
 // levels runs a test with both delivery levels.
 func levels(t *testing.T, test func(t *testing.T, settings registry.Settings)) {
