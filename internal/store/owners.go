@@ -21,14 +21,15 @@ type owned struct {
 
 // owners are those of all variables that have one, the store's owner's alone.
 type owners struct {
-	of   map[*entry]uint64 // whose entries are owned
-	list *btree.BTreeG[owned]
-	sum  uint64   // of the hashes of all
-	dead []uint64 // sessions that have ended and have variables yet, in order
+	of     map[*entry]uint64 // whose entries are owned
+	list   *btree.BTreeG[owned]
+	counts map[uint64]int // of variables, by session
+	sum    uint64         // of the hashes of all
+	dead   []uint64       // sessions that have ended and have variables yet, in order
 }
 
 func newOwners() owners {
-	return owners{of: make(map[*entry]uint64), list: btree.NewBTreeGOptions(func(a, b owned) bool {
+	return owners{of: make(map[*entry]uint64), counts: make(map[uint64]int), list: btree.NewBTreeGOptions(func(a, b owned) bool {
 		return cmp.Or(cmp.Compare(a.session, b.session), cmp.Compare(a.key(), b.key())) < 0
 	}, btree.Options{NoLocks: true})}
 }
@@ -55,6 +56,7 @@ func (t *owners) set(e *entry, session uint64) {
 	e.owned = true
 	t.of[e] = session
 	t.list.Set(o)
+	t.counts[session]++
 	t.sum += o.hash()
 }
 
@@ -67,6 +69,9 @@ func (t *owners) clear(e *entry) {
 	e.owned = false
 	delete(t.of, e)
 	t.list.Delete(o)
+	if t.counts[o.session]--; t.counts[o.session] <= 0 {
+		delete(t.counts, o.session)
+	}
 	t.sum -= o.hash()
 }
 

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"sync"
 
+	"github.com/tidwall/btree"
+
 	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -39,7 +41,8 @@ type sessions struct {
 	mu sync.Mutex
 
 	byID      map[uint64]*session
-	clients   clients // the owner's alone
+	order     *btree.BTreeG[*session] // the owner's alone, like clients
+	clients   clients
 	slots     slots[session]
 	group     sessionList // those with the TTL of the group: the oldest expires first
 	timed     timedSessions
@@ -52,7 +55,7 @@ type sessions struct {
 }
 
 func newSessions(opened *openSnapshots) *sessions {
-	return &sessions{byID: make(map[uint64]*session), clients: newClients(), timed: newTimedSessions(), clockHash: hashClock(0), opened: opened}
+	return &sessions{byID: make(map[uint64]*session), order: newOrder(), clients: newClients(), timed: newTimedSessions(), clockHash: hashClock(0), opened: opened}
 }
 
 // open adds a session of a client, which may be nil, with this id, and a TTL of its own
@@ -71,6 +74,7 @@ func (t *sessions) open(id uint64, c *client, ttl uint64) {
 func (t *sessions) insert(s *session) {
 	t.rebase(s)
 	t.byID[s.id] = s
+	t.order.Set(s)
 	t.clients.add(s.client)
 	s.slot = t.slots.add(s)
 	if s.ttl != 0 {
@@ -144,6 +148,7 @@ func (t *sessions) remove(s *session) {
 	s.results.release(&t.spare)
 	t.data -= len(s.data)
 	delete(t.byID, s.id)
+	t.order.Delete(s)
 	t.clients.remove(s.client)
 	t.slots.remove(s.slot, s)
 	if s.ttl == 0 {

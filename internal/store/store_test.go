@@ -79,6 +79,7 @@ func storeAgainstOracle(t *rapid.T) {
 			verdicts = append(verdicts, oracleVerdict(v))
 		}
 		compare(t, s, o)
+		compareSessions(t, s, o)
 	}
 	if diff := cmp.Diff(o.verdicts, verdicts); diff != "" {
 		t.Fatalf("verdicts (-want +got):\n%s", diff)

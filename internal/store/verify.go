@@ -166,6 +166,8 @@ func (s *Store) verifyRest() error {
 		return damaged("the audit under way since position %d", s.audit.position)
 	case len(t.byID) != int(t.slots.used)-len(t.slots.free):
 		return damaged("the table of %d sessions", len(t.byID))
+	case len(t.byID) != t.order.Len():
+		return damaged("the list of %d sessions", t.order.Len())
 	case u.entries.count != int(u.slots.used)-len(u.slots.free):
 		return damaged("the table of %d variables", u.entries.count)
 	case u.entries.count != u.index.tree.Len():
@@ -190,6 +192,9 @@ func (s *Store) verifySession(slot uint32) (size int, err error) {
 	if base != sess.base || all-base != sess.sum || sess.slot != slot || t.byID[sess.id] != sess ||
 		sess.dataBytes != bytesOf(sess.data) {
 		return size, damaged("session %d", sess.id)
+	}
+	if at, ok := t.order.Get(sess); !ok || at != sess {
+		return size, damaged("the place of session %d among all", sess.id)
 	}
 	if c := sess.client; c != nil && (c.hash != hashClient(c.clientID) || c.sessions < 1 || t.clients.byID[c.clientID] != c) {
 		return size, damaged("the client of session %d", sess.id)

@@ -141,7 +141,7 @@ func TestRequestRefused(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"empty":                     {},
 		"kind 0":                    {5, 0, 0, 0},
-		"kind 14":                   {5, 14, 0, 0},
+		"kind 15":                   {5, 15, 0, 0},
 		"garbage behind a command":  append(bytes.Clone(write[5:]), 0),
 		"garbage behind a ping":     append(bytes.Clone(ping[5:]), 0),
 		"an id in a longer form":    {0x85, 0x00, byte(RequestPing), 0, 0},

@@ -90,12 +90,12 @@ func genRequest() *rapid.Generator[Request] {
 	return rapid.Custom(func(t *rapid.T) Request {
 		r := Request{
 			ID:       genUint64().Draw(t, "id"),
-			Kind:     RequestKind(rapid.IntRange(1, 9).Draw(t, "kind")),
+			Kind:     RequestKind(rapid.IntRange(1, int(RequestSessions)).Draw(t, "kind")),
 			Timeout:  time.Duration(rapid.Int64Range(0, math.MaxInt64).Draw(t, "timeout")),
 			Position: genUint64().Draw(t, "position"),
 		}
 		switch r.Kind {
-		case RequestGet, RequestGetStrong, RequestList:
+		case RequestGet, RequestGetStrong, RequestList, RequestWatch, RequestCredit, RequestScan, RequestSessions:
 			r.Key = rapid.String().Draw(t, "key")
 		case RequestWrite:
 			r.Command = genCommand().Draw(t, "command")

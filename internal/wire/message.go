@@ -9,13 +9,15 @@ import (
 )
 
 // Versions of the protocol that this release speaks. A node that speaks no version
-// from VersionList on takes a RequestList for garbage, and one that speaks none from
-// VersionWatch on a RequestWatch and a RequestScan.
+// from VersionList on takes a RequestList for garbage, one that speaks none from
+// VersionWatch on a RequestWatch and a RequestScan, and one that speaks none from
+// VersionSessions on a RequestSessions.
 const (
-	MinVersion   = 1
-	MaxVersion   = 3
-	VersionList  = 2
-	VersionWatch = 3
+	MinVersion      = 1
+	MaxVersion      = 4
+	VersionList     = 2
+	VersionWatch    = 3
+	VersionSessions = 4
 )
 
 // Magic begins every connection.
@@ -124,6 +126,7 @@ const (
 	RequestUnwatch   RequestKind = 11 // Position: the number of a watch, which ends; its events may still be on their way
 	RequestCredit    RequestKind = 12 // Key: see AppendCredit
 	RequestScan      RequestKind = 13 // Key: a ScanQuery, Position: a scan that begins shows the state at or after it. Reply: see ScanPage
+	RequestSessions  RequestKind = 14 // Key: a SessionsQuery, Position: the page shows the state at or after it. Reply: see SessionsPage
 )
 
 // Request is one request on a client connection.

@@ -18,7 +18,7 @@ func AppendRequest(dst []byte, r *Request) []byte {
 	dst = binary.AppendUvarint(dst, uint64(max(r.Timeout, 0)))
 	dst = binary.AppendUvarint(dst, r.Position)
 	switch r.Kind {
-	case RequestGet, RequestGetStrong, RequestList, RequestWatch, RequestCredit, RequestScan:
+	case RequestGet, RequestGetStrong, RequestList, RequestWatch, RequestCredit, RequestScan, RequestSessions:
 		// The key goes to the end of the frame, which tells its length.
 		dst = append(dst, r.Key...)
 	case RequestWrite:
@@ -43,7 +43,7 @@ func DecodeRequest(body []byte) (Request, error) {
 	r.Timeout = time.Duration(cur.Duration())
 	r.Position = cur.Uvarint()
 	switch r.Kind {
-	case RequestGet, RequestGetStrong, RequestList, RequestWatch, RequestCredit, RequestScan:
+	case RequestGet, RequestGetStrong, RequestList, RequestWatch, RequestCredit, RequestScan, RequestSessions:
 		r.Key = aliasString(cur.Rest())
 	case RequestWrite:
 		raw := cur.Left()
