@@ -56,7 +56,7 @@ func (c *clientConn) answersWithoutLease(kind wire.RequestKind) bool {
 	if kind == wire.RequestCredit || kind == wire.RequestUnwatch {
 		return true
 	}
-	return c.f.reader.InView() && (kind == wire.RequestStatus || c.stale && (kind == wire.RequestGet || kind == wire.RequestList))
+	return c.f.reader.InView() && (kind == wire.RequestStatus || c.stale && (kind == wire.RequestGet || kind == wire.RequestList || kind == wire.RequestSessions))
 }
 
 // takeRare takes the requests whose answer needs the protocol loop.
@@ -74,6 +74,10 @@ func (c *clientConn) takeRare(req *wire.Request) {
 	case wire.RequestScan:
 		p := c.parked(req)
 		p.Reached, p.Stale = c.f.scan, c.stale
+		c.post(id, func(m *member.Member) { m.Park(p) })
+	case wire.RequestSessions:
+		p := c.parked(req)
+		p.Reached, p.Stale = c.f.listSessions, c.stale
 		c.post(id, func(m *member.Member) { m.Park(p) })
 	case wire.RequestWatch, wire.RequestUnwatch, wire.RequestCredit:
 		c.takeWatch(req)

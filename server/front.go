@@ -40,18 +40,20 @@ type front struct {
 	cutting sync.Mutex    // held while clients are cut off for that
 	crowded sparelog.Gate // of lines about sessions
 
-	dirty    []*clientConn // have replies of this turn
-	settling []*localSink  // have outcomes of this turn
-	listings listings
-	watches  *watches
-	scans    scans
-	feeds    []*feed
+	dirty        []*clientConn // have replies of this turn
+	settling     []*localSink  // have outcomes of this turn
+	listings     listings
+	watches      *watches
+	scans        scans
+	sessionPages sessionPages
+	feeds        []*feed
 }
 
 // begin gives the front what it begins with.
 func (f *front) begin() {
 	f.watches = newWatches(f)
 	f.scans = make(scans, scansAtOnce)
+	f.sessionPages = make(sessionPages, 1)
 }
 
 // endTurn ends a turn: it publishes the deliveries, writes the replies, once to each

@@ -152,6 +152,13 @@ func TestListingWithoutLease(t *testing.T) {
 	if page, err := stale.List(t.Context(), wire.ListQuery{}, 0); err != nil || len(page.Keys) != 1 || page.Keys[0].Key != "k" {
 		t.Errorf("a listing that may be stale: %+v, %v", page, err)
 	}
+	var refused *driverside.StatusError
+	if _, _, err := conn.Sessions(t.Context(), wire.SessionsQuery{}, 0); !errors.As(err, &refused) || refused.Status != wire.StatusUnavailable {
+		t.Errorf("a list of sessions without a lease: %v", err)
+	}
+	if page, _, err := stale.Sessions(t.Context(), wire.SessionsQuery{}, 0); err != nil || len(page.Sessions) != 1 {
+		t.Errorf("one that may be stale: %+v, %v", page, err)
+	}
 	if err := stale.Close(); err != nil {
 		t.Error(err)
 	}

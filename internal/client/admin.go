@@ -64,6 +64,26 @@ func (c *Conn) List(ctx context.Context, q wire.ListQuery, position uint64) (Lis
 	return Listing{ListPage: page, Number: reply.Version, Position: reply.Position}, nil
 }
 
+// ErrNoSessions says that a node is of a release that cannot list sessions. Nothing was
+// sent.
+var ErrNoSessions = errors.New("client: the server does not support sessions")
+
+// Sessions asks the node for a page of the group's sessions, as of position or later, and
+// returns the position that the page shows.
+func (c *Conn) Sessions(ctx context.Context, q wire.SessionsQuery, position uint64) (page wire.SessionsPage, shown uint64, err error) {
+	if c.version < wire.VersionSessions {
+		return page, 0, fmt.Errorf("%w: node %s speaks version %d of the protocol, which cannot list sessions: upgrade it, or see dsm status", ErrNoSessions, c.info.NodeID, c.version)
+	}
+	reply, err := c.ask(ctx, "sessions", wire.Request{Kind: wire.RequestSessions, Key: string(q.Append(nil)), Position: position})
+	if err != nil {
+		return page, 0, err
+	}
+	if page, err = wire.DecodeSessionsPage(reply.Data); err != nil {
+		return page, 0, fmt.Errorf("client: sessions: %w", err)
+	}
+	return page, reply.Position, nil
+}
+
 // ask makes a round trip and turns a status other than OK into an error.
 func (c *Conn) ask(ctx context.Context, what string, r wire.Request) (wire.Reply, error) {
 	reply, err := c.roundTrip(ctx, &r)

@@ -490,3 +490,26 @@ func TestListOfAnEarlierRelease(t *testing.T) {
 		})
 	}
 }
+
+// Nor for its sessions.
+func TestSessionsOfAnEarlierRelease(t *testing.T) {
+	for _, test := range []struct {
+		version uint16
+		want    error
+	}{{1, ErrNoSessions}, {wire.VersionWatch, ErrNoSessions}, {wire.VersionSessions, context.DeadlineExceeded}} {
+		synctest.Test(t, func(t *testing.T) {
+			c, _, _ := dialPeer(t, wire.Info{NodeID: "n1"}, Options{})
+			defer func() {
+				if err := c.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			c.version = test.version
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			if _, _, err := c.Sessions(ctx, wire.SessionsQuery{}, 0); !errors.Is(err, test.want) {
+				t.Errorf("version %d: %v, want %v", test.version, err, test.want)
+			}
+		})
+	}
+}
