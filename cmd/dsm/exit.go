@@ -40,7 +40,7 @@ var outcomes = []outcome{
 	{exitOK, "", "done"},
 	{exitFailure, "failed", "failed; the message says what was done"},
 	{exitUsage, "usage", "the command line is wrong; nothing was done"},
-	{exitNotFound, "not_found", "there is no such variable (get, del, ttl, expire, persist)"},
+	{exitNotFound, "not_found", "there is no such variable (get, del, ttl, expire, persist) or session (sessions)"},
 	{exitConflict, "conflict", "the variable has another version, or a condition does not hold (cas, set, append, txn)"},
 	{exitUnavailable, "unavailable", "no server, or no registry, answered; nothing was changed"},
 	{exitUnknown, "outcome_unknown", "the outcome of a write is not known"},

@@ -15,7 +15,7 @@ const reachPause = 100 * time.Millisecond
 
 // again calls try, with --wait again and again until it succeeds, the context ends, or
 // it is certain that more tries are of no use: something else than a server listens at
-// an address, or a server does not know lists or the listing that is to go on.
+// an address, or a server does not know lists, or the listing or session that is asked for.
 func again[T any](ctx context.Context, t *target, try func() (T, error)) (T, error) {
 	for {
 		got, err := try()
@@ -34,7 +34,7 @@ func again[T any](ctx context.Context, t *target, try func() (T, error)) (T, err
 func hopeless(err error) bool {
 	var wrong *client.WrongServerError
 	var refused *client.StatusError
-	return errors.As(err, &wrong) || errors.Is(err, client.ErrNoList) ||
+	return errors.As(err, &wrong) || errors.Is(err, client.ErrNoList) || errors.Is(err, client.ErrNoSessions) ||
 		errors.As(err, &refused) && refused.Status == wire.StatusNotFound
 }
 

@@ -110,7 +110,7 @@ of its goroutines and ends it (2). Otherwise the exit status is` + outcomesHelp(
 		newAppendCommand(s), newTxnCommand(s),
 		newTTLCommand(s), newExpireCommand(s), newPersistCommand(s),
 		newLsCommand(s), newScanCommand(s), newCountCommand(s), newWatchCommand(s),
-		newStatusCommand(s), newVersionCommand(s),
+		newSessionsCommand(s), newStatusCommand(s), newVersionCommand(s),
 	)
 	root.SetFlagErrorFunc(s.flagError)
 	root.SetHelpCommand(newHelpCommand())
