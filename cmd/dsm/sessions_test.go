@@ -258,3 +258,26 @@ func TestSessionsArePrintedAsTheyCome(t *testing.T) {
 		}
 	}
 }
+
+// Pages do not go back, whichever server sends them, and --strong sees what came before.
+func TestSessionsDoNotGoBack(t *testing.T) {
+	f := &sessionsFlags{target: target{dsn: startGroup(t), timeout: time.Minute, format: format{formatText}}}
+	_, found, err := f.parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, strong := sessionLister{target: &f.target, dsn: found}, sessionLister{target: &f.target, dsn: found, strong: true}
+	_, err = plain.page(t.Context(), wire.SessionsQuery{})
+	_, other := strong.page(t.Context(), wire.SessionsQuery{})
+	if err := errors.Join(err, other, strong.close()); err != nil || plain.position == 0 || strong.position <= plain.position {
+		t.Errorf("strong at %d, and before at %d, %v", strong.position, plain.position, err)
+	}
+	f.timeout = 50 * time.Millisecond
+	plain.position = 1 << 62
+	if _, err := plain.page(t.Context(), wire.SessionsQuery{}); err == nil || plain.conn != nil || plain.position != 1<<62 {
+		t.Errorf("a page from before, at %d, %v", plain.position, err)
+	}
+	if _, err := plain.page(t.Context(), wire.SessionsQuery{}); err == nil {
+		t.Errorf("another server's page from before, at %d", plain.position)
+	}
+}
