@@ -30,7 +30,7 @@ func faultyConfig(faults string, duration time.Duration) Config {
 func TestRealFaults(t *testing.T) {
 	checker := buildChecker(t)
 	cfg := faultyConfig("kill:n2@300ms,restart:n2@600ms,pause:n3@2s+300ms,cut:n1-n2@2500ms+300ms,reset:n1-n3@3s,"+
-		"cut:n3>registry@3200ms+200ms,registry@3500ms+500ms,diskfull@4200ms+500ms,kill:n1+n3@5s+300ms", 8*time.Second)
+		"cut:n3>registry@3200ms+200ms,registry@3500ms+500ms,diskfull@4200ms+500ms,kill:n1+n3@7s+300ms", 10*time.Second)
 	dir := t.TempDir()
 	cfg.HistoryFile, cfg.DeliveryLogDir = filepath.Join(dir, "history"), filepath.Join(dir, "logs")
 	rep, err := Run(t.Context(), cfg, program.Env{Notices: t.Output()})
