@@ -90,6 +90,29 @@ func TestOwners(t *testing.T) {
 	}
 }
 
+// Of an order whose beginning is not known, the sessions that it opens expire all the same, and a
+// copy of a write that comes later is refused.
+func TestSessionsOfPartialOrder(t *testing.T) {
+	r := newOwnedRun()
+	r.o.Partial = true
+	id := r.open(200)
+	write := func(want wire.Result) {
+		r.position++
+		c := wire.Command{Op: wire.OpSet, Session: id, Seq: 1, Floor: 1, Key: "a", Value: []byte("v")}
+		r.o.Command(r.position, &c, &want, nil)
+	}
+	first := r.position + 1
+	write(wire.Result{Position: first})
+	r.tick(0, first)
+	write(wire.Result{Position: first})
+	r.tick(0, r.position)
+	r.tick(201, r.position)
+	write(wire.Result{Position: r.position + 1, Status: wire.StatusSessionExpired})
+	if c := r.o.Counts; r.failed != "" || c.TimedExpired != 1 || c.Repeats != 1 {
+		t.Errorf("%s %+v", r.failed, *c)
+	}
+}
+
 // One command removes so many variables, and the next ones the others.
 func TestOwnersAreBounded(t *testing.T) {
 	r := newOwnedRun()

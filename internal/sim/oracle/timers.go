@@ -87,10 +87,10 @@ func (o *Oracle) passTime(position uint64, c *wire.Command, result *wire.Result)
 	}
 	o.Counts.Clocks++
 	o.tick(position, c.Delta)
+	o.passSessions(position, c.Expect)
 	if o.Partial {
 		return
 	}
-	o.passSessions(position, c.Expect)
 	o.expireOwned(position)
 	for range mostExpiries {
 		key, ok := o.firstDue()
