@@ -254,3 +254,13 @@ func TestTicksRest(t *testing.T) {
 		}
 	}
 }
+
+// A tick of before does not say how long the ticks take of a member that becomes the first again.
+func TestTimingBeginsAgain(t *testing.T) {
+	c := ordinalClock{timing: true, sent: time.Second}
+	c.enter(false, time.Minute)
+	c.enter(true, time.Hour)
+	if c.timing || !c.first {
+		t.Errorf("%+v", c)
+	}
+}

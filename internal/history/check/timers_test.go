@@ -121,3 +121,20 @@ func TestTickRemovesSoMany(t *testing.T) {
 		t.Errorf("then %q", gone)
 	}
 }
+
+// A variable that is due, and is set again before a tick has removed it, has its new time.
+func TestDueAndSetAgain(t *testing.T) {
+	var c timers
+	for i := range mostDue + 2 {
+		c.set(fmt.Sprintf("%05d", i), 10, uint64(i+1))
+	}
+	c.pass(0, mostDue+2)
+	c.pass(11, mostDue+2)
+	c.set(fmt.Sprintf("%05d", mostDue), 10, mostDue+3)
+	if gone := c.pass(0, mostDue+3); len(gone) != 1 || gone[0] != fmt.Sprintf("%05d", mostDue+1) {
+		t.Errorf("%q go", gone)
+	}
+	if gone := c.pass(11, mostDue+3); len(gone) != 1 || len(c.of) != 0 {
+		t.Errorf("then %q", gone)
+	}
+}
