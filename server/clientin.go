@@ -10,6 +10,10 @@ import (
 // take answers a request in place if it can, and hands it on if not. The
 // request's bytes are in the reader's buffer.
 func (c *clientConn) take(req *wire.Request) {
+	if req.KeyTooLong() {
+		c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusBadRequest, Data: []byte("its key, or query, is longer than any that is allowed")})
+		return
+	}
 	if !c.f.reader.Serves() && !c.answersWithoutLease(req.Kind) {
 		c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
 		return

@@ -103,6 +103,38 @@ func TestRequestsWithoutAView(t *testing.T) {
 	}
 }
 
+// A key, or a query, that is longer than any that is allowed is refused before anything is kept.
+func TestKeysTooLong(t *testing.T) {
+	h := newLone(t, Config{}) // without a view, it refuses all others
+	p := newPiped(t, h.front)
+	for _, tc := range []struct {
+		kind  wire.RequestKind
+		bytes int
+		want  wire.Status
+	}{
+		{wire.RequestGet, wire.MaxKeyBytes, wire.StatusUnavailable},
+		{wire.RequestGet, wire.MaxKeyBytes + 1, wire.StatusBadRequest},
+		{wire.RequestGetStrong, wire.MaxKeyBytes + 1, wire.StatusBadRequest},
+		{wire.RequestScan, wire.MaxQueryBytes, wire.StatusUnavailable},
+		{wire.RequestScan, wire.MaxQueryBytes + 1, wire.StatusBadRequest},
+		{wire.RequestList, wire.MaxQueryBytes + 1, wire.StatusBadRequest},
+		{wire.RequestSessions, wire.MaxQueryBytes + 1, wire.StatusBadRequest},
+		{wire.RequestWatch, wire.MaxQueryBytes + 1, wire.StatusBadRequest},
+		{wire.RequestCredit, wire.MaxQueryBytes + 1, wire.StatusBadRequest},
+	} {
+		p.inFlight.Add(1)
+		p.parks = false
+		p.take(&wire.Request{ID: 1, Kind: tc.kind, Key: strings.Repeat("k", tc.bytes), Position: 9})
+		p.flushReplies()
+		if reply := p.next(); reply.Status != tc.want {
+			t.Errorf("request of kind %d with a key of %d bytes: %+v", tc.kind, tc.bytes, reply)
+		}
+		if p.parks || p.inFlight.Load() != 0 {
+			t.Errorf("request of kind %d: it is parked: %v, %d in flight", tc.kind, p.parks, p.inFlight.Load())
+		}
+	}
+}
+
 // As many requests may be in flight as the settings say, and no more.
 func TestMostInFlight(t *testing.T) {
 	h := newLone(t, Config{MaxInFlight: 2})

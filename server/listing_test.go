@@ -223,7 +223,7 @@ func TestListingOverTheNetwork(t *testing.T) {
 	if all, err := list(wire.ListQuery{Limit: 1 << 63}); err != nil || len(all.Keys) != 6 || all.Keys[2].Bytes != 5 {
 		t.Errorf("all: %+v, %v", all, err)
 	}
-	if none, err := list(wire.ListQuery{Prefix: strings.Repeat("x", 5000)}); err != nil || len(none.Keys) != 0 || none.More {
+	if none, err := list(wire.ListQuery{Prefix: strings.Repeat("x", wire.MaxKeyBytes)}); err != nil || len(none.Keys) != 0 || none.More {
 		t.Errorf("none: %+v, %v", none, err)
 	}
 	r := g.nodes["n2"].current.Load()

@@ -204,6 +204,28 @@ func TestGoAwayInverse(t *testing.T) {
 	}
 }
 
+// The longest queries that make sense are not too long.
+func TestLongestQueries(t *testing.T) {
+	key, bound, most := strings.Repeat("k", MaxKeyBytes), strings.Repeat("k", MaxKeyBytes+1), uint64(math.MaxUint64)
+	for kind, query := range map[RequestKind][]byte{
+		RequestGet:       []byte(key),
+		RequestGetStrong: []byte(key),
+		RequestList:      (&ListQuery{Listing: most, Limit: most, After: key, Prefix: key}).Append(nil),
+		RequestScan:      (&ScanQuery{Flags: ScanAt, At: most, Limit: most, From: bound, To: bound}).Append(nil),
+		RequestSessions:  (&SessionsQuery{ID: most, Limit: most, AfterKey: key}).Append(nil),
+		RequestWatch:     (&WatchQuery{Watch: most, Flags: WatchAfter, After: most, Credit: most, From: bound, To: bound}).Append(nil),
+		RequestCredit:    AppendCredit(nil, most, most),
+	} {
+		r := Request{Kind: kind, Key: string(query)}
+		if r.KeyTooLong() {
+			t.Errorf("kind %d: %d bytes are too long", kind, len(query))
+		}
+		if r.Key += strings.Repeat("k", MaxQueryBytes); !r.KeyTooLong() {
+			t.Errorf("kind %d: %d bytes are not too long", kind, len(r.Key))
+		}
+	}
+}
+
 // Decoding aliases its input: it must not take memory for a request.
 func TestDecodeTakesNoMemory(t *testing.T) {
 	write := Request{ID: 1, Kind: RequestWrite, Command: Command{Op: OpSet, Session: 1, Seq: 1, Floor: 1, Key: "key", Value: []byte("value")}}

@@ -18,6 +18,10 @@ const (
 	// MaxKeyBytes is how long a variable's name may be.
 	MaxKeyBytes = 1 << 10
 
+	// MaxQueryBytes is how long a request's Key may be that is an encoded query: it
+	// has at most two bounds, each as long as a key and a byte more.
+	MaxQueryBytes = 2*(MaxKeyBytes+1) + RequestOverheadBytes
+
 	// RequestOverheadBytes bounds what a request's frame adds to its key and
 	// its value: a node that allows keys of k and values of v bytes reads
 	// frames of at least k + v + RequestOverheadBytes.

@@ -59,6 +59,16 @@ func DecodeRequest(body []byte) (Request, error) {
 	return r, nil
 }
 
+// KeyTooLong reports whether the Key is longer than any key is, or any query of the
+// request's kind.
+func (r *Request) KeyTooLong() bool {
+	if len(r.Key) <= MaxKeyBytes {
+		return false
+	}
+	isKey := r.Kind == RequestGet || r.Kind == RequestGetStrong
+	return isKey || len(r.Key) > MaxQueryBytes
+}
+
 // AppendReply appends r as a whole frame.
 func AppendReply(dst []byte, r *Reply) []byte {
 	start := len(dst)
