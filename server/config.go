@@ -62,8 +62,9 @@ type Config struct {
 	Advertise string
 
 	// DataDir is the identity directory. It holds the last incarnation of the node, and a
-	// lock which proves, when the node restarts, that its earlier incarnation has ended.
-	// It holds no variables. While an incarnation cannot be recorded there, as on a full
+	// lock which proves, when the node restarts, that its earlier incarnation has ended: on
+	// the same machine, and once nobody has heard that for two heartbeat intervals. A copy
+	// of it proves nothing. It holds no variables. While an incarnation cannot be recorded there, as on a full
 	// disk, the node waits outside of any view and logs the reason. Default "": no
 	// identity is kept. A node that died can then return only after the group has noticed
 	// its silence.

@@ -12,12 +12,15 @@ import (
 
 // identity is what a node knows of its earlier run. The lock on its directory
 // is held for as long as the node runs, so whoever holds it next has proof that
-// the incarnation recorded is dead.
+// the incarnation recorded is dead: unless the directory is a copy, whose lock is
+// another file.
 type identity struct {
-	dir  string // "": nothing is kept
-	lock *os.File
-	undo func() // removes what was made for a record that was never written; nil: nothing was, or it was written
-	last identityRecord
+	dir   string // "": nothing is kept
+	at    place  // of the directory
+	moved string // why the record proves nothing, for people; "": it does, or there is none
+	lock  *os.File
+	undo  func() // removes what was made for a record that was never written; nil: nothing was, or it was written
+	last  identityRecord
 }
 
 // identityRecord is the content of identity.json.
@@ -25,6 +28,7 @@ type identityRecord struct {
 	ID          string `json:"id"`
 	Group       uint64 `json:"group,string"`
 	Incarnation uint64 `json:"incarnation,string"`
+	Place       place  `json:"place"` // of the directory when it was recorded
 }
 
 // openIdentity takes the lock of the directory and reads what it records. What it makes
@@ -53,10 +57,21 @@ func openIdentity(dir, id string) (ident *identity, err error) {
 			undoDir()
 		}
 	}
+	if ident.at, err = placeOf(ident.lock); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: DataDir: %w", ErrConfig, err), ident.close())
+	}
 	if err := ident.load(id); err != nil {
 		return nil, errors.Join(err, ident.close())
 	}
 	return ident, nil
+}
+
+// provedDead returns the incarnation that is proved dead, 0 if none is.
+func (i *identity) provedDead() uint64 {
+	if i.moved != "" {
+		return 0
+	}
+	return i.last.Incarnation
 }
 
 // lockDir takes the lock of a directory, and reports whether it has made the file for it.
@@ -107,14 +122,14 @@ func (i *identity) load(id string) error {
 	if rec.ID != id {
 		return fmt.Errorf("%w: DataDir: %s belongs to node %q, not %q: give each node a directory of its own", ErrConfig, i.dir, rec.ID, id)
 	}
-	i.last = rec
+	i.last, i.moved = rec, rec.Place.moved(i.at)
 	return nil
 }
 
 // record notes the incarnation that this process runs as, on disk before the
 // node acts under it.
 func (i *identity) record(group, incarnation uint64) error {
-	i.last.Group, i.last.Incarnation = group, incarnation
+	i.last.Group, i.last.Incarnation, i.last.Place = group, incarnation, i.at
 	if i.dir == "" {
 		return nil
 	}
@@ -129,7 +144,7 @@ func (i *identity) record(group, incarnation uint64) error {
 	if err := os.Rename(path+".new", path); err != nil {
 		return fmt.Errorf("server: identity: %w", err)
 	}
-	i.undo = nil
+	i.undo, i.moved = nil, ""
 	return syncDir(i.dir)
 }
 

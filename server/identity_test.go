@@ -119,10 +119,10 @@ func TestIdentityOfAnother(t *testing.T) {
 }
 
 // One node of one, killed and started again, proves that its predecessor is
-// dead: a new generation begins at once, empty. The detection time has no part
-// in it.
+// dead: a new generation begins after two heartbeat intervals, empty. The detection
+// time has no part in it.
 func TestRestartOfTheOnlyNode(t *testing.T) {
-	g := newGroup(t, registry.Settings{Detection: time.Hour})
+	g := newGroup(t, slowly())
 	dir := t.TempDir()
 	g.start("n1", in(dir))
 	c := g.client("n1")
@@ -141,9 +141,9 @@ func TestRestartOfTheOnlyNode(t *testing.T) {
 	}
 }
 
-// One of three is replaced at once, and has what the others have.
+// One of three is replaced within two heartbeat intervals, and has what the others have.
 func TestRestartOfOneOfThree(t *testing.T) {
-	g := newGroup(t, registry.Settings{Detection: time.Hour})
+	g := newGroup(t, slowly())
 	dir := t.TempDir()
 	g.start("n1", nil)
 	g.start("n2", in(dir))
@@ -294,7 +294,7 @@ func TestIdentityRecord(t *testing.T) {
 		return ident
 	}
 	first := open("n1")
-	if first.last != (identityRecord{ID: "n1"}) {
+	if first.last != (identityRecord{ID: "n1"}) || first.provedDead() != 0 {
 		t.Errorf("a new directory has %+v", first.last)
 	}
 	if err := first.record(5, 7); err != nil {
@@ -313,7 +313,7 @@ func TestIdentityRecord(t *testing.T) {
 		t.Errorf("the directory of another: %v", err)
 	}
 	second := open("n1")
-	if second.last != (identityRecord{ID: "n1", Group: 5, Incarnation: 8}) {
+	if second.last != (identityRecord{ID: "n1", Group: 5, Incarnation: 8, Place: first.at}) || second.provedDead() != 8 {
 		t.Errorf("it has %+v", second.last)
 	}
 	if err := second.close(); err != nil {

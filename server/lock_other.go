@@ -9,5 +9,10 @@ import (
 
 // lockFile refuses: without a lock there is no proof that a predecessor is dead.
 func lockFile(*os.File) error {
-	return errors.New("no file locks on this system: leave DataDir empty")
+	return errNoLocks
 }
+
+// fileID refuses for the same reason.
+func fileID(*os.File) (device, inode uint64, err error) { return 0, 0, errNoLocks }
+
+var errNoLocks = errors.New("no file locks on this system: leave DataDir empty")

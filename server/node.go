@@ -127,6 +127,10 @@ func start(ctx context.Context, cfg Config) (*Node, error) {
 		leaver:  make(chan struct{}, 1),
 		newer:   make(chan struct{}),
 	}
+	if ident.moved != "" {
+		n.log.Warn("the identity directory does not prove that the earlier run of this node has ended: if the group still has that, this node waits for the end of it",
+			"dir", cfg.DataDir, "incarnation", ident.last.Incarnation, "reason", ident.moved)
+	}
 	n.background.Go(n.accept)
 	n.background.Go(func() { warnAdvertised(runCtx, n.log, &n.cfg, listener.Addr(), lookupIP) })
 	go n.run(runCtx)

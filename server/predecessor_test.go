@@ -163,7 +163,7 @@ func TestRefusedID(t *testing.T) {
 	} {
 		var p predecessor
 		h := newLone(t, Config{})
-		n := &Node{log: h.replica.log}
+		n := &Node{log: h.replica.log, identity: &identity{}}
 		for i, s := range steps {
 			wait, err := p.refused(n, s.refusal)
 			if wait != s.wait || (err != nil) != s.ends || err != nil && !errors.Is(err, s.refusal) {

@@ -103,7 +103,7 @@ func (n *Node) register(ctx context.Context, first, served bool) (*replica, erro
 	var holder predecessor
 	req := membership.Registration{
 		ID: n.cfg.ID, PeerAddr: n.cfg.Advertise, ClientAddr: n.cfg.Advertise,
-		Group: n.identity.last.Group, ProvedDead: n.identity.last.Incarnation,
+		Group: n.identity.last.Group, ProvedDead: n.identity.provedDead(),
 		FeatureLevel: n.cfg.level,
 	}
 	for wait := leastPause; ; wait = min(2*wait, mostPause) {

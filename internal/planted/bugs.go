@@ -89,4 +89,5 @@ const (
 	UpdateRenumbered
 	PendingExpires
 	OwnersForgotten
+	ProofAtOnce
 )

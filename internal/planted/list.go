@@ -96,6 +96,7 @@ var Bugs = []Info{
 	{UpdateRenumbered, "UpdateRenumbered", "the function of an update whose commit has an unknown outcome runs again"},
 	{PendingExpires, "PendingExpires", "a session with a TTL of its own is charged for the time before its last command"},
 	{OwnersForgotten, "OwnersForgotten", "a session that ends leaves its variables"},
+	{ProofAtOnce, "ProofAtOnce", "a proof that a node is dead is believed although the node is heard"},
 }
 
 // String returns the bug's name.

@@ -25,7 +25,7 @@ func TestNextGenerationLiesAbove(t *testing.T) {
 	const position = 1_000_000
 	back := func(t *testing.T, s *sim, n *simNode) {
 		n.dead = true
-		if _, err := s.register(Registration{ID: "a", ProvedDead: n.inc}); err != nil {
+		if _, err := s.prove(Registration{ID: "a", ProvedDead: n.inc}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -36,8 +36,14 @@ func TestNextGenerationLiesAbove(t *testing.T) {
 			back(t, s, n)
 		},
 		"the registry crashes when it begins": func(t *testing.T, s *sim, n *simNode) {
+			n.dead = true
+			r := Registration{ID: "a", ProvedDead: n.inc, Nonce: 1}
+			if _, err := s.register(r); !errors.Is(err, ErrIDInUse) {
+				t.Fatalf("a claim: %v", err)
+			}
+			s.run(2 * s.saved.Settings.proofSilence())
 			s.crash = true
-			if _, err := s.register(Registration{ID: "a", ProvedDead: n.inc, Nonce: 1}); !errors.Is(err, errCrashed) {
+			if _, err := s.register(r); !errors.Is(err, errCrashed) {
 				t.Fatalf("the registry did not crash: %v", err)
 			}
 			back(t, s, n)
@@ -166,7 +172,7 @@ func TestNoPositionsLeft(t *testing.T) {
 		t.Errorf("the last member leaves: %v", err)
 	}
 	n.dead = true
-	back, err := s.register(Registration{ID: "a", ProvedDead: n.inc})
+	back, err := s.prove(Registration{ID: "a", ProvedDead: n.inc})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +197,7 @@ func TestNoPositionsLeft(t *testing.T) {
 func TestFoundersOfAnEarlierRelease(t *testing.T) {
 	s, n := alone(t, 5)
 	n.dead = true
-	if _, err := s.register(Registration{ID: "a", ProvedDead: n.inc, FeatureLevel: 1}); err != nil {
+	if _, err := s.prove(Registration{ID: "a", ProvedDead: n.inc, FeatureLevel: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if s.saved.Generation != 2 || s.saved.Base != 0 || !strings.Contains(s.out.String(), string(EventBaseIgnored)) {

@@ -18,6 +18,7 @@ type Group struct {
 
 	now         time.Duration // of the latest step
 	since       time.Duration // nothing before this counts as silence
+	heldUp      time.Duration // when a step last came a heartbeat interval late, or later
 	heardAny    time.Duration // when a member was last heard
 	deadline    time.Duration // of the attempt
 	blamed      uint64        // the attempt whose time was up last
@@ -31,14 +32,16 @@ type Group struct {
 
 // node is the volatile side of a member or joiner.
 type node struct {
-	member   Member
-	heard    time.Duration // when it last registered or sent a heartbeat
-	beats    uint64        // heartbeats
-	report   Report
-	reportAt time.Duration
-	joined   time.Duration // when the view was committed that added it, 0: before the registry started
-	leaving  bool
-	forced   bool // leave even below the minimum size
+	member    Member
+	heard     time.Duration // when it last registered or sent a heartbeat
+	beats     uint64        // heartbeats
+	report    Report
+	reportAt  time.Duration
+	claimed   bool          // a successor has said that it is dead,
+	claimedAt time.Duration // at this time, and it was not heard between that and the latest claim
+	joined    time.Duration // when the view was committed that added it, 0: before the registry started
+	leaving   bool
+	forced    bool // leave even below the minimum size
 	// unanswered is an attempt that the node let pass. Until it reports to be
 	// wedged for that or a later one, attempts do without it. 0: none.
 	unanswered uint64
@@ -134,6 +137,9 @@ func (g *Group) Revision() uint64 { return g.state.Boot<<32 | uint64(g.changes) 
 func (g *Group) advance(now time.Duration) {
 	if now-g.now >= g.state.Settings.Detection/2 {
 		g.since = now
+	}
+	if now-g.now >= max(g.state.Settings.Heartbeat, leastProofSilence) {
+		g.heldUp = now
 	}
 	g.now = max(g.now, now)
 }

@@ -117,14 +117,14 @@ func TestLevelEndsWithItsGeneration(t *testing.T) {
 	if _, err := s.register(Registration{ID: "a", FeatureLevel: 3, ProvedDead: 99}); err == nil {
 		t.Error("with a proof about another")
 	}
-	n, err := s.register(Registration{ID: "a", FeatureLevel: 3, ProvedDead: s.node("a").inc})
+	n, err := s.prove(Registration{ID: "a", FeatureLevel: 3, ProvedDead: s.node("a").inc})
 	if err != nil || s.level() != 3 || s.saved.Generation != 2 {
 		t.Errorf("%+v, %v: level %d in generation %d", n, err, s.level(), s.saved.Generation)
 	}
 
 	s = grown(t, 4, 4)
 	s.node("a").dead, s.node("b").dead = true, true
-	if _, err := s.register(Registration{ID: "a", FeatureLevel: 3, ProvedDead: s.node("a").inc}); !errors.Is(err, ErrOldRelease) {
+	if _, err := s.prove(Registration{ID: "a", FeatureLevel: 3, ProvedDead: s.node("a").inc}); !errors.Is(err, ErrOldRelease) {
 		t.Errorf("with one proof of two: %v", err)
 	}
 	if _, err := s.g.NewGeneration(s.now, true); err != nil {

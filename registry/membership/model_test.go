@@ -214,15 +214,34 @@ func (o *oracle) register(id string) {
 			r.ProvedDead = old.inc
 		}
 	} else if old != nil && !old.excluded && !old.refused && !old.mute {
-		return // a second run comes beside one that the registry does not hear, at most
+		// A second run comes beside one that the registry does not hear, at most.
+		if rapid.Bool().Draw(o.t, "copy") {
+			o.copied(old, r)
+		}
+		return
 	}
-	n, err := o.s.register(r)
+	n, err := o.s.prove(r)
 	if errors.Is(err, errCrashed) {
-		n, err = o.s.register(r)
+		n, err = o.s.prove(r)
 	}
 	if err == nil {
 		o.registered(n)
 		n.loading = rapid.IntRange(0, 3).Draw(o.t, "loading") == 0
+	}
+}
+
+// copied starts a copy of a node that is heard, which has the same to prove: nobody
+// believes it, however often it asks.
+func (o *oracle) copied(old *simNode, r Registration) {
+	r.ProvedDead = old.inc
+	for range 3 {
+		if !old.reaches() || o.s.g.nodes[old.inc] == nil {
+			return
+		}
+		if _, err := o.s.register(r); err == nil {
+			o.t.Fatalf("%s#%d is heard, and is believed to be dead\n%s", old.id, old.inc, o.s.out.String())
+		}
+		o.s.run(o.s.saved.Settings.proofSilence())
 	}
 }
 

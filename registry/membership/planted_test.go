@@ -14,7 +14,7 @@ import (
 func TestPlanted(t *testing.T) {
 	for _, bug := range []planted.Bug{
 		planted.LeaderAmongJoiners, planted.RestartForgets, planted.HeartbeatByID, planted.AttemptFromFailed,
-		planted.PositionsBeginAnew, planted.FloorWithoutRoom,
+		planted.PositionsBeginAnew, planted.FloorWithoutRoom, planted.ProofAtOnce,
 	} {
 		t.Run(bug.String(), func(t *testing.T) {
 			planted.Property(t, bug, "the model", func(t testing.TB) {

@@ -2,7 +2,6 @@ package membership
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -12,7 +11,7 @@ type Registration struct {
 	PeerAddr     string
 	ClientAddr   string
 	Group        uint64 // 0: any
-	ProvedDead   uint64 // incarnation of this id that is proved dead; 0: none
+	ProvedDead   uint64 // incarnation of this id that the node's identity lock proves dead; 0: none
 	FeatureLevel uint32
 	Nonce        uint64 // random, the same in a repeated registration; 0: none
 }
@@ -51,7 +50,11 @@ func (g *Group) Register(now time.Duration, r Registration) (uint64, error) {
 		}
 	}
 	for _, n := range holders {
-		if n.member.Incarnation != r.ProvedDead && g.heard(n) {
+		if n.member.Incarnation == r.ProvedDead {
+			if err := g.doubt(n); err != nil {
+				return 0, err
+			}
+		} else if g.heard(n) {
 			return 0, g.inUse(n)
 		}
 	}
@@ -100,12 +103,14 @@ func (g *Group) heard(n *node) bool {
 }
 
 // silentFor is for how long neither the registry nor a member has heard the node.
-func (g *Group) silentFor(n *node) time.Duration {
-	at := max(n.heard, g.since)
-	if t, ok := g.heardTimes()[n.member.Incarnation]; ok {
-		at = t
+func (g *Group) silentFor(n *node) time.Duration { return g.now - g.heardAt(n) }
+
+// heardAt is when the registry or a member heard the node last.
+func (g *Group) heardAt(n *node) time.Duration {
+	if at, ok := g.heardTimes()[n.member.Incarnation]; ok {
+		return at
 	}
-	return g.now - at
+	return max(n.heard, g.since)
 }
 
 // inUse refuses a node whose id another one has.
@@ -115,21 +120,6 @@ func (g *Group) inUse(n *node) error {
 		text: fmt.Sprintf("%v: %s at %s was last heard %v ago; choose another id, or stop that node: its id is free once it has been silent for %v",
 			ErrIDInUse, n.member, n.member.PeerAddr, silent.Round(time.Millisecond), g.state.Settings.Detection),
 		Holder: n.member, Silent: silent, Detection: g.state.Settings.Detection, Beats: n.beats,
-	}
-}
-
-// supersede makes way for a newcomer with the same id. A joiner goes; a member
-// that is proved dead is remembered as such, one that is only silent stays
-// until the failure detection excludes it.
-func (g *Group) supersede(old *node, by Member, proof uint64) {
-	inc := old.member.Incarnation
-	if !g.committed().Has(inc) {
-		g.depart(old.member, fmt.Sprintf("it was silent, or is proved dead, and %s has taken its id", by))
-		return
-	}
-	if inc == proof && !g.provedDead(inc) {
-		g.state.ProvedDead = append(slices.Clone(g.state.ProvedDead), inc)
-		g.event(Event{Kind: EventProvedDead, Node: old.member, Reason: "its identity lock was free for " + by.String()})
 	}
 }
 

@@ -130,6 +130,16 @@ func (s *sim) register(r Registration) (*simNode, error) {
 	return n, nil
 }
 
+// prove registers a node as often as it takes to have its proof believed.
+func (s *sim) prove(r Registration) (*simNode, error) {
+	n, err := s.register(r)
+	if in := new(InUseError); r.ProvedDead != 0 && errors.As(err, &in) {
+		s.run(in.Detection - in.Silent)
+		return s.register(r)
+	}
+	return n, err
+}
+
 // node returns the latest run of a node, or that which "id/incarnation" names.
 func (s *sim) node(id string) *simNode {
 	for _, n := range slices.Backward(s.nodes) {
