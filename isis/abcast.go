@@ -19,10 +19,16 @@ func (n *Node) stepView(from MemberID, m *Message) error {
 			return n.keep(from, m)
 		}
 	}
-	if m.View < n.view.ID || n.phase != Normal && !n.vouchesWhileWedged(m) && !n.flushMoves() {
-		return nil // of a view that is over, or that is being flushed
+	if m.View < n.view.ID {
+		return nil // of a view that is over
 	}
 	rank := n.view.Rank(from)
+	if n.phase != Normal && !n.vouchesWhileWedged(m) && !n.flushMoves() {
+		if n.phase == Wedged && m.Kind == KindPropose && rank >= 0 {
+			n.setAside(rank, m)
+		}
+		return nil // of a view that is being flushed
+	}
 	if rank < 0 || rank == n.self {
 		return n.violation(from, m, "no other member of the view")
 	}

@@ -81,6 +81,42 @@ func merge(cut *Cut, known map[messageKey]int, e Entry) error {
 	return nil
 }
 
+// findHolders says who holds the payloads of the cut, by the survivors' states, which
+// are by rank and nil for others. The holder of a message is its sender, if that
+// survives. Otherwise those that list the message share the work.
+func (c *Cut) findHolders(states []*FlushState) {
+	c.Positions = make([]uint64, len(c.Members))
+	holders := make(map[messageKey][]uint32, len(c.Entries))
+	for rank, s := range states {
+		if s == nil {
+			continue
+		}
+		c.Positions[rank] = s.Position
+		for _, e := range s.Entries {
+			key := messageKey{e.Sender, e.Seq}
+			holders[key] = append(holders[key], uint32(rank))
+		}
+	}
+	for i := range c.Entries {
+		e := &c.Entries[i]
+		list := holders[messageKey{e.Sender, e.Seq}]
+		e.Holder = list[e.Seq%uint64(len(list))]
+		if slices.Contains(list, e.Sender) || planted.On(planted.PayloadOfNobody) {
+			e.Holder = e.Sender
+		}
+	}
+}
+
+// lean returns the cut as it is sent without payloads.
+func (c *Cut) lean() *Cut {
+	lean := *c
+	lean.Entries = slices.Clone(c.Entries)
+	for i := range lean.Entries {
+		lean.Entries[i].Held, lean.Entries[i].Payload = true, nil
+	}
+	return &lean
+}
+
 func compareCut(a, b Entry, ties []uint32) int {
 	if planted.On(planted.MaximumRule) {
 		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(ties[a.Sender], ties[b.Sender]))

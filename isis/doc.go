@@ -44,20 +44,28 @@
 // it likes; the owner calls Wedge and Commit. A flush leads from one view to the next:
 //
 //   - FLUSH-STATE: on Wedge, a member of the base view stops taking part in it. It sends
-//     the attempt's leader its position, its clock, and every message that it has not
+//     the attempt's leader its position, its clock, and which messages it has not
 //     delivered; with agreed delivery, also those whose FINAL not all members are known
-//     to hold.
-//   - CUT: the leader merges the states into the common end of the view. First come the
-//     messages whose final priority any survivor knows, in the order of priorities. The
+//     to hold. To the other members it sends FLUSH.
+//   - LEAN-CUT: the leader merges the states into the common end of the view. First come
+//     the messages whose final priority any survivor knows, in the order of priorities. The
 //     others follow by (rank, sequence): a lost member may have delivered one of the
-//     first before one of the second, but never the other way round.
-//   - CUT-ACK: a member stores the cut. When all members have done so, the leader's
-//     Installed returns the attempt's id, which the owner reports to the registry.
+//     first before one of the second, but never the other way round. The cut says who
+//     holds each message's payload.
+//   - FETCH, SUPPLY: a member lacks few payloads, and asks for those alone. Links are
+//     FIFO: what a survivor has sent comes before its FLUSH, so only what is lacking after
+//     that is fetched. What has come, in whole or in part, is kept until a view commits.
+//   - CUT-ACK: a member stores the cut, with all payloads. When all members have done so,
+//     the leader's Installed returns the attempt's id, which the owner reports to the
+//     registry.
 //   - COMMIT: on Commit, a member delivers the rest of the cut, enters the view and sends
 //     COMMIT to its members. Any message of the new view proves the commit too, and so
 //     does a Wedge based on that view.
 //
-// An attempt that fails leaves nothing behind: the next starts from the same states.
+// An attempt that fails leaves nothing behind but payloads: the next starts from the same
+// states, and goes on with what it has been sent. So a flush ends on a link of any
+// bandwidth, if attempts get longer. With members of earlier releases (Attempt.Full), states and
+// cuts carry payloads, and each attempt sends them anew (CUT).
 // Messages of views and attempts that are not known yet are kept and taken in order.
 //
 // A node that is in no view observes. It loads the state of a donor, a member, as of a

@@ -91,7 +91,7 @@ func (n *Node) Begins(v *View) bool {
 func (n *Node) passOver(view uint64) {
 	n.passed = max(n.passed, view)
 	if n.Attempt() <= n.passed {
-		n.flush = flush{}
+		n.flush, n.payloads = flush{}, nil
 	}
 }
 
@@ -144,7 +144,7 @@ func (n *Node) enter(v View) {
 	size := len(v.Members)
 	n.phase = Normal
 	n.view = v
-	n.flush = flush{}
+	n.flush, n.payloads = flush{}, nil
 	n.self = v.Rank(n.cfg.Self)
 	n.ties = orderOfIDs(v.Members)
 	if planted.On(planted.TieDiffers) && n.self%2 == 1 {

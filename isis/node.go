@@ -127,10 +127,12 @@ type Node struct {
 	unstable   []*entry // agreed delivery: delivered, not known to be held by all
 	free       []*entry
 
-	flush  flush
-	future []kept
-	donor  MemberID // observing: whose deliveries are followed
-	passed uint64   // observing: the newest view known to be committed without this node
+	flush    flush
+	payloads payloads // of the view that is being flushed
+	fetched  uint64   // bytes of them that came during flushes
+	future   []kept
+	donor    MemberID // observing: whose deliveries are followed
+	passed   uint64   // observing: the newest view known to be committed without this node
 
 	out, spare Ready
 }
@@ -254,7 +256,7 @@ func (n *Node) Step(from MemberID, m *Message) error {
 	switch m.Kind {
 	case KindPropose, KindProposal, KindFinal, KindAck, KindProbe, KindVouch, KindHeld, KindStable:
 		return n.stepView(from, m)
-	case KindFlushState, KindCut, KindCutAck:
+	case KindFlushState, KindCut, KindCutAck, KindFlush, KindLeanCut, KindFetch, KindSupply:
 		return n.stepFlush(from, m)
 	case KindCommit:
 		_, err := n.speaksIn(from, m)

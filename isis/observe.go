@@ -15,6 +15,7 @@ func (n *Node) Observe(position uint64, donor MemberID) {
 	n.position = position
 	n.donor = donor
 	n.flush.acked = false
+	n.findLacking()
 	n.storeCut()
 }
 

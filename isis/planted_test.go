@@ -28,3 +28,11 @@ func TestPlantedWedgedVouches(t *testing.T) {
 		planted.Caught(t, planted.WedgedVouches, "the answers to the probe of a member that is being left out")
 	}
 }
+
+// TestPlantedPayloadsForgotten has an attempt fail that has fetched a part.
+func TestPlantedPayloadsForgotten(t *testing.T) {
+	planted.With(t, planted.PayloadsForgotten)
+	if g := newFetching(t); !g.resumes() {
+		planted.Caught(t, planted.PayloadsForgotten, "the next attempt, which asks for all of it again")
+	}
+}

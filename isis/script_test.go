@@ -135,7 +135,7 @@ func (s *script) membership(d *datadriven.TestData, names []string) {
 		var base uint64
 		d.ScanArgs(s.t, "leader", &leader)
 		d.ScanArgs(s.t, "base", &base)
-		a := isis.Attempt{View: isis.View{ID: id, Prev: base}, Leader: s.find(leader).ID}
+		a := isis.Attempt{View: isis.View{ID: id, Prev: base}, Leader: s.find(leader).ID, Full: d.HasArg("full")}
 		for _, name := range names[1:] {
 			a.View.Members = append(a.View.Members, s.find(name).ID)
 		}
@@ -309,7 +309,7 @@ func (s *script) joiner(cmd string, names []string) {
 func (s *script) inject(d *datadriven.TestData, names []string) {
 	from, to := s.find(names[0]), s.find(names[1])
 	m := isis.Message{View: 1, Count: 1}
-	for kind := range isis.KindStable + 1 {
+	for kind := range isis.KindSupply + 1 {
 		if kind.String() == names[2] {
 			m.Kind = kind
 			break
@@ -327,8 +327,8 @@ func (s *script) inject(d *datadriven.TestData, names []string) {
 	switch m.Kind {
 	case isis.KindFlushState:
 		m.State = &isis.FlushState{Entries: s.entries(d)}
-	case isis.KindCut:
-		m.Cut = &isis.Cut{Members: to.Core.View().Members, Entries: s.entries(d)}
+	case isis.KindCut, isis.KindLeanCut:
+		m.Cut = &isis.Cut{Members: to.Core.View().Members, Positions: make([]uint64, len(to.Core.View().Members)), Entries: s.entries(d)}
 		d.MaybeScanArgs(s.t, "base", &m.Cut.Base)
 	}
 	s.take(to, func() error { return to.Core.Step(from.ID, &m) })

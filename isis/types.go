@@ -40,6 +40,10 @@ func (v *View) Rank(m MemberID) int {
 type Attempt struct {
 	View   View
 	Leader MemberID
+
+	// Full has flush states and cuts carry payloads, as earlier releases do: a member
+	// of the attempt knows no other way. All members of an attempt must agree.
+	Full bool
 }
 
 // Kind is a kind of message between members.
@@ -59,11 +63,18 @@ const (
 	KindVouch      Kind = 10 // member to who probed: View, Seq: I am
 	KindHeld       Kind = 11 // large view, receiver to sender: View, Seq up to which every FINAL of the latter is held
 	KindStable     Kind = 12 // large view, sender to all: View, Seq up to which all are known to hold every FINAL of the former
+	KindFlush      Kind = 13 // survivor to members: View is the attempt's id; no more messages of the base view come on this link
+	KindLeanCut    Kind = 14 // leader to members: View is the attempt's id; Cut without payloads, with who holds them
+	KindFetch      Kind = 15 // member to survivor: View is the attempt's id; Part that is wanted, from its Offset on
+	KindSupply     Kind = 16 // survivor to member: View as in the FETCH; Part
 )
 
 // String returns the name that the literature gives the message.
 func (k Kind) String() string {
-	names := [...]string{"?", "PROPOSE", "PROPOSAL", "FINAL", "ACK", "FLUSH-STATE", "CUT", "CUT-ACK", "COMMIT", "PROBE", "VOUCH", "HELD", "STABLE"}
+	names := [...]string{
+		"?", "PROPOSE", "PROPOSAL", "FINAL", "ACK", "FLUSH-STATE", "CUT", "CUT-ACK", "COMMIT", "PROBE", "VOUCH", "HELD", "STABLE",
+		"FLUSH", "LEAN-CUT", "FETCH", "SUPPLY",
+	}
 	if int(k) >= len(names) {
 		return names[0]
 	}
@@ -82,6 +93,7 @@ type Message struct {
 	Acks     []uint64
 	State    *FlushState
 	Cut      *Cut
+	Part     *Part
 }
 
 // Entry is a message of the old view in a flush state or a cut.
@@ -91,8 +103,9 @@ type Entry struct {
 	Priority uint64
 	Final    bool   // Priority is the final one
 	Count    uint32 // commands in Payload
-	Payload  []byte // nil in a cut for a member that holds it
-	Held     bool   // in a cut: Payload is left out, since the receiver holds it
+	Payload  []byte
+	Held     bool   // Payload is left out: of a flush state, its sender holds it; of a CUT, its receiver does
+	Holder   uint32 // in a LEAN-CUT: the rank of a survivor that holds Payload
 }
 
 // FlushState is a wedged survivor's part in a flush.
@@ -105,8 +118,18 @@ type FlushState struct {
 // Cut is the common end of the old view: from Base on, these entries in this
 // order.
 type Cut struct {
-	Base    uint64
-	Clock   uint64     // highest priority in the cut
-	Members []MemberID // of the old view, by rank: a joiner does not know them
-	Entries []Entry
+	Base      uint64
+	Clock     uint64     // highest priority in the cut
+	Members   []MemberID // of the old view, by rank: a joiner does not know them
+	Positions []uint64   // in a LEAN-CUT, by rank: of the survivors' flush states, 0 of others
+	Entries   []Entry
+}
+
+// Part is a part of the payload of a message of the old view.
+type Part struct {
+	Sender uint32 // rank in the old view
+	Seq    uint64
+	Offset uint64 // in the payload
+	Size   uint64 // of the whole payload, in a SUPPLY
+	Bytes  []byte // in a SUPPLY
 }

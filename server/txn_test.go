@@ -131,7 +131,7 @@ func TestMixedReleases(t *testing.T) {
 		g.close(id)
 		g.start(id, nil)
 	}
-	eventually(t, "a view of the new level", func() bool { return g.nodes["n2"].current.Load().reader.FeatureLevel() == wire.LevelVariables })
+	eventually(t, "a view of the new level", func() bool { return g.nodes["n2"].current.Load().reader.FeatureLevel() == wire.LevelNewest })
 	c := g.client("n2")
 	if reply := c.transact(c.conn, put); reply.Status != wire.StatusOK {
 		t.Errorf("once all are upgraded: %+v", reply)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/planted"
+	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
@@ -68,7 +69,7 @@ func (m *Member) Directed(d *membership.Directive) {
 	m.remember(d.Joining)
 	if a := d.Attempt; a != nil {
 		m.remember(a.View.Members)
-		m.core.Wedge(isis.Attempt{View: toView(&a.View), Leader: m.member(a.Leader)})
+		m.core.Wedge(isis.Attempt{View: toView(&a.View), Leader: m.member(a.Leader), Full: a.View.FeatureLevel < wire.LevelFetch})
 	}
 	m.checkDonor()
 	m.linkPeers()

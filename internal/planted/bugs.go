@@ -23,6 +23,8 @@ const (
 	FlushStateMoves
 	CutReused
 	JoinerAcksBlind
+	PayloadOfNobody
+	PayloadsForgotten
 	LeaderAmongJoiners
 	NoIncarnation
 	SnapshotElsewhere

@@ -30,6 +30,8 @@ var Bugs = []Info{
 	{FlushStateMoves, "FlushStateMoves", "a wedged member goes on changing the state that it has sent"},
 	{CutReused, "CutReused", "the cut of an attempt that failed is used for the next"},
 	{JoinerAcksBlind, "JoinerAcksBlind", "a joiner acknowledges a cut that it cannot deliver"},
+	{PayloadOfNobody, "PayloadOfNobody", "a cut names a member that is gone as the holder of its messages"},
+	{PayloadsForgotten, "PayloadsForgotten", "payloads that came during an attempt are dropped when another begins"},
 	{LeaderAmongJoiners, "LeaderAmongJoiners", "a joiner is chosen as the leader of an attempt"},
 	{NoIncarnation, "NoIncarnation", "messages name their sender by id alone, without the incarnation"},
 	{SnapshotElsewhere, "SnapshotElsewhere", "a snapshot is loaded at another position than its own"},

@@ -140,7 +140,7 @@ func (r *replica) understands(d *wire.Delivery) {
 	if r.reader.InView() {
 		level = min(level, r.reader.FeatureLevel())
 	}
-	if level >= wire.LevelNewest {
+	if level >= wire.LevelVariables {
 		return
 	}
 	rest := d.Payload

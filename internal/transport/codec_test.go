@@ -34,13 +34,22 @@ func genEntries() *rapid.Generator[[]isis.Entry] {
 func genMessage() *rapid.Generator[isis.Message] {
 	return rapid.Custom(func(t *rapid.T) isis.Message {
 		u64 := func(name string) uint64 { return rapid.Uint64().Draw(t, name) }
-		m := isis.Message{Kind: isis.Kind(rapid.IntRange(1, 12).Draw(t, "kind")), View: u64("view")}
+		m := isis.Message{Kind: isis.Kind(rapid.IntRange(1, 16).Draw(t, "kind")), View: u64("view")}
 		switch m.Kind {
 		case isis.KindPropose:
 			m.Seq, m.Priority = u64("seq"), u64("priority")
 			m.Count, m.Payload = rapid.Uint32().Draw(t, "count"), genPayload().Draw(t, "payload")
 		case isis.KindProposal, isis.KindFinal:
 			m.Seq, m.Priority = u64("seq"), u64("priority")
+		case isis.KindLeanCut:
+			m.Cut = genLeanCut().Draw(t, "cut")
+		case isis.KindFetch:
+			m.Part = &isis.Part{Sender: rapid.Uint32().Draw(t, "sender"), Seq: u64("seq"), Offset: u64("offset")}
+		case isis.KindSupply:
+			m.Part = &isis.Part{
+				Sender: rapid.Uint32().Draw(t, "sender"), Seq: u64("seq"), Offset: u64("offset"), Size: u64("size"),
+				Bytes: genPayload().Draw(t, "bytes"),
+			}
 		case isis.KindProbe, isis.KindVouch, isis.KindHeld, isis.KindStable:
 			m.Seq = u64("seq")
 		case isis.KindAck:
@@ -49,11 +58,30 @@ func genMessage() *rapid.Generator[isis.Message] {
 			m.State = &isis.FlushState{Position: u64("position"), Clock: u64("clock"), Entries: genEntries().Draw(t, "entries")}
 		case isis.KindCut:
 			m.Cut = &isis.Cut{Base: u64("base"), Clock: u64("clock"), Entries: genEntries().Draw(t, "entries")}
-			m.Cut.Members = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) isis.MemberID {
-				return isis.MemberID{ID: rapid.String().Draw(t, "id"), Incarnation: rapid.Uint64().Draw(t, "incarnation")}
-			}), 0, 4).Draw(t, "members")
+			m.Cut.Members = genMembers().Draw(t, "members")
 		}
 		return m
+	})
+}
+
+func genMembers() *rapid.Generator[[]isis.MemberID] {
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) isis.MemberID {
+		return isis.MemberID{ID: rapid.String().Draw(t, "id"), Incarnation: rapid.Uint64().Draw(t, "incarnation")}
+	}), 0, 4)
+}
+
+func genLeanCut() *rapid.Generator[*isis.Cut] {
+	return rapid.Custom(func(t *rapid.T) *isis.Cut {
+		return &isis.Cut{
+			Base: rapid.Uint64().Draw(t, "base"), Clock: rapid.Uint64().Draw(t, "clock"), Members: genMembers().Draw(t, "members"),
+			Positions: rapid.SliceOfN(rapid.Uint64(), 0, 4).Draw(t, "positions"),
+			Entries: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) isis.Entry {
+				return isis.Entry{
+					Sender: rapid.Uint32().Draw(t, "sender"), Seq: rapid.Uint64().Draw(t, "seq"), Priority: rapid.Uint64().Draw(t, "priority"),
+					Count: rapid.Uint32().Draw(t, "count"), Holder: rapid.Uint32().Draw(t, "holder"), Final: true, Held: true,
+				}
+			}), 0, 5).Draw(t, "entries"),
+		}
 	})
 }
 
@@ -73,30 +101,45 @@ func TestMessageInverse(t *testing.T) {
 		}
 		for i := range b {
 			// Only a payload at the very end can be shorter and make sense.
-			if _, err := DecodeMessage(b[:i]); err == nil && (m.Kind != isis.KindPropose || i < len(b)-len(m.Payload)) {
+			if _, err := DecodeMessage(b[:i]); err == nil && i < len(b)-len(tailOf(&m)) {
 				t.Fatalf("%d of %d bytes were taken for a message", i, len(b))
 			}
 		}
 	})
 }
 
+// tailOf returns what a message ends with that may be shorter and make sense.
+func tailOf(m *isis.Message) []byte {
+	switch m.Kind {
+	case isis.KindPropose:
+		return m.Payload
+	case isis.KindSupply:
+		return m.Part.Bytes
+	default:
+		return nil
+	}
+}
+
 func TestDecodeRefuses(t *testing.T) {
 	long := bytes.Repeat([]byte{0xff}, 11)
 	for name, b := range map[string][]byte{
-		"nothing":                 nil,
-		"kind 0":                  {0, 1},
-		"kind 11":                 {11, 1},
-		"no view":                 {8},
-		"something behind":        {8, 1, 0},
-		"a number in long form":   {8, 0x81, 0},
-		"a number above 64 bits":  append([]byte{8}, long...),
-		"more acks than bytes":    {4, 1, 3, 1, 1},
-		"acks without end":        append([]byte{4, 1}, long[:9]...),
-		"more entries than bytes": {5, 1, 0, 0, 2, 0, 0, 0, 1, 2},
-		"unknown flags":           {5, 1, 0, 0, 1, 0, 0, 0, 1, 4, 0},
-		"payload without end":     {5, 1, 0, 0, 1, 0, 0, 0, 1, 0, 9, 'x'},
-		"more members than bytes": {6, 1, 0, 0, 2, 1, 'a', 1},
-		"a rank above 32 bits":    {5, 1, 0, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0, 1, 2},
+		"nothing":                   nil,
+		"kind 0":                    {0, 1},
+		"kind 11":                   {11, 1},
+		"no view":                   {8},
+		"something behind":          {8, 1, 0},
+		"a number in long form":     {8, 0x81, 0},
+		"a number above 64 bits":    append([]byte{8}, long...),
+		"more acks than bytes":      {4, 1, 3, 1, 1},
+		"acks without end":          append([]byte{4, 1}, long[:9]...),
+		"more entries than bytes":   {5, 1, 0, 0, 2, 0, 0, 0, 1, 2},
+		"unknown flags":             {5, 1, 0, 0, 1, 0, 0, 0, 1, 4, 0},
+		"payload without end":       {5, 1, 0, 0, 1, 0, 0, 0, 1, 0, 9, 'x'},
+		"more members than bytes":   {6, 1, 0, 0, 2, 1, 'a', 1},
+		"more entries than a cut":   {14, 1, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0},
+		"more positions than bytes": {14, 1, 0, 0, 0, 5, 1},
+		"a part without its size":   {16, 1, 0, 1, 0},
+		"a rank above 32 bits":      {5, 1, 0, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0, 1, 2},
 	} {
 		if m, err := DecodeMessage(b); err == nil {
 			t.Errorf("%s: decoded as %+v", name, m)
@@ -110,7 +153,7 @@ func TestEncodePanicsOnWhatNobodyCouldDecode(t *testing.T) {
 			t.Fatal("it does not")
 		}
 	}()
-	AppendMessage(nil, &isis.Message{Kind: 13})
+	AppendMessage(nil, &isis.Message{Kind: 17})
 }
 
 func FuzzDecodeMessage(f *testing.F) {
@@ -125,6 +168,12 @@ func FuzzDecodeMessage(f *testing.F) {
 		{Kind: isis.KindCut, View: 9, Cut: &isis.Cut{Base: 1, Clock: 2, Members: []isis.MemberID{{ID: "n1", Incarnation: 1}}, Entries: []isis.Entry{
 			{Sender: 1, Seq: 2, Priority: 3, Count: 4, Held: true}, {Payload: []byte("x"), Count: 1},
 		}}},
+		{Kind: isis.KindLeanCut, View: 9, Cut: &isis.Cut{
+			Base: 1, Clock: 2, Members: []isis.MemberID{{ID: "n1", Incarnation: 1}}, Positions: []uint64{3},
+			Entries: []isis.Entry{{Sender: 1, Seq: 2, Priority: 3, Count: 4, Holder: 1}},
+		}},
+		{Kind: isis.KindFetch, View: 9, Part: &isis.Part{Sender: 1, Seq: 2, Offset: 3}},
+		{Kind: isis.KindSupply, View: 9, Part: &isis.Part{Sender: 1, Seq: 2, Offset: 3, Size: 9, Bytes: []byte("payload")}},
 		{Kind: isis.KindCutAck, View: 1},
 		{Kind: isis.KindCommit, View: 1},
 		{Kind: isis.KindProbe, View: 1, Seq: 1},

@@ -47,7 +47,14 @@ func decodeMessage(b []byte, m *isis.Message, acks []uint64) ([]uint64, error) {
 		m.Cut = &isis.Cut{Base: r.Uvarint(), Clock: r.Uvarint()}
 		m.Cut.Members = readMembers(&r)
 		m.Cut.Entries = readEntries(&r)
-	case isis.KindCutAck, isis.KindCommit:
+	case isis.KindLeanCut:
+		m.Cut = readLeanCut(&r)
+	case isis.KindFetch:
+		m.Part = readPart(&r)
+	case isis.KindSupply:
+		m.Part = readPart(&r)
+		m.Part.Size, m.Part.Bytes = r.Uvarint(), r.Rest()
+	case isis.KindCutAck, isis.KindCommit, isis.KindFlush:
 	case isis.KindProbe, isis.KindVouch, isis.KindHeld, isis.KindStable:
 		m.Seq = r.Uvarint()
 	default:
@@ -57,6 +64,31 @@ func decodeMessage(b []byte, m *isis.Message, acks []uint64) ([]uint64, error) {
 		return acks, fmt.Errorf("%w: %s of %d bytes", ErrMalformed, m.Kind, len(b))
 	}
 	return acks, nil
+}
+
+func readLeanCut(r *codec.Reader) *isis.Cut {
+	c := &isis.Cut{Base: r.Uvarint(), Clock: r.Uvarint(), Members: readMembers(r)}
+	if n := r.Count(1); n > 0 {
+		c.Positions = make([]uint64, n)
+		for i := range c.Positions {
+			c.Positions[i] = r.Uvarint()
+		}
+	}
+	const smallest = 5 // numbers
+	if n := r.Count(smallest); n > 0 {
+		c.Entries = make([]isis.Entry, n)
+		for i := range c.Entries {
+			c.Entries[i] = isis.Entry{
+				Sender: r.Uint32(), Seq: r.Uvarint(), Priority: r.Uvarint(), Count: r.Uint32(), Holder: r.Uint32(),
+				Final: true, Held: true,
+			}
+		}
+	}
+	return c
+}
+
+func readPart(r *codec.Reader) *isis.Part {
+	return &isis.Part{Sender: r.Uint32(), Seq: r.Uvarint(), Offset: r.Uvarint()}
 }
 
 func readMembers(r *codec.Reader) []isis.MemberID {

@@ -46,7 +46,15 @@ func AppendMessage(dst []byte, m *isis.Message) []byte {
 		dst = binary.AppendUvarint(dst, m.Cut.Clock)
 		dst = appendMembers(dst, m.Cut.Members)
 		return appendEntries(dst, m.Cut.Entries)
-	case isis.KindCutAck, isis.KindCommit:
+	case isis.KindLeanCut:
+		return appendLeanCut(dst, m.Cut)
+	case isis.KindFetch:
+		return appendPart(dst, m.Part)
+	case isis.KindSupply:
+		dst = appendPart(dst, m.Part)
+		dst = binary.AppendUvarint(dst, m.Part.Size)
+		return append(dst, m.Part.Bytes...)
+	case isis.KindCutAck, isis.KindCommit, isis.KindFlush:
 		return dst
 	case isis.KindProbe, isis.KindVouch, isis.KindHeld, isis.KindStable:
 		return binary.AppendUvarint(dst, m.Seq)
@@ -86,6 +94,33 @@ func appendEntries(dst []byte, entries []isis.Entry) []byte {
 	return dst
 }
 
+// appendLeanCut appends a cut without payloads. All priorities in it are final.
+func appendLeanCut(dst []byte, c *isis.Cut) []byte {
+	dst = binary.AppendUvarint(dst, c.Base)
+	dst = binary.AppendUvarint(dst, c.Clock)
+	dst = appendMembers(dst, c.Members)
+	dst = binary.AppendUvarint(dst, uint64(len(c.Positions)))
+	for _, position := range c.Positions {
+		dst = binary.AppendUvarint(dst, position)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(c.Entries)))
+	for i := range c.Entries {
+		e := &c.Entries[i]
+		dst = binary.AppendUvarint(dst, uint64(e.Sender))
+		dst = binary.AppendUvarint(dst, e.Seq)
+		dst = binary.AppendUvarint(dst, e.Priority)
+		dst = binary.AppendUvarint(dst, uint64(e.Count))
+		dst = binary.AppendUvarint(dst, uint64(e.Holder))
+	}
+	return dst
+}
+
+func appendPart(dst []byte, p *isis.Part) []byte {
+	dst = binary.AppendUvarint(dst, uint64(p.Sender))
+	dst = binary.AppendUvarint(dst, p.Seq)
+	return binary.AppendUvarint(dst, p.Offset)
+}
+
 // sizeBound returns a size that the encoding of m does not exceed, so that room
 // for it can be made at once.
 func sizeBound(m *isis.Message) int {
@@ -95,10 +130,13 @@ func sizeBound(m *isis.Message) int {
 		size += entriesBound(m.State.Entries)
 	}
 	if m.Cut != nil {
-		size += entriesBound(m.Cut.Entries)
+		size += entriesBound(m.Cut.Entries) + binary.MaxVarintLen64*(1+len(m.Cut.Positions))
 		for i := range m.Cut.Members {
 			size += 2*binary.MaxVarintLen64 + len(m.Cut.Members[i].ID)
 		}
+	}
+	if m.Part != nil {
+		size += 4*binary.MaxVarintLen64 + len(m.Part.Bytes)
 	}
 	return size
 }
@@ -106,7 +144,7 @@ func sizeBound(m *isis.Message) int {
 func entriesBound(entries []isis.Entry) int {
 	size := binary.MaxVarintLen64
 	for i := range entries {
-		size += 1 + 5*binary.MaxVarintLen64 + len(entries[i].Payload)
+		size += 1 + 6*binary.MaxVarintLen64 + len(entries[i].Payload)
 	}
 	return size
 }

@@ -107,6 +107,9 @@ func disown(m *isis.Message, own bool) {
 	for i := range entries {
 		entries[i].Payload = bytes.Clone(entries[i].Payload)
 	}
+	if m.Part != nil && !own {
+		m.Part.Bytes = bytes.Clone(m.Part.Bytes)
+	}
 }
 
 // deliver hands over what was decoded while it counts, and confirms it if that is overdue.

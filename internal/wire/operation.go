@@ -77,7 +77,10 @@ const (
 	// LevelVariables: transactions and TTLs; snapshots have the history of changes, and data of results.
 	LevelVariables = 4
 
-	LevelNewest = LevelVariables
+	// LevelFetch: flush states and cuts without payloads (isis.Attempt).
+	LevelFetch = 5
+
+	LevelNewest = LevelFetch
 )
 
 // Operation is what is known of an Op.

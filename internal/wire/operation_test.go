@@ -51,7 +51,7 @@ func TestRefuse(t *testing.T) {
 		status Status
 		text   string // "": it is not refused
 	}{
-		{&made, LevelNewest, StatusUnsupported, "lock needs feature level 5, and a member of the group speaks only 4: upgrade"},
+		{&made, LevelNewest, StatusUnsupported, "lock needs feature level 6, and a member of the group speaks only 5: upgrade"},
 		{&made, LevelNewest + 1, StatusOK, ""},
 		{&made, LevelNewest + 2, StatusOK, ""},
 		{OpSet.Operation(), 0, StatusOK, ""},

@@ -57,7 +57,7 @@ func genRanges(t *rapid.T) (list []Cond) {
 	bounds := rapid.SliceOfNDistinct(rapid.String(), 0, 6, rapid.ID[string]).Draw(t, "bounds")
 	slices.Sort(bounds)
 	for len(bounds) > 0 {
-		c := Cond{Kind: CondRange, Key: bounds[0], Range: &RangeState{Count: rapid.Uint64Range(0, MaxRangeEntries/3).Draw(t, "count")}}
+		c := Cond{Kind: CondRange, Key: bounds[0], Range: &RangeState{Count: rapid.Uint64Range(0, MaxRangeEntries/6).Draw(t, "count")}}
 		if bounds = bounds[1:]; len(bounds) > 0 {
 			c.Range.To = bounds[0]
 			bounds = bounds[rapid.IntRange(0, 1).Draw(t, "gap"):]

@@ -28,6 +28,16 @@ func Describe(m *isis.Message, from, to *Node) string {
 		return fmt.Sprintf("FLUSH-STATE %d position %d clock %d%s", m.View, m.State.Position, m.State.Clock, Entries(m.State.Entries, members))
 	case isis.KindCut:
 		return fmt.Sprintf("CUT %d base %d clock %d%s", m.View, m.Cut.Base, m.Cut.Clock, Entries(m.Cut.Entries, m.Cut.Members))
+	case isis.KindLeanCut:
+		var b strings.Builder
+		for _, e := range m.Cut.Entries {
+			fmt.Fprintf(&b, ", %s/%d at %d by %s", nameOf(int(e.Sender), m.Cut.Members), e.Seq, e.Priority, nameOf(int(e.Holder), m.Cut.Members))
+		}
+		return fmt.Sprintf("LEAN-CUT %d base %d clock %d%s", m.View, m.Cut.Base, m.Cut.Clock, b.String())
+	case isis.KindFetch:
+		return fmt.Sprintf("FETCH %d %s/%d from %d", m.View, nameOf(int(m.Part.Sender), members), m.Part.Seq, m.Part.Offset)
+	case isis.KindSupply:
+		return fmt.Sprintf("SUPPLY %d %s/%d %d of %d %q", m.View, nameOf(int(m.Part.Sender), members), m.Part.Seq, m.Part.Offset, m.Part.Size, m.Part.Bytes)
 	case isis.KindProbe, isis.KindVouch, isis.KindHeld, isis.KindStable:
 		return fmt.Sprintf("%s %d", m.Kind, m.Seq)
 	default:

@@ -17,6 +17,7 @@ type node struct {
 	submitted string    // commands, of 4 bytes each
 	delivered int       // bytes of them in the log
 	speeds    []float64 // of its links: chance to deliver when it is a link's turn
+	fetched   uint64    // as it was heard last
 	doubtful  bool      // a joiner that has loaded a state during an attempt, and may have to start over
 	leaving   bool      // submits no more, and asks to leave once it is idle
 	left      bool      // has asked when it was idle

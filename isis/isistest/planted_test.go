@@ -22,6 +22,7 @@ func TestPlanted(t *testing.T) {
 		planted.NoStability, planted.WedgeWithoutBase, planted.AckAcrossGap,
 		planted.AckBeforeStable, planted.FlushWithoutFinals, planted.FlushStateMoves, planted.CutReused,
 		planted.JoinerAcksBlind, planted.NoIncarnation, planted.TieDiffers, planted.StableTooSoon,
+		planted.PayloadOfNobody,
 	} {
 		t.Run(bug.String(), func(t *testing.T) {
 			found := search(t, bug)

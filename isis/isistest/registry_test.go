@@ -113,9 +113,13 @@ func (r *registry) restart(w *world) {
 }
 
 // hear notes that a node sends its report.
-func (r *registry) hear(n *node) {
+func (r *registry) hear(w *world, n *node) {
 	if n.leaving && n.Core.Idle() {
 		n.left = true
+	}
+	if fetched := n.Core.Fetched(); fetched > n.fetched {
+		n.fetched = fetched
+		w.counts["payloads fetched"]++
 	}
 	r.reports.send(report{
 		from: n, installed: n.Core.Installed(), leaving: n.left, ready: n.Donor != nil && len(n.Stream) < 3,
@@ -170,7 +174,7 @@ func (r *registry) propose(w *world, suspect func(*node) bool) {
 		r.failed = r.attempt.Leader
 	}
 	r.lastID += 1 + uint64(w.rng.IntN(2))
-	r.attempt = &isis.Attempt{View: isis.View{ID: r.lastID, Prev: base.ID, Members: members}, Leader: leader}
+	r.attempt = &isis.Attempt{View: isis.View{ID: r.lastID, Prev: base.ID, Members: members}, Leader: leader, Full: w.chance(0.3)}
 	w.counts["attempts"]++
 	w.trace("registry: attempt %d from view %d, leader %v, %v", r.lastID, base.ID, leader, members)
 }
@@ -216,7 +220,25 @@ func (w *world) obey(d directive) {
 			return
 		}
 	}
-	if d.attempt != nil {
-		n.Core.Wedge(*d.attempt)
+	if d.attempt == nil {
+		return
+	}
+	restart := w.chance(0.3)
+	if restart {
+		w.group.Turn(n.Node) // what is sent from now on is of the attempt
+	}
+	if n.Core.Wedge(*d.attempt) && restart {
+		w.restartLinks(n)
+	}
+}
+
+// restartLinks has links of a node begin anew, as those do with an attempt that were
+// dead: what they have not carried is lost, and what the node sends from now on is not.
+func (w *world) restartLinks(n *node) {
+	for _, l := range n.Links {
+		if l.Len() > 0 && w.chance(0.4) {
+			w.cut(l)
+			w.counts["links that began anew"]++
+		}
 	}
 }

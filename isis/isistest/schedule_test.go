@@ -209,7 +209,7 @@ func (w *world) report() {
 	r := &w.registry
 	if len(r.reports) == 0 || w.chance(0.3) {
 		if n := w.pick(w.hasNews); n != nil {
-			r.hear(n)
+			r.hear(w, n)
 		}
 		return
 	}

@@ -51,6 +51,7 @@ func runSeeds(t *testing.T, o options) {
 	}
 	for _, name := range []string{
 		"crashes", "exclusions of the living", "joins", "states loaded", "leaves", "restarts of the registry",
+		"links that began anew", "payloads fetched",
 	} {
 		if total[name] == 0 {
 			t.Errorf("the schedules had no %s", name)

@@ -23,7 +23,7 @@ func (w *world) settle() {
 		w.loadJoiners()
 		for _, n := range w.nodes {
 			if n.Alive {
-				r.hear(n)
+				r.hear(w, n)
 			}
 		}
 		for _, p := range r.reports {

@@ -1,0 +1,180 @@
+package isis
+
+// A flush agrees on the cut without payloads, which most members hold. A member that
+// lacks one gets it in one of two ways. Links are FIFO, so what a survivor has sent
+// arrives before its FLUSH, if it arrives: a wedged member keeps such payloads aside,
+// while its flush state stays as it is. What is lacking after the FLUSH of the
+// survivor that the cut names as its holder is fetched from that: messages of members
+// that are gone, those lost with a link that began anew, and, at a joiner, all that its
+// donor has not delivered.
+//
+// Payloads, and parts of them, are kept until the view changes. So an attempt goes on
+// where the one before it has ended.
+
+// maxPart is the size of the parts in which a payload is supplied.
+const maxPart = 64 << 10
+
+// payload is what is held of a message's payload.
+type payload struct {
+	bytes []byte
+	whole bool
+}
+
+// payloads is what is held here of messages of the base view during a flush.
+type payloads map[messageKey]*payload
+
+// hold takes the payload of a message.
+func (p *payloads) hold(e *Entry) { p.put(messageKey{e.Sender, e.Seq}, e.Payload) }
+
+func (p *payloads) put(key messageKey, bytes []byte) {
+	if *p == nil {
+		*p = payloads{}
+	}
+	(*p)[key] = &payload{bytes: bytes, whole: true}
+}
+
+// whole tells whether all of a payload is held.
+func (p payloads) whole(key messageKey) bool { return p[key] != nil && p[key].whole }
+
+// bytes returns what is held of a payload.
+func (p payloads) bytes(key messageKey) []byte {
+	if p[key] == nil {
+		return nil
+	}
+	return p[key].bytes
+}
+
+// lack is a payload that the cut needs and that is not held here.
+type lack struct {
+	holder MemberID
+	asked  bool
+}
+
+// findLacking finds out which payloads the cut needs, and asks for them. What the
+// donor has delivered comes from it, in its stream.
+func (n *Node) findLacking() {
+	f := &n.flush
+	f.lacking, f.from = nil, n.position
+	if f.cut == nil || f.attempt.Full {
+		return
+	}
+	if n.phase == Observing {
+		for rank, m := range f.cut.Members {
+			if m == n.donor {
+				f.from = max(f.from, f.cut.Positions[rank])
+			}
+		}
+	}
+	position := f.cut.Base
+	for i := range f.cut.Entries {
+		e := &f.cut.Entries[i]
+		key := messageKey{e.Sender, e.Seq}
+		if position >= f.from && !n.payloads.whole(key) {
+			if f.lacking == nil {
+				f.lacking = map[messageKey]*lack{}
+			}
+			f.lacking[key] = &lack{holder: f.cut.Members[e.Holder]}
+		}
+		position += uint64(e.Count)
+	}
+	n.fetch()
+}
+
+// fetch asks for what is lacking, of holders whose FLUSH is here.
+func (n *Node) fetch() {
+	f := &n.flush
+	if len(f.lacking) == 0 {
+		return
+	}
+	for i := range f.cut.Entries {
+		e := &f.cut.Entries[i]
+		key := messageKey{e.Sender, e.Seq}
+		l := f.lacking[key]
+		if l == nil || l.asked || !f.flushed[l.holder.Incarnation] {
+			continue
+		}
+		l.asked = true
+		n.send(l.holder, Message{Kind: KindFetch, View: f.attempt.View.ID, Part: &Part{
+			Sender: e.Sender, Seq: e.Seq, Offset: uint64(len(n.payloads.bytes(key))),
+		}})
+	}
+}
+
+// endsHere takes that no more of the base view comes from a member.
+func (n *Node) endsHere(from MemberID) {
+	f := &n.flush
+	if f.flushed == nil {
+		f.flushed = map[uint64]bool{}
+	}
+	f.flushed[from.Incarnation] = true
+	n.fetch()
+}
+
+// supply answers a FETCH, in parts, so that what is on its way is of use even if a
+// link ends.
+func (n *Node) supply(from MemberID, m *Message) error {
+	if m.Part == nil || n.phase != Wedged {
+		return n.violation(from, m, "not to a survivor")
+	}
+	key := messageKey{m.Part.Sender, m.Part.Seq}
+	bytes := n.payloads.bytes(key)
+	if !n.payloads.whole(key) || m.Part.Offset >= uint64(len(bytes)) {
+		return n.violation(from, m, "asks for what is not held here")
+	}
+	for at := int(m.Part.Offset); at < len(bytes); at += maxPart {
+		part := Part{Sender: key.sender, Seq: key.seq, Offset: uint64(at), Size: uint64(len(bytes)), Bytes: bytes[at:min(at+maxPart, len(bytes))]}
+		n.send(from, Message{Kind: KindSupply, View: m.View, Part: &part})
+	}
+	return nil
+}
+
+// supplied takes a part of a payload, if it is the next one of what is lacking here.
+func (n *Node) supplied(from MemberID, m *Message) error {
+	p := m.Part
+	if p == nil || len(p.Bytes) == 0 || p.Size < uint64(len(p.Bytes)) || p.Offset > p.Size-uint64(len(p.Bytes)) {
+		return n.violation(from, m, "no part of a payload")
+	}
+	key := messageKey{p.Sender, p.Seq}
+	if n.flush.lacking[key] == nil || p.Offset != uint64(len(n.payloads.bytes(key))) {
+		return nil
+	}
+	if n.payloads == nil {
+		n.payloads = payloads{}
+	}
+	held := n.payloads[key]
+	if held == nil {
+		held = &payload{}
+		n.payloads[key] = held
+	}
+	held.bytes = append(held.bytes, p.Bytes...)
+	held.whole = uint64(len(held.bytes)) == p.Size
+	n.fetched += uint64(len(p.Bytes))
+	if held.whole {
+		n.arrived(key)
+	}
+	return nil
+}
+
+// setAside keeps the payload of a message of the view that is being flushed. The flush
+// state does not change: the message is not taken.
+func (n *Node) setAside(rank int, m *Message) {
+	key := messageKey{uint32(rank), m.Seq}
+	if n.payloads.whole(key) {
+		return
+	}
+	n.payloads.put(key, m.Payload)
+	n.fetched += uint64(len(m.Payload))
+	n.arrived(key)
+}
+
+// arrived takes that a payload is whole.
+func (n *Node) arrived(key messageKey) {
+	if n.flush.lacking[key] != nil {
+		delete(n.flush.lacking, key)
+		n.storeCut()
+	}
+}
+
+// Fetched counts the bytes of payloads that came while the node was wedged, or joined:
+// while it grows, a flush makes progress.
+func (n *Node) Fetched() uint64 { return n.fetched }
