@@ -16,7 +16,7 @@ import (
 var rooms = map[string][]string{
 	"node": {
 		"advertise", "identity", "identity_wait", "listener", "liveheap", "lock_other", "lock_unix", "loop", "node",
-		"predecessor", "registry", "run", "speakfirst_linux", "speakfirst_other",
+		"place", "place_darwin", "place_linux", "place_other", "predecessor", "registry", "run", "speakfirst_linux", "speakfirst_other",
 	},
 	"everybody": {"config"}, // may be used from all rooms
 	"replica": {

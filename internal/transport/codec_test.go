@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/isis"
 )
 
@@ -26,6 +27,7 @@ func genEntries() *rapid.Generator[[]isis.Entry] {
 		}
 		if !e.Held {
 			e.Payload = genPayload().Draw(t, "payload")
+			e.Count = rapid.Uint32Range(0, uint32(len(e.Payload))).Draw(t, "commands")
 		}
 		return e
 	}), 0, 5)
@@ -38,7 +40,8 @@ func genMessage() *rapid.Generator[isis.Message] {
 		switch m.Kind {
 		case isis.KindPropose:
 			m.Seq, m.Priority = u64("seq"), u64("priority")
-			m.Count, m.Payload = rapid.Uint32().Draw(t, "count"), genPayload().Draw(t, "payload")
+			m.Payload = genPayload().Draw(t, "payload")
+			m.Count = rapid.Uint32Range(0, uint32(len(m.Payload))).Draw(t, "commands")
 		case isis.KindProposal, isis.KindFinal:
 			m.Seq, m.Priority = u64("seq"), u64("priority")
 		case isis.KindLeanCut:
@@ -112,7 +115,7 @@ func TestMessageInverse(t *testing.T) {
 func tailOf(m *isis.Message) []byte {
 	switch m.Kind {
 	case isis.KindPropose:
-		return m.Payload
+		return m.Payload[m.Count:]
 	case isis.KindSupply:
 		return m.Part.Bytes
 	default:
@@ -123,23 +126,26 @@ func tailOf(m *isis.Message) []byte {
 func TestDecodeRefuses(t *testing.T) {
 	long := bytes.Repeat([]byte{0xff}, 11)
 	for name, b := range map[string][]byte{
-		"nothing":                   nil,
-		"kind 0":                    {0, 1},
-		"kind 11":                   {11, 1},
-		"no view":                   {8},
-		"something behind":          {8, 1, 0},
-		"a number in long form":     {8, 0x81, 0},
-		"a number above 64 bits":    append([]byte{8}, long...),
-		"more acks than bytes":      {4, 1, 3, 1, 1},
-		"acks without end":          append([]byte{4, 1}, long[:9]...),
-		"more entries than bytes":   {5, 1, 0, 0, 2, 0, 0, 0, 1, 2},
-		"unknown flags":             {5, 1, 0, 0, 1, 0, 0, 0, 1, 4, 0},
-		"payload without end":       {5, 1, 0, 0, 1, 0, 0, 0, 1, 0, 9, 'x'},
-		"more members than bytes":   {6, 1, 0, 0, 2, 1, 'a', 1},
-		"more entries than a cut":   {14, 1, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0},
-		"more positions than bytes": {14, 1, 0, 0, 0, 5, 1},
-		"a part without its size":   {16, 1, 0, 1, 0},
-		"a rank above 32 bits":      {5, 1, 0, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0, 1, 2},
+		"nothing":                              nil,
+		"kind 0":                               {0, 1},
+		"kind 11":                              {11, 1},
+		"no view":                              {8},
+		"something behind":                     {8, 1, 0},
+		"a number in long form":                {8, 0x81, 0},
+		"a number above 64 bits":               append([]byte{8}, long...),
+		"more acks than bytes":                 {4, 1, 3, 1, 1},
+		"acks without end":                     append([]byte{4, 1}, long[:9]...),
+		"more entries than bytes":              {5, 1, 0, 0, 2, 0, 0, 0, 1, 2},
+		"unknown flags":                        {5, 1, 0, 0, 1, 0, 0, 0, 1, 4, 0},
+		"payload without end":                  {5, 1, 0, 0, 1, 0, 0, 0, 1, 0, 9, 'x'},
+		"more members than bytes":              {6, 1, 0, 0, 2, 1, 'a', 1},
+		"more entries than a cut":              {14, 1, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0},
+		"more positions than bytes":            {14, 1, 0, 0, 0, 5, 1},
+		"a part without its size":              {16, 1, 0, 1, 0},
+		"more commands than bytes":             {1, 1, 2, 3, 4, 'x', 'y', 'z'},
+		"commands without end":                 {1, 1, 2, 3, 0xff, 0xff, 0xff, 0xff, 0x0f, 'x'},
+		"an entry of more commands than bytes": {5, 1, 0, 0, 1, 0, 0, 0, 2, 0, 1, 'x'},
+		"a rank above 32 bits":                 {5, 1, 0, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0, 1, 2},
 	} {
 		if m, err := DecodeMessage(b); err == nil {
 			t.Errorf("%s: decoded as %+v", name, m)
@@ -174,6 +180,7 @@ func FuzzDecodeMessage(f *testing.F) {
 		}},
 		{Kind: isis.KindFetch, View: 9, Part: &isis.Part{Sender: 1, Seq: 2, Offset: 3}},
 		{Kind: isis.KindSupply, View: 9, Part: &isis.Part{Sender: 1, Seq: 2, Offset: 3, Size: 9, Bytes: []byte("payload")}},
+		{Kind: isis.KindPropose, View: 1, Seq: 2, Priority: 3, Count: math.MaxUint32, Payload: []byte("payload")},
 		{Kind: isis.KindCutAck, View: 1},
 		{Kind: isis.KindCommit, View: 1},
 		{Kind: isis.KindProbe, View: 1, Seq: 1},
@@ -188,7 +195,37 @@ func FuzzDecodeMessage(f *testing.F) {
 		if again := AppendMessage(nil, &m); !bytes.Equal(again, b) {
 			t.Fatalf("%x became %+v and then %x", b, m, again)
 		}
+		apply(t, m.Count, m.Payload)
+		for _, e := range entries(&m) {
+			if !e.Held {
+				apply(t, e.Count, e.Payload)
+			}
+		}
 	})
+}
+
+// entries are those of a flush state or of a cut.
+func entries(m *isis.Message) []isis.Entry {
+	switch {
+	case m.State != nil:
+		return m.State.Entries
+	case m.Cut != nil:
+		return m.Cut.Entries
+	}
+	return nil
+}
+
+// apply has a store apply what a message brought. It takes memory for each of its
+// commands, so no message may announce more than it can have.
+func apply(t *testing.T, count uint32, payload []byte) {
+	if most := len(payload); int(count) > most {
+		t.Fatalf("%d commands in a payload of %d bytes", count, most)
+	}
+	var out store.Outcome
+	store.New(store.Limits{}).ApplyMessage(1, int(count), payload, &out)
+	if len(out.Results) != int(count) {
+		t.Fatalf("%d results of %d commands", len(out.Results), count)
+	}
 }
 
 func TestCodecAllocatesNothing(t *testing.T) {

@@ -30,6 +30,7 @@ func decodeMessage(b []byte, m *isis.Message, acks []uint64) ([]uint64, error) {
 	case isis.KindPropose:
 		m.Seq, m.Priority, m.Count = r.Uvarint(), r.Uvarint(), r.Uint32()
 		m.Payload = r.Rest()
+		checkCount(&r, m.Count, m.Payload)
 	case isis.KindProposal, isis.KindFinal:
 		m.Seq, m.Priority = r.Uvarint(), r.Uvarint()
 	case isis.KindAck:
@@ -120,10 +121,19 @@ func readEntries(r *codec.Reader) []isis.Entry {
 		e.Final, e.Held = flags&flagFinal != 0, flags&flagHeld != 0
 		if !e.Held {
 			e.Payload = r.Bytes()
+			checkCount(r, e.Count, e.Payload)
 		}
 		if r.Bad() {
 			return nil // do not walk the rest of a long list in vain
 		}
 	}
 	return entries
+}
+
+// checkCount makes r bad if a payload is too short for so many commands, each of which
+// takes a byte at least. A receiver has a result and a position for each of them.
+func checkCount(r *codec.Reader, count uint32, payload []byte) {
+	if uint64(count) > uint64(len(payload)) {
+		r.Fail()
+	}
 }
