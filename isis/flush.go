@@ -320,9 +320,14 @@ func (n *Node) storeCut() {
 	if n.phase == Observing && n.agreed && f.attempt.View.Rank(n.donor) < 0 {
 		return // what it followed may not be what the survivors agreed on
 	}
+	position := f.cut.Base
 	for i := range f.cut.Entries {
 		e := &f.cut.Entries[i]
 		e.Payload = n.payloads.bytes(messageKey{e.Sender, e.Seq})
+		if position >= n.position && uint64(e.Count) > uint64(len(e.Payload)) {
+			return // a command takes a byte at least: somebody lies, and such a cut is never acknowledged
+		}
+		position += uint64(e.Count)
 	}
 	f.acked = true
 	if f.attempt.Leader == n.cfg.Self {
