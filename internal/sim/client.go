@@ -251,7 +251,7 @@ func (c *client) dial(race *session.Race, index int, server string) {
 	conn = w.connect(c.site, nil, p)
 	conn.Ends[0].OnClose = unreached
 	w.After(w.traits.patience, unreached)
-	conn.Send(1, func() {
+	conn.Send(1, wires.GreetingBytes, func() {
 		r := p.current
 		if r == nil || r.over || !r.reader.Serves() {
 			conn.Close(1)
@@ -261,7 +261,7 @@ func (c *client) dial(race *session.Race, index int, server string) {
 		w.bound[conn] = r
 		conn.Ends[1].OnClose = func() { r.forget(conn) }
 		generation := r.generation
-		conn.Send(0, func() { settle(c.binding().Compare(session.Binding{Generation: generation}), generation) })
+		conn.Send(0, wires.GreetingBytes, func() { settle(c.binding().Compare(session.Binding{Generation: generation}), generation) })
 	})
 }
 
@@ -349,7 +349,7 @@ func (c *client) key() (key string, counter bool) {
 }
 
 // padding makes values longer.
-var padding [64]byte
+var padding [4 << 10]byte
 
 // command is a random write.
 func (c *client) command() wire.Command {

@@ -44,7 +44,10 @@
 //
 // The network (package wires) has connections that carry bytes in order until they
 // break, at any byte. Bytes that are sent into a cut wait for its end, as with TCP. The
-// bytes on their way from a donor are bounded, and arrive in pieces. Messages to and from
+// bytes on their way from a donor are bounded, and arrive in pieces. In one seed of five each
+// node has a port that carries so many bytes a second in each direction (bandwidth.go):
+// messages, snapshots, requests and replies then take time by their size and wait for one
+// another, and a connection whose buffer is full takes no more. Messages to and from
 // the registry are separate requests, which may be lost, doubled or late (mail.go). The
 // registry's disk holds the last state that was saved. The registry may crash between any
 // two of its steps, and a node during anything that its member asks for.

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 	"time"
@@ -40,7 +39,7 @@ func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.Hello
 	reply := wire.HelloReply{Status: wire.StatusUnavailable}
 	refuse := func(status wire.Status, why string) {
 		reply.Status, reply.Message = status, why
-		c.Send(0, func() { answer(reply) })
+		c.Send(0, wires.GreetingBytes, func() { answer(reply) })
 		c.Close(1)
 	}
 	if r == nil || r.over {
@@ -64,9 +63,9 @@ func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.Hello
 			f.room = plenty
 		}
 		r.feeds = append(r.feeds, f)
-		c.Ends[1].OnClose, c.Ends[1].Room = f.close, f.hasRoom
+		c.Ends[1].OnClose, c.Ends[1].Room, c.Ends[1].OnRoom = f.close, f.hasRoom, f.pump
 		reply.Status = wire.StatusOK
-		c.Send(0, func() { answer(reply) })
+		c.Send(0, wires.GreetingBytes, func() { answer(reply) })
 	})
 }
 
@@ -133,10 +132,9 @@ func (f *feed) Waiting() int {
 func (f *feed) pump() {
 	for !f.over && !f.busy && !f.r.over {
 		if len(f.writing) > 0 {
-			if f.room == 0 {
+			if f.room == 0 || !f.write() {
 				return
 			}
-			f.write()
 			continue
 		}
 		if f.last {
@@ -175,14 +173,16 @@ func (f *feed) rest(d time.Duration) {
 	})
 }
 
-// write writes as much as there is room for, or a part of it.
-func (f *feed) write() {
+// write writes as much as there is room for, or a part of it, and reports whether the
+// connection has taken anything.
+func (f *feed) write() bool {
 	n := min(len(f.writing), f.room)
 	if chance(f.r.w.random.pieces, 0.2) {
 		n = 1 + f.r.w.random.pieces.IntN(n)
 	}
-	f.c.Write(0, bytes.Clone(f.writing[:n]))
+	n = f.c.TryWrite(0, f.writing[:n])
 	f.writing, f.room = f.writing[n:], f.room-n
+	return n > 0
 }
 
 // hasRoom notes that the joiner has read so much.

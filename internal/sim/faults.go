@@ -48,6 +48,7 @@ const (
 	ClockSet
 	Sleep
 	OtherTimes
+	NarrowPorts
 	faultKinds
 )
 
@@ -106,6 +107,7 @@ func init() {
 		ClockSet:        {name: "clock on the wall set", elsewhere: "in some seeds, forward or back"},
 		Sleep:           {name: "sleep of a machine", elsewhere: "in some seeds"},
 		OtherTimes:      {name: "registry with other times", elsewhere: "in some seeds, where a registry is started again"},
+		NarrowPorts:     {name: "narrow ports", elsewhere: "in some seeds, of all nodes, and to the end"},
 	}
 }
 

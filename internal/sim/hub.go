@@ -106,7 +106,7 @@ const slowReader = 600
 func (s *sink) Send(frames []byte) {
 	b := bytes.Clone(frames)
 	s.unread += len(b)
-	s.conn.Send(0, func() {
+	s.conn.Send(0, len(b), func() {
 		s.come = append(s.come, b...)
 		s.read()
 	})
@@ -128,7 +128,7 @@ func (s *sink) read() {
 		}
 		b, n := s.come, len(s.come)
 		s.come = nil
-		s.conn.Send(1, func() { s.unread -= n })
+		s.conn.Send(1, 0, func() { s.unread -= n })
 		for len(b) > 0 {
 			var body []byte
 			body, b = wire.FirstFrame(b)

@@ -54,7 +54,7 @@ func (h around) Observe(t *member.Transfer) {
 		j.read()
 	}
 	hello := t.Hello()
-	j.c.Send(1, func() { target.asked(j.c, &hello, j.greeted) })
+	j.c.Send(1, wires.GreetingBytes, func() { target.asked(j.c, &hello, j.greeted) })
 	r.p.After(r.reader.Detection()+r.w.proofTime(), func() {
 		if !j.welcome {
 			j.end(member.ErrUnreached)
@@ -108,7 +108,7 @@ func (j *joining) Read(b []byte) (int, error) {
 	switch {
 	case n > 0:
 		j.come = j.come[n:]
-		j.c.Send(1, func() {
+		j.c.Send(1, 0, func() {
 			if room := j.c.Ends[1].Room; room != nil {
 				room(n)
 			}

@@ -33,12 +33,15 @@ func (w *world) fromRegistry(p *process, what func()) {
 	w.mail(w.registrySite(), p.site, func() { p.Do(what) })
 }
 
+// mailBytes is about how long a word to or from the registry is.
+const mailBytes = 200
+
 func (w *world) mail(from, to int, what func()) {
 	t := &w.traits
 	if w.network.Cut(from, to) {
 		return
 	}
-	delay := w.network.Delay(from, to)
+	delay := w.network.Pass(from, to, mailBytes) + w.network.Delay(from, to)
 	if !w.healed {
 		if chance(w.random.mail, t.loss) && !w.options.Without.Has(MailLost) {
 			w.counts.Faults[MailLost]++

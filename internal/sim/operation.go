@@ -215,9 +215,9 @@ func (op *operation) send(req *wire.Request) {
 func (c *client) ask(conn *wires.Conn, op *operation, replied func(wire.Reply), silent func()) {
 	req := op.sent
 	c.w.trace("%s asks %s: %s", c, conn.Ends[1].Owner, op)
-	conn.Send(1, func() {
+	conn.Send(1, c.w.requestBytes(req), func() {
 		if r, from := serving(conn); r != nil {
-			r.take(req, from, func(reply wire.Reply) { conn.Send(0, func() { replied(reply) }) })
+			r.take(req, from, func(reply wire.Reply) { conn.Send(0, c.w.replyBytes(&reply), func() { replied(reply) }) })
 		}
 	})
 	c.w.After(c.w.traits.patience, silent)

@@ -27,8 +27,8 @@ var shownBy = map[planted.Bug]uint64{
 	planted.DonorIgnoresDamage: 272,
 	planted.FeedOutlivesLevel:  1184,
 	planted.HistoryFloorLow:    43, // as TestPlantedWatches wants it
-	planted.LeaseFromAnswer:    959,
-	planted.LeaseFromReceipt:   959,
+	planted.LeaseFromAnswer:    998,
+	planted.LeaseFromReceipt:   998,
 	planted.LeaseIgnored:       8,
 	planted.ObeysOtherGroup:    124,
 	planted.PositionForgotten:  2851,

@@ -10,28 +10,29 @@ import (
 // sources are the seed's sources of randomness, one for each concern: what one of them draws
 // shifts nothing that another draws. Every client and every process has two of its own.
 type sources struct {
-	traits   *rand.Rand // what the run is like
-	knobs    *rand.Rand
-	starts   *rand.Rand // when the nodes come
-	registry *rand.Rand // how late it pushes, and its other times
-	delays   *rand.Rand // of the network
-	mail     *rand.Rand // what befalls words to and from the registry
-	tears    *rand.Rand // where what is on its way breaks off
-	pieces   *rand.Rand // of a snapshot on its way
-	plan     *rand.Rand // when faults come, and which
-	faults   *rand.Rand // whom they strike, and for how long
-	clocks   *rand.Rand // faults of clocks and sleep
-	damages  *rand.Rand // of memory
-	watches  *rand.Rand // what watches there are
-	txns     *rand.Rand // how many there are, and what releases processes are of
-	updates  *rand.Rand // how many there are, and conditions on ranges
-	ttls     *rand.Rand // how many there are
-	owners   *rand.Rand // how many there are
+	traits    *rand.Rand // what the run is like
+	knobs     *rand.Rand
+	starts    *rand.Rand // when the nodes come
+	registry  *rand.Rand // how late it pushes, and its other times
+	delays    *rand.Rand // of the network
+	mail      *rand.Rand // what befalls words to and from the registry
+	tears     *rand.Rand // where what is on its way breaks off
+	pieces    *rand.Rand // of a snapshot on its way
+	plan      *rand.Rand // when faults come, and which
+	faults    *rand.Rand // whom they strike, and for how long
+	clocks    *rand.Rand // faults of clocks and sleep
+	damages   *rand.Rand // of memory
+	watches   *rand.Rand // what watches there are
+	txns      *rand.Rand // how many there are, and what releases processes are of
+	updates   *rand.Rand // how many there are, and conditions on ranges
+	ttls      *rand.Rand // how many there are
+	owners    *rand.Rand // how many there are
+	bandwidth *rand.Rand // what ports there are
 }
 
 func newSources(seed uint64) (s sources) {
 	for i, of := range []**rand.Rand{
-		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns, &s.watches, &s.updates, &s.ttls, &s.owners,
+		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns, &s.watches, &s.updates, &s.ttls, &s.owners, &s.bandwidth,
 	} {
 		*of = source(seed, uint64(i+1))
 	}

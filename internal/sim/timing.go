@@ -87,8 +87,10 @@ func (w *world) mostTrue(d time.Duration) time.Duration {
 const late = 50 * time.Millisecond
 
 // carries is how long the group takes to order a tick, and one that it waits for, at most:
-// several hops and turns.
-func (t *traits) carries() time.Duration { return 8 * (t.latency + t.jitter + t.spike + 10*t.pace) }
+// several hops and turns, each behind what else the members have to say.
+func (t *traits) carries() time.Duration {
+	return 8 * (t.latency + t.jitter + t.spike + 10*t.pace + t.bandwidth.port.Time(t.nodes*linkBytes))
+}
 
 // mostWaited bounds the TTLs whose end is waited for.
 const mostWaited = 6 * time.Second

@@ -63,6 +63,8 @@ type traits struct {
 	burst, outstanding int     // in a row, and in all
 	asyncTime          time.Duration
 
+	bandwidth bandwidthTraits
+
 	weights [faultKinds]float64
 	every   time.Duration // between faults, on average
 }

@@ -185,9 +185,9 @@ func (one *watching) begun(on *wires.Conn) {
 // takes no new requests.
 func (one *watching) guard() {
 	c, conn, heard := one.c, one.conn, one.heard
-	conn.Send(1, func() {
+	conn.Send(1, c.w.requestBytes(&wire.Request{Kind: wire.RequestPing}), func() {
 		if r, _ := serving(conn); r != nil && r.reader.Serves() {
-			conn.Send(0, func() { one.heard++ })
+			conn.Send(0, c.w.replyBytes(&wire.Reply{}), func() { one.heard++ })
 		}
 	})
 	c.w.After(c.w.traits.patience, func() {
@@ -280,7 +280,7 @@ func (one *watching) drain() {
 
 // tell sends a request whose answer nobody waits for.
 func (one *watching) tell(conn *wires.Conn, req *wire.Request) {
-	conn.Send(1, func() {
+	conn.Send(1, one.c.w.requestBytes(req), func() {
 		if r, from := serving(conn); r != nil {
 			r.take(req, from, func(wire.Reply) {})
 		}

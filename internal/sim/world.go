@@ -37,6 +37,7 @@ type world struct {
 	draining bool   // clients begin nothing more
 	counter  bool   // processes may use the counters of their processors
 
+	frame   []byte        // that was measured last
 	longest time.Duration // detection time of any registry so far
 	jumps   []jump        // of members' steady clocks
 }
@@ -52,6 +53,7 @@ func newWorld(seed uint64, options Options) *world {
 	w.traits.drawWatches(w.random.watches)
 	w.traits.drawTTLs(w.random.ttls, options)
 	w.traits.drawOwners(w.random.owners, options)
+	w.traits.drawBandwidth(w.random.bandwidth, options)
 	w.longest = w.traits.detection
 	w.knobs = drawKnobs(w.random.knobs, options.Knobs)
 	w.counts.knobs(&w.knobs, w.traits.nodes)
@@ -65,7 +67,9 @@ func (w *world) begin() {
 	w.network = wires.NewNetwork(wires.Config{
 		Time: &w.Time, Delays: w.random.delays, Tears: w.random.tears, Sites: t.nodes + 2 + t.clients,
 		Latency: t.latency, Jitter: t.jitter, Spikes: t.spikes, Spike: t.spike, KeepAlive: 20 * t.detection,
+		Buffer: t.bandwidth.buffer,
 	})
+	w.narrowPorts()
 	w.registry = newRegistry(w)
 	for i := range t.nodes {
 		h := &host{w: w, site: i, id: string(rune('a' + i)), port: 1}

@@ -4,6 +4,7 @@
 //	var t wires.Time
 //	n := wires.NewNetwork(wires.Config{Time: &t, ...})
 //	c := n.Connect(from, dialler, to, listener)
+//	n.LimitPort(from, 1<<20) // bytes a second; without a bound they take no time
 //	c.Write(1, bytes) // arrive in order, or up to a point
 //	for t.Comes(end) {
 //		t.Step()

@@ -1,7 +1,6 @@
 package wires
 
 import (
-	"bytes"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -70,7 +69,11 @@ type LinkCounts struct {
 	Resumed   uint64 `name:"links resumed"`
 	DeadLinks uint64 `name:"links dead until the next view"`
 	Revived   uint64 `name:"links that began again"`
+	Partial   uint64 `name:"writes of which a connection took a part"`
 }
+
+// GreetingBytes is about how long a greeting is, or the answer to it.
+const GreetingBytes = 100
 
 // What the simulation has small, or short.
 const (
@@ -223,12 +226,20 @@ func (l *line) act() {
 		if do&link.Dial != 0 {
 			l.dial()
 		}
-		if a := l.at; do&link.Write != 0 && a != nil {
-			b := l.end.Unsent()
-			a.c.Write(1-a.side, bytes.Clone(b))
-			l.end.Wrote(a.number, l.end.Sent()+uint64(len(b)))
+		if do&link.Write != 0 && l.at != nil {
+			l.write(l.at)
 		}
 	}
+}
+
+// write writes what may be written, as far as the connection takes it.
+func (l *line) write(a *attachment) {
+	b := l.end.Unsent()
+	n := a.c.TryWrite(1-a.side, b)
+	if n < len(b) {
+		l.r.Counts.Partial++
+	}
+	l.end.Wrote(a.number, l.end.Sent()+uint64(n))
 }
 
 func (l *line) close() {
@@ -291,9 +302,9 @@ func (l *line) dial() {
 	}
 	c.Ends[0].OnClose = failed
 	l.r.Process.After(l.r.Detection, failed) // the handshake's time
-	c.Send(1, func() {
+	c.Send(1, GreetingBytes, func() {
 		target.Links().greeted(c, &hello, func(reply wire.HelloReply) {
-			c.Send(0, func() { l.answered(a, &reply) })
+			c.Send(0, GreetingBytes, func() { l.answered(a, &reply) })
 		})
 	})
 }

@@ -72,6 +72,11 @@ func (l *line) attach(a *attachment) {
 		l.end.Broke(a.number, errConnection)
 		l.act()
 	}
+	a.c.Ends[a.side].OnRoom = func() {
+		if l.at == a && len(l.end.Unsent()) > 0 {
+			l.write(a)
+		}
+	}
 	l.act()
 }
 
