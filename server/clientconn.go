@@ -28,9 +28,10 @@ type clientConn struct {
 	frames   *wire.FrameReader
 	client   clientName
 	inFlight atomic.Int64
-	touched  bool // belongs to the owner of the replica's turn
-	watches  bool // so does this: it has watches
-	stale    bool // the client accepts stale reads
+	touched  bool           // belongs to the owner of the replica's turn
+	watches  bool           // so does this: it has watches
+	account  member.Account // and this: the reads that wait
+	stale    bool           // the client accepts stale reads
 
 	streaming atomic.Bool // stream is set
 	asks      func()      // called at the first request, and nil from then on

@@ -110,7 +110,7 @@ func (c *clientConn) parked(req *wire.Request) *member.Read {
 	}
 	return &member.Read{
 		Ticket: member.Ticket{Waiter: c, Tag: req.ID}, Position: req.Position, Key: string([]byte(req.Key)),
-		Deadline: c.f.reader.Clock().Steady() + timeout,
+		Deadline: c.f.reader.Clock().Steady() + timeout, Account: &c.account,
 	}
 }
 

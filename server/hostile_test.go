@@ -251,7 +251,7 @@ func TestReadsOfTheGone(t *testing.T) {
 		return n
 	}
 	conn, _ := g.raw("n1")
-	request := wire.AppendRequest(nil, &wire.Request{ID: 1, Kind: wire.RequestGet, Key: "k", Position: 1 << 60, Timeout: 1000 * time.Hour})
+	request := wire.AppendRequest(nil, &wire.Request{ID: 1, Kind: wire.RequestGet, Key: "k", Position: g.farAway("n1"), Timeout: 1000 * time.Hour})
 	if _, err := conn.Write(request); err != nil {
 		t.Fatal(err)
 	}

@@ -57,6 +57,7 @@ func TestEndedReplicaAnswers(t *testing.T) {
 	g := newGroup(t, registry.Settings{Detection: time.Hour})
 	g.startAll(2)
 	c := g.client("n1")
+	farAway := g.farAway("n1")
 	release := g.hold("n2")
 	replies := make(chan wire.Reply, 40)
 	ctx := context.WithoutCancel(t.Context())
@@ -67,7 +68,7 @@ func TestEndedReplicaAnswers(t *testing.T) {
 		replies <- reply
 	}
 	for i := range 20 {
-		go func() { answer(c.conn.Get(ctx, "k", uint64(i%2)<<60, i%2 == 0)) }()
+		go func() { answer(c.conn.Get(ctx, "k", uint64(i%2)*farAway, i%2 == 0)) }()
 		go func() {
 			answer(c.conn.Write(ctx, 0, wire.Command{Op: wire.OpSet, Session: c.session, Seq: uint64(i + 1), Floor: 1, Key: "k"}))
 		}()

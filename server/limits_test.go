@@ -203,7 +203,7 @@ func TestTooManyInFlight(t *testing.T) {
 	conn, _ := g.raw("n1")
 	var requests []byte
 	for i := range 11 {
-		requests = wire.AppendRequest(requests, &wire.Request{ID: uint64(i), Kind: wire.RequestGet, Key: "k", Position: 1 << 60})
+		requests = wire.AppendRequest(requests, &wire.Request{ID: uint64(i), Kind: wire.RequestGet, Key: "k", Position: g.farAway("n1")})
 	}
 	if _, err := conn.Write(requests); err != nil {
 		t.Fatal(err)

@@ -28,8 +28,9 @@ func TestLocalCallsEndWithin(t *testing.T) {
 		}
 		return err
 	}
+	farAway := g.farAway("n1")
 	calls := map[string]func() error{
-		"a read of the future": func() error { _, err := conn.Get(t.Context(), "k", 1<<60, false); return err },
+		"a read of the future": func() error { _, err := conn.Get(t.Context(), "k", farAway, false); return err },
 		"a strong read":        func() error { _, err := conn.Get(t.Context(), "k", 0, true); return err },
 		"a write":              func() error { return write(conn, 1) },
 	}

@@ -152,7 +152,7 @@ func TestParkedReads(t *testing.T) {
 		}
 		// One that nothing will ever answer ends with its time.
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		reply, err := conn.Get(ctx, "k", 1<<60, false)
+		reply, err := conn.Get(ctx, "k", g.farAway("n2"), false)
 		cancel()
 		if !errors.Is(err, context.DeadlineExceeded) && reply.Status != wire.StatusTimeout {
 			t.Errorf("a read of the far future: %+v, %v", reply, err)

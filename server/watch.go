@@ -189,7 +189,7 @@ func (c *clientConn) Room() bool { return c.out.Buffered() <= slowReader }
 
 // forgotten ends what a connection that is gone waits for. Owner only.
 func (c *clientConn) forgotten(m *member.Member) {
-	m.Forget(c)
+	m.Forget(&c.account)
 	if c.watches {
 		c.f.watches.call(func(hub *watch.Hub) { hub.Gone(c) })
 	}

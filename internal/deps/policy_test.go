@@ -78,7 +78,7 @@ var policy = map[string]rule{
 	"internal/member": {
 		std: pureAtomic,
 		ours: []string{
-			"internal/clock", "internal/lease", "internal/link", "internal/planted", "internal/ring", "internal/store", "internal/wire", "internal/wire/codec", "isis", "registry/membership",
+			"internal/clock", "internal/lease", "internal/heap", "internal/link", "internal/planted", "internal/ring", "internal/store", "internal/wire", "internal/wire/codec", "isis", "registry/membership",
 		},
 	},
 	"internal/store": {

@@ -13,6 +13,11 @@ package heap
 // Heap keeps values of which the first one can be taken. Before must be set.
 type Heap[T any] struct {
 	Before func(a, b T) bool // whether a is taken before b
+
+	// Moved, if set, is called with each value that comes to an index of All, which Fix
+	// and Remove need.
+	Moved func(value T, index int)
+
 	values []T
 }
 
@@ -29,36 +34,71 @@ func (h *Heap[T]) All() []T { return h.values }
 // Push adds a value.
 func (h *Heap[T]) Push(value T) {
 	h.values = append(h.values, value)
-	v := h.values
-	for i := len(v) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !h.Before(v[i], v[parent]) {
-			return
-		}
-		v[i], v[parent] = v[parent], v[i]
-		i = parent
-	}
+	h.up(len(h.values) - 1)
 }
 
 // Pop removes the first value and returns it. There must be one.
-func (h *Heap[T]) Pop() T {
+func (h *Heap[T]) Pop() T { return h.Remove(0) }
+
+// Remove removes the value at an index and returns it.
+func (h *Heap[T]) Remove(index int) T {
 	v := h.values
-	first, last := v[0], len(v)-1
-	v[0] = v[last]
+	removed, last := v[index], len(v)-1
+	v[index] = v[last]
 	clear(v[last:]) // it keeps nothing from the garbage collector
-	v = v[:last]
-	h.values = v
-	for i := 0; ; {
+	h.values = v[:last]
+	if index < last {
+		h.Fix(index)
+	}
+	return removed
+}
+
+// Fix gives the value at an index the place that it should have, once it has changed.
+func (h *Heap[T]) Fix(index int) {
+	if index > 0 && h.Before(h.values[index], h.values[(index-1)/2]) {
+		h.up(index)
+		return
+	}
+	h.down(index)
+}
+
+// up moves the value at an index towards the first.
+func (h *Heap[T]) up(i int) {
+	v := h.values
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !h.Before(v[i], v[parent]) {
+			break
+		}
+		v[i], v[parent] = v[parent], v[i]
+		h.moved(i)
+		i = parent
+	}
+	h.moved(i)
+}
+
+// down moves the value at an index away from the first.
+func (h *Heap[T]) down(i int) {
+	v := h.values
+	for {
 		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < last; child++ {
+		for child := 2*i + 1; child <= 2*i+2 && child < len(v); child++ {
 			if h.Before(v[child], v[least]) {
 				least = child
 			}
 		}
 		if least == i {
-			return first
+			break
 		}
 		v[i], v[least] = v[least], v[i]
+		h.moved(i)
 		i = least
+	}
+	h.moved(i)
+}
+
+func (h *Heap[T]) moved(i int) {
+	if h.Moved != nil {
+		h.Moved(h.values[i], i)
 	}
 }

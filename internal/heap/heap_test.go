@@ -57,3 +57,56 @@ func TestHeapKeepsNothing(t *testing.T) {
 		t.Errorf("%v stays", all[:4])
 	}
 }
+
+// task knows where it is in its heap.
+type task struct {
+	job
+	index int
+}
+
+// TestHeapFixAndRemove holds a heap whose values change and go against a slice.
+func TestHeapFixAndRemove(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := heap.Heap[*task]{
+			Before: func(a, b *task) bool { return compare(a.job, b.job) < 0 },
+			Moved:  func(v *task, index int) { v.index = index },
+		}
+		var model []*task
+		first := func(a, b *task) int { return compare(a.job, b.job) }
+		for number := range rapid.IntRange(0, 100).Draw(t, "steps") {
+			at := rapid.IntRange(0, 9).Draw(t, "at")
+			what := rapid.IntRange(0, 4).Draw(t, "what")
+			if len(model) == 0 || what < 3 {
+				v := &task{job: job{at, number}}
+				h.Push(v)
+				model = append(model, v)
+			} else {
+				i := rapid.IntRange(0, len(model)-1).Draw(t, "which")
+				if v := model[i]; what == 3 {
+					v.at = at
+					h.Fix(v.index)
+				} else {
+					if got := h.Remove(v.index); got != v {
+						t.Fatalf("removed %v, want %v", got, v)
+					}
+					model = slices.Delete(model, i, i+1)
+				}
+			}
+			for i, v := range h.All() {
+				if v.index != i {
+					t.Fatalf("%v is at %d", v, i)
+				}
+			}
+			if h.Len() != len(model) || h.Len() > 0 && h.First() != slices.MinFunc(model, first) {
+				t.Fatalf("%d values, want %d, or another is first", h.Len(), len(model))
+			}
+		}
+		for h.Len() > 0 {
+			least := slices.MinFunc(model, first)
+			if got := h.Pop(); got != least {
+				t.Fatalf("took %v, want %v", got, least)
+			}
+			model = slices.DeleteFunc(model, func(v *task) bool { return v == least })
+		}
+	})
+}

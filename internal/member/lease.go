@@ -159,5 +159,4 @@ func (m *Member) lapse(expired bool) {
 		m.answer(t, size, wire.Reply{Status: wire.StatusInterrupted})
 	}
 	m.refuseReads()
-	m.refuseAudits()
 }

@@ -95,6 +95,7 @@ func New(cfg Config) *Member {
 		historyBytes: cfg.HistoryBytes, maxLagBytes: cfg.MaxLagBytes, chunkBytes: cfg.ChunkBytes,
 		core:      isis.New(cfg.Core),
 		directive: directives{members: map[uint64]membership.Member{}},
+		parked:    newParking(),
 		joiner:    joiner{wait: leastJoinPause},
 		ordinal:   ordinalClock{tick: cfg.Settings.Tick, audit: cfg.Settings.Audit},
 	}
@@ -153,5 +154,4 @@ func (m *Member) End(rest *Inbox) {
 		m.answer(c.Ticket, c.end-c.start, wire.Reply{Status: wire.StatusUnavailable})
 	}
 	m.refuseReads()
-	m.refuseAudits()
 }

@@ -104,8 +104,8 @@ func TestEnd(t *testing.T) {
 		{6, 0, wire.StatusInterrupted},
 		{7, size, wire.StatusUnavailable},
 		{8, 5, wire.StatusUnavailable},
+		{4, 0, wire.StatusUnavailable}, // whose barrier has had its answer
 		{3, 0, wire.StatusUnavailable},
-		{4, 0, wire.StatusUnavailable},
 		{5, 0, wire.StatusUnavailable},
 	}
 	if !slices.Equal(got, want) {
@@ -203,7 +203,10 @@ func TestBounds(t *testing.T) {
 		{"leastStep", int64(leastStep), int64(time.Millisecond)},
 		{"leastLeft", int64(leastLeft), int64(10 * time.Millisecond)},
 		{"lookCycles", lookCycles, 1 << 16},
-		{"maxParked", maxParked, 1 << 17},
+		{"maxParkedBytes", maxParkedBytes, 64 << 20},
+		{"maxAccountBytes", maxAccountBytes, 16 << 20},
+		{"readBytes", readBytes, 512},
+		{"farthest", farthest, 1 << 32},
 		{"maxAudits", maxAudits, 64},
 		{"maxKeptBytes", maxKeptBytes, 4 << 20},
 		{"catchUpBytes", catchUpBytes, 1 << 20},

@@ -134,8 +134,7 @@ const maxAudits = 64
 
 // audits remembers this member's digests at the latest audits.
 type audits struct {
-	recent  []auditDigest
-	waiting []*Read // for the audit at a position that is yet to come
+	recent []auditDigest
 }
 
 type auditDigest struct{ position, digest uint64 }
@@ -159,17 +158,6 @@ func (m *Member) audited(n *store.AuditNote) {
 	a := &m.audits
 	a.recent = append(a.recent, auditDigest{position, digest})
 	a.recent = slices.Delete(a.recent, 0, max(len(a.recent)-maxAudits, 0))
-	a.waiting = slices.DeleteFunc(a.waiting, func(p *Read) bool {
-		switch {
-		case p.Position > position:
-			return false
-		case p.Position == position:
-			m.finish(p, wire.Reply{Position: position, Version: digest})
-		default:
-			m.finish(p, noAudit(p.Position))
-		}
-		return true
-	})
 	m.due.votes = append(m.due.votes, vote{*n, slices.Contains(n.Voters, m.self.String())})
 	m.host.Event(Audited{Position: position})
 }
@@ -185,14 +173,6 @@ func (m *Member) vote(v *vote) {
 		Op: wire.OpAuditVote, Key: m.self.String(), Expect: v.Position,
 		Value: binary.LittleEndian.AppendUint64(nil, v.Digest),
 	}, Ticket{})
-}
-
-// refuseAudits answers those that wait for an audit.
-func (m *Member) refuseAudits() {
-	for _, p := range m.audits.waiting {
-		m.finish(p, wire.Reply{Status: wire.StatusUnavailable})
-	}
-	m.audits.waiting = nil
 }
 
 // decided takes the verdict of an audit, which all members come to at the same place of
@@ -215,17 +195,18 @@ func (m *Member) Digest(p *Read) {
 		m.orderAudit(Ticket{Waiter: &auditOf{m, p}})
 		return
 	}
-	for _, a := range m.audits.recent {
-		if a.position == p.Position {
-			m.finish(p, wire.Reply{Position: p.Position, Version: a.digest})
-			return
+	p.audit = true
+	m.Park(p)
+}
+
+// digestAt is the answer to who asks for the digest at a position that is reached.
+func (a *audits) digestAt(position uint64) wire.Reply {
+	for _, d := range a.recent {
+		if d.position == position {
+			return wire.Reply{Position: position, Version: d.digest}
 		}
 	}
-	if p.Position <= m.reader.state.Load().Applied() || len(m.audits.waiting) >= maxAudits {
-		m.finish(p, noAudit(p.Position))
-		return
-	}
-	m.audits.waiting = append(m.audits.waiting, p)
+	return wire.Reply{Status: wire.StatusNotFound, Position: position, Data: fmt.Appendf(nil, "no audit at position %d is remembered here", position)}
 }
 
 // auditOf waits for the audit whose digest a read asks for.
@@ -242,11 +223,6 @@ func (a *auditOf) Answer(_ uint64, _ int, reply *wire.Reply) {
 	}
 	a.read.Position = reply.Position
 	a.m.Digest(a.read)
-}
-
-// noAudit is the answer to who asks for the digest at a position that has none.
-func noAudit(position uint64) wire.Reply {
-	return wire.Reply{Status: wire.StatusNotFound, Position: position, Data: fmt.Appendf(nil, "no audit at position %d is remembered here", position)}
 }
 
 // Names returns the name of each member.

@@ -214,8 +214,9 @@ func TestDigest(t *testing.T) {
 	if got := c1.take(); len(got) != 1 || got[0].tag != 4 || got[0].reply.Status != wire.StatusOK || got[0].reply.Position != 2 || got[0].reply.Version != want || want == 0 {
 		t.Fatalf("a new audit: %+v", got)
 	}
-	if got := c2.take(); len(got) != 1 || got[0].tag != 1 || got[0].reply.Status != wire.StatusOK || got[0].reply.Position != 2 || got[0].reply.Version != want {
-		t.Fatalf("one that was waited for: %+v", got)
+	if got := c2.take(); len(got) != 2 || got[0].tag != 1 || got[0].reply.Status != wire.StatusOK || got[0].reply.Position != 2 || got[0].reply.Version != want ||
+		got[1].tag != 2 || got[1].reply.Status != wire.StatusNotFound || got[1].reply.Position != 3 {
+		t.Fatalf("one that was waited for, and one that has none: %+v", got)
 	}
 	n2.digest(2, 5, &c2)
 	if got := c2.take(); len(got) != 1 || got[0].tag != 5 || got[0].reply.Position != 2 || got[0].reply.Version != want {
@@ -231,40 +232,21 @@ func TestDigest(t *testing.T) {
 		string(got[0].reply.Data) != fmt.Sprintf("no audit at position %d is remembered here", position) {
 		t.Fatalf("where there was none: %+v", got)
 	}
-	if len(n2.m.audits.waiting) != 2 {
-		t.Fatalf("%d wait", len(n2.m.audits.waiting))
-	}
-	n1.digest(0, 7, &c1) // at a later one
-	g.settle()
-	got = c2.take()
-	if len(got) != 1 || got[0].tag != 2 || got[0].reply.Status != wire.StatusNotFound || got[0].reply.Position != 3 {
-		t.Fatalf("whose position is passed: %+v", got)
+	if n2.m.parked.reads.Len() != 1 {
+		t.Fatalf("%d wait", n2.m.parked.reads.Len())
 	}
 }
 
-// Digests are refused without a lease, and when too many wait.
+// Digests are refused without a lease.
 func TestDigestRefused(t *testing.T) {
 	g := newGroup(t, 1)
 	n := g.node("n1")
 	var c client
-	for i := range maxAudits {
-		n.digest(1000+uint64(i), 1, &c)
-	}
-	if len(c.got) > 0 || len(n.m.audits.waiting) != maxAudits {
-		t.Fatalf("%+v", c.got)
-	}
-	n.digest(2000, 2, &c)
-	if got := c.take(); len(got) != 1 || got[0].reply.Status != wire.StatusNotFound || got[0].reply.Position != 2000 {
-		t.Fatalf("one too many: %+v", got)
-	}
 	g.now += time.Hour
 	n.m.Digest(&Read{Ticket: Ticket{Waiter: &c}, Position: 5000})
-	if got := c.statuses(); !slices.Equal(got, []wire.Status{wire.StatusUnavailable}) {
+	n.m.Digest(&Read{Ticket: Ticket{Waiter: &c}})
+	if got := c.statuses(); !slices.Equal(got, []wire.Status{wire.StatusUnavailable, wire.StatusUnavailable}) || n.m.submitted != 0 {
 		t.Fatalf("without a lease: %v", got)
-	}
-	n.m.refuseAudits()
-	if got := c.statuses(); len(got) != maxAudits || got[0] != wire.StatusUnavailable || n.m.audits.waiting != nil {
-		t.Fatalf("%v", got)
 	}
 }
 

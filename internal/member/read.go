@@ -2,7 +2,6 @@ package member
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/planted"
@@ -30,60 +29,55 @@ type Read struct {
 	// Stale is set if the member need not serve.
 	Stale bool
 
+	// Account is that of the client; nil: the client is the member's own process.
+	Account *Account
+
 	seen   uint64      // what Position has to reach at least, of a strong read
 	status wire.Status // of the barrier that a strong read waited for
+	audit  bool        // the answer is the digest at the position
+
+	// Of a read that waits.
+	number    uint64 // in the order in which they came
+	index     int    // in parking.reads
+	ofAccount int    // in Account.reads
+	barrier   *barrier
+	ofBarrier int // in barrier.reads
 }
 
 // afterBarrier is the position of a strong read whose barrier is under way.
 const afterBarrier = math.MaxUint64
 
-// maxParked bounds the reads that wait at a member.
-const maxParked = 1 << 17
-
-// parking is the reads that wait.
-type parking struct {
-	reads []*Read
-	next  uint64 // no read waits for a position below it
-}
-
 // Park answers a read once the member has applied its position. If the member does not
-// serve, or too many reads wait, the answer is StatusUnavailable.
+// serve, too many reads wait, or the position is farther ahead than any that a client can have
+// seen, the answer is StatusUnavailable.
 func (m *Member) Park(p *Read) {
 	if m.reader.state.Load().Applied() >= p.Position {
 		m.read(p)
 		return
 	}
-	m.addParked(p)
+	m.addParked(p, p.Position)
 }
 
 // ReadStrong answers a read once a barrier that is ordered after this moment is here,
 // and its position.
 func (m *Member) ReadStrong(p *Read) {
 	p.seen, p.Position = p.Position, afterBarrier
-	if m.addParked(p) {
+	if m.addParked(p, p.seen) {
 		m.awaitBarrier(p)
 	}
 }
 
 // placed says where the barrier of a strong read is.
 func (m *Member) placed(p *Read, position uint64, status wire.Status) {
+	p.leaveBarrier()
+	if planted.On(planted.ParkedUnindexed) {
+		return
+	}
 	p.Position, p.status = max(p.seen, position), status
 	if status != wire.StatusOK {
 		p.Position = 0
 	}
-	if !planted.On(planted.ParkedUnindexed) {
-		m.parked.next = min(m.parked.next, p.Position)
-	}
-}
-
-func (m *Member) addParked(p *Read) bool {
-	if len(m.parked.reads) >= maxParked || !m.reader.Serves() {
-		m.finish(p, wire.Reply{Status: wire.StatusUnavailable})
-		return false
-	}
-	m.parked.next = min(m.parked.next, p.Position)
-	m.parked.reads = append(m.parked.reads, p)
-	return true
+	m.parked.reads.Fix(p.index)
 }
 
 // read answers a read whose position is reached.
@@ -93,6 +87,8 @@ func (m *Member) read(p *Read) {
 		m.finish(p, wire.Reply{Status: p.status})
 	case !m.reader.Serves() && !p.Stale && !planted.On(planted.WokenWithoutLease):
 		m.finish(p, wire.Reply{Status: wire.StatusUnavailable})
+	case p.audit:
+		m.finish(p, m.audits.digestAt(p.Position))
 	case p.Nothing:
 		m.finish(p, wire.Reply{Position: p.Position})
 	case p.Reached != nil:
@@ -107,47 +103,23 @@ func (m *Member) finish(p *Read, reply wire.Reply) { m.answer(p.Ticket, 0, reply
 // wake answers the parked reads whose position has been reached.
 func (m *Member) wake() {
 	applied := m.reader.state.Load().Applied()
-	if applied < m.parked.next {
-		return
-	}
-	m.parked.next = afterBarrier
-	m.parked.reads = slices.DeleteFunc(m.parked.reads, func(p *Read) bool {
-		if p.Position > applied {
-			m.parked.next = min(m.parked.next, p.Position)
-			return false
-		}
+	for p := m.parked.take(applied); p != nil; p = m.parked.take(applied) {
 		m.read(p)
-		return true
-	})
-}
-
-// expireReads answers the parked reads, and those that wait for an audit, whose
-// time is up.
-func (m *Member) expireReads(now time.Duration) {
-	late := func(p *Read) bool {
-		if now < p.Deadline {
-			return false
-		}
-		m.finish(p, wire.Reply{Status: wire.StatusTimeout})
-		return true
 	}
-	m.parked.reads = slices.DeleteFunc(m.parked.reads, late)
-	m.audits.waiting = slices.DeleteFunc(m.audits.waiting, late)
 }
 
-// Forget drops the reads of a waiter that has gone, without an answer.
-func (m *Member) Forget(w Waiter) {
-	its := func(p *Read) bool { return p.Waiter == w }
-	m.parked.reads = slices.DeleteFunc(m.parked.reads, its)
-	m.audits.waiting = slices.DeleteFunc(m.audits.waiting, its)
+// expireReads answers the parked reads whose time is up.
+func (m *Member) expireReads(now time.Duration) {
+	for _, p := range m.parked.takeLate(now) {
+		m.finish(p, wire.Reply{Status: wire.StatusTimeout})
+	}
 }
 
 // refuseReads answers the parked reads when the member does not serve any more.
 func (m *Member) refuseReads() {
-	for _, p := range m.parked.reads {
+	for p := m.parked.take(math.MaxUint64); p != nil; p = m.parked.take(math.MaxUint64) {
 		m.finish(p, wire.Reply{Status: wire.StatusUnavailable})
 	}
-	m.parked.reads = nil
 }
 
 // GetReply returns the answer to a read, of what the store has.
@@ -162,19 +134,38 @@ func GetReply(value []byte, version, position uint64) wire.Reply {
 // the message that carries it went out. It is the waiter of its own no-op.
 type barrier struct {
 	m      *Member
-	number uint64 // among the commands submitted
-	reads  []*Read
+	number uint64  // among the commands submitted
+	reads  []*Read // in no order
 }
 
 // awaitBarrier has a read placed when a no-op that is ordered after this moment has
 // been delivered here.
 func (m *Member) awaitBarrier(p *Read) {
 	if m.barrier != nil && (m.barrier.number > m.submitted-uint64(m.core.Pending()) || planted.On(planted.BarrierShared)) {
-		m.barrier.reads = append(m.barrier.reads, p)
+		p.joinBarrier(m.barrier)
 		return
 	}
-	m.barrier = &barrier{m: m, number: m.submitted + 1, reads: []*Read{p}}
+	m.barrier = &barrier{m: m, number: m.submitted + 1}
+	p.joinBarrier(m.barrier)
 	m.orderOwn(&wire.Command{Op: wire.OpBarrier}, Ticket{Waiter: m.barrier})
+}
+
+func (p *Read) joinBarrier(b *barrier) {
+	p.barrier, p.ofBarrier = b, len(b.reads)
+	b.reads = append(b.reads, p)
+}
+
+// leaveBarrier is called when a read waits for its barrier no more.
+func (p *Read) leaveBarrier() {
+	b := p.barrier
+	if b == nil {
+		return
+	}
+	p.barrier = nil
+	b.reads = removeAt(b.reads, p.ofBarrier)
+	if p.ofBarrier < len(b.reads) {
+		b.reads[p.ofBarrier].ofBarrier = p.ofBarrier
+	}
 }
 
 // Answer is part of Waiter.
@@ -182,7 +173,7 @@ func (b *barrier) Answer(_ uint64, _ int, reply *wire.Reply) {
 	if b.m.barrier == b {
 		b.m.barrier = nil // one that was refused waits for nothing
 	}
-	for _, p := range b.reads {
-		b.m.placed(p, reply.Position, reply.Status)
+	for len(b.reads) > 0 {
+		b.m.placed(b.reads[len(b.reads)-1], reply.Position, reply.Status)
 	}
 }

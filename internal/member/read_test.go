@@ -84,29 +84,16 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// Reads that would wait are refused without a lease, and when too many wait.
-func TestParkRefused(t *testing.T) {
+// Reads that would wait are refused without a lease.
+func TestParkWithoutALease(t *testing.T) {
 	g := newGroup(t, 1)
 	n := g.node("n1")
 	var c client
-	waits := &Read{Ticket: Ticket{Waiter: &c}, Position: 9}
-	n.m.parked.reads = slices.Repeat([]*Read{waits}, maxParked-1)
-	n.m.Park(&Read{Ticket: Ticket{Waiter: &c}, Position: 9})
-	if len(c.got) > 0 || len(n.m.parked.reads) != maxParked {
-		t.Fatalf("the last: %+v", c.got)
-	}
-	n.m.Park(&Read{Ticket: Ticket{Waiter: &c, Tag: 1}, Position: 9})
-	n.m.ReadStrong(&Read{Ticket: Ticket{Waiter: &c, Tag: 2}})
-	if got := c.take(); len(got) != 2 || got[0].reply.Status != wire.StatusUnavailable || got[1].reply.Status != wire.StatusUnavailable ||
-		len(n.m.parked.reads) != maxParked || n.m.submitted != 0 {
-		t.Fatalf("one too many: %+v, %d submitted", got, n.m.submitted)
-	}
-	n.m.parked.reads = nil
 	g.now += time.Hour
 	n.m.Park(&Read{Ticket: Ticket{Waiter: &c}, Position: 9, Stale: true})
 	n.m.ReadStrong(&Read{Ticket: Ticket{Waiter: &c}})
-	if got := c.statuses(); !slices.Equal(got, []wire.Status{wire.StatusUnavailable, wire.StatusUnavailable}) || len(n.m.parked.reads) > 0 || n.m.submitted != 0 {
-		t.Fatalf("without a lease: %v", got)
+	if got := c.statuses(); !slices.Equal(got, []wire.Status{wire.StatusUnavailable, wire.StatusUnavailable}) || n.m.parked.reads.Len() > 0 || n.m.submitted != 0 {
+		t.Fatalf("%v", got)
 	}
 }
 
@@ -193,7 +180,7 @@ func TestRefusedBarrier(t *testing.T) {
 	n.do(func(m *Member) {
 		m.ReadStrong(&Read{Ticket: Ticket{Waiter: &c, Tag: 1}, Position: 1000, Deadline: n.soon()})
 	})
-	if got := c.take(); len(got) != 1 || got[0].tag != 1 || got[0].reply.Status != wire.StatusUnavailable || len(n.m.parked.reads) > 0 {
+	if got := c.take(); len(got) != 1 || got[0].tag != 1 || got[0].reply.Status != wire.StatusUnavailable || n.m.parked.reads.Len() > 0 {
 		t.Fatalf("%+v", got)
 	}
 	g.release()
@@ -227,30 +214,35 @@ func TestReadsExpire(t *testing.T) {
 		}
 		tags = append(tags, a.tag)
 	}
-	if !slices.Equal(tags, []uint64{0, 1, 10, 11}) || len(n.m.parked.reads) != 1 || len(n.m.audits.waiting) != 1 {
+	if !slices.Equal(tags, []uint64{0, 10, 1, 11}) || n.m.parked.reads.Len() != 2 {
 		t.Errorf("%v", tags)
 	}
 }
 
 // The reads of who has gone are dropped without an answer.
 func TestForget(t *testing.T) {
-	n := newGroup(t, 1).node("n1")
+	g := newGroup(t, 2)
+	n := g.node("n1")
 	var gone, stays client
+	var goneAccount, staysAccount Account
 	n.do(func(m *Member) {
-		for _, c := range []*client{&gone, &stays, &gone} {
-			m.Park(&Read{Ticket: Ticket{Waiter: c}, Position: 100, Deadline: n.soon()})
-			m.Digest(&Read{Ticket: Ticket{Waiter: c}, Position: 100, Deadline: n.soon()})
+		for range 2 {
+			for c, a := range map[*client]*Account{&gone: &goneAccount, &stays: &staysAccount} {
+				m.Park(&Read{Ticket: Ticket{Waiter: c}, Account: a, Position: 100, Deadline: n.soon()})
+				m.Digest(&Read{Ticket: Ticket{Waiter: c}, Account: a, Position: 100, Deadline: n.soon()})
+				m.ReadStrong(&Read{Ticket: Ticket{Waiter: c}, Account: a, Deadline: n.soon()})
+			}
 		}
-		m.Forget(&gone)
-		if len(m.parked.reads) != 1 || m.parked.reads[0].Waiter != &stays || len(m.audits.waiting) != 1 || m.audits.waiting[0].Waiter != &stays {
-			t.Errorf("%d, %d", len(m.parked.reads), len(m.audits.waiting))
+		m.Forget(&goneAccount)
+		if m.parked.reads.Len() != 6 || len(staysAccount.reads) != 6 || len(m.barrier.reads) != 2 || m.parked.bytes != 6*readBytes {
+			t.Errorf("%d, %d, %d", m.parked.reads.Len(), len(staysAccount.reads), len(m.barrier.reads))
 		}
 		m.refuseReads()
 	})
-	if len(gone.got) > 0 || len(stays.got) != 1 || stays.got[0].reply.Status != wire.StatusUnavailable {
+	if len(gone.got) > 0 || len(stays.got) != 6 || stays.got[0].reply.Status != wire.StatusUnavailable {
 		t.Errorf("%+v, %+v", gone.got, stays.got)
 	}
-	if n.m.parked.reads != nil {
+	if m := n.m; m.parked.reads.Len() > 0 || m.parked.bytes != 0 || len(m.parked.accounts) > 0 || len(m.barrier.reads) > 0 {
 		t.Error("those that were refused are kept")
 	}
 }
@@ -264,8 +256,7 @@ func TestGetReply(t *testing.T) {
 	}
 }
 
-// Reads are woken in the turn that reaches their position and in no other, whatever the
-// index of the parked ones says: it never is above the least of them.
+// Reads are woken in the turn that reaches their position and in no other.
 func TestParkedReadsAgainstAList(t *testing.T) {
 	type waits struct{ tag, position uint64 }
 	rapid.Check(t, func(t *rapid.T) {
@@ -296,11 +287,6 @@ func TestParkedReadsAgainstAList(t *testing.T) {
 			if !slices.Equal(got, want) {
 				t.Fatalf("at %d: %v are answered, want %v", applied, got, want)
 			}
-			for _, p := range n.m.parked.reads {
-				if p.Position < n.m.parked.next {
-					t.Fatalf("one waits for %d, below %d", p.Position, n.m.parked.next)
-				}
-			}
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"": settle,
@@ -323,38 +309,4 @@ func TestParkedReadsAgainstAList(t *testing.T) {
 			"write": func(*rapid.T) { n.write(session(), &client{}) },
 		})
 	})
-}
-
-// Parked reads are looked at in the turns that reach one of them, and in no others.
-func TestParkedReadsRest(t *testing.T) {
-	n := newGroup(t, 1).node("n1")
-	var c, gone client
-	park := func(c *client, position uint64) {
-		n.do(func(m *Member) {
-			m.Park(&Read{Ticket: Ticket{Waiter: c}, Position: position, Nothing: true, Deadline: n.soon()})
-		})
-	}
-	expect := func(want uint64) {
-		t.Helper()
-		if got := n.m.parked.next; got != want {
-			t.Errorf("at %d, the next one waits for %d, want %d", n.position(), got, want)
-		}
-	}
-	expect(afterBarrier)
-	park(&gone, 3)
-	park(&c, 7)
-	n.do(func(m *Member) { m.Forget(&gone) })
-	expect(3)
-	n.write(session(), &client{})
-	n.write(session(), &client{})
-	expect(3) // a bound
-	n.write(session(), &client{})
-	expect(7)
-	for range 4 {
-		n.write(session(), &client{})
-	}
-	expect(afterBarrier)
-	if len(c.got) != 1 {
-		t.Errorf("%+v", c.got)
-	}
 }

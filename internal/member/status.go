@@ -27,7 +27,7 @@ type ViewMember struct {
 func (m *Member) Status() Status {
 	s := Status{
 		Phase: m.core.Phase(), View: m.core.View().ID, Rank: m.core.Rank(), Position: m.core.Position(),
-		Queue: m.core.Pending() + m.core.HeldBack(), UnderWay: m.waiting.Len(), Parked: len(m.parked.reads) + len(m.audits.waiting),
+		Queue: m.core.Pending() + m.core.HeldBack(), UnderWay: m.waiting.Len(), Parked: m.parked.reads.Len(),
 	}
 	connected := map[uint64]bool{m.self.Incarnation: true}
 	for _, p := range m.links.AppendPeers(nil) {

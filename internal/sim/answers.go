@@ -154,10 +154,14 @@ func (r *replica) read(req *wire.Request, from *clientConn, to func(wire.Reply))
 	if from != nil {
 		from.reads = append(slices.DeleteFunc(from.reads, func(a *waiter) bool { return a.over }), who)
 	}
-	return &member.Read{
+	read := &member.Read{
 		Ticket:   member.Ticket{Waiter: who},
 		Position: req.Position, Key: req.Key, Deadline: r.p.Steady() + wait,
 	}
+	if from != nil {
+		read.Account = &from.account
+	}
+	return read
 }
 
 // forget drops a client's connection, and has the member forget who waits there.
@@ -166,7 +170,7 @@ func (r *replica) forget(c *wires.Conn) {
 	if i < 0 {
 		return
 	}
-	reads, sink := r.clients[i].reads, r.clients[i].sink
+	reads, account, sink := r.clients[i].reads, &r.clients[i].account, r.clients[i].sink
 	if r.hosting.hub != nil {
 		r.callHub(func(hub *watch.Hub) { hub.Gone(sink) })
 	}
@@ -183,8 +187,8 @@ func (r *replica) forget(c *wires.Conn) {
 				a.over = true
 				r.waiting--
 				r.w.counts.Forgotten++
-				m.Forget(a)
 			}
 		}
+		m.Forget(account)
 	})
 }

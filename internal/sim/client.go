@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -73,9 +74,10 @@ func (st *clientState) blank() bool { return st.seen == 0 && st.session.Blank() 
 
 // clientConn is a node's end of a client's connection.
 type clientConn struct {
-	conn  *wires.Conn
-	reads []*waiter // that wait
-	sink  *sink
+	conn    *wires.Conn
+	reads   []*waiter // that wait
+	account member.Account
+	sink    *sink
 }
 
 func newClient(w *world, number, site int) *client {
