@@ -87,7 +87,7 @@ func (n *Node) start() bool {
 // hasRoom tells whether another own message may be sent.
 func (n *Node) hasRoom() bool {
 	own := n.senders[n.self].undelivered()
-	if n.unfinished >= n.cfg.Window || len(own) >= n.cfg.MaxUndelivered {
+	if n.unfinished >= n.cfg.Window || len(own) >= n.cfg.MaxUndelivered || n.eased && len(own) > 0 {
 		return false
 	}
 	bytes := 0

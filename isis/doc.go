@@ -51,7 +51,7 @@
 //     the messages whose final priority any survivor knows, in the order of priorities. The
 //     others follow by (rank, sequence): a lost member may have delivered one of the
 //     first before one of the second, but never the other way round. The cut says who
-//     holds each message's payload.
+//     holds each message's payload. (CUT is its form with payloads, see Attempt.Full.)
 //   - FETCH, SUPPLY: a member lacks few payloads, and asks for those alone. Links are
 //     FIFO: what a survivor has sent comes before its FLUSH, so only what is lacking after
 //     that is fetched. What has come, in whole or in part, is kept until a view commits.
@@ -64,8 +64,8 @@
 //
 // An attempt that fails leaves nothing behind but payloads: the next starts from the same
 // states, and goes on with what it has been sent. So a flush ends on a link of any
-// bandwidth, if attempts get longer. With members of earlier releases (Attempt.Full), states and
-// cuts carry payloads, and each attempt sends them anew (CUT).
+// bandwidth, if attempts get longer. With a member of an earlier release (Attempt.Full), states
+// and cuts carry payloads, and each attempt sends them anew.
 // Messages of views and attempts that are not known yet are kept and taken in order.
 //
 // A node that is in no view observes. It loads the state of a donor, a member, as of a
@@ -116,6 +116,7 @@
 //					return err // start over as a new incarnation
 //				}
 //			}
+//			node.Ease(d.Ease) // an attempt is due that need not be made at once
 //			if d.Attempt != nil {
 //				node.Wedge(*d.Attempt)
 //			}

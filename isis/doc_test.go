@@ -33,7 +33,7 @@ func TestLoop(t *testing.T) {
 
 	// The methods by which internal/member only looks at a core, or leaves.
 	looks := []string{
-		"Begins", "CutAcknowledged", "DeliverSafely", "HeldBack", "Idle", "Pending", "Phase", "Rank", "Unanswered",
+		"Begins", "CutAcknowledged", "DeliverSafely", "Fetched", "HeldBack", "Idle", "Pending", "Phase", "Rank", "Unanswered", "UnderWay",
 	}
 	calls := slices.Sorted(slices.Values(fieldsOf("node", doc)))
 	var ships []string
@@ -56,7 +56,7 @@ func TestLoop(t *testing.T) {
 // TestDocNamesMessages holds that the package's comment says what each message is for.
 func TestDocNamesMessages(t *testing.T) {
 	doc := sources(t, ".")["doc.go"].Doc.Text()
-	for kind := isis.KindPropose; kind <= isis.KindStable; kind++ {
+	for kind := isis.KindPropose; kind <= isis.KindSupply; kind++ {
 		if !strings.Contains(doc, kind.String()) {
 			t.Errorf("no word of %s", kind)
 		}

@@ -106,6 +106,7 @@ func (p Phase) String() string {
 type Node struct {
 	cfg      Config
 	agreed   bool // cfg.Agreed, as it was set up
+	eased    bool
 	phase    Phase
 	position uint64 // of the last command delivered
 	clock    uint64
@@ -211,6 +212,23 @@ func (n *Node) Idle() bool {
 		return false
 	}
 	return !slices.ContainsFunc(n.unstable, func(e *entry) bool { return int(e.sender) == n.self })
+}
+
+// Ease has the node have no more than one own message under way, or again as many as
+// it was set up for. A flush that follows has less to send then.
+func (n *Node) Ease(on bool) { n.eased = on }
+
+// UnderWay returns the sequence numbers of the oldest and the newest own message that is
+// sent and not delivered, in the view that the node takes part in, or 0 and 0.
+func (n *Node) UnderWay() (oldest, newest uint64) {
+	if n.phase != Normal {
+		return 0, 0
+	}
+	own := n.senders[n.self].undelivered()
+	if len(own) == 0 {
+		return 0, 0
+	}
+	return own[0].seq, own[len(own)-1].seq
 }
 
 // HeldBack is the number of messages in the hold-back queue.

@@ -58,6 +58,7 @@ func directiveProto(d membership.Directive) *registrypb.Directive {
 		Settings:   settingsProto(d.Settings),
 		Joining:    membersProto(d.Joining),
 		Base:       d.Base,
+		Ease:       d.Ease,
 	}
 	for _, v := range d.Views {
 		out.Views = append(out.Views, viewProto(v))
@@ -90,7 +91,7 @@ func statusProto(s membership.Status) *registrypb.StatusResponse {
 	return out
 }
 
-// reportOf reads a heartbeat. Silence is bounded, so that no sum of times can
+// reportOf reads a heartbeat. Times are bounded, so that no sum of times can
 // overflow.
 func reportOf(r *registrypb.HeartbeatRequest) membership.Report {
 	out := membership.Report{
@@ -99,14 +100,19 @@ func reportOf(r *registrypb.HeartbeatRequest) membership.Report {
 		Installed: r.GetInstalled(),
 		Ready:     r.GetReady(),
 		Observed:  r.GetObserved(),
+		Fetched:   r.GetFetched(),
+		Acked:     r.GetAcked(),
+		Lag:       millis(r.GetLagMs()),
+		Eased:     r.GetEased(),
 		Figures:   membership.Figures{Position: r.GetPosition(), Clients: r.GetClients(), Queue: r.GetQueue()},
 	}
 	for _, p := range r.GetPeers() {
-		silentMS := min(max(p.GetSilentMs(), 0), (24 * time.Hour).Milliseconds())
-		out.Peers = append(out.Peers, membership.Peer{
-			Incarnation: p.GetIncarnation(),
-			Silent:      time.Duration(silentMS) * time.Millisecond,
-		})
+		out.Peers = append(out.Peers, membership.Peer{Incarnation: p.GetIncarnation(), Silent: millis(p.GetSilentMs())})
 	}
 	return out
+}
+
+// millis is a time that a node tells.
+func millis(ms int64) time.Duration {
+	return time.Duration(min(max(ms, 0), (24*time.Hour).Milliseconds())) * time.Millisecond
 }

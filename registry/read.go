@@ -64,6 +64,7 @@ func directiveOf(d *registrypb.Directive) *membership.Directive {
 		Reason:     d.GetReason(),
 		Settings:   settingsOf(d.GetSettings()),
 		Joining:    membersOf(d.GetJoining()),
+		Ease:       d.GetEase(),
 	}
 	for _, v := range d.GetViews() {
 		out.Views = append(out.Views, viewOf(v))
@@ -92,6 +93,10 @@ func heartbeatProto(from membership.From, r *membership.Report) *registrypb.Hear
 		Installed: r.Installed,
 		Ready:     r.Ready,
 		Observed:  r.Observed,
+		Fetched:   r.Fetched,
+		Acked:     r.Acked,
+		LagMs:     r.Lag.Milliseconds(),
+		Eased:     r.Eased,
 		Position:  r.Position,
 		Clients:   r.Clients,
 		Queue:     r.Queue,

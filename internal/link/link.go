@@ -174,6 +174,7 @@ func (l *Link) Status() Status {
 		Dead:      l.dead,
 		Heard:     time.Duration(l.heard.Load()),
 		KeptBytes: l.out.kept(),
+		End:       l.out.end(),
 	}
 	if l.conn == 0 {
 		s.Broken = l.broken

@@ -27,4 +27,5 @@ type Status struct {
 	Broken    error         // why there is no connection, if there is none and it is known
 	Heard     time.Duration // when anything was last received, by the steady clock; 0: never
 	KeptBytes int           // sent, or to be sent, and not confirmed
+	End       uint64        // the offset, in what goes to the peer, behind all that was sent or is to be sent
 }

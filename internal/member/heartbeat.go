@@ -32,20 +32,22 @@ type heartbeat struct {
 	awaiting []isis.MemberID
 	entered  time.Duration   // the view
 	accused  map[uint64]bool // by incarnation: broke the protocol in this view
+	owing    map[uint64]owing
+	sent     []sent
 	peers    []link.Status
 }
 
 // beatNews is what the registry should hear of at once.
 type beatNews struct {
 	view, wedged, installed uint64
-	ready                   bool
+	ready, eased            bool
 	links                   int
 }
 
 func (m *Member) news() beatNews {
 	news := beatNews{
 		view: m.core.View().ID, wedged: m.core.Attempt(), installed: m.core.Installed(),
-		ready: m.joiner.ready,
+		ready: m.joiner.ready, eased: m.eased(),
 	}
 	if m.core.Phase() == isis.Observing {
 		m.beat.peers = m.links.AppendPeers(m.beat.peers[:0])
@@ -74,6 +76,7 @@ func (m *Member) sendBeat() {
 		Report: membership.Report{
 			View: b.told.view, Wedged: b.told.wedged, Installed: b.told.installed,
 			Ready: b.told.ready, Observed: m.joiner.donor.Incarnation,
+			Fetched: m.core.Fetched(), Acked: m.acked(), Lag: m.lag(now.Steady), Eased: b.told.eased,
 			Peers:   m.peersHeard(now.Steady),
 			Figures: membership.Figures{Position: m.core.Position(), Queue: uint32(m.core.Pending() + m.core.HeldBack())},
 		},
@@ -105,7 +108,7 @@ func (m *Member) peersHeard(now time.Duration) []membership.Peer {
 	var oldest uint64
 	oldest, b.awaiting = m.core.Unanswered(b.awaiting[:0])
 	if oldest != b.oldest {
-		b.oldest, b.since = oldest, now
+		b.oldest, b.since, b.owing = oldest, now, nil
 	}
 	b.peers = m.links.AppendPeers(b.peers[:0])
 	peers := make([]membership.Peer, 0, len(b.peers))
@@ -121,7 +124,7 @@ func (m *Member) peersHeard(now time.Duration) []membership.Peer {
 		}
 		silent := now - heard
 		if slices.Contains(b.awaiting, p.MemberID) {
-			silent = max(silent, now-b.since)
+			silent = max(silent, b.owes(p, now))
 		}
 		if b.accused[p.Incarnation] {
 			silent = max(silent, m.reader.Detection())
@@ -129,6 +132,80 @@ func (m *Member) peersHeard(now time.Duration) []membership.Peer {
 		peers = append(peers, membership.Peer{Incarnation: p.Incarnation, Silent: max(silent, 0)})
 	}
 	return peers
+}
+
+// owing is what has to reach a peer before it can answer.
+type owing struct {
+	end     uint64 // of the link's stream when the answer was first missed
+	arrived bool
+	since   time.Duration // when that was seen
+}
+
+// leastRate is the bandwidth, in bytes a second and each direction, below which a link
+// counts as cut.
+const leastRate = 64 << 10
+
+// owes returns for how long a peer has owed the answer to the oldest PROPOSE. The time
+// until the PROPOSE has reached it does not count, nor does that of what the peer has sent
+// before its answer, which is about as much: links are slow under load.
+func (b *heartbeat) owes(p *link.Status, now time.Duration) time.Duration {
+	w, ok := b.owing[p.Incarnation]
+	if !ok {
+		w.end = p.End
+	}
+	confirmed := p.End - uint64(p.KeptBytes)
+	if !w.arrived && (confirmed >= w.end || p.End < w.end) {
+		w.arrived, w.since = true, now
+		if !ok {
+			w.since = b.since
+		}
+	}
+	if b.owing == nil {
+		b.owing = map[uint64]owing{}
+	}
+	b.owing[p.Incarnation] = w
+	if w.arrived {
+		return now - w.since
+	}
+	return now - b.since - 2*time.Duration(p.KeptBytes)*time.Second/leastRate
+}
+
+// sent is a message of this member, and when it was first seen to be under way.
+type sent struct {
+	seq uint64
+	at  time.Duration
+}
+
+// lag returns for how long the oldest message of this member that is not delivered has
+// been under way, as heartbeats have seen it: a flush would take about as long.
+func (m *Member) lag(now time.Duration) time.Duration {
+	b := &m.beat
+	oldest, newest := m.core.UnderWay()
+	b.sent = slices.DeleteFunc(b.sent, func(s sent) bool { return s.seq < oldest || s.seq > newest })
+	if oldest == 0 {
+		return 0
+	}
+	if len(b.sent) == 0 || b.sent[len(b.sent)-1].seq < newest {
+		b.sent = append(b.sent, sent{newest, now})
+	}
+	return now - b.sent[0].at
+}
+
+// eased tells whether the member was told to ease, and has.
+func (m *Member) eased() bool {
+	if !m.directive.latest.Ease {
+		return false
+	}
+	oldest, newest := m.core.UnderWay()
+	return oldest == newest
+}
+
+// acked returns the attempt whose cut this node has acknowledged, 0 if there is none.
+func (m *Member) acked() uint64 {
+	if !m.core.CutAcknowledged() {
+		return 0
+	}
+	return m.core.Attempt()
 }
 
 // The intervals between pulses, of a joiner and of a member, unless half a heartbeat's

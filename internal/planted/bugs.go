@@ -25,6 +25,7 @@ const (
 	JoinerAcksBlind
 	PayloadOfNobody
 	PayloadsForgotten
+	AttemptNeverGrows
 	LeaderAmongJoiners
 	NoIncarnation
 	SnapshotElsewhere

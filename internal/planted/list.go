@@ -32,6 +32,7 @@ var Bugs = []Info{
 	{JoinerAcksBlind, "JoinerAcksBlind", "a joiner acknowledges a cut that it cannot deliver"},
 	{PayloadOfNobody, "PayloadOfNobody", "a cut names a member that is gone as the holder of its messages"},
 	{PayloadsForgotten, "PayloadsForgotten", "payloads that came during an attempt are dropped when another begins"},
+	{AttemptNeverGrows, "AttemptNeverGrows", "every attempt at a view has the same time, however many have failed"},
 	{LeaderAmongJoiners, "LeaderAmongJoiners", "a joiner is chosen as the leader of an attempt"},
 	{NoIncarnation, "NoIncarnation", "messages name their sender by id alone, without the incarnation"},
 	{SnapshotElsewhere, "SnapshotElsewhere", "a snapshot is loaded at another position than its own"},

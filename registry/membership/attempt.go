@@ -2,6 +2,7 @@ package membership
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -26,7 +27,8 @@ func (g *Group) propose(next plan, failed uint64) {
 	}
 	g.state.NextView++
 	g.state.Attempt = a
-	g.deadline = g.now + g.state.Settings.AttemptTimeout
+	g.deadline = g.now + g.period()
+	g.lookAt(a)
 	g.changed()
 	leader := members[a.View.rank(a.Leader)]
 	g.event(Event{Kind: EventAttempt, View: a.View, Leader: leader, Reason: describe(next)})
@@ -65,15 +67,64 @@ func (g *Group) watchAttempt() {
 	}
 	var failed uint64
 	if late {
-		g.deadline = g.now + g.state.Settings.AttemptTimeout
-		if g.hearsNobody() && !lost {
+		unheard := !lost && g.hearsNobody()
+		slow := !lost && !unheard && g.advances(a)
+		anybody := !unheard && !slow && g.blame(a, survivors, joiners)
+		if !lost && !unheard && !anybody && !planted.On(planted.AttemptNeverGrows) {
+			g.periods++
+		}
+		g.deadline = g.now + g.period()
+		if slow {
+			g.event(Event{Kind: EventAttemptSlow, View: a.View, Reason: fmt.Sprintf("it makes progress, and has another %v", g.period())})
+		}
+		if unheard || slow {
 			return
 		}
-		g.blame(a, survivors, joiners)
 		failed = a.Leader
 	}
 	if next, ok := g.plan(); ok {
 		g.propose(next, failed)
+	}
+}
+
+// fetchLevel is the feature level of views whose flushes go on from one attempt to the
+// next, and whose members say how far they are.
+const fetchLevel = 5
+
+// longestPeriod bounds the time of an attempt.
+const longestPeriod = time.Hour
+
+// period is how long an attempt may take from now on. It doubles whenever the time of one is
+// up and nobody is to blame, until a view commits: how much there is to send, and over what
+// links, is not known here.
+func (g *Group) period() time.Duration {
+	period := g.state.Settings.AttemptTimeout
+	for range g.periods {
+		period = min(2*period, max(longestPeriod, g.state.Settings.AttemptTimeout))
+	}
+	return period
+}
+
+// advances tells whether an attempt whose time is up goes on: all members take part, and one
+// that has not acknowledged the cut has received payloads since the last time. Another
+// attempt would not be faster.
+func (g *Group) advances(a *Attempt) bool {
+	silent, more := false, false
+	for _, m := range a.View.Members {
+		n := g.nodes[m.Incarnation]
+		silent = silent || !n.wedgedFor(a.View.ID)
+		more = more || n.report.Acked != a.View.ID && n.report.Fetched > n.fetched
+	}
+	g.lookAt(a)
+	return a.View.FeatureLevel >= fetchLevel && more && !silent
+}
+
+// lookAt notes what the members of an attempt have received.
+func (g *Group) lookAt(a *Attempt) {
+	for _, m := range a.View.Members {
+		if n := g.nodes[m.Incarnation]; n != nil {
+			n.fetched = n.report.Fetched
+		}
 	}
 }
 
@@ -98,32 +149,47 @@ func (g *Group) parts(a *Attempt) (survivors, joiners []Member) {
 	return survivors, joiners
 }
 
-// blame marks who let an attempt run out of time: those that did not answer,
+// blame marks who let an attempt run out of time, and reports whether anybody did: those that did not answer,
 // or the joiners, if every member answered and it was still not installed. A member
 // that is dead by now has not answered, whatever it had said before. A joiner is
 // blamed for an attempt once: if the minimum size leaves nothing else to try, the
 // attempt stands until the joiner may be in another.
-func (g *Group) blame(a *Attempt, survivors, joiners []Member) {
+//
+// A joiner that has not acknowledged the cut, although others have, has not answered
+// either. If nobody has, it is not the joiners that are slow.
+func (g *Group) blame(a *Attempt, survivors, joiners []Member) (anybody bool) {
 	dead := g.suspects(survivors)
 	silent := func(m Member) bool {
 		n := g.nodes[m.Incarnation]
 		return n == nil || !n.wedgedFor(a.View.ID) || dead[m.Incarnation] != ""
 	}
 	allAnswered := !slices.ContainsFunc(a.View.Members, silent)
+	acked := func(m Member) bool {
+		return g.nodes[m.Incarnation] != nil && g.nodes[m.Incarnation].report.Acked == a.View.ID
+	}
+	behind := func(m Member) bool {
+		if a.View.FeatureLevel < fetchLevel {
+			return allAnswered
+		}
+		return allAnswered && !acked(m) && slices.ContainsFunc(a.View.Members, acked)
+	}
 	for _, m := range survivors {
 		if silent(m) {
 			g.nodes[m.Incarnation].unanswered = a.View.ID
+			anybody = true
 		}
 	}
 	for _, m := range joiners {
 		// One that is gone is not to blame any more. Its id may have come back and
 		// be what the group waits for, if the minimum size leaves only this attempt.
-		if g.nodes[m.Incarnation] != nil && (allAnswered || silent(m)) && g.blamed != a.View.ID {
+		if g.nodes[m.Incarnation] != nil && (behind(m) || silent(m)) && g.blamed != a.View.ID {
 			g.penalise(m.ID)
+			anybody = true
 		}
 	}
 	g.blamed = a.View.ID
 	g.event(Event{Kind: EventAttemptFailed, View: a.View, Reason: "its time was up"})
+	return anybody
 }
 
 // commit makes an attempt's view, or a first view, the committed one.
@@ -134,6 +200,8 @@ func (g *Group) commit(view View) {
 	g.state.ProvedDead = slices.DeleteFunc(slices.Clone(g.state.ProvedDead), func(dead uint64) bool { return !view.Has(dead) })
 	g.state.MinReached = g.state.MinReached || len(view.Members) >= g.state.Settings.MinMembers
 	g.gathering = false
+	g.periods = 0
+	g.ease(false)
 	if planted.On(planted.RestartForgets) {
 		g.changes++ // told, and not saved
 	} else {

@@ -19,13 +19,14 @@ type Directive struct {
 	Reason   string   // why it is excluded, or what a joiner waits for
 	Settings Settings
 	Joining  []Member
+	Ease     bool // a change of the view is due: a member is to have no more than one message under way
 }
 
 // Same reports whether nothing differs but the revision, and the words about what a
 // joiner waits for: nothing that a node acts on.
 func (d *Directive) Same(e *Directive) bool {
 	return d.Group == e.Group && d.Generation == e.Generation && d.Base == e.Base && d.Excluded == e.Excluded &&
-		d.Settings == e.Settings && slices.EqualFunc(d.Views, e.Views, View.same) && d.Attempt.same(e.Attempt) && slices.Equal(d.Joining, e.Joining)
+		d.Settings == e.Settings && d.Ease == e.Ease && slices.EqualFunc(d.Views, e.Views, View.same) && d.Attempt.same(e.Attempt) && slices.Equal(d.Joining, e.Joining)
 }
 
 // Directive returns what to tell a node that is in the given view (0: none).
@@ -45,6 +46,7 @@ func (g *Group) Directive(from From, view uint64) (Directive, error) {
 		Revision:   g.Revision(),
 		Views:      g.viewsAfter(view),
 		Settings:   g.state.Settings,
+		Ease:       g.easing,
 	}
 	for _, n := range g.joiners() {
 		d.Joining = append(d.Joining, n.member)

@@ -13,6 +13,8 @@ const (
 	EventRegister      EventKind = "node registered"
 	EventAttempt       EventKind = "view change started"
 	EventAttemptFailed EventKind = "view change failed"
+	EventAttemptSlow   EventKind = "view change is slow"
+	EventPutOff        EventKind = "view change put off"
 	EventCommit        EventKind = "view committed"
 	EventDepart        EventKind = "node gone"
 	EventLeave         EventKind = "node wants to leave"
@@ -27,7 +29,7 @@ const (
 type Event struct {
 	Kind       EventKind
 	Node       Member // Register, Depart, Leave, LeaveRefused, ProvedDead
-	View       View   // Attempt, AttemptFailed, Commit; NewGeneration, NoGeneration: the last view of the old one
+	View       View   // Attempt, AttemptFailed, AttemptSlow, Commit; NewGeneration, NoGeneration: the last view of the old one
 	Leader     Member // Attempt
 	Generation uint64 // NewGeneration
 	Base       uint64 // NewGeneration: its positions lie above it

@@ -21,8 +21,12 @@ type Group struct {
 	heldUp      time.Duration // when a step last came a heartbeat interval late, or later
 	heardAny    time.Duration // when a member was last heard
 	deadline    time.Duration // of the attempt
-	blamed      uint64        // the attempt whose time was up last
-	gathering   bool          // a joiner is ready and waits for company
+	periods     int           // how often its time, or that of one before it, was up since the last commit
+	achieved    uint64        // what its members had achieved then
+	easing      bool          // a planned change waits for members to have less under way
+	easeUntil   time.Duration
+	blamed      uint64 // the attempt whose time was up last
+	gathering   bool   // a joiner is ready and waits for company
 	gatherUntil time.Duration
 
 	exhausted bool   // it was told that there can be no new generation
@@ -45,6 +49,8 @@ type node struct {
 	// unanswered is an attempt that the node let pass. Until it reports to be
 	// wedged for that or a later one, attempts do without it. 0: none.
 	unanswered uint64
+	// fetched is that of its report when the time of the attempt began.
+	fetched uint64
 	// exclusion is why the current attempt does without it, for people.
 	exclusion string
 }
@@ -65,7 +71,14 @@ type Report struct {
 	Installed uint64 // attempt it leads and whose cut every member holds; 0: none
 	Ready     bool   // a joiner: it holds the state up to near the head
 	Observed  uint64 // a joiner: the member it observes
-	Peers     []Peer // what it hears of others; for a joiner, nodes with a proved link
+
+	// How a flush goes, and how long one would take.
+	Fetched uint64        // bytes of payloads that came in flushes, in all
+	Acked   uint64        // attempt whose cut it has acknowledged; 0: none
+	Lag     time.Duration // for how long its oldest message that is not delivered has been under way
+	Eased   bool          // it has at most one message under way
+
+	Peers []Peer // what it hears of others; for a joiner, nodes with a proved link
 	Figures
 }
 
@@ -107,7 +120,7 @@ func New(state State, now time.Duration) *Group {
 				g.nodes[m.Incarnation] = &node{member: m, heard: now}
 			}
 		}
-		g.deadline = now + state.Settings.AttemptTimeout
+		g.deadline = now + g.period()
 	}
 	g.state.Boot++
 	g.raiseFloor(g.state.Base)
@@ -169,9 +182,10 @@ func (g *Group) decide() {
 	next, ok := g.plan()
 	if !ok || !next.differs() {
 		g.gathering = false
+		g.ease(false)
 		return
 	}
-	if next.joinsOnly() && g.gather(next) {
+	if next.joinsOnly() && g.gather(next) || g.putOff(next) {
 		return
 	}
 	g.gathering = false

@@ -136,6 +136,47 @@ func (g *Group) linked(n *node, to uint64) bool {
 	})
 }
 
+// planned tells whether the plan leaves nobody out but members that want to leave.
+func (p plan) planned() bool {
+	for _, reason := range p.excluded {
+		if reason != reasonLeft {
+			return false
+		}
+	}
+	return true
+}
+
+// putOff puts off a planned change while members have so much under way that a flush would
+// take long: all writes would wait for it. They are told to ease, and go on with one
+// message each. It waits for that for some periods only, and never if a member is lost.
+func (g *Group) putOff(next plan) bool {
+	patience := g.state.Settings.AttemptTimeout
+	long := func(m Member) bool {
+		r := g.nodes[m.Incarnation].report
+		return r.Lag > patience/4 && !r.Eased
+	}
+	if !next.planned() || next.base.FeatureLevel < fetchLevel || !slices.ContainsFunc(next.base.Members, long) {
+		return false
+	}
+	if !g.easing {
+		g.ease(true)
+		g.easeUntil = g.now + easePeriods*patience
+		g.event(Event{Kind: EventPutOff, View: next.base, Reason: "members have much under way on slow links: " + describe(next)})
+	}
+	return g.now < g.easeUntil
+}
+
+// easePeriods is for how many attempts' times a planned change is put off at most.
+const easePeriods = 16
+
+// ease notes whether members are to have less under way.
+func (g *Group) ease(on bool) {
+	if g.easing != on {
+		g.easing = on
+		g.changes++ // told, and forgotten by a restart: the members report again
+	}
+}
+
 // gather waits for joiners that are on their way, so that changes which are
 // due together are made together, but for one heartbeat interval only.
 func (g *Group) gather(next plan) bool {

@@ -4,6 +4,7 @@ package membership
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -40,4 +41,23 @@ func TestPlantedReportsOneWay(t *testing.T) {
 	planted.Property(t, planted.ReportsOneWay, "one member's lost links", func(t testing.TB) {
 		rapid.Check(t, oneFault)
 	})
+}
+
+// TestPlantedAttemptNeverGrows has a member that takes longer for each attempt than the first
+// is given.
+func TestPlantedAttemptNeverGrows(t *testing.T) {
+	planted.With(t, planted.AttemptNeverGrows)
+	s := newSim(Settings{})
+	for _, id := range []string{"n1", "n2", "n3"} {
+		if _, err := s.register(Registration{ID: id, FeatureLevel: fetchLevel}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.run(time.Second)
+	s.node("n2").delay = 5 * time.Second
+	s.node("n3").dead = true
+	s.run(time.Minute)
+	if v, _ := s.saved.Committed(); len(v.Members) == 3 {
+		planted.Caught(t, planted.AttemptNeverGrows, "a group whose attempts fail for a minute")
+	}
 }

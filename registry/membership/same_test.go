@@ -29,6 +29,7 @@ func TestSame(t *testing.T) {
 		"excluded":              {func(d *Directive) { d.Excluded = true }, false},
 		"settings":              {func(d *Directive) { d.Settings.Audit = 1 }, false},
 		"joining":               {func(d *Directive) { d.Joining = nil }, false},
+		"ease":                  {func(d *Directive) { d.Ease = true }, false},
 		"no view":               {func(d *Directive) { d.Views = nil }, false},
 		"view id":               {func(d *Directive) { d.Views[0].ID++ }, false},
 		"view before":           {func(d *Directive) { d.Views[0].Prev++ }, false},
@@ -49,7 +50,7 @@ func TestSame(t *testing.T) {
 		t.Error("two that say nothing differ")
 	}
 	// Whoever adds a field says here whether a node acts on it.
-	if n := reflect.TypeFor[Directive]().NumField(); n != 10 {
+	if n := reflect.TypeFor[Directive]().NumField(); n != 11 {
 		t.Errorf("a directive has %d fields", n)
 	}
 	if n := reflect.TypeFor[View]().NumField(); n != 4 {

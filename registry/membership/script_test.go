@@ -13,9 +13,12 @@ import (
 // commands say what happens to them:
 //
 //	start [min=N] [delivery=agreed]   a registry without nodes
-//	register ID [proof=INC] [loading] [group=N] [nonce=N]
+//	register ID [proof=INC] [loading] [group=N] [nonce=N] [level=N]
 //	run DURATION
-//	kill ID, mute ID, deaf ID, stall ID, loading ID; heal ID undoes all but kill
+//	kill ID, mute ID, deaf ID, stall ID, stick ID (payloads do not come); heal ID undoes all but kill
+//	slow ID DURATION                  how long its payloads of a flush take
+//	delay ID DURATION                 how long it takes in each attempt
+//	lag ID DURATION                   of its messages; it takes as long to ease
 //	cut A B / mend A B                the link between two nodes
 //	leave ID [force]
 //	away, then restart or resume      of the registry: its end, or its process held up
@@ -61,6 +64,9 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
 		d.MaybeScanArgs(t, "proof", &r.ProvedDead)
 		d.MaybeScanArgs(t, "group", &r.Group)
 		d.MaybeScanArgs(t, "nonce", &r.Nonce)
+		var level uint64
+		d.MaybeScanArgs(t, "level", &level)
+		r.FeatureLevel = uint32(level)
 		n, err := s.register(r)
 		if err == nil {
 			n.loading = d.HasArg("loading")
@@ -70,6 +76,11 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
 	case "run":
 		duration, err := time.ParseDuration(first)
 		s.run(duration)
+		return err
+	case "slow", "lag", "delay":
+		duration, err := time.ParseDuration(d.CmdArgs[1].Key)
+		n := s.node(first)
+		*map[string]*time.Duration{"slow": &n.slow, "lag": &n.lag, "delay": &n.delay}[d.Cmd] = duration
 		return err
 	case "cut", "mend":
 		second := d.CmdArgs[1].Key
@@ -117,8 +128,11 @@ func (s *sim) fault(t *testing.T, fault string, n *simNode) error {
 		n.deaf = true
 	case "stall":
 		n.stalled = true
+	case "stick":
+		n.stuck = true
 	case "heal":
-		n.mute, n.deaf, n.stalled, n.loading = false, false, false, false
+		n.mute, n.deaf, n.stalled, n.loading, n.stuck = false, false, false, false, false
+		n.slow, n.delay = 0, 0
 	default:
 		t.Fatalf("unknown command %q", fault)
 	}
@@ -139,6 +153,9 @@ func (s *sim) printDirective(n *simNode) {
 	}
 	if len(d.Joining) > 0 {
 		fmt.Fprintf(&s.out, "joining: %s\n", names(d.Joining))
+	}
+	if d.Ease {
+		s.out.WriteString("ease\n")
 	}
 	if d.Excluded {
 		s.out.WriteString("excluded\n")

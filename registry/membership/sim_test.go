@@ -44,11 +44,20 @@ type simNode struct {
 	base     uint64 // of its generation
 	position uint64
 
-	dead     bool
-	mute     bool // the registry does not hear it, nor does it hear the registry
-	deaf     bool // hears no peer
-	stalled  bool // answers no attempt
-	loading  bool // not ready
+	dead    bool
+	mute    bool // the registry does not hear it, nor does it hear the registry
+	deaf    bool // hears no peer
+	stalled bool // answers no attempt
+	loading bool // not ready
+
+	slow     time.Duration // how long its payloads of a flush take
+	stuck    bool          // none come
+	delay    time.Duration // how long it takes in each attempt, whatever came before
+	began    time.Duration // the attempt
+	since    time.Duration // when it began to wait for payloads, 0: not
+	fetched  uint64
+	lag      time.Duration // of its messages, until it has eased for as long
+	easedAt  time.Duration // when it was told to ease, 0: it is not
 	excluded bool
 	refused  bool
 }
@@ -218,7 +227,11 @@ func (s *sim) beat(n *simNode, r Report) {
 
 // report is what a node sees, told from the newest directive it has.
 func (s *sim) report(n *simNode) Report {
-	r := Report{View: n.view, Wedged: n.wedged, Installed: n.install, Figures: Figures{Position: n.position}}
+	r := Report{View: n.view, Wedged: n.wedged, Installed: n.install, Figures: Figures{Position: n.position}, Fetched: n.fetched, Lag: n.lag}
+	if s.acked(n) {
+		r.Acked = n.wedged
+	}
+	r.Eased = n.easedAt != 0 && s.now-n.easedAt >= n.lag
 	var peers []Member
 	for _, v := range n.latest.Views {
 		peers = v.Members
@@ -238,6 +251,11 @@ func (s *sim) report(n *simNode) Report {
 		}
 	}
 	return r
+}
+
+// acked tells whether a node holds all payloads of the flush that it takes part in.
+func (s *sim) acked(n *simNode) bool {
+	return n.wedged > n.view && !n.stuck && s.now-n.since >= n.slow && s.now-n.began >= n.delay
 }
 
 // tell gives a node its directive, and the node obeys.
@@ -265,11 +283,16 @@ func (s *sim) tell(n *simNode) {
 	}
 	for _, v := range d.Views {
 		if v.Has(n.inc) && v.ID > n.view {
-			n.view = v.ID
+			n.view, n.since = v.ID, 0
 			for _, m := range v.Members {
 				n.heard[m.Incarnation] = max(n.heard[m.Incarnation], s.now)
 			}
 		}
+	}
+	if !d.Ease {
+		n.easedAt = 0
+	} else if n.easedAt == 0 {
+		n.easedAt = s.now
 	}
 	s.takePart(n)
 }
@@ -281,8 +304,14 @@ func (s *sim) takePart(n *simNode) {
 	if a == nil || n.stalled || a.View.ID <= n.view {
 		return
 	}
+	if n.since == 0 {
+		n.since = s.now
+	}
+	if !n.stuck && s.now-n.since < n.slow {
+		n.fetched = uint64(s.now - n.since)
+	}
 	if n.wedged < a.View.ID {
-		n.wedged = a.View.ID
+		n.wedged, n.began = a.View.ID, s.now
 		n.nextBeat = s.now
 		for _, o := range s.nodes {
 			if o != n && o.latest.Attempt != nil && o.latest.Attempt.View.ID == a.View.ID && o.latest.Attempt.Leader == o.inc {
@@ -296,7 +325,7 @@ func (s *sim) takePart(n *simNode) {
 	all := !slices.ContainsFunc(a.View.Members, func(m Member) bool {
 		i := slices.IndexFunc(s.nodes, func(o *simNode) bool { return o.inc == m.Incarnation })
 		o := s.nodes[i]
-		return o.dead || o.wedged != a.View.ID || s.cuts[[2]string{n.id, o.id}] || s.cuts[[2]string{o.id, n.id}]
+		return o.dead || o.wedged != a.View.ID || !s.acked(o) || s.cuts[[2]string{n.id, o.id}] || s.cuts[[2]string{o.id, n.id}]
 	})
 	if all && n.install < a.View.ID {
 		n.install = a.View.ID

@@ -406,6 +406,7 @@ type Directive struct {
 	Settings      *Settings              `protobuf:"bytes,8,opt,name=settings,proto3" json:"settings,omitempty"`
 	Joining       []*Member              `protobuf:"bytes,9,rep,name=joining,proto3" json:"joining,omitempty"` // nodes that observe now, so that members expect their links
 	Base          uint64                 `protobuf:"varint,10,opt,name=base,proto3" json:"base,omitempty"`     // the generation's first view begins, empty, at this position
+	Ease          bool                   `protobuf:"varint,11,opt,name=ease,proto3" json:"ease,omitempty"`     // a change of the view is due: have no more than one message under way
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -508,6 +509,13 @@ func (x *Directive) GetBase() uint64 {
 		return x.Base
 	}
 	return 0
+}
+
+func (x *Directive) GetEase() bool {
+	if x != nil {
+		return x.Ease
+	}
+	return false
 }
 
 type RegisterRequest struct {
@@ -721,6 +729,10 @@ type HeartbeatRequest struct {
 	Position      uint64                 `protobuf:"varint,11,opt,name=position,proto3" json:"position,omitempty"`
 	Clients       uint32                 `protobuf:"varint,12,opt,name=clients,proto3" json:"clients,omitempty"`
 	Queue         uint32                 `protobuf:"varint,13,opt,name=queue,proto3" json:"queue,omitempty"`
+	Fetched       uint64                 `protobuf:"varint,14,opt,name=fetched,proto3" json:"fetched,omitempty"`          // bytes of payloads that came in flushes, over the life of the incarnation
+	Acked         uint64                 `protobuf:"varint,15,opt,name=acked,proto3" json:"acked,omitempty"`              // attempt whose cut the node holds and has acknowledged, 0: none
+	LagMs         int64                  `protobuf:"varint,16,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"` // for how long its oldest message that is not delivered has been under way, 0: there is none
+	Eased         bool                   `protobuf:"varint,17,opt,name=eased,proto3" json:"eased,omitempty"`              // it has at most one message under way
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -844,6 +856,34 @@ func (x *HeartbeatRequest) GetQueue() uint32 {
 		return x.Queue
 	}
 	return 0
+}
+
+func (x *HeartbeatRequest) GetFetched() uint64 {
+	if x != nil {
+		return x.Fetched
+	}
+	return 0
+}
+
+func (x *HeartbeatRequest) GetAcked() uint64 {
+	if x != nil {
+		return x.Acked
+	}
+	return 0
+}
+
+func (x *HeartbeatRequest) GetLagMs() int64 {
+	if x != nil {
+		return x.LagMs
+	}
+	return 0
+}
+
+func (x *HeartbeatRequest) GetEased() bool {
+	if x != nil {
+		return x.Eased
+	}
+	return false
 }
 
 type WatchRequest struct {
@@ -1557,7 +1597,7 @@ const file_registry_proto_rawDesc = "" +
 	"\amembers\x18\x04 \x03(\v2\x17.dsm.registry.v1.MemberR\amembers\"L\n" +
 	"\aAttempt\x12)\n" +
 	"\x04view\x18\x01 \x01(\v2\x15.dsm.registry.v1.ViewR\x04view\x12\x16\n" +
-	"\x06leader\x18\x02 \x01(\x04R\x06leader\"\xf0\x02\n" +
+	"\x06leader\x18\x02 \x01(\x04R\x06leader\"\x84\x03\n" +
 	"\tDirective\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x04R\x05group\x12\x1e\n" +
 	"\n" +
@@ -1571,7 +1611,8 @@ const file_registry_proto_rawDesc = "" +
 	"\bsettings\x18\b \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\x121\n" +
 	"\ajoining\x18\t \x03(\v2\x17.dsm.registry.v1.MemberR\ajoining\x12\x12\n" +
 	"\x04base\x18\n" +
-	" \x01(\x04R\x04base\"\xd1\x01\n" +
+	" \x01(\x04R\x04base\x12\x12\n" +
+	"\x04ease\x18\v \x01(\bR\x04ease\"\xd1\x01\n" +
 	"\x0fRegisterRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tpeer_addr\x18\x02 \x01(\tR\bpeerAddr\x12\x1f\n" +
@@ -1587,7 +1628,7 @@ const file_registry_proto_rawDesc = "" +
 	"\tdirective\x18\x02 \x01(\v2\x1a.dsm.registry.v1.DirectiveR\tdirective\"E\n" +
 	"\x04Peer\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x1b\n" +
-	"\tsilent_ms\x18\x02 \x01(\x03R\bsilentMs\"\xef\x02\n" +
+	"\tsilent_ms\x18\x02 \x01(\x03R\bsilentMs\"\xcc\x03\n" +
 	"\x10HeartbeatRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +
@@ -1604,7 +1645,11 @@ const file_registry_proto_rawDesc = "" +
 	" \x03(\v2\x15.dsm.registry.v1.PeerR\x05peers\x12\x1a\n" +
 	"\bposition\x18\v \x01(\x04R\bposition\x12\x18\n" +
 	"\aclients\x18\f \x01(\rR\aclients\x12\x14\n" +
-	"\x05queue\x18\r \x01(\rR\x05queue\"v\n" +
+	"\x05queue\x18\r \x01(\rR\x05queue\x12\x18\n" +
+	"\afetched\x18\x0e \x01(\x04R\afetched\x12\x14\n" +
+	"\x05acked\x18\x0f \x01(\x04R\x05acked\x12\x15\n" +
+	"\x06lag_ms\x18\x10 \x01(\x03R\x05lagMs\x12\x14\n" +
+	"\x05eased\x18\x11 \x01(\bR\x05eased\"v\n" +
 	"\fWatchRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +
