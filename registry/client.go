@@ -125,7 +125,7 @@ func (c *Client) Heartbeat(ctx context.Context, from membership.From, report *me
 // registry must.
 func (c *Client) Leave(ctx context.Context, from membership.From, force bool, reason string) error {
 	_, err := call(ctx, c, c.api.Leave, &registrypb.LeaveRequest{
-		Id: from.ID, Incarnation: from.Incarnation, Group: from.Group, Generation: from.Generation, Force: force, Reason: reason,
+		Id: from.ID, Incarnation: from.Incarnation, Group: from.Group, Generation: from.Generation, Key: keyProto(from.Key), Force: force, Reason: reason,
 	})
 	return err
 }

@@ -20,7 +20,7 @@ import (
 // context's error when that ends, and a refusal (another group or generation)
 // at once.
 func (c *Client) Watch(ctx context.Context, from membership.From, deliver func(*membership.Directive)) error {
-	req := &registrypb.WatchRequest{Id: from.ID, Incarnation: from.Incarnation, Group: from.Group, Generation: from.Generation}
+	req := &registrypb.WatchRequest{Id: from.ID, Incarnation: from.Incarnation, Group: from.Group, Generation: from.Generation, Key: keyProto(from.Key)}
 	w := &watch{client: c, req: req, deliver: deliver}
 	pause := newPause()
 	for {

@@ -63,7 +63,21 @@ func directiveProto(d membership.Directive) *registrypb.Directive {
 	for _, v := range d.Views {
 		out.Views = append(out.Views, viewProto(v))
 	}
+	if len(d.Keys) > 0 {
+		out.Keys = make(map[uint64][]byte, len(d.Keys))
+	}
+	for incarnation, key := range d.Keys {
+		out.Keys[incarnation] = keyProto(key)
+	}
 	return out
+}
+
+// keyProto returns nil for the zero key, which is none.
+func keyProto(key membership.Key) []byte {
+	if key == (membership.Key{}) {
+		return nil
+	}
+	return key[:]
 }
 
 func statusProto(s membership.Status) *registrypb.StatusResponse {

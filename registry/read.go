@@ -69,7 +69,21 @@ func directiveOf(d *registrypb.Directive) *membership.Directive {
 	for _, v := range d.GetViews() {
 		out.Views = append(out.Views, viewOf(v))
 	}
+	if len(d.GetKeys()) > 0 {
+		out.Keys = make(map[uint64]membership.Key, len(d.GetKeys()))
+	}
+	for incarnation, key := range d.GetKeys() {
+		out.Keys[incarnation] = keyOf(key)
+	}
 	return out
+}
+
+// keyOf reads a key. What has another length is none.
+func keyOf(b []byte) (key membership.Key) {
+	if len(b) == len(key) {
+		copy(key[:], b)
+	}
+	return key
 }
 
 // named is a message that says who sends it.
@@ -78,16 +92,17 @@ type named interface {
 	GetIncarnation() uint64
 	GetGroup() uint64
 	GetGeneration() uint64
+	GetKey() []byte
 }
 
 func fromOf(m named) membership.From {
-	return membership.From{ID: m.GetId(), Incarnation: m.GetIncarnation(), Group: m.GetGroup(), Generation: m.GetGeneration()}
+	return membership.From{ID: m.GetId(), Incarnation: m.GetIncarnation(), Group: m.GetGroup(), Generation: m.GetGeneration(), Key: keyOf(m.GetKey())}
 }
 
 // heartbeatProto is a heartbeat on the wire.
 func heartbeatProto(from membership.From, r *membership.Report) *registrypb.HeartbeatRequest {
 	out := &registrypb.HeartbeatRequest{
-		Id: from.ID, Incarnation: from.Incarnation, Group: from.Group, Generation: from.Generation,
+		Id: from.ID, Incarnation: from.Incarnation, Group: from.Group, Generation: from.Generation, Key: keyProto(from.Key),
 		View:      r.View,
 		Wedged:    r.Wedged,
 		Installed: r.Installed,

@@ -43,6 +43,14 @@ func fill(t *testing.T, v reflect.Value, next *int64) {
 		}
 		m := v.Addr().Interface().(*membership.Member)
 		m.FeatureLevel, m.Nonce = 0, 0 // the registry keeps these to itself
+	case v.Type() == reflect.TypeFor[membership.Key]():
+		v.Index(0).SetUint(uint64(*next))
+	case v.Kind() == reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(t, key, next)
+		fill(t, value, next)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
 			fill(t, v.Field(i), next)

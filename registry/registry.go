@@ -119,6 +119,9 @@ func (r *Registry) begin(ctx context.Context, cfg Config, old membership.State, 
 	if err != nil {
 		return fmt.Errorf("registry: %w", err)
 	}
+	var secret membership.Key
+	_, _ = rand.Read(secret[:]) // it never fails
+	state = state.WithSecret(secret)
 	var lc net.ListenConfig
 	if r.listener, err = lc.Listen(ctx, "tcp", cfg.Listen); err != nil {
 		return fmt.Errorf("registry: %w; choose another address to listen on", err)

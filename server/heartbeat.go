@@ -62,7 +62,7 @@ func (r *replica) sendHeartbeats(ctx context.Context, client registryClient) {
 
 // from is who this incarnation is to the registry.
 func (r *replica) from() membership.From {
-	return membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation}
+	return membership.From{ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation, Key: r.key}
 }
 
 // watch takes the directives that the registry pushes. A registry that refuses to

@@ -66,7 +66,7 @@ func (n *Node) retract(incarnation uint64, d *membership.Directive) {
 	if len(d.Views) == 1 && d.Views[0].Prev == 0 && len(d.Views[0].Members) == 1 {
 		alone = d.Views[0].Members[0].Incarnation == incarnation
 	}
-	from := membership.From{ID: n.cfg.ID, Incarnation: incarnation, Group: d.Group, Generation: d.Generation}
+	from := membership.From{ID: n.cfg.ID, Incarnation: incarnation, Group: d.Group, Generation: d.Generation, Key: d.Keys[incarnation]}
 	err := n.client.Leave(ctx, from, alone, "its identity could not be recorded")
 	if err != nil {
 		n.log.Warn("stopped without leaving: the registry has to notice the silence of this node", "err", err)

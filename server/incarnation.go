@@ -17,7 +17,7 @@ func (n *Node) newReplica(ctx context.Context, incarnation uint64, d *membership
 	self := isis.MemberID{ID: n.cfg.ID, Incarnation: incarnation}
 	r := &replica{
 		cfg: &n.cfg, log: n.log.With("incarnation", incarnation), self: self,
-		group: d.Group, generation: d.Generation, settings: d.Settings, next: d,
+		group: d.Group, generation: d.Generation, key: d.Keys[incarnation], settings: d.Settings, next: d,
 		ended: make(chan struct{}), joined: make(chan struct{}), lease: leaseSignal{held: make(chan struct{})},
 		beats:  make(chan *member.Beat, 1),
 		leaves: leaves{asked: make(chan leaveRequest, 1), refused: make(chan refusal, 1)},

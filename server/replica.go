@@ -26,6 +26,7 @@ type replica struct {
 	self       isis.MemberID
 	group      uint64
 	generation uint64
+	key        membership.Key      // that it shares with the registry
 	settings   membership.Settings // of the start
 	reader     *member.Reader
 	net        *transport.Network

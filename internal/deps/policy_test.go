@@ -26,7 +26,7 @@ const (
 
 // pureStd is what pure packages may import.
 var pureStd = []string{
-	"bytes", "cmp", "encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt", "hash/crc32", "iter", "maps",
+	"bytes", "cmp", "crypto/hmac", "crypto/sha256", "crypto/subtle", "encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt", "hash/crc32", "iter", "maps",
 	"math", "math/bits", "slices", "sort", "strconv", "strings", "unicode", "unicode/utf8",
 }
 

@@ -1,6 +1,8 @@
 package link
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 
@@ -16,6 +18,21 @@ type Greeting struct {
 	Claim    Claim
 
 	version uint16 // of the protocol, as agreed upon
+	signed  []byte // what proof is about
+	proof   []byte // that it comes from From; empty: there is none
+}
+
+// proofBytes is the length of a proof, a shortened HMAC-SHA256.
+const proofBytes = 16
+
+// prove returns the proof that signed, the encoded greeting before it, comes from one of
+// the two that share a key, and is meant for a group and a generation.
+func (k Key) prove(group, generation uint64, signed []byte) []byte {
+	mac := hmac.New(sha256.New, k[:])
+	b := binary.LittleEndian.AppendUint64([]byte("dsm greeting"), group)
+	mac.Write(binary.LittleEndian.AppendUint64(b, generation))
+	mac.Write(signed)
+	return mac.Sum(nil)[:proofBytes]
 }
 
 func (g Greeting) append(dst []byte) []byte {
@@ -28,6 +45,10 @@ func (g Greeting) append(dst []byte) []byte {
 func decodeGreeting(b []byte) (Greeting, error) {
 	r := codec.NewReader(b)
 	g := Greeting{From: ReadMember(&r), To: ReadMember(&r), Dial: r.Uvarint(), Claim: readClaim(&r)}
+	g.signed = b[:len(b)-r.Len()]
+	if r.Len() > 0 { // an earlier release has no proof
+		g.proof = r.Take(proofBytes)
+	}
 	if r.Bad() { // what is left is a later release's
 		return Greeting{}, fmt.Errorf("%w: a greeting of %d bytes", ErrMalformed, len(b))
 	}

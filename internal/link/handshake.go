@@ -1,9 +1,11 @@
 package link
 
 import (
+	"crypto/hmac"
 	"fmt"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/planted"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -19,11 +21,15 @@ type meeting struct {
 func (l *Link) Hello() (h wire.Hello, conn uint64) {
 	n := l.node
 	l.met = meeting{dial: n.dials.Add(1), epoch: l.out.epoch}
-	return wire.Hello{
+	h = wire.Hello{
 		Role: wire.RolePeer, MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion,
 		Group: n.cfg.Group, Generation: n.cfg.Generation,
 		Extra: Greeting{From: n.cfg.Self, To: l.peer, Dial: l.met.dial, Claim: l.claim()}.append(nil),
-	}, l.met.dial
+	}
+	if l.key != (Key{}) {
+		h.Extra = append(h.Extra, l.key.prove(h.Group, h.Generation, h.Extra)...)
+	}
+	return h, l.met.dial
 }
 
 // Answered takes the answer to the Hello of a dial. Without an error the connection can
@@ -66,15 +72,36 @@ func (l *Link) verify(from *wire.Info) error {
 	}
 }
 
-// Greeted takes a dial of the peer, and ends the use of all older connections. It returns
-// false if there was a newer one already: then this one is closed without an answer.
-func (l *Link) Greeted(g Greeting) bool {
+// Greeted takes a dial of the peer, and ends the use of all older connections. If the
+// dialler does not prove that it is the peer, ErrUnproved is returned, and Unproved is the
+// answer. If there was a newer dial already, ErrSuperseded is returned: then this one is
+// closed without an answer. Neither changes anything.
+func (l *Link) Greeted(g Greeting) error {
+	if !l.proved(g) && !planted.On(planted.GreetingUnjudged) {
+		return ErrUnproved
+	}
 	if g.Dial <= l.met.dial {
-		return false
+		return ErrSuperseded
 	}
 	l.drop(ErrSuperseded)
 	l.met = meeting{dial: g.Dial, theirs: g.Claim}
-	return true
+	return nil
+}
+
+// proved reports whether a greeting comes from the peer, as far as that can be known: a peer
+// without a key proves nothing.
+func (l *Link) proved(g Greeting) bool {
+	n := &l.node.cfg
+	return l.key == (Key{}) || hmac.Equal(g.proof, l.key.prove(n.Group, n.Generation, g.signed))
+}
+
+// Unproved is the answer to a greeting that does not prove who sends it. It may be the
+// peer's, if that does not know its key yet: then it dials again.
+func (l *Link) Unproved(g Greeting) *wire.HelloReply {
+	return &wire.HelloReply{
+		Status: wire.StatusUnavailable, Version: g.version, Info: l.node.info(),
+		Message: fmt.Sprintf("the greeting does not prove that %s sends it (yet)", g.From),
+	}
 }
 
 // Meet answers the newest dial. With wire.StatusOK the connection can be attached once the

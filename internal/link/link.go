@@ -26,6 +26,9 @@ var (
 	// ErrSuperseded breaks a connection when the peer has dialled again.
 	ErrSuperseded = errors.New("link: superseded by a newer connection")
 
+	// ErrUnproved says that a dialler does not prove that it is the peer.
+	ErrUnproved = errors.New("link: the greeting does not prove who sends it")
+
 	// ErrNotReady says that one end cannot go on where the other one is.
 	ErrNotReady = errors.New("link: the two ends do not fit")
 )
@@ -51,6 +54,7 @@ type Link struct {
 
 	addr   string
 	bound  uint64
+	key    Key
 	out    stream   // what goes to the peer
 	in     *Inbound // what comes from it; another one whenever the stream begins again
 	met    meeting  // of the newest dial
@@ -78,7 +82,7 @@ func (l *Link) Todo() Todo {
 // Set takes over where the peer listens, and its Bound.
 func (l *Link) Set(p Peer) {
 	moved := l.addr != p.Addr
-	l.addr, l.bound = p.Addr, p.Bound
+	l.addr, l.bound, l.key = p.Addr, p.Bound, p.Key
 	revived := l.dead != nil && (l.bound == 0 || l.bound > l.deadAt)
 	if revived {
 		l.dead = nil

@@ -45,7 +45,7 @@ func (e *ends) greet() (Greeting, wire.HelloReply) {
 	e.t.Helper()
 	hello, number := e.b.Hello()
 	g, refusal := e.a.node.Judge(&hello, func(yield func(isis.MemberID) bool) { yield(idb) })
-	if refusal != nil || g.Dial != number || !e.a.Greeted(g) {
+	if refusal != nil || g.Dial != number || e.a.Greeted(g) != nil {
 		e.t.Fatalf("%+v, %+v", g, refusal)
 	}
 	return g, e.a.Meet(g)
@@ -229,7 +229,7 @@ func TestSupersede(t *testing.T) {
 		t.Errorf("%+v, %+v", s, r)
 	}
 	second := e.dial()
-	if e.a.Greeted(late) || e.a.Greeted(Greeting{Dial: first}) || e.a.Greeted(Greeting{}) {
+	if e.a.Greeted(late) == nil || e.a.Greeted(Greeting{Dial: first}) == nil || e.a.Greeted(Greeting{}) == nil {
 		t.Error("an old dial counts")
 	}
 	if !e.a.Status().Connected || second != first+2 {
@@ -578,7 +578,7 @@ func TestMeetings(t *testing.T) {
 				say(e.a, 1)
 			}
 			g := Greeting{Dial: number + 1, Claim: c.theirs}
-			if !e.a.Greeted(g) {
+			if e.a.Greeted(g) != nil {
 				t.Fatal("not the newest")
 			}
 			r := e.a.Meet(g)

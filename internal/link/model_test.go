@@ -193,7 +193,7 @@ func linksModel(t *rapid.T) {
 		if refusal != nil {
 			t.Fatalf("%+v", refusal)
 		}
-		if !a.l.Greeted(g) {
+		if a.l.Greeted(g) != nil {
 			return
 		}
 		r := a.l.Meet(g)

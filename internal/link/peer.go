@@ -17,7 +17,17 @@ type Peer struct {
 	// in which both are that may have lost a message. At a node it only grows, but for
 	// what was bound by an attempt that has failed.
 	Bound uint64
+
+	// Key is what this node and the peer share, by which the peer proves who it is. The
+	// zero Key is none: a peer of an earlier release proves nothing.
+	Key Key
 }
+
+// Key is a secret of two nodes.
+type Key [16]byte
+
+// String keeps a key out of logs and errors.
+func (Key) String() string { return "a key" }
 
 // Status is how a link is.
 type Status struct {

@@ -25,3 +25,18 @@ func TestPlantedLinkForgetsClaim(t *testing.T) {
 		rapid.Check(t, linksModel)
 	})
 }
+
+// TestPlantedGreetingUnjudged has somebody else take over a link, in the name of the peer.
+func TestPlantedGreetingUnjudged(t *testing.T) {
+	planted.With(t, planted.GreetingUnjudged)
+	e := newEnds(t)
+	e.keyed(Key{1}, Key{1})
+	e.dial()
+	h, _ := e.b.Hello()
+	h.Extra = Greeting{From: idb, To: ida, Dial: 1 << 62, Claim: Claim{Epoch: 99}}.append(nil)
+	err := e.judged(h)
+	if s := e.a.Status(); err != nil || s.Connected {
+		t.Fatalf("%v, the link is %+v", err, s)
+	}
+	planted.Caught(t, planted.GreetingUnjudged, "a greeting without a proof: the connection of the peer is superseded")
+}

@@ -3,6 +3,7 @@ package member
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/link"
@@ -18,6 +19,7 @@ type directives struct {
 	latest    membership.Directive
 	committed membership.View              // the newest committed view, the zero view at first
 	members   map[uint64]membership.Member // by incarnation: all that were named
+	keys      map[uint64]membership.Key    // with these, and with the registry
 	successor *membership.Directive        // the first of a generation that this incarnation may go on in
 }
 
@@ -45,6 +47,7 @@ func (m *Member) Directed(d *membership.Directive) {
 		return
 	}
 	state.latest, state.known = *d, true
+	maps.Copy(state.keys, d.Keys)
 	if d.Excluded {
 		m.excluded(d.Reason)
 		return
@@ -189,12 +192,13 @@ func (m *Member) linkPeers() {
 	delete(wanted, m.self.Incarnation)
 	peers := make([]link.Peer, 0, len(wanted))
 	for incarnation, bound := range wanted {
-		peers = append(peers, link.Peer{MemberID: m.member(incarnation), Addr: d.members[incarnation].PeerAddr, Bound: bound})
+		peers = append(peers, link.Peer{MemberID: m.member(incarnation), Addr: d.members[incarnation].PeerAddr, Bound: bound, Key: link.Key(d.keys[incarnation])})
 	}
 	slices.SortFunc(peers, func(a, b link.Peer) int { return cmp.Compare(a.Incarnation, b.Incarnation) })
 	for incarnation := range d.members {
 		if _, named := wanted[incarnation]; !named && incarnation != m.self.Incarnation {
 			delete(d.members, incarnation)
+			delete(d.keys, incarnation)
 		}
 	}
 	m.links.SetPeers(peers)

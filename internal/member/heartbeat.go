@@ -86,7 +86,7 @@ func (m *Member) sendBeat() {
 
 // From is who this incarnation is to the registry.
 func (m *Member) From() membership.From {
-	return membership.From{ID: m.self.ID, Incarnation: m.self.Incarnation, Group: m.group, Generation: m.generation}
+	return membership.From{ID: m.self.ID, Incarnation: m.self.Incarnation, Group: m.group, Generation: m.generation, Key: m.directive.keys[m.self.Incarnation]}
 }
 
 // Answered takes the registry's answer to a heartbeat.

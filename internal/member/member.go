@@ -94,7 +94,7 @@ func New(cfg Config) *Member {
 		reader:       &Reader{clock: cfg.Clock, doubt: cfg.Doubt},
 		historyBytes: cfg.HistoryBytes, maxLagBytes: cfg.MaxLagBytes, chunkBytes: cfg.ChunkBytes,
 		core:      isis.New(cfg.Core),
-		directive: directives{members: map[uint64]membership.Member{}},
+		directive: directives{members: map[uint64]membership.Member{}, keys: map[uint64]membership.Key{}},
 		parked:    newParking(),
 		joiner:    joiner{wait: leastJoinPause},
 		ordinal:   ordinalClock{tick: cfg.Settings.Tick, audit: cfg.Settings.Audit},

@@ -93,4 +93,5 @@ const (
 	PendingExpires
 	OwnersForgotten
 	ProofAtOnce
+	GreetingUnjudged
 )

@@ -100,6 +100,7 @@ var Bugs = []Info{
 	{PendingExpires, "PendingExpires", "a session with a TTL of its own is charged for the time before its last command"},
 	{OwnersForgotten, "OwnersForgotten", "a session that ends leaves its variables"},
 	{ProofAtOnce, "ProofAtOnce", "a proof that a node is dead is believed although the node is heard"},
+	{GreetingUnjudged, "GreetingUnjudged", "a greeting that does not prove who sends it takes over a link"},
 }
 
 // String returns the bug's name.

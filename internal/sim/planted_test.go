@@ -44,6 +44,7 @@ var shownBy = map[planted.Bug]uint64{
 var elsewhere = map[planted.Bug]string{
 	planted.BarrierShared:     "fewer than one seed in ten thousand shows it; internal/member takes it apart",
 	planted.FutureDropped:     "one seed in ten thousand shows it, where a member needs what came before its view; the schedules of isis/isistest show it at once",
+	planted.GreetingUnjudged:  "nobody here pretends to be a member; internal/link and server do",
 	planted.ProofAtOnce:       "no process here has a copy of another's directory; the model of registry/membership starts some",
 	planted.ReadMissInstalls:  "the clients of the simulation keep no copies",
 	planted.WedgeWithoutBase:  "a directive names each view before the attempt that is based on it; isis/isistest takes them apart",

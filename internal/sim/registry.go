@@ -34,7 +34,7 @@ func (g *registry) brink() {
 }
 
 func newRegistry(w *world) *registry {
-	g := &registry{w: w, disk: membership.NewState(7, w.traits.base, w.settings())}
+	g := &registry{w: w, disk: membership.NewState(7, w.traits.base, w.settings()).WithSecret(membership.Key{7})}
 	g.start()
 	return g
 }
@@ -93,7 +93,7 @@ func (g *registry) lose() {
 	w.trace("fault: %s", LostRegistry)
 	before := g.disk
 	// A group that is founded later begins above the one before, by the clock.
-	g.disk = membership.NewState(before.Group+1, before.Floor, w.settings())
+	g.disk = membership.NewState(before.Group+1, before.Floor, w.settings()).WithSecret(membership.Key{8})
 	g.disk.Generation, g.disk.NextView, g.disk.NextIncarnation = before.Generation+1, before.NextView, before.NextIncarnation
 	w.chain.last = 0
 	if g.up {

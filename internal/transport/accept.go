@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -61,8 +62,12 @@ func (l *line) serve(conn net.Conn, g link.Greeting) {
 	defer l.n.closeConn(conn)
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	defer cancel(nil)
-	if !l.greeted(g, func() { cancel(link.ErrSuperseded) }) {
-		l.failed(link.ErrSuperseded)
+	switch err := l.greeted(g, func() { cancel(link.ErrSuperseded) }); {
+	case errors.Is(err, link.ErrUnproved):
+		l.n.refuse(conn, l.end.Unproved(g))
+		return
+	case err != nil:
+		l.failed(err)
 		return
 	}
 	// The reader of the connection before may still be handing over what came.
@@ -90,16 +95,17 @@ func (l *line) serve(conn net.Conn, g link.Greeting) {
 	}
 }
 
-// greeted reports whether a dial is the newest. Then end is called when a newer one comes.
-func (l *line) greeted(g link.Greeting, end func()) bool {
+// greeted takes a dial, if it comes from the peer and is the newest. Then end is called when
+// a newer one comes.
+func (l *line) greeted(g link.Greeting, end func()) error {
 	l.mu.Lock()
 	defer l.unlock()
-	if !l.end.Greeted(g) {
-		return false
+	if err := l.end.Greeted(g); err != nil {
+		return err
 	}
 	if l.incoming != nil {
 		l.incoming()
 	}
 	l.incoming = end
-	return true
+	return nil
 }

@@ -47,7 +47,7 @@ func TestWriteThatOutlivesItsStream(t *testing.T) {
 			l.end.Flush()
 		}
 		meet := func(dial uint64) {
-			if g := (link.Greeting{Dial: dial, Claim: link.Claim{Epoch: 8 + dial}}); !l.end.Greeted(g) || l.end.Meet(g).Status != wire.StatusOK {
+			if g := (link.Greeting{Dial: dial, Claim: link.Claim{Epoch: 8 + dial}}); l.end.Greeted(g) != nil || l.end.Meet(g).Status != wire.StatusOK {
 				t.Error("the two ends do not fit")
 			}
 		}

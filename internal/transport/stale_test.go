@@ -41,7 +41,7 @@ func TestWhatIsReadTooLate(t *testing.T) {
 			l := newLine(n, isis.MemberID{ID: "b", Incarnation: 2})
 			defer l.close()
 			g := link.Greeting{Dial: 1, Claim: link.Claim{Epoch: 8}}
-			if !l.end.Greeted(g) || l.end.Meet(g).Status != wire.StatusOK {
+			if l.end.Greeted(g) != nil || l.end.Meet(g).Status != wire.StatusOK {
 				t.Fatal("the two ends do not fit")
 			}
 			a, err := l.attach(near, 1)

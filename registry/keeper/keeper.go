@@ -65,7 +65,7 @@ func (k *Keeper) Register(now time.Duration, r membership.Registration) (incarna
 		return 0, d, err
 	}
 	s := k.group.Status(now)
-	d, err = k.group.Directive(membership.From{ID: r.ID, Incarnation: incarnation, Group: s.Group, Generation: s.Generation}, 0)
+	d, err = k.group.Directive(membership.From{ID: r.ID, Incarnation: incarnation, Group: s.Group, Generation: s.Generation, Key: k.group.OwnKey(incarnation)}, 0)
 	return incarnation, d, err
 }
 

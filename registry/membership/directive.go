@@ -1,6 +1,9 @@
 package membership
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Directive is all that a node must know, complete each time.
 type Directive struct {
@@ -19,14 +22,16 @@ type Directive struct {
 	Reason   string   // why it is excluded, or what a joiner waits for
 	Settings Settings
 	Joining  []Member
-	Ease     bool // a change of the view is due: a member is to have no more than one message under way
+	Ease     bool           // a change of the view is due: a member is to have no more than one message under way
+	Keys     map[uint64]Key // of the node with those named here, and with itself, by incarnation; see Key
 }
 
 // Same reports whether nothing differs but the revision, and the words about what a
 // joiner waits for: nothing that a node acts on.
 func (d *Directive) Same(e *Directive) bool {
 	return d.Group == e.Group && d.Generation == e.Generation && d.Base == e.Base && d.Excluded == e.Excluded &&
-		d.Settings == e.Settings && d.Ease == e.Ease && slices.EqualFunc(d.Views, e.Views, View.same) && d.Attempt.same(e.Attempt) && slices.Equal(d.Joining, e.Joining)
+		d.Settings == e.Settings && d.Ease == e.Ease && slices.EqualFunc(d.Views, e.Views, View.same) && d.Attempt.same(e.Attempt) && slices.Equal(d.Joining, e.Joining) &&
+		maps.Equal(d.Keys, e.Keys)
 }
 
 // Directive returns what to tell a node that is in the given view (0: none).
@@ -63,6 +68,7 @@ func (g *Group) Directive(from From, view uint64) (Directive, error) {
 	if a := g.state.Attempt; a != nil && a.View.Has(from.Incarnation) {
 		d.Attempt = a
 	}
+	d.Keys = g.keysFor(from, n.member, &d)
 	if base := g.committed(); !base.Has(from.Incarnation) {
 		d.Reason = g.waitsFor(n, base)
 	}

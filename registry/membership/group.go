@@ -62,6 +62,7 @@ type From struct {
 	Incarnation uint64
 	Group       uint64
 	Generation  uint64
+	Key         Key // that it shares with the registry; zero: it has none
 }
 
 // Report is what a node tells in a heartbeat.

@@ -13,7 +13,7 @@ func TestSame(t *testing.T) {
 		return &Directive{
 			Group: 1, Generation: 2, Base: 3, Revision: 4, Reason: "waits",
 			Views: []View{{ID: 5, Prev: 4, FeatureLevel: 1, Members: members}}, Attempt: &Attempt{View: View{ID: 6, Prev: 5, Members: members}, Leader: 1},
-			Settings: Settings{Detection: time.Second}, Joining: members[1:],
+			Settings: Settings{Detection: time.Second}, Joining: members[1:], Keys: map[uint64]Key{1: {1}},
 		}
 	}
 	for name, tc := range map[string]struct {
@@ -30,6 +30,7 @@ func TestSame(t *testing.T) {
 		"settings":              {func(d *Directive) { d.Settings.Audit = 1 }, false},
 		"joining":               {func(d *Directive) { d.Joining = nil }, false},
 		"ease":                  {func(d *Directive) { d.Ease = true }, false},
+		"keys":                  {func(d *Directive) { d.Keys[1] = Key{2} }, false},
 		"no view":               {func(d *Directive) { d.Views = nil }, false},
 		"view id":               {func(d *Directive) { d.Views[0].ID++ }, false},
 		"view before":           {func(d *Directive) { d.Views[0].Prev++ }, false},
@@ -50,7 +51,7 @@ func TestSame(t *testing.T) {
 		t.Error("two that say nothing differ")
 	}
 	// Whoever adds a field says here whether a node acts on it.
-	if n := reflect.TypeFor[Directive]().NumField(); n != 11 {
+	if n := reflect.TypeFor[Directive]().NumField(); n != 12 {
 		t.Errorf("a directive has %d fields", n)
 	}
 	if n := reflect.TypeFor[View]().NumField(); n != 4 {

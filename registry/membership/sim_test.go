@@ -66,7 +66,7 @@ var errCrashed = errors.New("the registry crashed")
 
 func newSim(settings Settings) *sim {
 	s := &sim{cuts: make(map[[2]string]bool), positions: make(map[uint64]uint64), pace: 5 * time.Millisecond}
-	s.saved = NewState(1, 0, settings.Over(DefaultSettings()))
+	s.saved = NewState(1, 0, settings.Over(DefaultSettings())).WithSecret(Key{1})
 	s.g = New(s.saved, s.now)
 	s.settle()
 	return s

@@ -67,6 +67,8 @@ type State struct {
 	Settings        Settings
 	NextView        uint64 // one counter for the views of all generations
 	NextIncarnation uint64
+	Secret          Key      // of which keys are made; zero: nodes have none
+	KeyedFrom       uint64   // incarnations from this one on have keys
 	Views           []View   // the committed view alone, none before a generation's first; see Directive.Views
 	Attempt         *Attempt // nil: none under way
 	ProvedDead      []uint64 // members of the committed view that an identity lock proved dead

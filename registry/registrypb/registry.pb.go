@@ -404,9 +404,10 @@ type Directive struct {
 	Excluded      bool                   `protobuf:"varint,6,opt,name=excluded,proto3" json:"excluded,omitempty"` // this incarnation is no member, and no joiner, any more: start anew
 	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`      // why, for people
 	Settings      *Settings              `protobuf:"bytes,8,opt,name=settings,proto3" json:"settings,omitempty"`
-	Joining       []*Member              `protobuf:"bytes,9,rep,name=joining,proto3" json:"joining,omitempty"` // nodes that observe now, so that members expect their links
-	Base          uint64                 `protobuf:"varint,10,opt,name=base,proto3" json:"base,omitempty"`     // the generation's first view begins, empty, at this position
-	Ease          bool                   `protobuf:"varint,11,opt,name=ease,proto3" json:"ease,omitempty"`     // a change of the view is due: have no more than one message under way
+	Joining       []*Member              `protobuf:"bytes,9,rep,name=joining,proto3" json:"joining,omitempty"`                                                                       // nodes that observe now, so that members expect their links
+	Base          uint64                 `protobuf:"varint,10,opt,name=base,proto3" json:"base,omitempty"`                                                                           // the generation's first view begins, empty, at this position
+	Ease          bool                   `protobuf:"varint,11,opt,name=ease,proto3" json:"ease,omitempty"`                                                                           // a change of the view is due: have no more than one message under way
+	Keys          map[uint64][]byte      `protobuf:"bytes,12,rep,name=keys,proto3" json:"keys,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // by incarnation: what the node shares with those named here, and with the registry
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -516,6 +517,13 @@ func (x *Directive) GetEase() bool {
 		return x.Ease
 	}
 	return false
+}
+
+func (x *Directive) GetKeys() map[uint64][]byte {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
 }
 
 type RegisterRequest struct {
@@ -733,6 +741,7 @@ type HeartbeatRequest struct {
 	Acked         uint64                 `protobuf:"varint,15,opt,name=acked,proto3" json:"acked,omitempty"`              // attempt whose cut the node holds and has acknowledged, 0: none
 	LagMs         int64                  `protobuf:"varint,16,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"` // for how long its oldest message that is not delivered has been under way, 0: there is none
 	Eased         bool                   `protobuf:"varint,17,opt,name=eased,proto3" json:"eased,omitempty"`              // it has at most one message under way
+	Key           []byte                 `protobuf:"bytes,18,opt,name=key,proto3" json:"key,omitempty"`                   // that the node shares with the registry; empty: it has none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -886,12 +895,20 @@ func (x *HeartbeatRequest) GetEased() bool {
 	return false
 }
 
+func (x *HeartbeatRequest) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
 type WatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Incarnation   uint64                 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
 	Group         uint64                 `protobuf:"varint,3,opt,name=group,proto3" json:"group,omitempty"`
 	Generation    uint64                 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
+	Key           []byte                 `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"` // as in HeartbeatRequest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -954,6 +971,13 @@ func (x *WatchRequest) GetGeneration() uint64 {
 	return 0
 }
 
+func (x *WatchRequest) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
 type LeaveRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -962,6 +986,7 @@ type LeaveRequest struct {
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	Group         uint64                 `protobuf:"varint,5,opt,name=group,proto3" json:"group,omitempty"`           // 0: any
 	Generation    uint64                 `protobuf:"varint,6,opt,name=generation,proto3" json:"generation,omitempty"` // 0: any
+	Key           []byte                 `protobuf:"bytes,7,opt,name=key,proto3" json:"key,omitempty"`                // as in HeartbeatRequest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1036,6 +1061,13 @@ func (x *LeaveRequest) GetGeneration() uint64 {
 		return x.Generation
 	}
 	return 0
+}
+
+func (x *LeaveRequest) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
 }
 
 type LeaveResponse struct {
@@ -1597,7 +1629,7 @@ const file_registry_proto_rawDesc = "" +
 	"\amembers\x18\x04 \x03(\v2\x17.dsm.registry.v1.MemberR\amembers\"L\n" +
 	"\aAttempt\x12)\n" +
 	"\x04view\x18\x01 \x01(\v2\x15.dsm.registry.v1.ViewR\x04view\x12\x16\n" +
-	"\x06leader\x18\x02 \x01(\x04R\x06leader\"\x84\x03\n" +
+	"\x06leader\x18\x02 \x01(\x04R\x06leader\"\xf7\x03\n" +
 	"\tDirective\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x04R\x05group\x12\x1e\n" +
 	"\n" +
@@ -1612,7 +1644,11 @@ const file_registry_proto_rawDesc = "" +
 	"\ajoining\x18\t \x03(\v2\x17.dsm.registry.v1.MemberR\ajoining\x12\x12\n" +
 	"\x04base\x18\n" +
 	" \x01(\x04R\x04base\x12\x12\n" +
-	"\x04ease\x18\v \x01(\bR\x04ease\"\xd1\x01\n" +
+	"\x04ease\x18\v \x01(\bR\x04ease\x128\n" +
+	"\x04keys\x18\f \x03(\v2$.dsm.registry.v1.Directive.KeysEntryR\x04keys\x1a7\n" +
+	"\tKeysEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x04R\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xd1\x01\n" +
 	"\x0fRegisterRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n" +
 	"\tpeer_addr\x18\x02 \x01(\tR\bpeerAddr\x12\x1f\n" +
@@ -1628,7 +1664,7 @@ const file_registry_proto_rawDesc = "" +
 	"\tdirective\x18\x02 \x01(\v2\x1a.dsm.registry.v1.DirectiveR\tdirective\"E\n" +
 	"\x04Peer\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x1b\n" +
-	"\tsilent_ms\x18\x02 \x01(\x03R\bsilentMs\"\xcc\x03\n" +
+	"\tsilent_ms\x18\x02 \x01(\x03R\bsilentMs\"\xde\x03\n" +
 	"\x10HeartbeatRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +
@@ -1649,14 +1685,16 @@ const file_registry_proto_rawDesc = "" +
 	"\afetched\x18\x0e \x01(\x04R\afetched\x12\x14\n" +
 	"\x05acked\x18\x0f \x01(\x04R\x05acked\x12\x15\n" +
 	"\x06lag_ms\x18\x10 \x01(\x03R\x05lagMs\x12\x14\n" +
-	"\x05eased\x18\x11 \x01(\bR\x05eased\"v\n" +
+	"\x05eased\x18\x11 \x01(\bR\x05eased\x12\x10\n" +
+	"\x03key\x18\x12 \x01(\fR\x03key\"\x88\x01\n" +
 	"\fWatchRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +
 	"\x05group\x18\x03 \x01(\x04R\x05group\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x04 \x01(\x04R\n" +
-	"generation\"\xa4\x01\n" +
+	"generation\x12\x10\n" +
+	"\x03key\x18\x05 \x01(\fR\x03key\"\xb6\x01\n" +
 	"\fLeaveRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +
@@ -1665,7 +1703,8 @@ const file_registry_proto_rawDesc = "" +
 	"\x05group\x18\x05 \x01(\x04R\x05group\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x06 \x01(\x04R\n" +
-	"generation\"\x0f\n" +
+	"generation\x12\x10\n" +
+	"\x03key\x18\a \x01(\fR\x03key\"\x0f\n" +
 	"\rLeaveResponse\"\x0f\n" +
 	"\rStatusRequest\"\x86\x02\n" +
 	"\n" +
@@ -1748,7 +1787,7 @@ func file_registry_proto_rawDescGZIP() []byte {
 }
 
 var file_registry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_registry_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_registry_proto_goTypes = []any{
 	(Refusal_Reason)(0),           // 0: dsm.registry.v1.Refusal.Reason
 	(*Settings)(nil),              // 1: dsm.registry.v1.Settings
@@ -1770,6 +1809,7 @@ var file_registry_proto_goTypes = []any{
 	(*Refusal)(nil),               // 17: dsm.registry.v1.Refusal
 	(*NewGenerationRequest)(nil),  // 18: dsm.registry.v1.NewGenerationRequest
 	(*NewGenerationResponse)(nil), // 19: dsm.registry.v1.NewGenerationResponse
+	nil,                           // 20: dsm.registry.v1.Directive.KeysEntry
 }
 var file_registry_proto_depIdxs = []int32{
 	2,  // 0: dsm.registry.v1.View.members:type_name -> dsm.registry.v1.Member
@@ -1778,33 +1818,34 @@ var file_registry_proto_depIdxs = []int32{
 	4,  // 3: dsm.registry.v1.Directive.attempt:type_name -> dsm.registry.v1.Attempt
 	1,  // 4: dsm.registry.v1.Directive.settings:type_name -> dsm.registry.v1.Settings
 	2,  // 5: dsm.registry.v1.Directive.joining:type_name -> dsm.registry.v1.Member
-	5,  // 6: dsm.registry.v1.RegisterResponse.directive:type_name -> dsm.registry.v1.Directive
-	8,  // 7: dsm.registry.v1.HeartbeatRequest.peers:type_name -> dsm.registry.v1.Peer
-	2,  // 8: dsm.registry.v1.NodeStatus.member:type_name -> dsm.registry.v1.Member
-	3,  // 9: dsm.registry.v1.StatusResponse.view:type_name -> dsm.registry.v1.View
-	4,  // 10: dsm.registry.v1.StatusResponse.attempt:type_name -> dsm.registry.v1.Attempt
-	1,  // 11: dsm.registry.v1.StatusResponse.settings:type_name -> dsm.registry.v1.Settings
-	14, // 12: dsm.registry.v1.StatusResponse.nodes:type_name -> dsm.registry.v1.NodeStatus
-	3,  // 13: dsm.registry.v1.CurrentView.view:type_name -> dsm.registry.v1.View
-	1,  // 14: dsm.registry.v1.CurrentView.settings:type_name -> dsm.registry.v1.Settings
-	0,  // 15: dsm.registry.v1.Refusal.reason:type_name -> dsm.registry.v1.Refusal.Reason
-	6,  // 16: dsm.registry.v1.Registry.Register:input_type -> dsm.registry.v1.RegisterRequest
-	9,  // 17: dsm.registry.v1.Registry.Heartbeat:input_type -> dsm.registry.v1.HeartbeatRequest
-	10, // 18: dsm.registry.v1.Registry.Watch:input_type -> dsm.registry.v1.WatchRequest
-	11, // 19: dsm.registry.v1.Registry.Leave:input_type -> dsm.registry.v1.LeaveRequest
-	13, // 20: dsm.registry.v1.Registry.Status:input_type -> dsm.registry.v1.StatusRequest
-	18, // 21: dsm.registry.v1.Registry.NewGeneration:input_type -> dsm.registry.v1.NewGenerationRequest
-	7,  // 22: dsm.registry.v1.Registry.Register:output_type -> dsm.registry.v1.RegisterResponse
-	5,  // 23: dsm.registry.v1.Registry.Heartbeat:output_type -> dsm.registry.v1.Directive
-	5,  // 24: dsm.registry.v1.Registry.Watch:output_type -> dsm.registry.v1.Directive
-	12, // 25: dsm.registry.v1.Registry.Leave:output_type -> dsm.registry.v1.LeaveResponse
-	15, // 26: dsm.registry.v1.Registry.Status:output_type -> dsm.registry.v1.StatusResponse
-	19, // 27: dsm.registry.v1.Registry.NewGeneration:output_type -> dsm.registry.v1.NewGenerationResponse
-	22, // [22:28] is the sub-list for method output_type
-	16, // [16:22] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	20, // 6: dsm.registry.v1.Directive.keys:type_name -> dsm.registry.v1.Directive.KeysEntry
+	5,  // 7: dsm.registry.v1.RegisterResponse.directive:type_name -> dsm.registry.v1.Directive
+	8,  // 8: dsm.registry.v1.HeartbeatRequest.peers:type_name -> dsm.registry.v1.Peer
+	2,  // 9: dsm.registry.v1.NodeStatus.member:type_name -> dsm.registry.v1.Member
+	3,  // 10: dsm.registry.v1.StatusResponse.view:type_name -> dsm.registry.v1.View
+	4,  // 11: dsm.registry.v1.StatusResponse.attempt:type_name -> dsm.registry.v1.Attempt
+	1,  // 12: dsm.registry.v1.StatusResponse.settings:type_name -> dsm.registry.v1.Settings
+	14, // 13: dsm.registry.v1.StatusResponse.nodes:type_name -> dsm.registry.v1.NodeStatus
+	3,  // 14: dsm.registry.v1.CurrentView.view:type_name -> dsm.registry.v1.View
+	1,  // 15: dsm.registry.v1.CurrentView.settings:type_name -> dsm.registry.v1.Settings
+	0,  // 16: dsm.registry.v1.Refusal.reason:type_name -> dsm.registry.v1.Refusal.Reason
+	6,  // 17: dsm.registry.v1.Registry.Register:input_type -> dsm.registry.v1.RegisterRequest
+	9,  // 18: dsm.registry.v1.Registry.Heartbeat:input_type -> dsm.registry.v1.HeartbeatRequest
+	10, // 19: dsm.registry.v1.Registry.Watch:input_type -> dsm.registry.v1.WatchRequest
+	11, // 20: dsm.registry.v1.Registry.Leave:input_type -> dsm.registry.v1.LeaveRequest
+	13, // 21: dsm.registry.v1.Registry.Status:input_type -> dsm.registry.v1.StatusRequest
+	18, // 22: dsm.registry.v1.Registry.NewGeneration:input_type -> dsm.registry.v1.NewGenerationRequest
+	7,  // 23: dsm.registry.v1.Registry.Register:output_type -> dsm.registry.v1.RegisterResponse
+	5,  // 24: dsm.registry.v1.Registry.Heartbeat:output_type -> dsm.registry.v1.Directive
+	5,  // 25: dsm.registry.v1.Registry.Watch:output_type -> dsm.registry.v1.Directive
+	12, // 26: dsm.registry.v1.Registry.Leave:output_type -> dsm.registry.v1.LeaveResponse
+	15, // 27: dsm.registry.v1.Registry.Status:output_type -> dsm.registry.v1.StatusResponse
+	19, // 28: dsm.registry.v1.Registry.NewGeneration:output_type -> dsm.registry.v1.NewGenerationResponse
+	23, // [23:29] is the sub-list for method output_type
+	17, // [17:23] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_registry_proto_init() }
@@ -1818,7 +1859,7 @@ func file_registry_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_registry_proto_rawDesc), len(file_registry_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

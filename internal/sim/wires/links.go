@@ -70,6 +70,7 @@ type LinkCounts struct {
 	DeadLinks uint64 `name:"links dead until the next view"`
 	Revived   uint64 `name:"links that began again"`
 	Partial   uint64 `name:"writes of which a connection took a part"`
+	Unproved  uint64 `name:"greetings without proof" rare:"yes"`
 }
 
 // GreetingBytes is about how long a greeting is, or the answer to it.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 
+	"github.com/seed-8247e700/dsm/internal/link"
 	"github.com/seed-8247e700/dsm/internal/transport"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
@@ -25,8 +26,16 @@ func (r *Links) greeted(c *Conn, hello *wire.Hello, answer func(wire.HelloReply)
 	if refusal != nil {
 		answer(*refusal)
 	}
+	if refusal != nil {
+		c.Close(1)
+		return
+	}
 	l := find(r.lines, g.From)
-	if refusal != nil || !l.end.Greeted(g) {
+	if err := l.end.Greeted(g); err != nil {
+		if errors.Is(err, link.ErrUnproved) {
+			r.Counts.Unproved++
+			answer(*l.end.Unproved(g))
+		}
 		c.Close(1)
 		return
 	}
