@@ -62,6 +62,7 @@ func (n *Node) start() bool {
 			break
 		}
 		sent = true
+		n.credit -= len(b.payload)
 		n.clock++
 		e := n.entry()
 		*e = entry{
@@ -87,7 +88,7 @@ func (n *Node) start() bool {
 // hasRoom tells whether another own message may be sent.
 func (n *Node) hasRoom() bool {
 	own := n.senders[n.self].undelivered()
-	if n.unfinished >= n.cfg.Window || len(own) >= n.cfg.MaxUndelivered || n.eased && len(own) > 0 {
+	if n.unfinished >= n.cfg.Window || len(own) >= n.cfg.MaxUndelivered || n.eased && len(own) > 0 || n.paced && n.credit <= 0 {
 		return false
 	}
 	bytes := 0

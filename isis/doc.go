@@ -117,6 +117,7 @@
 //				}
 //			}
 //			node.Ease(d.Ease) // an attempt is due that need not be made at once
+//			node.Pace(d.Pace > 0) // a joiner cannot keep up
 //			if d.Attempt != nil {
 //				node.Wedge(*d.Attempt)
 //			}
@@ -135,6 +136,9 @@
 //		}
 //		if in.AcksDue { // the timer has fired
 //			node.SendAcks()
+//		}
+//		if in.CreditDue { // a part of the pace
+//			node.Grant(in.Credit, most)
 //		}
 //		if in.ProbeDue {
 //			node.Probe(nextProbe())

@@ -107,6 +107,8 @@ type Node struct {
 	cfg      Config
 	agreed   bool // cfg.Agreed, as it was set up
 	eased    bool
+	paced    bool
+	credit   int // bytes that may be sent before another Grant, while paced
 	phase    Phase
 	position uint64 // of the last command delivered
 	clock    uint64
@@ -217,6 +219,17 @@ func (n *Node) Idle() bool {
 // Ease has the node have no more than one own message under way, or again as many as
 // it was set up for. A flush that follows has less to send then.
 func (n *Node) Ease(on bool) { n.eased = on }
+
+// Pace has the node begin messages only while it has credit, which each uses up by its
+// bytes, the last one beyond what there is. Without a pace there is no such limit.
+func (n *Node) Pace(on bool) {
+	if on != n.paced {
+		n.paced, n.credit = on, 0
+	}
+}
+
+// Grant adds to the credit, up to a limit.
+func (n *Node) Grant(bytes, limit int) { n.credit = min(n.credit+bytes, limit) }
 
 // UnderWay returns the sequence numbers of the oldest and the newest own message that is
 // sent and not delivered, in the view that the node takes part in, or 0 and 0.

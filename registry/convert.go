@@ -59,6 +59,7 @@ func directiveProto(d membership.Directive) *registrypb.Directive {
 		Joining:    membersProto(d.Joining),
 		Base:       d.Base,
 		Ease:       d.Ease,
+		Pace:       d.Pace,
 	}
 	for _, v := range d.Views {
 		out.Views = append(out.Views, viewProto(v))
@@ -118,6 +119,8 @@ func reportOf(r *registrypb.HeartbeatRequest) membership.Report {
 		Acked:     r.GetAcked(),
 		Lag:       millis(r.GetLagMs()),
 		Eased:     r.GetEased(),
+		Feed:      r.GetFeed(),
+		FeedRate:  r.GetFeedRate(),
 		Figures:   membership.Figures{Position: r.GetPosition(), Clients: r.GetClients(), Queue: r.GetQueue()},
 	}
 	for _, p := range r.GetPeers() {

@@ -65,6 +65,7 @@ func directiveOf(d *registrypb.Directive) *membership.Directive {
 		Settings:   settingsOf(d.GetSettings()),
 		Joining:    membersOf(d.GetJoining()),
 		Ease:       d.GetEase(),
+		Pace:       d.GetPace(),
 	}
 	for _, v := range d.GetViews() {
 		out.Views = append(out.Views, viewOf(v))
@@ -112,6 +113,8 @@ func heartbeatProto(from membership.From, r *membership.Report) *registrypb.Hear
 		Acked:     r.Acked,
 		LagMs:     r.Lag.Milliseconds(),
 		Eased:     r.Eased,
+		Feed:      r.Feed,
+		FeedRate:  r.FeedRate,
 		Position:  r.Position,
 		Clients:   r.Clients,
 		Queue:     r.Queue,

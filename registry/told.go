@@ -44,7 +44,7 @@ func (t told) Event(e *membership.Event) {
 		attrs = append(attrs, "generation", e.Generation, "positions_above", e.Base)
 	case membership.EventNoGeneration:
 		level = slog.LevelError
-	case membership.EventAttemptFailed, membership.EventAttemptSlow, membership.EventProvedDead, membership.EventBaseIgnored, membership.EventLeaveRefused:
+	case membership.EventAttemptFailed, membership.EventAttemptSlow, membership.EventPaced, membership.EventProvedDead, membership.EventBaseIgnored, membership.EventLeaveRefused:
 		level = slog.LevelWarn
 	case membership.EventRegister, membership.EventAttempt, membership.EventPutOff, membership.EventCommit,
 		membership.EventDepart, membership.EventLeave:

@@ -71,6 +71,7 @@ func (m *Member) Directed(d *membership.Directive) {
 	}
 	m.remember(d.Joining)
 	m.core.Ease(d.Ease)
+	m.core.Pace(d.Pace > 0)
 	if a := d.Attempt; a != nil {
 		m.remember(a.View.Members)
 		m.core.Wedge(isis.Attempt{View: toView(&a.View), Leader: m.member(a.Leader), Full: a.View.FeatureLevel < wire.LevelFetch})

@@ -3,6 +3,8 @@ package member
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/clock"
@@ -44,6 +46,12 @@ type Donor struct {
 	before    uint64        // position after the last chunk
 
 	chunkBytes int
+
+	joiner uint64
+	handed int // bytes that were returned last, and are being written
+	at     time.Duration
+	busy   struct{ bytes, time float64 } // of late
+	told   struct{ waiting, rate atomic.Uint64 }
 }
 
 // donorStep is what a Donor sends next.
@@ -81,7 +89,38 @@ func (m *Member) Donate(joiner uint64) *Donor {
 	if r.FeatureLevel() >= wire.LevelVariables && !m.hurt {
 		snapshot.IncludeHistory()
 	}
-	return &Donor{reader: r, clock: m.clock, snap: snapshot, before: s.Applied(), chunkBytes: m.chunkBytes}
+	d := &Donor{reader: r, clock: m.clock, snap: snapshot, before: s.Applied(), chunkBytes: m.chunkBytes, joiner: joiner}
+	m.giving = append(slices.DeleteFunc(m.giving, func(o *Donor) bool { return o.joiner == joiner }), d)
+	return d
+}
+
+// feeding returns how many bytes wait for the joiner that is furthest behind, and how many go
+// to it in a second, 0 and 0 if there is none.
+func (m *Member) feeding() (waiting, rate uint64) {
+	m.giving = slices.DeleteFunc(m.giving, func(d *Donor) bool {
+		_, named := m.Named(d.joiner)
+		return !named || m.directive.committed.Has(d.joiner)
+	})
+	for _, d := range m.giving {
+		if w := d.told.waiting.Load(); w >= waiting {
+			waiting, rate = w, max(d.told.rate.Load(), 1)
+		}
+	}
+	return waiting, rate
+}
+
+// fade is how much what was written before a part counts when that has been written.
+const fade = 0.9
+
+// look measures how fast the connection takes what it is given.
+func (d *Donor) look(f Feed) {
+	now := d.clock.Steady()
+	if d.handed > 0 {
+		d.busy.bytes = fade*d.busy.bytes + float64(d.handed)
+		d.busy.time = fade*d.busy.time + (now - d.at).Seconds()
+		d.told.rate.Store(uint64(d.busy.bytes / max(d.busy.time, 1e-6)))
+	}
+	d.told.waiting.Store(uint64(f.Waiting()))
 }
 
 // hearsOfBefore reports whether the latest directive is from before the present view was
@@ -95,6 +134,13 @@ func (m *Member) hearsOfBefore() bool {
 // but a pause, the caller rests so long, and calls again; if it returns neither, there is
 // nothing to write until the feed has more. The error is why the joiner gets nothing more.
 func (d *Donor) Next(f Feed) (b []byte, pause time.Duration, err error) {
+	d.look(f)
+	b, pause, err = d.proceed(f)
+	d.handed, d.at = len(b), d.clock.Steady()
+	return b, pause, err
+}
+
+func (d *Donor) proceed(f Feed) (b []byte, pause time.Duration, err error) {
 	for {
 		switch d.step {
 		case sendChunk:

@@ -70,6 +70,7 @@ func (m *Member) beatIfNews() {
 
 func (m *Member) sendBeat() {
 	b, now := &m.beat, m.clock.Now()
+	feed, rate := m.feeding()
 	b.last, b.told = now.Steady, m.news()
 	m.host.Beat(&Beat{
 		From: m.From(),
@@ -77,6 +78,7 @@ func (m *Member) sendBeat() {
 			View: b.told.view, Wedged: b.told.wedged, Installed: b.told.installed,
 			Ready: b.told.ready, Observed: m.joiner.donor.Incarnation,
 			Fetched: m.core.Fetched(), Acked: m.acked(), Lag: m.lag(now.Steady), Eased: b.told.eased,
+			Feed: feed, FeedRate: rate,
 			Peers:   m.peersHeard(now.Steady),
 			Figures: membership.Figures{Position: m.core.Position(), Queue: uint32(m.core.Pending() + m.core.HeldBack())},
 		},
@@ -218,6 +220,7 @@ const (
 // pulse does what depends on time.
 func (m *Member) pulse() {
 	now := m.clock.Steady()
+	m.grant(now)
 	m.pulsed = now
 	m.lapseIfDue()
 	m.probeIfDue()
@@ -229,6 +232,15 @@ func (m *Member) pulse() {
 		m.sendBeat()
 	}
 	m.armPulse()
+}
+
+// grant lets the core send what the pace allows, at most what it allows in a second at once.
+func (m *Member) grant(now time.Duration) {
+	pace := m.directive.latest.Pace
+	if bytes := int(float64(pace) * (now - m.granted).Seconds()); bytes > 0 {
+		m.core.Grant(bytes, int(pace))
+		m.granted = now
+	}
 }
 
 func (m *Member) armPulse() {

@@ -83,7 +83,9 @@ type Member struct {
 	leave     leave
 	ordinal   ordinalClock
 	ackArmed  bool
+	giving    []*Donor      // to joiners, the newest for each
 	pulsed    time.Duration // the last pulse
+	granted   time.Duration // the last credit of a pace
 }
 
 // New returns a member that is in no view yet.

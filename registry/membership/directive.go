@@ -24,13 +24,14 @@ type Directive struct {
 	Joining  []Member
 	Ease     bool           // a change of the view is due: a member is to have no more than one message under way
 	Keys     map[uint64]Key // of the node with those named here, and with itself, by incarnation; see Key
+	Pace     uint64         // bytes a second that each member may send, while a joiner cannot keep up; 0: any
 }
 
 // Same reports whether nothing differs but the revision, and the words about what a
 // joiner waits for: nothing that a node acts on.
 func (d *Directive) Same(e *Directive) bool {
 	return d.Group == e.Group && d.Generation == e.Generation && d.Base == e.Base && d.Excluded == e.Excluded &&
-		d.Settings == e.Settings && d.Ease == e.Ease && slices.EqualFunc(d.Views, e.Views, View.same) && d.Attempt.same(e.Attempt) && slices.Equal(d.Joining, e.Joining) &&
+		d.Settings == e.Settings && d.Ease == e.Ease && d.Pace == e.Pace && slices.EqualFunc(d.Views, e.Views, View.same) && d.Attempt.same(e.Attempt) && slices.Equal(d.Joining, e.Joining) &&
 		maps.Equal(d.Keys, e.Keys)
 }
 
@@ -52,6 +53,7 @@ func (g *Group) Directive(from From, view uint64) (Directive, error) {
 		Views:      g.viewsAfter(view),
 		Settings:   g.state.Settings,
 		Ease:       g.easing,
+		Pace:       g.pacing.rate,
 	}
 	for _, n := range g.joiners() {
 		d.Joining = append(d.Joining, n.member)

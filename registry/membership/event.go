@@ -15,6 +15,7 @@ const (
 	EventAttemptFailed EventKind = "view change failed"
 	EventAttemptSlow   EventKind = "view change is slow"
 	EventPutOff        EventKind = "view change put off"
+	EventPaced         EventKind = "members are slowed for a joiner"
 	EventCommit        EventKind = "view committed"
 	EventDepart        EventKind = "node gone"
 	EventLeave         EventKind = "node wants to leave"
@@ -28,7 +29,7 @@ const (
 // Event is something that happened. Which fields count depends on Kind.
 type Event struct {
 	Kind       EventKind
-	Node       Member // Register, Depart, Leave, LeaveRefused, ProvedDead
+	Node       Member // Paced: the donor; Register, Depart, Leave, LeaveRefused, ProvedDead
 	View       View   // Attempt, AttemptFailed, AttemptSlow, Commit; NewGeneration, NoGeneration: the last view of the old one
 	Leader     Member // Attempt
 	Generation uint64 // NewGeneration

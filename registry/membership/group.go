@@ -22,9 +22,9 @@ type Group struct {
 	heardAny    time.Duration // when a member was last heard
 	deadline    time.Duration // of the attempt
 	periods     int           // how often its time, or that of one before it, was up since the last commit
-	achieved    uint64        // what its members had achieved then
 	easing      bool          // a planned change waits for members to have less under way
 	easeUntil   time.Duration
+	pacing      pacing
 	blamed      uint64 // the attempt whose time was up last
 	gathering   bool   // a joiner is ready and waits for company
 	gatherUntil time.Duration
@@ -78,6 +78,10 @@ type Report struct {
 	Acked   uint64        // attempt whose cut it has acknowledged; 0: none
 	Lag     time.Duration // for how long its oldest message that is not delivered has been under way
 	Eased   bool          // it has at most one message under way
+
+	// How far behind joiners are that this member gives the state to.
+	Feed     uint64 // bytes of deliveries that wait for the one that is furthest behind
+	FeedRate uint64 // bytes a second that go to it; 0: there is none
 
 	Peers []Peer // what it hears of others; for a joiner, nodes with a proved link
 	Figures
@@ -180,6 +184,7 @@ func (g *Group) decide() {
 		g.watchAttempt()
 		return
 	}
+	g.pace()
 	next, ok := g.plan()
 	if !ok || !next.differs() {
 		g.gathering = false

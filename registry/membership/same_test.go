@@ -31,6 +31,7 @@ func TestSame(t *testing.T) {
 		"joining":               {func(d *Directive) { d.Joining = nil }, false},
 		"ease":                  {func(d *Directive) { d.Ease = true }, false},
 		"keys":                  {func(d *Directive) { d.Keys[1] = Key{2} }, false},
+		"pace":                  {func(d *Directive) { d.Pace = 1 }, false},
 		"no view":               {func(d *Directive) { d.Views = nil }, false},
 		"view id":               {func(d *Directive) { d.Views[0].ID++ }, false},
 		"view before":           {func(d *Directive) { d.Views[0].Prev++ }, false},
@@ -51,7 +52,7 @@ func TestSame(t *testing.T) {
 		t.Error("two that say nothing differ")
 	}
 	// Whoever adds a field says here whether a node acts on it.
-	if n := reflect.TypeFor[Directive]().NumField(); n != 12 {
+	if n := reflect.TypeFor[Directive]().NumField(); n != 13 {
 		t.Errorf("a directive has %d fields", n)
 	}
 	if n := reflect.TypeFor[View]().NumField(); n != 4 {

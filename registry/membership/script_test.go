@@ -18,6 +18,7 @@ import (
 //	kill ID, mute ID, deaf ID, stall ID, stick ID (payloads do not come); heal ID undoes all but kill
 //	slow ID DURATION                  how long its payloads of a flush take
 //	delay ID DURATION                 how long it takes in each attempt
+//	feed ID MIB KIB                   how much waits at it for a joiner, and goes to it in a second
 //	lag ID DURATION                   of its messages; it takes as long to ease
 //	cut A B / mend A B                the link between two nodes
 //	leave ID [force]
@@ -81,6 +82,15 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
 		duration, err := time.ParseDuration(d.CmdArgs[1].Key)
 		n := s.node(first)
 		*map[string]*time.Duration{"slow": &n.slow, "lag": &n.lag, "delay": &n.delay}[d.Cmd] = duration
+		return err
+	case "feed":
+		mib, err := strconv.ParseUint(d.CmdArgs[1].Key, 10, 64)
+		if err != nil {
+			return err
+		}
+		kib, err := strconv.ParseUint(d.CmdArgs[2].Key, 10, 64)
+		n := s.node(first)
+		n.feed, n.feedRate = mib<<20, kib<<10
 		return err
 	case "cut", "mend":
 		second := d.CmdArgs[1].Key
@@ -153,6 +163,9 @@ func (s *sim) printDirective(n *simNode) {
 	}
 	if len(d.Joining) > 0 {
 		fmt.Fprintf(&s.out, "joining: %s\n", names(d.Joining))
+	}
+	if d.Pace > 0 {
+		fmt.Fprintf(&s.out, "pace %d\n", d.Pace)
 	}
 	if d.Ease {
 		s.out.WriteString("ease\n")

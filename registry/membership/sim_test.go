@@ -50,16 +50,17 @@ type simNode struct {
 	stalled bool // answers no attempt
 	loading bool // not ready
 
-	slow     time.Duration // how long its payloads of a flush take
-	stuck    bool          // none come
-	delay    time.Duration // how long it takes in each attempt, whatever came before
-	began    time.Duration // the attempt
-	since    time.Duration // when it began to wait for payloads, 0: not
-	fetched  uint64
-	lag      time.Duration // of its messages, until it has eased for as long
-	easedAt  time.Duration // when it was told to ease, 0: it is not
-	excluded bool
-	refused  bool
+	slow           time.Duration // how long its payloads of a flush take
+	feed, feedRate uint64        // of its report
+	stuck          bool          // none come
+	delay          time.Duration // how long it takes in each attempt, whatever came before
+	began          time.Duration // the attempt
+	since          time.Duration // when it began to wait for payloads, 0: not
+	fetched        uint64
+	lag            time.Duration // of its messages, until it has eased for as long
+	easedAt        time.Duration // when it was told to ease, 0: it is not
+	excluded       bool
+	refused        bool
 }
 
 var errCrashed = errors.New("the registry crashed")
@@ -227,7 +228,7 @@ func (s *sim) beat(n *simNode, r Report) {
 
 // report is what a node sees, told from the newest directive it has.
 func (s *sim) report(n *simNode) Report {
-	r := Report{View: n.view, Wedged: n.wedged, Installed: n.install, Figures: Figures{Position: n.position}, Fetched: n.fetched, Lag: n.lag}
+	r := Report{View: n.view, Wedged: n.wedged, Installed: n.install, Figures: Figures{Position: n.position}, Fetched: n.fetched, Lag: n.lag, Feed: n.feed, FeedRate: n.feedRate}
 	if s.acked(n) {
 		r.Acked = n.wedged
 	}

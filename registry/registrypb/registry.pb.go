@@ -408,6 +408,7 @@ type Directive struct {
 	Base          uint64                 `protobuf:"varint,10,opt,name=base,proto3" json:"base,omitempty"`                                                                           // the generation's first view begins, empty, at this position
 	Ease          bool                   `protobuf:"varint,11,opt,name=ease,proto3" json:"ease,omitempty"`                                                                           // a change of the view is due: have no more than one message under way
 	Keys          map[uint64][]byte      `protobuf:"bytes,12,rep,name=keys,proto3" json:"keys,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // by incarnation: what the node shares with those named here, and with the registry
+	Pace          uint64                 `protobuf:"varint,13,opt,name=pace,proto3" json:"pace,omitempty"`                                                                           // a joiner cannot keep up: the bytes a second that each member may send, 0: any
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -524,6 +525,13 @@ func (x *Directive) GetKeys() map[uint64][]byte {
 		return x.Keys
 	}
 	return nil
+}
+
+func (x *Directive) GetPace() uint64 {
+	if x != nil {
+		return x.Pace
+	}
+	return 0
 }
 
 type RegisterRequest struct {
@@ -737,11 +745,13 @@ type HeartbeatRequest struct {
 	Position      uint64                 `protobuf:"varint,11,opt,name=position,proto3" json:"position,omitempty"`
 	Clients       uint32                 `protobuf:"varint,12,opt,name=clients,proto3" json:"clients,omitempty"`
 	Queue         uint32                 `protobuf:"varint,13,opt,name=queue,proto3" json:"queue,omitempty"`
-	Fetched       uint64                 `protobuf:"varint,14,opt,name=fetched,proto3" json:"fetched,omitempty"`          // bytes of payloads that came in flushes, over the life of the incarnation
-	Acked         uint64                 `protobuf:"varint,15,opt,name=acked,proto3" json:"acked,omitempty"`              // attempt whose cut the node holds and has acknowledged, 0: none
-	LagMs         int64                  `protobuf:"varint,16,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"` // for how long its oldest message that is not delivered has been under way, 0: there is none
-	Eased         bool                   `protobuf:"varint,17,opt,name=eased,proto3" json:"eased,omitempty"`              // it has at most one message under way
-	Key           []byte                 `protobuf:"bytes,18,opt,name=key,proto3" json:"key,omitempty"`                   // that the node shares with the registry; empty: it has none
+	Fetched       uint64                 `protobuf:"varint,14,opt,name=fetched,proto3" json:"fetched,omitempty"`                   // bytes of payloads that came in flushes, over the life of the incarnation
+	Acked         uint64                 `protobuf:"varint,15,opt,name=acked,proto3" json:"acked,omitempty"`                       // attempt whose cut the node holds and has acknowledged, 0: none
+	LagMs         int64                  `protobuf:"varint,16,opt,name=lag_ms,json=lagMs,proto3" json:"lag_ms,omitempty"`          // for how long its oldest message that is not delivered has been under way, 0: there is none
+	Eased         bool                   `protobuf:"varint,17,opt,name=eased,proto3" json:"eased,omitempty"`                       // it has at most one message under way
+	Key           []byte                 `protobuf:"bytes,18,opt,name=key,proto3" json:"key,omitempty"`                            // that the node shares with the registry; empty: it has none
+	Feed          uint64                 `protobuf:"varint,19,opt,name=feed,proto3" json:"feed,omitempty"`                         // bytes of deliveries that wait at this member for the joiner that is furthest behind
+	FeedRate      uint64                 `protobuf:"varint,20,opt,name=feed_rate,json=feedRate,proto3" json:"feed_rate,omitempty"` // bytes a second that go to that joiner, 0: there is none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -900,6 +910,20 @@ func (x *HeartbeatRequest) GetKey() []byte {
 		return x.Key
 	}
 	return nil
+}
+
+func (x *HeartbeatRequest) GetFeed() uint64 {
+	if x != nil {
+		return x.Feed
+	}
+	return 0
+}
+
+func (x *HeartbeatRequest) GetFeedRate() uint64 {
+	if x != nil {
+		return x.FeedRate
+	}
+	return 0
 }
 
 type WatchRequest struct {
@@ -1629,7 +1653,7 @@ const file_registry_proto_rawDesc = "" +
 	"\amembers\x18\x04 \x03(\v2\x17.dsm.registry.v1.MemberR\amembers\"L\n" +
 	"\aAttempt\x12)\n" +
 	"\x04view\x18\x01 \x01(\v2\x15.dsm.registry.v1.ViewR\x04view\x12\x16\n" +
-	"\x06leader\x18\x02 \x01(\x04R\x06leader\"\xf7\x03\n" +
+	"\x06leader\x18\x02 \x01(\x04R\x06leader\"\x8b\x04\n" +
 	"\tDirective\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x04R\x05group\x12\x1e\n" +
 	"\n" +
@@ -1645,7 +1669,8 @@ const file_registry_proto_rawDesc = "" +
 	"\x04base\x18\n" +
 	" \x01(\x04R\x04base\x12\x12\n" +
 	"\x04ease\x18\v \x01(\bR\x04ease\x128\n" +
-	"\x04keys\x18\f \x03(\v2$.dsm.registry.v1.Directive.KeysEntryR\x04keys\x1a7\n" +
+	"\x04keys\x18\f \x03(\v2$.dsm.registry.v1.Directive.KeysEntryR\x04keys\x12\x12\n" +
+	"\x04pace\x18\r \x01(\x04R\x04pace\x1a7\n" +
 	"\tKeysEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\x04R\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\"\xd1\x01\n" +
@@ -1664,7 +1689,7 @@ const file_registry_proto_rawDesc = "" +
 	"\tdirective\x18\x02 \x01(\v2\x1a.dsm.registry.v1.DirectiveR\tdirective\"E\n" +
 	"\x04Peer\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x04R\vincarnation\x12\x1b\n" +
-	"\tsilent_ms\x18\x02 \x01(\x03R\bsilentMs\"\xde\x03\n" +
+	"\tsilent_ms\x18\x02 \x01(\x03R\bsilentMs\"\x8f\x04\n" +
 	"\x10HeartbeatRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +
@@ -1686,7 +1711,9 @@ const file_registry_proto_rawDesc = "" +
 	"\x05acked\x18\x0f \x01(\x04R\x05acked\x12\x15\n" +
 	"\x06lag_ms\x18\x10 \x01(\x03R\x05lagMs\x12\x14\n" +
 	"\x05eased\x18\x11 \x01(\bR\x05eased\x12\x10\n" +
-	"\x03key\x18\x12 \x01(\fR\x03key\"\x88\x01\n" +
+	"\x03key\x18\x12 \x01(\fR\x03key\x12\x12\n" +
+	"\x04feed\x18\x13 \x01(\x04R\x04feed\x12\x1b\n" +
+	"\tfeed_rate\x18\x14 \x01(\x04R\bfeedRate\"\x88\x01\n" +
 	"\fWatchRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +

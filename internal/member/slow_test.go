@@ -1,0 +1,157 @@
+package member
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/link"
+	"github.com/seed-8247e700/dsm/isis"
+)
+
+// A peer owes an answer from when the PROPOSE has reached it. Until then it is silent only
+// if the link is slower than leastRate in both directions.
+func TestOwes(t *testing.T) {
+	type look struct {
+		at   time.Duration
+		end  uint64
+		kept int
+		want time.Duration
+	}
+	const mib = 1 << 20
+	for name, looks := range map[string][]look{
+		"it has arrived": {{1 * time.Second, 1000, 0, time.Second}, {2 * time.Second, 1000, 0, 2 * time.Second}},
+		"more was sent since": {
+			{1 * time.Second, 1000, 0, time.Second}, {2 * time.Second, 9 * mib, 9 * mib, 2 * time.Second},
+		},
+		"it is on its way": {
+			{0, mib, mib, -32 * time.Second}, {2 * time.Second, mib, mib, -30 * time.Second}, {33 * time.Second, mib, mib, time.Second},
+		},
+		"it arrives": {
+			{0, mib, mib, -32 * time.Second},
+			{8 * time.Second, 2 * mib, mib + 1, 8*time.Second - 32*time.Second - 2*time.Second/leastRate},
+			{9 * time.Second, 2 * mib, mib, 0},
+			{11 * time.Second, 2 * mib, mib, 2 * time.Second},
+		},
+		"the link begins anew": {{0, mib, mib, -32 * time.Second}, {1 * time.Second, 10, 10, 0}, {3 * time.Second, 20, 10, 2 * time.Second}},
+	} {
+		var b heartbeat
+		for i, l := range looks {
+			p := &link.Status{Peer: link.Peer{MemberID: isis.MemberID{ID: "n2", Incarnation: 2}}, End: l.end, KeptBytes: l.kept}
+			if got := b.owes(p, l.at); got != l.want {
+				t.Errorf("%s, look %d: it owes for %v, want %v", name, i, got, l.want)
+			}
+		}
+	}
+}
+
+// The lag is that of the oldest message under way, not of the latest.
+func TestLag(t *testing.T) {
+	g := newGroupWith(t, 2, options{core: isis.Config{Window: 4}})
+	n := g.node("n1")
+	g.away = true
+	lag := func() time.Duration {
+		n.do(func(m *Member) { m.sendBeat() })
+		return n.beats[len(n.beats)-1].Report.Lag
+	}
+	if got := lag(); got != 0 {
+		t.Errorf("with nothing under way: %v", got)
+	}
+	g.hold("n2", "n1")
+	n.write(session(), &client{})
+	lag()
+	g.now += time.Second
+	n.write(session(), &client{})
+	lag()
+	g.now += time.Second
+	if got := lag(); got != 2*time.Second {
+		t.Errorf("%v, and the first message is 2 s old", got)
+	}
+	g.release()
+	g.settle()
+	if got := lag(); got != 0 {
+		t.Errorf("after all are delivered: %v", got)
+	}
+}
+
+// A member that is told to ease has one message under way, and says so at once.
+func TestEases(t *testing.T) {
+	g := newGroup(t, 2)
+	n := g.node("n1")
+	g.away = true
+	g.hold("n2", "n1")
+	for range 2 {
+		n.write(session(), &client{})
+	}
+	d := *n.latest()
+	d.Ease = true
+	n.direct(&d)
+	if n.m.beat.told.eased {
+		t.Error("it says so with two messages under way")
+	}
+	g.release()
+	g.settle()
+	if !n.m.beat.told.eased {
+		t.Error("it does not say so")
+	}
+	d.Ease = false
+	n.direct(&d)
+	if n.m.beat.told.eased {
+		t.Error("it says so when it need not any more")
+	}
+}
+
+// A member that has a pace sends as much in a second.
+func TestPaced(t *testing.T) {
+	g := newGroupWith(t, 1, options{core: isis.Config{MaxBatchBytes: 1}})
+	n := g.node("n1")
+	g.away = true
+	d := *n.latest()
+	d.Pace = 100
+	n.direct(&d)
+	from := n.position()
+	for range 1500 {
+		n.write(session(), &client{})
+	}
+	size := len(session().Append(nil))
+	g.advance(10 * time.Second)
+	bytes := int(n.position()-from) * size
+	if bytes < 900 || bytes > 1100 {
+		t.Errorf("%d bytes in 10 s, at a pace of 100", bytes)
+	}
+	d.Pace = 0
+	n.direct(&d)
+	n.turn()
+	if got := n.position() - from; got < 1500 {
+		t.Errorf("%d commands are delivered without a pace", got)
+	}
+}
+
+// What waits for joiners, and how fast it goes, is that of the one that is furthest behind.
+func TestFeeding(t *testing.T) {
+	g, n, d := donating(t, 60, 1000)
+	feeding := func() (waiting, rate uint64) {
+		n.do(func(m *Member) { waiting, rate = m.feeding() })
+		return waiting, rate
+	}
+	if waiting, rate := feeding(); waiting != 0 || rate != 1 {
+		t.Errorf("at first %d bytes wait, %d go in a second", waiting, rate)
+	}
+	q := &queue{waits: 5000}
+	for range 5 {
+		b, pause, err := d.Next(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.now += pause
+		if len(b) > 0 {
+			g.now += time.Second
+		}
+	}
+	if waiting, rate := feeding(); waiting != 5000 || rate < 800 || rate > 1400 {
+		t.Errorf("%d bytes wait, %d go in a second, of 1000 or so", waiting, rate)
+	}
+	n.m.giving[0].joiner = 77 // whom the registry does not name
+	if waiting, rate := feeding(); waiting != 0 || rate != 0 {
+		t.Errorf("without a joiner %d bytes wait, %d go in a second", waiting, rate)
+	}
+}
