@@ -40,7 +40,8 @@ type clientConn struct {
 	looped    bool        // the reader's: a loop reads the connection
 
 	underWay atomic.Int64  // what the client's writes that are not answered cost, see chargeOf
-	room     chan struct{} // full when underWay may have become less
+	calls    atomic.Int64  // what its requests that wait for a turn count for, and the dear ones under way
+	room     chan struct{} // full when one of these may have become less
 
 	// Requests of this burst that the protocol loop has to see.
 	writes  []clientWrite

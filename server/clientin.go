@@ -15,7 +15,7 @@ func (c *clientConn) take(req *wire.Request) {
 		return
 	}
 	if !c.f.reader.Serves() && !c.answersWithoutLease(req.Kind) {
-		c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
+		c.refuse(req.ID)
 		return
 	}
 	switch req.Kind {
@@ -26,8 +26,7 @@ func (c *clientConn) take(req *wire.Request) {
 			c.reply(&reply)
 			return
 		}
-		p := c.parked(req)
-		c.post(req.ID, func(m *member.Member) { m.Park(p) })
+		c.hand(c.parked(req), (*member.Member).Park)
 	case wire.RequestWrite:
 		if refusal := c.f.reader.Refuse(req.Command.Op.Operation()); refusal != nil {
 			reply := refusal.Reply()
@@ -36,7 +35,7 @@ func (c *clientConn) take(req *wire.Request) {
 			return
 		}
 		if c.f.reader.Leaving() {
-			c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusUnavailable})
+			c.refuse(req.ID)
 			return
 		}
 		raw := req.RawCommand
@@ -65,40 +64,35 @@ func (c *clientConn) answersWithoutLease(kind wire.RequestKind) bool {
 
 // takeRare takes the requests whose answer needs the protocol loop.
 func (c *clientConn) takeRare(req *wire.Request) {
-	id := req.ID
 	switch req.Kind {
 	case wire.RequestGetStrong, wire.RequestBarrier:
 		p := c.parked(req)
 		p.Nothing = req.Kind == wire.RequestBarrier
-		c.post(id, func(m *member.Member) { m.ReadStrong(p) })
+		c.hand(p, (*member.Member).ReadStrong)
 	case wire.RequestList:
-		p := c.parked(req)
-		p.Reached, p.Stale = c.f.list, c.stale
-		c.post(id, func(m *member.Member) { m.Park(p) })
+		c.page(req, c.f.list)
 	case wire.RequestScan:
-		p := c.parked(req)
-		p.Reached, p.Stale = c.f.scan, c.stale
-		c.post(id, func(m *member.Member) { m.Park(p) })
+		c.page(req, c.f.scan)
 	case wire.RequestSessions:
-		p := c.parked(req)
-		p.Reached, p.Stale = c.f.listSessions, c.stale
-		c.post(id, func(m *member.Member) { m.Park(p) })
+		c.page(req, c.f.listSessions)
 	case wire.RequestWatch, wire.RequestUnwatch, wire.RequestCredit:
 		c.takeWatch(req)
 	case wire.RequestStatus:
-		c.post(id, func(m *member.Member) {
-			status := c.f.status(m)
-			c.reply(&wire.Reply{ID: id, Position: status.Position, Data: status.encode()})
-			c.f.touch(c)
-		})
+		c.f.statuses.ask(c, req.ID)
 	case wire.RequestDigest:
-		p := c.parked(req)
-		c.post(id, func(m *member.Member) { m.Digest(p) })
+		c.hand(c.dear(c.parked(req)), (*member.Member).Digest)
 	case wire.RequestSubscribe:
-		c.post(id, func(m *member.Member) { c.subscribe(m, id) })
+		c.hand(c.parked(req), func(m *member.Member, p *member.Read) { c.subscribe(m, p.Tag) })
 	default:
-		c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest})
+		c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusBadRequest})
 	}
+}
+
+// page has a page of something made once the position of the request is reached.
+func (c *clientConn) page(req *wire.Request, begin func(*member.Member, *member.Read)) {
+	p := c.dear(c.parked(req))
+	p.Reached, p.Stale = begin, c.stale
+	c.hand(p, (*member.Member).Park)
 }
 
 // parked copies a read out of the reader's buffer.
@@ -114,10 +108,9 @@ func (c *clientConn) parked(req *wire.Request) *member.Read {
 	}
 }
 
-func (c *clientConn) post(id uint64, fn func(*member.Member)) {
-	if !c.f.turns.post(fn) {
-		c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable})
-	}
+// refuse answers a request that cannot be served here and now.
+func (c *clientConn) refuse(id uint64) {
+	c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable})
 }
 
 // Bounds on the writes of one client that are under way: what more it sends waits
@@ -157,6 +150,11 @@ func (c *clientConn) awaitRoom(raw []byte) bool {
 // answered takes note that a write is not under way any more.
 func (c *clientConn) answered(size int) {
 	c.underWay.Add(-chargeOf(size))
+	c.signalRoom()
+}
+
+// signalRoom has the reader look again whether there is room.
+func (c *clientConn) signalRoom() {
 	select {
 	case c.room <- struct{}{}:
 	default: // it has not looked since the last time
@@ -172,7 +170,7 @@ func (c *clientConn) submitWrites() {
 		}
 	}
 	for _, w := range c.writes {
-		c.reply(&wire.Reply{ID: w.id, Status: wire.StatusUnavailable})
+		c.refuse(w.id)
 	}
 	clear(c.writes)
 	c.writes = c.writes[:0]

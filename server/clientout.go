@@ -26,11 +26,13 @@ const (
 
 // tooFarBehind tells whether awaitReader might wait.
 func (c *clientConn) tooFarBehind() bool {
-	return c.streaming.Load() || c.out.Buffered() > slowReader
+	return c.streaming.Load() || c.out.Buffered() > slowReader || c.calls.Load() >= maxCalls
 }
 
-// awaitReader waits while the client is far behind in reading replies.
+// awaitReader waits while the client has too many calls under way, or is far behind in
+// reading replies.
 func (c *clientConn) awaitReader() error {
+	c.awaitCalls()
 	if c.streaming.Load() {
 		return c.awaitStream()
 	}

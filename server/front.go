@@ -46,12 +46,14 @@ type front struct {
 	watches      *watches
 	scans        scans
 	sessionPages sessionPages
+	statuses     statuses
 	feeds        []*feed
 }
 
 // begin gives the front what it begins with.
 func (f *front) begin() {
 	f.watches = newWatches(f)
+	f.statuses.f = f
 	f.scans = make(scans, scansAtOnce)
 	f.sessionPages = make(sessionPages, 1)
 }

@@ -162,12 +162,13 @@ func TestRequestsAfterTheEnd(t *testing.T) {
 	p := newPiped(t, h.front)
 	h.post(func(m *member.Member) { m.Fail(ErrClosed) })
 	<-h.ended
-	p.inFlight.Store(3)
+	p.inFlight.Store(4)
 	p.writes = append(p.writes, clientWrite{id: 1, raw: []byte{1}}, clientWrite{id: 2, raw: []byte{1}})
 	p.submitWrites()
-	p.post(3, func(*member.Member) { t.Error("called after the end") })
+	p.hand(p.parked(&wire.Request{ID: 3}), func(*member.Member, *member.Read) { t.Error("called after the end") })
+	p.f.statuses.ask(p.clientConn, 4)
 	p.flushReplies()
-	for id := range uint64(3) {
+	for id := range uint64(4) {
 		if reply := p.next(); reply.ID != id+1 || reply.Status != wire.StatusUnavailable {
 			t.Errorf("%+v", reply)
 		}
@@ -179,6 +180,8 @@ func TestRequestsAfterTheEnd(t *testing.T) {
 	if p.awaitRoom(nil) {
 		t.Error("there is room")
 	}
+	p.calls.Store(maxCalls)
+	p.awaitCalls()
 }
 
 // A leaving node takes no new writes, whichever way they come.

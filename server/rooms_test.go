@@ -23,7 +23,7 @@ var rooms = map[string][]string{
 		"damage", "donate", "event", "heartbeat", "host", "incarnation", "leave", "locate", "observe", "reach", "replica", "status", "trouble", "turnstile",
 	},
 	"front": {
-		"clientconn", "clientin", "clientout", "clients", "clientset", "feed", "front", "furthest", "listing", "local", "local_watch", "readonly", "scan", "sessionlist", "submit", "watch",
+		"calls", "clientconn", "clientin", "clientout", "clients", "clientset", "feed", "front", "furthest", "listing", "local", "local_watch", "readonly", "scan", "sessionlist", "statuses", "submit", "watch",
 		"subscribe",
 	},
 }

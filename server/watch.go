@@ -139,7 +139,7 @@ func (c *clientConn) takeWatch(req *wire.Request) {
 				c.flushReplies()
 			})
 		}
-		c.post(id, func(m *member.Member) { m.Park(p) })
+		c.hand(p, (*member.Member).Park)
 	case wire.RequestUnwatch:
 		number := req.Position
 		c.callHub(id, func(hub *watch.Hub) { hub.Unwatch(c, number) })

@@ -61,6 +61,7 @@ const (
 	TimerJoin               // the next attempt to load a member's state
 	TimerLeave              // the next question to the registry
 	TimerClock              // the next tick, if something waits for it
+	TimerAudit              // the next audit that clients ask for
 	Timers                  // how many kinds there are
 )
 
@@ -79,5 +80,7 @@ func (m *Member) Fire(t Timer) {
 	case TimerClock:
 		m.ordinal.armed = 0
 		m.orderTime(m.clock.Steady())
+	case TimerAudit:
+		m.orderAskedAudit()
 	}
 }

@@ -101,10 +101,10 @@ func TestEnd(t *testing.T) {
 	}
 	want := []told{
 		{2, size, wire.StatusInterrupted},
-		{6, 0, wire.StatusInterrupted},
 		{7, size, wire.StatusUnavailable},
 		{8, 5, wire.StatusUnavailable},
 		{4, 0, wire.StatusUnavailable}, // whose barrier has had its answer
+		{6, 0, wire.StatusUnavailable}, // and whose audit
 		{3, 0, wire.StatusUnavailable},
 		{5, 0, wire.StatusUnavailable},
 	}
@@ -208,6 +208,7 @@ func TestBounds(t *testing.T) {
 		{"readBytes", readBytes, 512},
 		{"farthest", farthest, 1 << 32},
 		{"maxAudits", maxAudits, 64},
+		{"auditEvery", int64(auditEvery), int64(100 * time.Millisecond)},
 		{"maxKeptBytes", maxKeptBytes, 4 << 20},
 		{"catchUpBytes", catchUpBytes, 1 << 20},
 		{"closeBytes", closeBytes, 256 << 10},

@@ -129,16 +129,6 @@ func (m *Member) armClockTimer() {
 	m.host.Timer(TimerClock, max(at-m.clock.Steady(), 1))
 }
 
-// maxAudits is how many audits' digests a member remembers.
-const maxAudits = 64
-
-// audits remembers this member's digests at the latest audits.
-type audits struct {
-	recent []auditDigest
-}
-
-type auditDigest struct{ position, digest uint64 }
-
 // vote is this member's part in an audit, once it has verified its share.
 type vote struct {
 	store.AuditNote
@@ -182,47 +172,6 @@ func (m *Member) decided(v *store.Verdict) {
 	if slices.Contains(v.Differing, m.self.String()) {
 		m.due.damage = fmt.Errorf("server: the digest at position %d differs from that of most members", v.Position)
 	}
-}
-
-// Digest answers with this member's digest at the audit ordered at p's position,
-// or, when that is 0, at a new one. It waits for a position that is yet to come.
-func (m *Member) Digest(p *Read) {
-	if !m.reader.Serves() {
-		m.finish(p, wire.Reply{Status: wire.StatusUnavailable})
-		return
-	}
-	if p.Position == 0 {
-		m.orderAudit(Ticket{Waiter: &auditOf{m, p}})
-		return
-	}
-	p.audit = true
-	m.Park(p)
-}
-
-// digestAt is the answer to who asks for the digest at a position that is reached.
-func (a *audits) digestAt(position uint64) wire.Reply {
-	for _, d := range a.recent {
-		if d.position == position {
-			return wire.Reply{Position: position, Version: d.digest}
-		}
-	}
-	return wire.Reply{Status: wire.StatusNotFound, Position: position, Data: fmt.Appendf(nil, "no audit at position %d is remembered here", position)}
-}
-
-// auditOf waits for the audit whose digest a read asks for.
-type auditOf struct {
-	m    *Member
-	read *Read
-}
-
-// Answer is part of Waiter.
-func (a *auditOf) Answer(_ uint64, _ int, reply *wire.Reply) {
-	if reply.Status != wire.StatusOK {
-		a.m.finish(a.read, wire.Reply{Status: reply.Status})
-		return
-	}
-	a.read.Position = reply.Position
-	a.m.Digest(a.read)
 }
 
 // Names returns the name of each member.

@@ -264,6 +264,47 @@ func TestAuditIsRefused(t *testing.T) {
 	}
 }
 
+// Audits that clients ask for are ordered at most every auditEvery, for all who have asked
+// meanwhile, and after they have. For those who have gone none is.
+func TestAskedAuditsAreShared(t *testing.T) {
+	g := newGroup(t, 1)
+	g.advance(time.Second)
+	n := g.node("n1")
+	var c, gone client
+	var account Account
+	audits := func() int { return len(eventsOf[Audited](n)) }
+	begun := audits()
+	n.digest(0, 1, &c)
+	if got := c.take(); len(got) != 1 || got[0].reply.Status != wire.StatusOK || audits() != begun+1 {
+		t.Fatalf("the first: %+v, %d audits", got, audits()-begun)
+	}
+	n.digest(0, 2, &c)
+	n.digest(0, 3, &c)
+	n.do(func(m *Member) {
+		m.Digest(&Read{Ticket: Ticket{Waiter: &gone}, Account: &account, Deadline: n.soon()})
+		m.Forget(&account)
+	})
+	n.write(session(), &client{})
+	position := n.position()
+	g.advance(auditEvery - time.Millisecond)
+	if len(c.got) > 0 || audits() != begun+1 {
+		t.Fatalf("too soon: %+v, %d audits", c.got, audits()-begun)
+	}
+	g.advance(2 * time.Millisecond)
+	got := c.take()
+	if len(got) != 2 || got[0].tag+got[1].tag != 5 || got[0].reply.Position <= position || got[0].reply.Position != got[1].reply.Position || audits() != begun+2 {
+		t.Fatalf("those that share: %+v, %d audits", got, audits()-begun)
+	}
+	n.do(func(m *Member) {
+		m.Digest(&Read{Ticket: Ticket{Waiter: &gone}, Account: &account, Deadline: n.soon()})
+		m.Forget(&account)
+	})
+	g.advance(2 * auditEvery)
+	if len(gone.got) > 0 || audits() != begun+2 {
+		t.Errorf("who has gone: %+v, %d audits", gone.got, audits()-begun)
+	}
+}
+
 // As many digests are remembered as is said, the latest.
 func TestAuditsRemembered(t *testing.T) {
 	n := newGroup(t, 1).node("n1")

@@ -130,8 +130,8 @@ func GetReply(value []byte, version, position uint64) wire.Reply {
 	return wire.Reply{Position: position, Version: version, Data: value}
 }
 
-// barrier is an ordered no-op and the reads that wait for it: all that came before
-// the message that carries it went out. It is the waiter of its own no-op.
+// barrier is an ordered no-op, or an audit, and the reads that wait for it: all that came
+// before the message that carries it went out. It is the waiter of its own command.
 type barrier struct {
 	m      *Member
 	number uint64  // among the commands submitted

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// Bounds on what one client may bring into turns. What more it sends waits in its connection.
+const (
+	// maxCalls is how many of its requests may wait for a turn, so that no client fills one.
+	maxCalls = 1 << 10
+
+	// dearCall is how many requests one counts for that is more work: for a listing, a page or
+	// an audit. It counts until it is answered, so a client may have 16 of them under way.
+	dearCall = maxCalls / 16
+)
+
+// hand hands a read on to the protocol loop.
+func (c *clientConn) hand(p *member.Read, begin func(*member.Member, *member.Read)) {
+	c.calls.Add(1)
+	posted := c.f.turns.post(func(m *member.Member) {
+		c.called(1)
+		begin(m, p)
+	})
+	if !posted { // and nobody waits for room any more
+		c.refuse(p.Tag)
+	}
+}
+
+// dear returns a read that counts as dear until it is answered.
+func (c *clientConn) dear(p *member.Read) *member.Read {
+	p.Waiter = (*dearWaiter)(c)
+	c.calls.Add(dearCall)
+	return p
+}
+
+// dearWaiter is a connection as the waiter of a dear call.
+type dearWaiter clientConn
+
+// Answer is part of member.Waiter.
+func (w *dearWaiter) Answer(tag uint64, size int, reply *wire.Reply) {
+	c := (*clientConn)(w)
+	c.called(dearCall)
+	c.Answer(tag, size, reply)
+}
+
+// called takes note that calls do not count any more.
+func (c *clientConn) called(calls int64) {
+	if left := c.calls.Add(-calls); left < maxCalls && left+calls >= maxCalls {
+		c.signalRoom()
+	}
+}
+
+// awaitCalls waits until the client may make another call. At the end of the replica it does
+// not matter any more.
+func (c *clientConn) awaitCalls() {
+	for c.calls.Load() >= maxCalls {
+		select {
+		case <-c.room:
+		case <-c.f.ended:
+			return
+		}
+	}
+}
