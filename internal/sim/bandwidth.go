@@ -3,6 +3,7 @@ package sim
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/sim/wires"
@@ -22,15 +23,14 @@ func (t *traits) drawBandwidth(r *rand.Rand, o Options) {
 	narrow := r.IntN(5) == 3
 	value, load := pick(r, t.valueBytes, t.valueBytes, 1<<10, 4<<10), pick(r, 0.1, 0.3, 1)
 	share := leastShare * math.Pow(mostShare/leastShare, r.Float64())
-	buffer := pick(r, 2<<10, 8<<10, 64<<10)
+	part := pick(r, 4, 16, 64)
 	if !narrow || t.deafOnly || o.Without.Has(NarrowPorts) {
 		return
 	}
 	t.valueBytes = value
-	underWay := float64(t.nodes * 2 * t.writeBytes())
-	idle := float64(3 * (8*2*mailBytes + t.nodes*linkBytes))
-	perDetection := max(underWay/share, idle)
-	t.bandwidth = bandwidthTraits{port: wires.Rate(perDetection / t.detection.Seconds()), buffer: buffer}
+	port := t.narrow(share, t.portBytes())
+	full := int(float64(port)*t.detection.Seconds()) / part // of all connections of a node
+	t.bandwidth = bandwidthTraits{port: port, buffer: max(full/t.nodes, leastBuffer)}
 	one := t.bandwidth.port.Time(t.writeBytes())
 	t.think = max(t.think, time.Duration(float64(one)*float64(t.clients)/load))
 	t.patience = max(t.patience, time.Duration(4*t.nodes)*one)
@@ -40,14 +40,35 @@ func (t *traits) drawBandwidth(r *rand.Rand, o Options) {
 const (
 	leastShare = 0.02
 	mostShare  = 0.2
+	mostSlow   = 0.3 // where a link or a port is slow
 )
+
+// mostSave is how many times the registry can save, where that is slow, in a detection time at
+// least.
+const mostSave = time.Duration(3)
+
+// narrow is the rate at which what the group has under way takes so many detection times. It
+// is enough for what passes anyway, and for twice as much beside.
+func (t *traits) narrow(share float64, idle int) wires.Rate {
+	return wires.Rate(max(float64(t.underWay())/share, float64(3*idle)) / t.detection.Seconds())
+}
+
+// underWay is about how many bytes of messages the group has under way.
+func (t *traits) underWay() int { return t.nodes * 2 * t.writeBytes() }
+
+// writeBytes is about how many bytes a write is between members.
+func (t *traits) writeBytes() int { return t.valueBytes + 300 }
+
+// portBytes is about what passes the port of a node of an idle group, in one direction and in
+// a detection time: to or from other members, and the registry.
+func (t *traits) portBytes() int { return t.nodes*linkBytes + 2*8*mailBytes }
+
+// leastBuffer is what a connection takes at least: a segment.
+const leastBuffer = 1460
 
 // linkBytes is about what a link between members that have nothing to say carries in one
 // direction in a detection time.
 const linkBytes = 700
-
-// writeBytes is about how many bytes a write is between members.
-func (t *traits) writeBytes() int { return t.valueBytes + 300 }
 
 // narrowPorts gives the nodes their ports.
 func (w *world) narrowPorts() {
@@ -59,6 +80,80 @@ func (w *world) narrowPorts() {
 		w.network.LimitPort(site, w.traits.bandwidth.port)
 	}
 }
+
+// planSlowness decides when links, ports and the registry's disk become slow, in seeds with
+// narrow ports.
+func (w *world) planSlowness() {
+	if w.traits.bandwidth.port == 0 {
+		return
+	}
+	r := w.random.bandwidth
+	for range r.IntN(5) {
+		k, at := pick(r, SlowLink, SlowPort, SlowDisk), upTo(r, w.traits.horizon)
+		if !w.options.Without.Has(k) {
+			w.At(at, func() { w.becomeSlow(k) })
+		}
+	}
+}
+
+// becomeSlow makes something slow for a while, or to the end: that is when faults end, and the
+// group goes on with it.
+func (w *world) becomeSlow(k Fault) {
+	r, t, lift := w.random.bandwidth, &w.traits, func() {}
+	a, b := r.IntN(t.nodes), r.IntN(t.nodes)
+	share := mostShare * math.Pow(mostSlow/mostShare, r.Float64())
+	rate := wires.Rate(0)
+	switch k {
+	case SlowLink:
+		rate = t.narrow(share, linkBytes)
+		there, back := w.network.LimitWay(a, b, rate), w.network.LimitWay(b, a, rate)
+		lift = func() {
+			there()
+			back()
+		}
+	case SlowPort:
+		rate = t.narrow(share, t.portBytes())
+		lift = w.network.LimitPort(a, rate)
+	case SlowDisk:
+		lift = w.registry.slowDisk(t.detection / pick(r, mostSave, 8, 40))
+	}
+	w.counts.Faults[k]++
+	w.trace("fault: %s %d, %d: %.0f bytes a second, %v to save", k, a, b, float64(rate), w.registry.saves)
+	if r.IntN(3) == 0 {
+		if rate > 0 {
+			w.stays = append(w.stays, rate)
+		}
+		return
+	}
+	w.After(min(between(r, t.detection/4, 6*t.detection), t.horizon-w.Now), lift)
+}
+
+// slowness is how much longer than another a group may take until it is at rest: at each of
+// several changes of its view, what is under way passes what is slowest, and the registry
+// saves.
+func (w *world) slowness() time.Duration {
+	t := &w.traits
+	if t.bandwidth.port == 0 {
+		return 0
+	}
+	return changes * (w.slowest().Time(3*t.underWay()) + 10*w.registry.saves)
+}
+
+// slowest is the rate of what is slowest in the end, 0 if ports are not narrow.
+func (w *world) slowest() wires.Rate {
+	return slices.Min(append(w.stays, w.traits.bandwidth.port))
+}
+
+// bearable is how long a client pauses between operations in the end at least, so that all of
+// what the clients write can pass what is slowest, to each member or joiner, and leaves half of
+// it to all else: nodes that join under more than that never catch up.
+func (w *world) bearable() time.Duration {
+	t := &w.traits
+	return time.Duration(2*t.clients*t.nodes) * w.slowest().Time(t.writeBytes())
+}
+
+// changes is how many changes of the view a group may need until all nodes are members.
+const changes = 10
 
 // requestBytes is how long a request is on the wire.
 func (w *world) requestBytes(r *wire.Request) int {

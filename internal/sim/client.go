@@ -104,7 +104,7 @@ func (c *client) next() {
 	}
 	think := w.traits.think
 	if w.healed {
-		think = max(think, w.traits.detection/2)
+		think = max(think, w.traits.detection/2, w.bearable())
 	}
 	w.After(time.Duration(c.random.ExpFloat64()*float64(think)), c.next)
 	if w.options.Steps > 0 {

@@ -51,6 +51,7 @@ type Counts struct {
 	Views          uint64 `name:"views"`
 	Entered        uint64 `name:"  entered by members"`
 	Generations    uint64 `name:"  of a new generation"`
+	Stalled        uint64 `name:"groups without progress" rare:"yes"`
 	Forced         uint64 `name:"  begun by an operator" rare:"yes"`
 	Coalesced      uint64 `name:"directives that a later one replaced"`
 	SavedAgain     uint64 `name:"registries that could save again"`

@@ -47,7 +47,9 @@
 // bytes on their way from a donor are bounded, and arrive in pieces. In one seed of five each
 // node has a port that carries so many bytes a second in each direction (bandwidth.go):
 // messages, snapshots, requests and replies then take time by their size and wait for one
-// another, and a connection whose buffer is full takes no more. Messages to and from
+// another, and a connection whose buffer is full takes no more. Some of their links, ports and
+// disks of registries become slower, for a while or to the end; a registry that saves does
+// nothing else. Messages to and from
 // the registry are separate requests, which may be lost, doubled or late (mail.go). The
 // registry's disk holds the last state that was saved. The registry may crash between any
 // two of its steps, and a node during anything that its member asks for.

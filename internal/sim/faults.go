@@ -49,6 +49,9 @@ const (
 	Sleep
 	OtherTimes
 	NarrowPorts
+	SlowLink
+	SlowPort
+	SlowDisk
 	faultKinds
 )
 
@@ -108,6 +111,9 @@ func init() {
 		Sleep:           {name: "sleep of a machine", elsewhere: "in some seeds"},
 		OtherTimes:      {name: "registry with other times", elsewhere: "in some seeds, where a registry is started again"},
 		NarrowPorts:     {name: "narrow ports", elsewhere: "in some seeds, of all nodes, and to the end"},
+		SlowLink:        {name: "slow link", elsewhere: "in some seeds with narrow ports"}, // between two
+		SlowPort:        {name: "slow port", elsewhere: "in some seeds with narrow ports"}, // of one
+		SlowDisk:        {name: "registry disk slow", elsewhere: "in some seeds with narrow ports"},
 	}
 }
 

@@ -24,7 +24,11 @@ func (w *world) toRegistry(from int, what func()) {
 // which may have ended then.
 func (p *process) ask(do func(k *keeper.Keeper, now time.Duration) (answer func())) {
 	p.w.toRegistry(p.site, func() {
-		p.w.registry.step(func(k *keeper.Keeper, now time.Duration) { p.w.fromRegistry(p, do(k, now)) })
+		g := p.w.registry
+		g.step(func(k *keeper.Keeper, now time.Duration) {
+			answer := do(k, now)
+			g.afterSave(func() { p.w.fromRegistry(p, answer) })
+		})
 	})
 }
 

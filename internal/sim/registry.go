@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"errors"
 	"time"
 
 	"github.com/seed-8247e700/dsm/registry/keeper"
@@ -16,8 +15,12 @@ type registry struct {
 	disk    membership.State // what survives
 	up      bool
 	full    bool          // the disk is: nothing can be saved
+	saves   time.Duration // it takes to save
+	busy    time.Duration // until when it saves
+	waiting []func()      // what it does then
 	begun   time.Duration // of this process
 	boots   uint64        // processes so far
+	ticks   bool          // it is to
 	crashIn int
 }
 
@@ -44,7 +47,7 @@ func (g *registry) start() {
 	if g.up {
 		return
 	}
-	g.up, g.begun = true, g.w.Now
+	g.up, g.begun, g.busy, g.waiting, g.ticks = true, g.w.Now, 0, nil, false
 	g.boots++
 	g.w.trace("registry: starts")
 	if g.boots > 1 && g.w.traits.retimes {
@@ -108,16 +111,24 @@ func (g *registry) tick(boot uint64) {
 		return
 	}
 	g.w.After(g.w.traits.heartbeat/4, func() { g.tick(boot) })
-	g.step(func(k *keeper.Keeper, now time.Duration) { k.Tick(now) })
+	if !g.ticks {
+		g.ticks = true
+		g.step(func(k *keeper.Keeper, now time.Duration) {
+			g.ticks = false
+			k.Tick(now)
+		})
+	}
 }
 
 // step does something with the group. The registry may crash before and after it, and
 // within, where it saves and where it tells.
 func (g *registry) step(do func(k *keeper.Keeper, now time.Duration)) {
-	g.guard(func() {
-		g.brink()
-		do(g.keeper, g.now())
-		g.brink()
+	g.whenFree(func() {
+		g.guard(func() {
+			g.brink()
+			do(g.keeper, g.now())
+			g.brink()
+		})
 	})
 }
 
@@ -135,21 +146,6 @@ func (g *registry) guard(what func()) {
 		}
 	}()
 	what()
-}
-
-var errDiskFull = errors.New("no space left on the disk")
-
-// Save is part of keeper.Store.
-func (g *registry) Save(state membership.State) error {
-	g.brink()
-	if g.full {
-		return errDiskFull
-	}
-	before := g.disk
-	g.disk = state
-	g.w.chain.saved(g.w, &before, &state)
-	g.brink()
-	return nil
 }
 
 // Event is part of keeper.Told.
@@ -183,10 +179,12 @@ type push struct {
 
 // watch opens a stream, which hears at once how things stand.
 func (g *registry) watch(from membership.From, r *replica) {
-	g.guard(func() {
-		p := &push{g: g, r: r, boot: g.boots}
-		p.w = g.keeper.Watch(from, p.wake)
-		p.next()
+	g.whenFree(func() {
+		g.guard(func() {
+			p := &push{g: g, r: r, boot: g.boots}
+			p.w = g.keeper.Watch(from, p.wake)
+			p.next()
+		})
 	})
 }
 
@@ -201,7 +199,7 @@ func (p *push) wake() {
 	p.g.w.After(upTo(p.g.w.random.registry, p.g.w.traits.heartbeat/8), func() {
 		p.due = false
 		if p.g.up && p.g.boots == p.boot {
-			p.g.guard(p.next)
+			p.g.whenFree(func() { p.g.guard(p.next) })
 		}
 	})
 }
@@ -222,16 +220,6 @@ func (p *push) next() {
 	if d != nil {
 		p.r.pushed(*d)
 	}
-}
-
-// fillDisk has the registry save nothing for a while.
-func (w *world) fillDisk(Fault) bool {
-	g := w.registry
-	if g.up {
-		g.full = true
-		w.until(func() { g.full = false })
-	}
-	return g.up
 }
 
 // crashRegistry has the registry crash, now or within its next steps.

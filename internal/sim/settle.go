@@ -23,8 +23,10 @@ func (w *world) settle() {
 // rest runs the group until nothing is under way.
 func (w *world) rest() {
 	healed, t := w.Now, &w.traits
+	bound := 150*time.Second + 60*t.detection + w.slowness()
 	for !w.settled() {
-		if w.Now-healed > 150*time.Second+60*t.detection {
+		if w.Now-healed > bound {
+			w.counts.Stalled++
 			w.fail("progress: not at rest %v after the last fault: %s", w.Now-t.horizon, w.standing())
 		}
 		w.restartAll()
@@ -78,7 +80,7 @@ func (w *world) operate(since time.Duration) {
 	if since >= 12*w.traits.detection {
 		w.replaceDamaged()
 	}
-	if since < 12*w.traits.detection || g.disk.Attempt == nil && w.allServe() {
+	if since < 12*w.traits.detection || g.busy > w.Now || g.disk.Attempt == nil && w.allServe() {
 		return
 	}
 	view, ok := g.disk.Committed()

@@ -38,6 +38,7 @@ type world struct {
 	counter  bool   // processes may use the counters of their processors
 
 	frame   []byte        // that was measured last
+	stays   []wires.Rate  // of slow links and ports, to the end
 	longest time.Duration // detection time of any registry so far
 	jumps   []jump        // of members' steady clocks
 }
@@ -93,6 +94,7 @@ func (w *world) begin() {
 		w.At(t.detection, w.clients[0].leak)
 	}
 	w.planFaults()
+	w.planSlowness()
 	w.planDamage()
 }
 
