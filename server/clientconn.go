@@ -15,9 +15,12 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// framePatience is how long a client may take for the next part of a frame that
-// it has begun, whose beginning takes memory meanwhile.
-const framePatience = 30 * time.Second
+// A client that has begun a frame, whose beginning takes memory, must send it at frameRate
+// bytes a second at least, and may take framePatience more.
+const (
+	framePatience = 30 * time.Second
+	frameRate     = 64 << 10
+)
 
 // clientConn serves one client connection. One goroutine at a time reads its requests,
 // its own or an event loop's, and answers reads in place; replies to writes come from
@@ -37,6 +40,7 @@ type clientConn struct {
 	asks      func()      // called at the first request, and nil from then on
 	parks     bool        // the reader's: it has handed on a read that may wait
 	limited   bool        // the reader's: the connection's read deadline is set
+	began     time.Time   // the reader's: when it first saw the frame that is not complete, zero: not yet
 	looped    bool        // the reader's: a loop reads the connection
 
 	underWay atomic.Int64  // what the client's writes that are not answered cost, see chargeOf
@@ -50,6 +54,7 @@ type clientConn struct {
 	mu     sync.Mutex // guards what follows
 	out    *nbio.Writer
 	stream *feed // after RequestSubscribe all output goes through it
+	begun  int   // bytes of memory that a frame takes which is not complete
 	err    error
 }
 
@@ -76,6 +81,7 @@ func newClientConn(f *front, conn net.Conn, asks func()) *clientConn {
 // serve reads requests until the connection breaks.
 func (c *clientConn) serve() {
 	err := c.readRequests()
+	c.forgetFrame()
 	if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 		c.f.log.Debug("client connection ends", "remote", c.conn.RemoteAddr(), "err", err)
 	}
@@ -145,6 +151,10 @@ func (c *clientConn) burst() error {
 		if err != nil {
 			return err
 		}
+		if !c.began.IsZero() { // it is complete
+			c.began = time.Time{}
+			c.forgetFrame()
+		}
 		if c.asks != nil {
 			c.asks()
 			c.asks = nil
@@ -189,18 +199,38 @@ func (c *clientConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// limitRead sets the read deadline, or lifts it, unless the connection was given
-// up by one.
+// limitRead sets the read deadline for the frame that has begun, or lifts it, unless the
+// connection was given up by one. It counts the memory of the frame.
 func (c *clientConn) limitRead(set bool) error {
+	arrived, memory := c.frames.Begun()
+	deadline := time.Time{}
+	if set {
+		if c.began.IsZero() {
+			c.began = time.Now()
+		}
+		deadline = c.began.Add(c.f.cfg.framePatience + time.Duration(arrived)*time.Second/frameRate)
+	}
+	c.limited = set
+	err := c.limitFrame(deadline, memory)
+	c.f.cutUnread()
+	return err
+}
+
+func (c *clientConn) limitFrame(deadline time.Time, memory int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return c.err
 	}
-	deadline := time.Time{}
-	if set {
-		deadline = time.Now().Add(c.f.cfg.framePatience)
-	}
-	c.limited = set
+	c.f.unread.Add(int64(memory - c.begun))
+	c.begun = memory
 	return c.conn.SetReadDeadline(deadline)
+}
+
+// forgetFrame is called when nothing more of the frame comes.
+func (c *clientConn) forgetFrame() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.f.unread.Add(-int64(c.begun))
+	c.begun = 0
 }

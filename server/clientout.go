@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -52,8 +53,8 @@ func (c *clientConn) awaitStream() error {
 	return stream.awaitBelow(slowReader)
 }
 
-// cutUnread cuts off the client that is furthest behind in reading replies if all
-// clients together are too far behind.
+// cutUnread cuts off the client for which most bytes are kept, of replies that it has not
+// read and of a frame that it has not finished, if there are too many for all together.
 func (f *front) cutUnread() {
 	if f.unread.Load() <= int64(f.cfg.MaxUnreadBytes) || !f.cutting.TryLock() {
 		return
@@ -61,13 +62,31 @@ func (f *front) cutUnread() {
 	defer f.cutting.Unlock()
 	for f.unread.Load() > int64(f.cfg.MaxUnreadBytes) {
 		clients := f.clients.all(false)
-		i, bytes := furthest(clients, func(c *clientConn) int { return c.out.Buffered() })
+		i, bytes := furthest(clients, (*clientConn).kept)
 		if i < 0 {
 			return
 		}
-		clients[i].out.Drop()
-		f.log.Debug("cutting off a client that does not read", "remote", clients[i].conn.RemoteAddr(), "bytes", bytes)
+		clients[i].cut()
+		f.log.Debug("cutting off a client that does not read, or does not finish a frame", "remote", clients[i].conn.RemoteAddr(), "bytes", bytes)
 	}
+}
+
+// kept is how many bytes are kept for the client.
+func (c *clientConn) kept() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.out.Buffered() + c.begun
+}
+
+// cut gives the connection up, and what is kept for it.
+func (c *clientConn) cut() {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = nbio.ErrOverflow
+	}
+	c.mu.Unlock()
+	c.forgetFrame()
+	c.out.Drop()
 }
 
 // Answer is part of member.Waiter. Once a client has the reply, the write is not under way.

@@ -118,8 +118,9 @@ type Config struct {
 	// 64 MiB about a tenth.
 	WatchHistory int
 
-	// MaxUnreadBytes limits the replies that wait for all clients together. Beyond it, the
-	// node cuts off the client that is furthest behind. Default 256 MiB.
+	// MaxUnreadBytes limits the replies that wait for all clients, and the requests that
+	// they have begun to send and not finished, together. Beyond it, the node cuts off the
+	// client for which it keeps most. Default 512 MiB.
 	MaxUnreadBytes int
 
 	// LeaveTimeout bounds how long Close waits for a clean leave. Default 5 s.
@@ -186,7 +187,7 @@ func (c Config) withDefaults() Config {
 	c.MaxAdmittedBytes = cmp.Or(c.MaxAdmittedBytes, 64<<20)
 	c.MaxLagBytes = cmp.Or(c.MaxLagBytes, 256<<20)
 	c.WatchHistory = cmp.Or(c.WatchHistory, 4<<20)
-	c.MaxUnreadBytes = cmp.Or(c.MaxUnreadBytes, 256<<20)
+	c.MaxUnreadBytes = cmp.Or(c.MaxUnreadBytes, 512<<20)
 	c.LeaveTimeout = cmp.Or(c.LeaveTimeout, 5*time.Second)
 	c.Window = cmp.Or(c.Window, isis.DefaultWindow)
 	c.MaxBatchBytes = cmp.Or(c.MaxBatchBytes, isis.DefaultMaxBatchBytes)

@@ -26,7 +26,7 @@ func TestConfigDefaults(t *testing.T) {
 	want := Config{
 		Registry: got.Registry, Listen: "127.0.0.1:0",
 		MaxValueBytes: 1 << 20, MaxConns: 16384, MaxInFlight: 16384, MaxAdmittedBytes: 64 << 20,
-		MaxLagBytes: 256 << 20, WatchHistory: 4 << 20, MaxUnreadBytes: 256 << 20, LeaveTimeout: 5 * time.Second, Window: 2, MaxBatchBytes: 1 << 20,
+		MaxLagBytes: 256 << 20, WatchHistory: 4 << 20, MaxUnreadBytes: 512 << 20, LeaveTimeout: 5 * time.Second, Window: 2, MaxBatchBytes: 1 << 20,
 		framePatience: 30 * time.Second, level: wire.LevelNewest,
 	}
 	if !reflect.DeepEqual(got, want) {

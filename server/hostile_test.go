@@ -3,8 +3,10 @@ package server
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -203,7 +205,7 @@ func TestClientStopsInAFrame(t *testing.T) {
 			}
 			if len(part) == 5 {
 				eventually(t, "a limit", func() bool { return !conn.limit().IsZero() })
-				if conn.limit().After(time.Now().Add(framePatience)) {
+				if conn.limit().After(time.Now().Add(framePatience + 5*time.Second/frameRate)) {
 					t.Errorf("the limit is %v", conn.limit())
 				}
 			}
@@ -224,6 +226,73 @@ func TestClientStopsInAFrame(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-served
+}
+
+// The time for a frame counts from its beginning, and grows with what has come of it.
+func TestClientSendsAFrameSlowly(t *testing.T) {
+	h := newLone(t, Config{})
+	near, far := net.Pipe()
+	defer near.Close()
+	conn := &readLimited{Conn: far}
+	c := newClientConn(h.front, conn, nil)
+	served := make(chan struct{})
+	go func() { defer close(served); c.serve() }()
+	frame := wire.AppendRequest(nil, &wire.Request{ID: 1, Kind: wire.RequestWrite, Command: wire.Command{Op: wire.OpSet, Key: "k", Value: make([]byte, 256<<10)}})
+	var before time.Time
+	for i, part := range [][]byte{frame[:1], frame[1:2], frame[2 : 2+frameRate]} {
+		if _, err := near.Write(part); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "another limit", func() bool { return conn.limit().After(before) })
+		limit := conn.limit()
+		if grows := limit.Sub(before); i > 0 && grows > time.Duration(len(part))*time.Second/frameRate+1 {
+			t.Errorf("%d bytes more gave it %v", len(part), grows)
+		}
+		before = limit
+	}
+	if err := near.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-served
+	if n := h.front.unread.Load(); n != 0 {
+		t.Errorf("%d bytes still count", n)
+	}
+}
+
+// However many clients do not finish a frame, what is kept for them is bounded together, and
+// those with most are cut off. Others are served.
+func TestUnfinishedFramesAreBounded(t *testing.T) {
+	const limit, value, lazy = 4 << 20, 1 << 20, 12
+	for name, looped := range map[string]bool{"goroutines": false, "loops": true} {
+		t.Run(name, func(t *testing.T) {
+			g := newGroup(t, registry.Settings{})
+			g.start("n1", func(c *Config) { c.MaxUnreadBytes, c.EventLoop = limit, looped })
+			c := g.client("n1")
+			front := g.nodes["n1"].current.Load().front
+			frame := wire.AppendRequest(nil, &wire.Request{ID: 1, Kind: wire.RequestWrite, Command: wire.Command{Op: wire.OpSet, Key: "k", Value: make([]byte, value)}})
+			var ended atomic.Int32
+			for range lazy {
+				conn, _ := g.raw("n1")
+				go func() {
+					_, _ = conn.Write(frame[:len(frame)-1]) // as far as the node takes it
+					_, _ = io.Copy(io.Discard, conn)
+					ended.Add(1)
+				}()
+			}
+			eventually(t, "some are cut off", func() bool { return ended.Load() >= lazy-limit/value })
+			if n := front.unread.Load(); n > limit {
+				t.Errorf("%d bytes are kept, the limit is %d", n, limit)
+			}
+			c.set("k", "v")
+			conn, frames := g.raw("n1") // a frame that is finished does not count
+			if _, err := conn.Write(frame); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := frames.Next(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // Nor within one that an event loop reads.

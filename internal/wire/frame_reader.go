@@ -106,6 +106,16 @@ func (f *FrameReader) Buffered() bool {
 // with it. It is for the source, while Next reads from it.
 func (f *FrameReader) Partial() bool { return f.end > f.start }
 
+// Begun returns how many bytes of a frame have arrived that is not complete, and how many
+// bytes of memory it takes. It is for the source, as Partial is.
+func (f *FrameReader) Begun() (arrived, memory int) {
+	arrived = f.end - f.start
+	if arrived > 0 && len(f.buf) > maxReadBuffer {
+		return arrived, len(f.buf)
+	}
+	return arrived, arrived
+}
+
 // Drained reports whether the source had no more to give at the last Read, as far as
 // is known: it left room.
 func (f *FrameReader) Drained() bool { return !f.filled }

@@ -282,3 +282,29 @@ func TestFrameReaderAgain(t *testing.T) {
 		t.Fatalf("only %d times nothing had come", again)
 	}
 }
+
+// What a frame that is not complete takes is what has come of it, or the buffer of its own that a
+// large one has.
+func TestBegun(t *testing.T) {
+	frame := EndFrame(append(BeginFrame(nil, FrameRequest), make([]byte, 1<<20)...), 0)
+	for _, tc := range []struct{ sent, memory int }{
+		{0, 0},
+		{1, 1},
+		{maxReadBuffer - 1, maxReadBuffer - 1},
+		{maxReadBuffer, keepReadBuffer},
+		{len(frame) - 1, len(frame)},
+	} {
+		f := NewFrameReader(io.MultiReader(bytes.NewReader(frame[:tc.sent]), again{}), 2<<20)
+		if _, err := f.NextRecord(); err != ErrAgain { //nolint:errorlint // by contract it comes as it is
+			t.Fatal(err)
+		}
+		if arrived, memory := f.Begun(); arrived != tc.sent || memory != tc.memory {
+			t.Errorf("of %d bytes, %d have arrived and take %d, want %d", tc.sent, arrived, memory, tc.memory)
+		}
+	}
+}
+
+// again has nothing now.
+type again struct{}
+
+func (again) Read([]byte) (int, error) { return 0, ErrAgain }
