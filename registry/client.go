@@ -33,6 +33,7 @@ type Client struct {
 	addr   string
 	dialer *dialer
 	http   *http.Client
+	bearer *bearer
 	api    registrypbconnect.RegistryClient
 }
 
@@ -64,17 +65,41 @@ func newClient(addr string, lookup client.Lookup, dial func(ctx context.Context,
 		}
 	}
 	d := &dialer{addrs: addrs, dial: dial, lookup: lookup}
-	doer := &http.Client{Transport: &http.Transport{
+	b := &bearer{Transport: &http.Transport{
 		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return d.connect(ctx) },
 		MaxIdleConnsPerHost: 4,
 		IdleConnTimeout:     idleTimeout / 2, // the client gives up an idle connection first
 	}}
+	doer := &http.Client{Transport: b}
 	return &Client{
 		addr:   addr,
 		dialer: d,
 		http:   doer,
+		bearer: b,
 		api:    registrypbconnect.NewRegistryClient(doer, "http://"+addrs[0], connect.WithReadMaxBytes(maxReplyBytes)),
 	}, nil
+}
+
+// UseToken has the client show the registry's token, which NewGeneration takes, and Leave
+// for another node or by force. It is called before all others.
+func (c *Client) UseToken(token string) { c.bearer.token = token }
+
+// bearer sends requests with the token, and as to a registry: its address may be a name that
+// the registry does not know.
+type bearer struct {
+	*http.Transport
+
+	token string // "": none
+}
+
+// RoundTrip is part of http.RoundTripper.
+func (b *bearer) RoundTrip(req *http.Request) (*http.Response, error) {
+	sent := req.Clone(req.Context())
+	sent.Host = client.RegistryHost
+	if b.token != "" {
+		sent.Header.Set("Authorization", "Bearer "+b.token)
+	}
+	return b.Transport.RoundTrip(sent)
 }
 
 // maxReplyBytes bounds a directive. A registry of an earlier release may send 128

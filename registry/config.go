@@ -3,6 +3,8 @@ package registry
 import (
 	"cmp"
 	"log/slog"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/seed-8247e700/dsm/registry/membership"
@@ -27,11 +29,13 @@ func DefaultSettings() Settings { return membership.DefaultSettings() }
 // Config says how to run a registry. Its zero value keeps views in memory and
 // listens on a port that the kernel picks on the loopback interface.
 type Config struct {
-	Listen   string       // host:port; default "127.0.0.1:0"
-	DataDir  string       // directory of the file with the views; "": in memory only
-	Settings Settings     // given fields replace those the group has
-	Logger   *slog.Logger // default slog.Default()
-	Clock    Clock        // for tests; default the machine's monotonic clock
+	Listen     string       // host:port; default "127.0.0.1:0"
+	DataDir    string       // directory of the file with the views; "": in memory only
+	TokenFile  string       // of the token, see ReadToken; "": "token" in DataDir, which is made at the first start
+	AllowHosts []string     // names under which requests may ask for the registry, beside addresses and names without a dot
+	Settings   Settings     // given fields replace those the group has
+	Logger     *slog.Logger // default slog.Default()
+	Clock      Clock        // for tests; default the machine's monotonic clock
 }
 
 // Clock is where a registry takes time from.
@@ -58,6 +62,20 @@ func (c Config) withDefaults() Config {
 		c.Clock = realClock{start: time.Now()}
 	}
 	return c
+}
+
+// door is that of a registry whose token is not read yet. It may be asked by the name that it
+// listens on.
+func (c Config) door() *door {
+	d := &door{log: c.Logger}
+	names := c.AllowHosts
+	if host, _, err := net.SplitHostPort(c.Listen); err == nil {
+		names = append([]string{host}, names...)
+	}
+	for _, name := range names {
+		d.names = append(d.names, strings.ToLower(strings.TrimSuffix(name, ".")))
+	}
+	return d
 }
 
 // settingsFor returns the settings a group is to have: the given ones over

@@ -86,7 +86,7 @@ func probe(ctx context.Context, conn net.Conn) error {
 }
 
 func ask(conn net.Conn) error {
-	if _, err := io.WriteString(conn, "GET /v1/view HTTP/1.1\r\nHost: registry\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "GET /v1/view HTTP/1.1\r\nHost: "+client.RegistryHost+"\r\n\r\n"); err != nil {
 		return err
 	}
 	from := bufio.NewReader(conn)

@@ -22,7 +22,7 @@
 //
 //	client, err := registry.Dial("127.0.0.1:6001")
 //	incarnation, directive, err := client.Register(ctx, membership.Registration{ID: "n1", ...})
-//	from := membership.From{ID: "n1", Incarnation: incarnation, Group: directive.Group, ...}
+//	from := membership.From{ID: "n1", Incarnation: incarnation, Group: directive.Group, Key: directive.Keys[incarnation], ...}
 //	go client.Watch(ctx, from, func(d *membership.Directive) { ... })
 //	directive, err = client.Heartbeat(ctx, from, &membership.Report{...})
 //	err = client.Leave(ctx, from, false, "left") // repeat until a directive says excluded

@@ -65,6 +65,7 @@ var refusals = []struct {
 	{ErrFull, registrypb.Refusal_REASON_FULL, connect.CodeResourceExhausted},
 	{ErrExhausted, registrypb.Refusal_REASON_EXHAUSTED, connect.CodeFailedPrecondition},
 	{ErrOldRelease, registrypb.Refusal_REASON_OLD_RELEASE, connect.CodeFailedPrecondition},
+	{ErrForbidden, registrypb.Refusal_REASON_FORBIDDEN, connect.CodePermissionDenied},
 	{ErrDegraded, registrypb.Refusal_REASON_DEGRADED, connect.CodeUnavailable},
 }
 

@@ -34,7 +34,7 @@ func (r *Registry) newServer() *http.Server {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler:           attended(mux),
+		Handler:           attended(r.door.guarded(mux)),
 		ConnContext:       withGuest,
 		Protocols:         protocols,
 		ReadHeaderTimeout: headerTimeout,

@@ -22,6 +22,7 @@ type Registry struct {
 	clock    Clock
 	store    store
 	durable  bool
+	door     *door
 	listener net.Listener
 	server   *http.Server
 
@@ -48,10 +49,12 @@ func Start(ctx context.Context, cfg Config) (*Registry, error) {
 		log:      cfg.Logger,
 		clock:    cfg.Clock,
 		durable:  cfg.DataDir != "",
+		door:     cfg.door(),
 		stopping: make(chan struct{}),
 		done:     make(chan struct{}),
 	}
-	if err := r.open(ctx, cfg); err != nil {
+	tokenFile, err := r.open(ctx, cfg)
+	if err != nil {
 		return nil, err
 	}
 	r.server = r.newServer()
@@ -60,7 +63,7 @@ func Start(ctx context.Context, cfg Config) (*Registry, error) {
 	}
 	status, _ := r.keeper.Status(r.clock.Now())
 	r.log.Info("registry started", "addr", r.Addr(), "group", groupName(status.Group),
-		"generation", status.Generation, "view", status.View.ID, "dir", cfg.DataDir)
+		"generation", status.Generation, "view", status.View.ID, "dir", cfg.DataDir, "token_file", tokenFile)
 	interval := max(status.Settings.Heartbeat/4, time.Millisecond)
 	r.loops.Go(func() { r.tick(interval) })
 	r.loops.Go(r.serve)
@@ -69,17 +72,28 @@ func Start(ctx context.Context, cfg Config) (*Registry, error) {
 
 // open loads or begins the group, listens, and saves that it was started. All that
 // may be refused comes before the save: a registry that does not start changes
-// nothing.
-func (r *Registry) open(ctx context.Context, cfg Config) error {
+// nothing. It returns the file with the token, "" if there is none.
+func (r *Registry) open(ctx context.Context, cfg Config) (tokenFile string, err error) {
+	if cfg.TokenFile != "" {
+		if r.door.token, err = ReadToken(cfg.TokenFile); err != nil {
+			return "", fmt.Errorf("registry: %w", err)
+		}
+	}
 	r.store = memoryStore{}
 	old, found, err := r.load(cfg)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := r.begin(ctx, cfg, old, found); err != nil {
-		return errors.Join(err, r.store.close())
+		return "", errors.Join(err, r.store.close())
 	}
-	return nil
+	if cfg.TokenFile != "" || !r.durable {
+		return cfg.TokenFile, nil
+	}
+	if r.door.token, tokenFile, err = tokenIn(cfg.DataDir); err != nil {
+		return "", errors.Join(fmt.Errorf("registry: %w", err), r.listener.Close(), r.store.close())
+	}
+	return tokenFile, nil
 }
 
 // load returns the state that the data directory has, or that of a new group.

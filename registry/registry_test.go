@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,17 +36,32 @@ func start(t *testing.T, dir string, settings Settings) *fixture {
 	f := &fixture{clock: newFakeClock(), log: new(bytes.Buffer)}
 	var err error
 	f.Registry, err = Start(t.Context(), Config{
-		DataDir:  dir,
-		Settings: settings,
-		Logger:   slog.New(slog.NewTextHandler(f.log, nil)),
-		Clock:    f.clock,
+		DataDir:   dir,
+		TokenFile: tokenFile(t, testToken),
+		Settings:  settings,
+		Logger:    slog.New(slog.NewTextHandler(f.log, nil)),
+		Clock:     f.clock,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.client = dial(t, f.Addr())
+	f.client.UseToken(testToken)
 	t.Cleanup(func() { f.stop(t) })
 	return f
+}
+
+// testToken is that of a fixture.
+const testToken = "token-of-a-registry"
+
+// tokenFile returns a file with a token.
+func tokenFile(t *testing.T, token string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func (f *fixture) stop(t *testing.T) {
@@ -253,8 +269,8 @@ func TestHTTP(t *testing.T) {
 			t.Errorf("register %s: %d %v", bad, status, reply)
 		}
 	}
-	if status, reply := post("NewGeneration", `{}`); status != http.StatusBadRequest || reply["code"] != "failed_precondition" {
-		t.Errorf("new generation without force: %d %v", status, reply)
+	if status, reply := post("NewGeneration", `{}`); status != http.StatusForbidden || reply["code"] != "permission_denied" {
+		t.Errorf("new generation without the token: %d %v", status, reply)
 	}
 	if status, _ := fetch(t, http.MethodPost, "http://"+f.Addr()+"/dsm.registry.v1.Registry/Status", strings.Repeat(" ", maxRequestBytes+1)); status != http.StatusRequestEntityTooLarge {
 		t.Errorf("a request too large: %d", status)

@@ -47,8 +47,15 @@ func (s service) Watch(ctx context.Context, req *connect.Request[registrypb.Watc
 
 func (s service) Leave(_ context.Context, req *connect.Request[registrypb.LeaveRequest]) (*connect.Response[registrypb.LeaveResponse], error) {
 	m := req.Msg
+	from := fromOf(m)
 	err := s.r.keep(func(k *keeper.Keeper, now time.Duration) error {
-		return k.Leave(now, fromOf(m), m.GetForce(), m.GetReason())
+		// A node leaves by its own wish. Who makes another one leave shows the token.
+		if !k.MayLeave(from, m.GetForce()) {
+			if err := s.r.door.authorize(req); err != nil {
+				return err
+			}
+		}
+		return k.Leave(now, from, m.GetForce(), m.GetReason())
 	})
 	return respond(new(registrypb.LeaveResponse), err)
 }
@@ -58,6 +65,9 @@ func (s service) Status(context.Context, *connect.Request[registrypb.StatusReque
 }
 
 func (s service) NewGeneration(_ context.Context, req *connect.Request[registrypb.NewGenerationRequest]) (*connect.Response[registrypb.NewGenerationResponse], error) {
+	if err := s.r.door.authorize(req); err != nil {
+		return nil, toWire(err)
+	}
 	out := new(registrypb.NewGenerationResponse)
 	err := s.r.keep(func(k *keeper.Keeper, now time.Duration) (err error) {
 		out.Generation, err = k.NewGeneration(now, req.Msg.GetForce())

@@ -69,11 +69,7 @@ func TestPositionsOverGenerations(t *testing.T) {
 			g.start("n1", in(node))
 		},
 		"an operator decides": func(g *group, _, _ string) {
-			operator, err := registry.Dial(g.registry.Addr())
-			if err != nil {
-				g.t.Fatal(err)
-			}
-			defer operator.Close()
+			operator := g.operator()
 			g.kill("n1")
 			if _, err := operator.NewGeneration(g.t.Context(), true); err != nil {
 				g.t.Fatal(err)
@@ -81,11 +77,7 @@ func TestPositionsOverGenerations(t *testing.T) {
 			g.start("n1", nil)
 		},
 		"a member begins in the next": func(g *group, _, _ string) {
-			operator, err := registry.Dial(g.registry.Addr())
-			if err != nil {
-				g.t.Fatal(err)
-			}
-			defer operator.Close()
+			operator := g.operator()
 			before := g.nodes["n1"].Status().Generation
 			if _, err := operator.NewGeneration(g.t.Context(), true); err != nil {
 				g.t.Fatal(err)
@@ -142,11 +134,7 @@ func TestPositionsOfFounders(t *testing.T) {
 	g := newGroup(t, fast())
 	g.startAll(3)
 	old := g.keep("n2")
-	operator, err := registry.Dial(g.registry.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer operator.Close()
+	operator := g.operator()
 	if _, err := operator.NewGeneration(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}

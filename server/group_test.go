@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -46,11 +48,30 @@ func newGroup(t *testing.T, settings registry.Settings) *group {
 func (g *group) startRegistry(cfg RegistryConfig) {
 	g.t.Helper()
 	cfg.Logger = testLogger(g.t)
+	cfg.TokenFile = filepath.Join(g.t.TempDir(), "token")
+	if err := os.WriteFile(cfg.TokenFile, []byte(operatorToken), 0o600); err != nil {
+		g.t.Fatal(err)
+	}
 	reg, err := StartRegistry(g.t.Context(), cfg)
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	g.registry = reg
+}
+
+// operatorToken is that of a group's registry.
+const operatorToken = "token-of-an-operator"
+
+// operator returns a client of the registry that shows its token.
+func (g *group) operator() *registry.Client {
+	g.t.Helper()
+	client, err := registry.Dial(g.registry.Addr())
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(client.Close)
+	client.UseToken(operatorToken)
+	return client
 }
 
 // startAll starts nodes n1, n2 and so on.

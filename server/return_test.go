@@ -189,11 +189,7 @@ func TestNewGeneration(t *testing.T) {
 		_, err := g.tryStart("n4", nil)
 		joiner <- err
 	}()
-	operator, err := registry.Dial(g.registry.Addr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer operator.Close()
+	operator := g.operator()
 	if _, err := operator.NewGeneration(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}

@@ -146,7 +146,7 @@ func refuseEmpty(flags *pflag.FlagSet, names ...string) error {
 }
 
 // reserved are the files that nodes and registries keep in their directories.
-var reserved = []string{"lock", "identity.json", "identity.json.new", "registry.db"}
+var reserved = []string{"lock", "identity.json", "identity.json.new", "registry.db", "token"}
 
 // refuseReserved refuses files, by flag, that have a use of their own in the
 // directory of the node or the registry.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,7 @@ const defaultRegistry = "127.0.0.1:6001"
 type registryFlags struct {
 	cfg      server.RegistryConfig
 	delivery string
+	hosts    string // names, separated by commas
 	addrFile string
 	logging
 }
@@ -41,6 +43,10 @@ replaces the one that is kept. Nodes adopt a new --tick or --audit when they
 restart, other settings at once. --delivery and --session-ttl are fixed once the
 group has a view. Links between nodes ping at the rate that suits the detection time
 at their start: to lower it below 500ms, restart the nodes one by one.
+
+Whoever shows the registry's token can give up the group's variables (see dsm registry
+new-generation). The registry logs at its start in which file the token is. Requests
+of browser pages from other sites are refused.
 
 Ctrl-C and SIGTERM end the registry. A restart with the same --data-dir continues
 from its state. SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, and output that cannot
@@ -63,6 +69,8 @@ conditional writes and with strong reads that the survivors do not share.`,
 	set := &f.cfg.Settings
 	flags.StringVar(&f.cfg.Listen, "listen", defaultRegistry, "`address` to listen on; :6001 is port 6001 on all interfaces, port 0 a free port")
 	flags.StringVar(&f.cfg.DataDir, "data-dir", "", "`directory` for views and settings, from which a restart continues (default: they are kept in memory only)")
+	flags.StringVar(&f.cfg.TokenFile, "token-file", "", "`file` of the token that dsm registry new-generation has to show; mode 600, one line of 16 to 1,024 bytes (default: the file token in --data-dir, which is made at the first start)")
+	flags.StringVar(&f.hosts, "allow-host", "", "`name` with a dot by which HTTP clients such as curl may ask for the registry, also several, separated by commas; addresses, and nodes and clients of dsm, need none")
 	flags.StringVar(&f.delivery, "delivery", "", "`safe|agreed`: agreed acknowledges a write one round trip earlier, but a lost member may have answered clients with an order that the survivors do not share; fixed once the group has a view (default of a new group: safe)")
 	flags.IntVar(&set.MinMembers, "min-members", 0, "smallest `number` of members; once the group has had that many, it does not shrink below it, and writes wait instead (default of a new group: 1)")
 	flags.DurationVar(&set.Detection, "detection", 0, "`time` of silence after which a node is considered failed, from 200ms to 1h (default of a new group: 2s)")
@@ -83,7 +91,7 @@ func (f *registryFlags) check(cmd *cobra.Command) error {
 	if err := checkListened("--listen", f.cfg.Listen); err != nil {
 		return err
 	}
-	if err := refuseEmpty(cmd.Flags(), "data-dir", "addr-file"); err != nil {
+	if err := refuseEmpty(cmd.Flags(), "data-dir", "addr-file", "token-file", "allow-host"); err != nil {
 		return err
 	}
 	if err := addrFile(f.addrFile).check(); err != nil {
@@ -91,6 +99,14 @@ func (f *registryFlags) check(cmd *cobra.Command) error {
 	}
 	if err := refuseReserved(f.cfg.DataDir, map[string]string{"--addr-file": f.addrFile}); err != nil {
 		return err
+	}
+	if f.hosts != "" {
+		f.cfg.AllowHosts = strings.Split(f.hosts, ",")
+	}
+	for _, name := range f.cfg.AllowHosts {
+		if name == "" || strings.ContainsAny(name, ":/ ") {
+			return usagef("--allow-host %q: must be a name without a port, or several, separated by commas", f.hosts)
+		}
 	}
 	f.cfg.Settings.Delivery = registry.Delivery(f.delivery)
 	if cmd.Flags().Changed("delivery") && f.delivery != string(registry.Safe) && f.delivery != string(registry.Agreed) {

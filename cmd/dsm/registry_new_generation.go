@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +21,7 @@ type newGeneration struct {
 func newGenerationCommand(s *surroundings) *cobra.Command {
 	var t registryTarget
 	var f format
-	force := false
+	force, tokenFile := false, ""
 	cmd := &cobra.Command{
 		Use:   "new-generation",
 		Short: "Give up a group's variables and begin with an empty group",
@@ -30,15 +32,22 @@ a new, empty generation.
 The registry begins a new generation by itself once every member has been restarted
 with its data directory, which proves that its earlier run is dead. Without that
 proof it waits, because a member that is only cut off could still serve its own
-clients. Make sure that all members are stopped before you use --force.`,
-		Example:           "  dsm registry new-generation --registry 10.0.0.9:6001 --force",
+clients. Make sure that all members are stopped before you use --force.
+
+The registry wants to see its token, which is in the file token of its data directory.`,
+		Example:           "  dsm registry new-generation --registry 10.0.0.9:6001 --token-file /var/lib/dsm/registry/token --force",
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return err
 			}
+			token, err := readToken(cmd, tokenFile)
+			if err != nil {
+				return err
+			}
 			return t.with(cmd, func(ctx context.Context, client *registry.Client) error {
+				client.UseToken(token)
 				generation, err := client.NewGeneration(ctx, force)
 				if errors.Is(err, registry.ErrNeedsForce) {
 					return fmt.Errorf("%w: add --force", err)
@@ -58,6 +67,25 @@ clients. Make sure that all members are stopped before you use --force.`,
 	}
 	t.addFlags(cmd)
 	f.addFlags(cmd)
+	cmd.Flags().StringVar(&tokenFile, "token-file", "", "`file` with the token of the registry (default $"+tokenVariable+")")
 	cmd.Flags().BoolVar(&force, "force", false, "begin the generation even if the registry has no proof that all members are dead")
 	return cmd
+}
+
+// tokenVariable names the file with the token if no flag does.
+const tokenVariable = "DSM_TOKEN_FILE"
+
+// readToken returns the token in the file that is given, "" if none is.
+func readToken(cmd *cobra.Command, file string) (string, error) {
+	if err := refuseEmpty(cmd.Flags(), "token-file"); err != nil {
+		return "", err
+	}
+	if file = cmp.Or(file, os.Getenv(tokenVariable)); file == "" {
+		return "", nil
+	}
+	token, err := registry.ReadToken(file)
+	if err != nil {
+		return "", &usageError{err}
+	}
+	return token, nil
 }

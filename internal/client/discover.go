@@ -66,6 +66,10 @@ func Discover(ctx context.Context, addrs []string, o Options) (View, error) {
 	return view, err
 }
 
+// RegistryHost is the Host of requests to a registry, by whatever address they get there: a
+// registry refuses requests for names that it does not know.
+const RegistryHost = "registry"
+
 func discover(ctx context.Context, addr string, o Options) (View, error) {
 	// A view is asked for rarely, so no connection is kept, and no proxy is
 	// asked for what stands beside us. Left to itself the transport would go on
@@ -78,6 +82,7 @@ func discover(ctx context.Context, addr string, o Options) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
+	request.Host = RegistryHost
 	response, err := client.Do(request)
 	if err != nil {
 		return View{}, err

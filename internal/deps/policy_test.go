@@ -111,7 +111,7 @@ var policy = map[string]rule{
 	"registry": {
 		std: whole,
 		ours: []string{
-			"internal/client", "internal/connset", "internal/hostport", "internal/outfile", "internal/planted", "internal/rlimit", "registry/keeper", "registry/membership", "registry/registrypb",
+			"internal/client", "internal/connset", "internal/hostport", "internal/outfile", "internal/planted", "internal/rlimit", "internal/sparelog", "registry/keeper", "registry/membership", "registry/registrypb",
 			"registry/registrypb/registrypbconnect",
 		},
 		outside: []string{

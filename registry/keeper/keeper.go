@@ -80,6 +80,12 @@ func (k *Keeper) Heartbeat(now time.Duration, from membership.From, report membe
 	return k.group.Directive(from, report.View)
 }
 
+// MayLeave reports whether a request to leave comes from the node itself, as far as that can
+// be known: see membership.Group.MayLeave.
+func (k *Keeper) MayLeave(from membership.From, force bool) bool {
+	return k.group.MayLeave(from, force)
+}
+
 // Leave takes a node's wish to leave, or that somebody forces it to.
 func (k *Keeper) Leave(now time.Duration, from membership.From, force bool, reason string) error {
 	if k.problem != nil {

@@ -80,3 +80,11 @@ func (g *Group) keysFor(from From, m Member, d *Directive) map[uint64]Key {
 	add(d.Joining)
 	return keys
 }
+
+// MayLeave tells whether a request to leave, by force or not, may come from the node that
+// it names: the node shows its key. One without keys is of an earlier release, and
+// is believed unless it is forced. A request of a node that is not known changes nothing.
+func (g *Group) MayLeave(from From, force bool) bool {
+	n := g.known(from)
+	return n == nil || g.shows(from, n.member) || !g.state.keyed(n.member) && !force
+}

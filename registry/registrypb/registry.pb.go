@@ -39,6 +39,7 @@ const (
 	Refusal_REASON_DEGRADED         Refusal_Reason = 10 // the registry cannot save its state
 	Refusal_REASON_EXHAUSTED        Refusal_Reason = 11 // there are no positions left for a new generation
 	Refusal_REASON_OLD_RELEASE      Refusal_Reason = 12 // the node does not speak the feature level of the committed view
+	Refusal_REASON_FORBIDDEN        Refusal_Reason = 13 // it takes the registry's token, or comes from elsewhere
 )
 
 // Enum value maps for Refusal_Reason.
@@ -57,6 +58,7 @@ var (
 		10: "REASON_DEGRADED",
 		11: "REASON_EXHAUSTED",
 		12: "REASON_OLD_RELEASE",
+		13: "REASON_FORBIDDEN",
 	}
 	Refusal_Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":      0,
@@ -72,6 +74,7 @@ var (
 		"REASON_DEGRADED":         10,
 		"REASON_EXHAUSTED":        11,
 		"REASON_OLD_RELEASE":      12,
+		"REASON_FORBIDDEN":        13,
 	}
 )
 
@@ -1763,7 +1766,7 @@ const file_registry_proto_rawDesc = "" +
 	"generation\x18\x02 \x01(\x04R\n" +
 	"generation\x12)\n" +
 	"\x04view\x18\x03 \x01(\v2\x15.dsm.registry.v1.ViewR\x04view\x125\n" +
-	"\bsettings\x18\x04 \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\"\x88\x04\n" +
+	"\bsettings\x18\x04 \x01(\v2\x19.dsm.registry.v1.SettingsR\bsettings\"\x9e\x04\n" +
 	"\aRefusal\x127\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1f.dsm.registry.v1.Refusal.ReasonR\x06reason\x12\x16\n" +
 	"\x06holder\x18\x02 \x01(\tR\x06holder\x12\x1f\n" +
@@ -1771,7 +1774,7 @@ const file_registry_proto_rawDesc = "" +
 	"holderAddr\x12\x1b\n" +
 	"\tsilent_ms\x18\x04 \x01(\x03R\bsilentMs\x12!\n" +
 	"\fdetection_ms\x18\x05 \x01(\x03R\vdetectionMs\x12\x14\n" +
-	"\x05beats\x18\x06 \x01(\x04R\x05beats\"\xb4\x02\n" +
+	"\x05beats\x18\x06 \x01(\x04R\x05beats\"\xca\x02\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eREASON_INVALID\x10\x01\x12\x14\n" +
@@ -1786,7 +1789,8 @@ const file_registry_proto_rawDesc = "" +
 	"\x0fREASON_DEGRADED\x10\n" +
 	"\x12\x14\n" +
 	"\x10REASON_EXHAUSTED\x10\v\x12\x16\n" +
-	"\x12REASON_OLD_RELEASE\x10\f\",\n" +
+	"\x12REASON_OLD_RELEASE\x10\f\x12\x14\n" +
+	"\x10REASON_FORBIDDEN\x10\r\",\n" +
 	"\x14NewGenerationRequest\x12\x14\n" +
 	"\x05force\x18\x01 \x01(\bR\x05force\"7\n" +
 	"\x15NewGenerationResponse\x12\x1e\n" +
