@@ -81,6 +81,12 @@ var (
 	// reached its own limit, the error is ErrTooManyOwnSessions too.
 	ErrTooManySessions = errors.New("driver: the group has too many sessions")
 
+	// ErrQuota: with this write the variables would exceed the quota of the group, in bytes
+	// of keys and values together or in number. Nothing was changed. Deletes go on, and
+	// writes after which there is less than before. The operator sets the quota at the
+	// registry.
+	ErrQuota = errors.New("driver: the quota of the group is used up")
+
 	// ErrTooManyOwnSessions: this client has reached the limit of 10,000 sessions, or
 	// all clients at its address together have reached 50,000. A client is a process,
 	// unless the option client says otherwise. Other clients are not affected. The

@@ -297,6 +297,14 @@ func tooManySessions(reply wire.Reply) error {
 	}
 }
 
+// overQuota is the error of a write that the quota forbids.
+func overQuota(reply wire.Reply) error {
+	if reply.Number == wire.QuotaOfVariables {
+		return fmt.Errorf("%w: %d variables", ErrQuota, reply.Version)
+	}
+	return fmt.Errorf("%w: %d bytes of keys and values", ErrQuota, reply.Version)
+}
+
 // replyError turns a final reply into the error of its operation.
 func replyError(reply wire.Reply, cmd *wire.Command) error {
 	if reply.Status == wire.StatusOK {
@@ -318,6 +326,8 @@ func replyError(reply wire.Reply, cmd *wire.Command) error {
 		return ErrTooLarge
 	case wire.StatusTooManySessions:
 		return tooManySessions(reply)
+	case wire.StatusQuota:
+		return overQuota(reply)
 	case wire.StatusSessionExpired:
 		return ErrSessionExpired
 	case wire.StatusUnsupported:

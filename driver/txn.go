@@ -224,6 +224,9 @@ func txnError(reply wire.Reply, encoded []byte) error {
 	if t.Decode(encoded) != nil || reply.Position == 0 {
 		return replyError(reply, &wire.Command{})
 	}
+	if reply.Status == wire.StatusQuota {
+		return overQuota(reply)
+	}
 	e := TxnError{Op: int(reply.Number)}
 	switch n := reply.Number; {
 	case n == wire.TxnWhole:

@@ -23,6 +23,9 @@ const (
 	Agreed = membership.Agreed
 )
 
+// NoQuota is a quota that bounds nothing.
+const NoQuota = membership.NoQuota
+
 // DefaultSettings returns the settings of a group of which nothing was given.
 func DefaultSettings() Settings { return membership.DefaultSettings() }
 

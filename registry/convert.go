@@ -44,6 +44,8 @@ func settingsProto(s Settings) *registrypb.Settings {
 		SessionTtlMs:     s.SessionTTL.Milliseconds(),
 		TickMs:           s.Tick.Milliseconds(),
 		AuditMs:          s.Audit.Milliseconds(),
+		QuotaBytes:       s.QuotaBytes,
+		QuotaVariables:   s.QuotaVariables,
 	}
 }
 

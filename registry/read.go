@@ -50,6 +50,8 @@ func settingsOf(s *registrypb.Settings) Settings {
 		SessionTTL:     ms(s.GetSessionTtlMs()),
 		Tick:           ms(s.GetTickMs()),
 		Audit:          ms(s.GetAuditMs()),
+		QuotaBytes:     s.GetQuotaBytes(),
+		QuotaVariables: s.GetQuotaVariables(),
 	}
 }
 

@@ -47,6 +47,7 @@ func decodeState(record []byte) (membership.State, error) {
 	if binary.LittleEndian.Uint64(record[1:]) != xxh3.Hash(body) {
 		return state, errDamaged
 	}
+	state.Settings = membership.DefaultSettings() // earlier releases kept no quotas
 	if err := json.Unmarshal(body, &state); err != nil {
 		return membership.State{}, fmt.Errorf("%w (%w)", errDamaged, err)
 	}

@@ -29,7 +29,8 @@ type Status struct {
 	// Damage is what is damaged in the node's state, "" if nothing is known to be.
 	Damage string `json:"damage,omitempty"`
 
-	Sessions SessionsStatus `json:"sessions"`
+	Sessions  SessionsStatus  `json:"sessions"`
+	Variables VariablesStatus `json:"variables"`
 
 	// Transfers is how often this incarnation began to load a member's state: 0
 	// in the first of a group, more than 1 when a transfer broke off.
@@ -46,6 +47,14 @@ type SessionsStatus struct {
 	ClientLimit int            `json:"client_limit"` // of one client
 	Clients     int            `json:"clients"`      // that have some, of which something is known
 	Most        []ClientStatus `json:"most"`         // the clients that have the most, at most five
+}
+
+// VariablesStatus tells how many variables there are, and how many there may be.
+type VariablesStatus struct {
+	Count      uint64 `json:"count,string"`
+	Bytes      uint64 `json:"bytes,string"`       // of keys and values
+	CountLimit uint64 `json:"count_limit,string"` // 0: none
+	BytesLimit uint64 `json:"bytes_limit,string"` // 0: none
 }
 
 // ClientStatus is a client that has sessions.
@@ -76,6 +85,8 @@ func (r *replica) status(m *member.Member) *Status {
 		Sessions:    r.front.sessions(),
 		Transfers:   int(r.transfers.Load()), LiveHeap: liveHeap(),
 	}
+	quota, used := r.reader.State().Quota()
+	s.Variables = VariablesStatus{Count: used.Variables, Bytes: used.Bytes, CountLimit: quota.Variables, BytesLimit: quota.Bytes}
 	if r.settings.Delivery == membership.Agreed {
 		s.Delivery = "agreed"
 	}

@@ -133,6 +133,8 @@ func about(key string, err error) error {
 		return saying(err, "the sum in %q would not fit 64 bits: nothing was changed", key)
 	case errors.Is(err, driver.ErrInvalidKey):
 		return saying(err, "KEY has %d bytes: it must have 1 to 1024, of which the first is not zero", len(key))
+	case errors.Is(err, driver.ErrQuota):
+		return saying(err, "%v: nothing was changed; delete variables, or raise --quota-bytes or --quota-variables of the registry", err)
 	case errors.Is(err, driver.ErrTooLarge):
 		return saying(err, "the value for %q is larger than the group allows, 1 MiB by default: nothing was changed", key)
 	}

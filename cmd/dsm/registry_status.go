@@ -40,6 +40,8 @@ type settings struct {
 	SessionTTL     string `json:"session_ttl"`
 	Tick           string `json:"tick"`
 	Audit          string `json:"audit"`
+	QuotaBytes     string `json:"quota_bytes"` // "none": any number
+	QuotaVariables string `json:"quota_variables"`
 }
 
 type registeredNode struct {
@@ -129,6 +131,7 @@ func newMembership(r *registrypb.StatusResponse) membership {
 			Detection: milliseconds(set.GetDetectionMs()).String(), Heartbeat: milliseconds(set.GetHeartbeatMs()).String(),
 			AttemptTimeout: milliseconds(set.GetAttemptTimeoutMs()).String(), SessionTTL: milliseconds(set.GetSessionTtlMs()).String(),
 			Tick: milliseconds(set.GetTickMs()).String(), Audit: milliseconds(set.GetAuditMs()).String(),
+			QuotaBytes: quotaText(set.GetQuotaBytes()), QuotaVariables: quotaText(set.GetQuotaVariables()),
 		},
 	}
 	if a := r.GetAttempt(); a != nil {
@@ -159,8 +162,8 @@ func (s *surroundings) showMembership(m *membership) error {
 		fmt.Fprintf(&head, "a change is under way: attempt %d with %s\n", m.Attempt.ID, strings.Join(m.Attempt.Members, ", "))
 	}
 	set := m.Settings
-	fmt.Fprintf(&head, "%s delivery, min-members %d, detection %s, heartbeat %s, attempt-timeout %s, session-ttl %s, tick %s, audit %s\n",
-		set.Delivery, set.MinMembers, set.Detection, set.Heartbeat, set.AttemptTimeout, set.SessionTTL, set.Tick, set.Audit)
+	fmt.Fprintf(&head, "%s delivery, min-members %d, detection %s, heartbeat %s, attempt-timeout %s, session-ttl %s, tick %s, audit %s, quota-bytes %s, quota-variables %s\n",
+		set.Delivery, set.MinMembers, set.Detection, set.Heartbeat, set.AttemptTimeout, set.SessionTTL, set.Tick, set.Audit, set.QuotaBytes, set.QuotaVariables)
 	if !m.Durable {
 		head.WriteString("views are kept in memory only\n")
 	}

@@ -77,6 +77,7 @@ func TestDeliveryFormat(t *testing.T) {
 		wire.Command{Op: wire.OpTxn, Session: 7, Seq: 7, Floor: 1, Value: []byte{0, 0, 0}},
 		wire.Command{Op: wire.OpClock, Delta: 1000, Expect: 8},
 		wire.Command{Op: wire.OpOpenTimed, Key: "app", Value: []byte("host"), Delta: 1000},
+		wire.Command{Op: wire.OpQuota, Delta: 1 << 30, Expect: 1000},
 	)
 	if err := l.Deliver(d); err != nil {
 		t.Fatal(err)
@@ -104,6 +105,7 @@ func TestDeliveryFormat(t *testing.T) {
 {"pos":22,"view":2,"sender":"n1#3","seq":4,"op":"txn","key":"","value":"eyJpZiI6W10sInRoZW4iOltdLCJlbHNlIjpbXX0=","session":7,"sseq":7,"expect":0,"ok":true}
 {"pos":23,"view":2,"sender":"n1#3","seq":4,"op":"clock","key":"","value":"MTAwMA==","session":0,"sseq":0,"expect":8,"ok":false}
 {"pos":24,"view":2,"sender":"n1#3","seq":4,"op":"opentimed","key":"app","value":"MTAwMA==","session":0,"sseq":0,"expect":0,"ok":true}
+{"pos":25,"view":2,"sender":"n1#3","seq":4,"op":"quota","key":"","value":"MTA3Mzc0MTgyNA==","session":0,"sseq":0,"expect":1000,"ok":false}
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)

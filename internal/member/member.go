@@ -130,6 +130,21 @@ func (m *Member) follow(s *membership.Settings) {
 	if detection := int64(s.Detection); m.reader.detection.Load() != detection {
 		m.reader.detection.Store(detection)
 	}
+	m.ordinal.quota = quotaOf(s)
+}
+
+// quotaOf is the quota that settings ask for, nil if they are of a registry that knows none.
+func quotaOf(s *membership.Settings) *store.Quota {
+	if s.QuotaBytes == 0 || s.QuotaVariables == 0 {
+		return nil
+	}
+	bound := func(n int64) uint64 {
+		if n == membership.NoQuota {
+			return 0
+		}
+		return uint64(n)
+	}
+	return &store.Quota{Bytes: bound(s.QuotaBytes), Variables: bound(s.QuotaVariables)}
 }
 
 // Fail ends the member at the end of this turn.

@@ -25,6 +25,8 @@ type ordinalClock struct {
 	timing  bool          // how long that took is not known yet
 	took    time.Duration // until the tick before had been applied here
 	armed   time.Duration // when TimerClock fires, 0: never
+	quota   *store.Quota  // that the group is to have, nil: not known
+	bound   uint64        // number of the latest quota among the commands submitted
 	own     time.Duration // of the mistake that planted.TimerOwnClock names
 }
 
@@ -75,6 +77,7 @@ func (m *Member) orderTime(now time.Duration) {
 		return
 	}
 	s := m.reader.state.Load()
+	m.orderQuota(s)
 	if since := now - c.ticked; !m.tickUnderWay() && since >= c.interval(s.Due()) {
 		counts := min(since, c.tick).Truncate(time.Millisecond)
 		c.ticked, c.latest = now, m.submitted+1
@@ -97,14 +100,31 @@ func (m *Member) orderTime(now time.Duration) {
 	}
 }
 
+// orderQuota puts the group's quota into the order, if the state has another.
+func (m *Member) orderQuota(s *store.Store) {
+	c := &m.ordinal
+	if c.quota == nil || m.reader.FeatureLevel() < wire.OpQuota.Operation().Level || m.underWay(c.bound) {
+		return
+	}
+	if has, _ := s.Quota(); has == *c.quota {
+		return
+	}
+	c.bound = m.submitted + 1
+	m.orderOwn(&wire.Command{Op: wire.OpQuota, Delta: int64(c.quota.Bytes), Expect: c.quota.Variables}, Ticket{})
+}
+
 // ticks reports whether it is this member that has time pass, and may now.
 func (m *Member) ticks() bool {
 	return m.ordinal.first && m.core.Phase() == isis.Normal && m.reader.Serves()
 }
 
 // tickUnderWay reports whether the latest tick has not been delivered yet.
-func (m *Member) tickUnderWay() bool {
-	return m.ordinal.latest > m.submitted-uint64(m.waiting.Len())
+func (m *Member) tickUnderWay() bool { return m.underWay(m.ordinal.latest) }
+
+// underWay reports whether a command of this member, by its number among those submitted, has
+// not been delivered yet.
+func (m *Member) underWay(number uint64) bool {
+	return number > m.submitted-uint64(m.waiting.Len())
 }
 
 // armClockTimer arms the timer of the next tick, if something waits for one that pulses

@@ -26,6 +26,8 @@ const (
 	PayloadOfNobody
 	PayloadsForgotten
 	AttemptNeverGrows
+	QuotaIgnored
+	QuotaNotInSnapshot
 	LeaderAmongJoiners
 	NoIncarnation
 	SnapshotElsewhere

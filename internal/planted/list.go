@@ -33,6 +33,8 @@ var Bugs = []Info{
 	{PayloadOfNobody, "PayloadOfNobody", "a cut names a member that is gone as the holder of its messages"},
 	{PayloadsForgotten, "PayloadsForgotten", "payloads that came during an attempt are dropped when another begins"},
 	{AttemptNeverGrows, "AttemptNeverGrows", "every attempt at a view has the same time, however many have failed"},
+	{QuotaIgnored, "QuotaIgnored", "a replica does what exceeds the quota"},
+	{QuotaNotInSnapshot, "QuotaNotInSnapshot", "snapshots leave out the quota, and digests do not show it"},
 	{LeaderAmongJoiners, "LeaderAmongJoiners", "a joiner is chosen as the leader of an attempt"},
 	{NoIncarnation, "NoIncarnation", "messages name their sender by id alone, without the incarnation"},
 	{SnapshotElsewhere, "SnapshotElsewhere", "a snapshot is loaded at another position than its own"},

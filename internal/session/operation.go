@@ -67,7 +67,7 @@ func (op *Operation) Unknown() bool { return op.sent && op.Kind == Write }
 // Reply takes the reply to the last attempt.
 func (op *Operation) Reply(reply *wire.Reply) Verdict {
 	switch reply.Status {
-	case wire.StatusOK, wire.StatusNotFound, wire.StatusConflict, wire.StatusNotInteger, wire.StatusOverflow:
+	case wire.StatusOK, wire.StatusNotFound, wire.StatusConflict, wire.StatusNotInteger, wire.StatusOverflow, wire.StatusQuota:
 		if op.Kind == Get && reply.Position < op.asked {
 			return Behind
 		}

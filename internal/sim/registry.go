@@ -53,6 +53,9 @@ func (g *registry) start() {
 	if g.boots > 1 && g.w.traits.retimes {
 		g.retime()
 	}
+	if g.boots > 1 && len(g.w.traits.quotas) > 1 {
+		g.requota()
+	}
 	full := g.full
 	g.full = false // whoever starts it makes room first
 	k, err := keeper.Open(g.disk, 0, g, g)

@@ -28,11 +28,12 @@ type sources struct {
 	ttls      *rand.Rand // how many there are
 	owners    *rand.Rand // how many there are
 	bandwidth *rand.Rand // what ports there are
+	quotas    *rand.Rand // what quotas there are, and which one a registry is started with
 }
 
 func newSources(seed uint64) (s sources) {
 	for i, of := range []**rand.Rand{
-		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns, &s.watches, &s.updates, &s.ttls, &s.owners, &s.bandwidth,
+		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns, &s.watches, &s.updates, &s.ttls, &s.owners, &s.bandwidth, &s.quotas,
 	} {
 		*of = source(seed, uint64(i+1))
 	}

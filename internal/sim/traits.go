@@ -64,6 +64,7 @@ type traits struct {
 	asyncTime          time.Duration
 
 	bandwidth bandwidthTraits
+	quotas    quotas
 
 	weights [faultKinds]float64
 	every   time.Duration // between faults, on average

@@ -54,6 +54,7 @@ func newWorld(seed uint64, options Options) *world {
 	w.traits.drawWatches(w.random.watches)
 	w.traits.drawTTLs(w.random.ttls, options)
 	w.traits.drawOwners(w.random.owners, options)
+	w.traits.drawQuotas(w.random.quotas, options)
 	w.traits.drawBandwidth(w.random.bandwidth, options)
 	w.longest = w.traits.detection
 	w.knobs = drawKnobs(w.random.knobs, options.Knobs)
@@ -139,5 +140,6 @@ func (w *world) settings() membership.Settings {
 	if t.agreed {
 		s.Delivery = membership.Agreed
 	}
+	w.setQuota(&s)
 	return s
 }

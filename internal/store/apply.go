@@ -37,6 +37,8 @@ func (s *Store) apply(position uint64, c *wire.Command) (wire.Result, bool) {
 		status = s.tick(c.Delta)
 	case wire.OpClock:
 		status = s.passTime(position, c)
+	case wire.OpQuota:
+		status = s.setQuota(c)
 	case wire.OpAudit:
 		status = s.beginAudit(position, c.Value)
 	case wire.OpAuditVote:
@@ -100,6 +102,9 @@ func (s *Store) write(position uint64, c *wire.Command) wire.Result {
 	e, old := s.variables.find(c.Key)
 	switch c.Op {
 	case wire.OpSet:
+		if !s.allows(c.Key, old, len(c.Value), &result) {
+			break
+		}
 		if e != nil {
 			s.variables.free(e)
 		}
@@ -119,7 +124,9 @@ func (s *Store) write(position uint64, c *wire.Command) wire.Result {
 		result.Number, result.Status = sum(text, old != nil, c.Delta)
 		if result.Status == wire.StatusOK {
 			s.number = strconv.AppendInt(s.number[:0], result.Number, 10)
-			s.variables.set(e, c.Key, s.number, position)
+			if s.allows(c.Key, old, len(s.number), &result) {
+				s.variables.set(e, c.Key, s.number, position)
+			}
 		}
 	case wire.OpCompareAndSet:
 		var present uint64
@@ -130,7 +137,9 @@ func (s *Store) write(position uint64, c *wire.Command) wire.Result {
 			result.Status, result.Version = wire.StatusConflict, present
 			break
 		}
-		s.variables.set(e, c.Key, c.Value, position)
+		if s.allows(c.Key, old, len(c.Value), &result) {
+			s.variables.set(e, c.Key, c.Value, position)
+		}
 	default:
 		result.Status = wire.StatusBadRequest
 	}

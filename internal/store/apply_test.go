@@ -23,6 +23,8 @@ func TestEveryOperationIsApplied(t *testing.T) {
 			c.Value = (&wire.Txn{Then: []wire.TxnOp{{Kind: wire.TxnAdd, Key: "k", Delta: 1}}}).Append(nil)
 		case wire.OpClock:
 			c.Expect = 1
+		case wire.OpQuota:
+			c.Expect, c.Delta = 2, 100
 		case wire.OpOpenTimed:
 			c.Value, c.Delta = []byte("address"), 100
 		case wire.OpOpenSession:
@@ -33,7 +35,7 @@ func TestEveryOperationIsApplied(t *testing.T) {
 		}
 	}
 	s := New(Limits{})
-	for _, op := range []wire.Op{0, wire.OpOpenTimed + 1, 255} {
+	for _, op := range []wire.Op{0, wire.OpQuota + 1, 255} {
 		if r, effect := s.apply(1, &wire.Command{Op: op}); r.Status != wire.StatusBadRequest || effect {
 			t.Errorf("%s: %+v", op, r)
 		}

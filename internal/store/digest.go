@@ -29,6 +29,7 @@ const (
 	seedTimer   = 0x74696d657200000a
 	seedTimed   = 0x74696d656400000b
 	seedOwner   = 0x6f776e657200000c
+	seedQuota   = 0x71756f746100000d
 )
 
 // hashVariable hashes a variable whose key hashes to keyHash.

@@ -33,13 +33,15 @@ const (
 
 	recordOwner = 10 // key, session
 	recordTimed = 11 // TTL, position of the last command, 0 if its time has begun; of the session in the next record
+
+	recordQuota = 12 // bytes, variables; after the header
 )
 
 func appendHeader(dst []byte, s *Snapshot) []byte {
 	limits := s.store.limits.numbers()
 	version, told := byte(formatBefore), limits[:limitsBefore]
 	switch {
-	case s.data || s.timed || s.kept != nil || s.timers != nil || s.owners != nil:
+	case s.data || s.timed || s.kept != nil || s.timers != nil || s.owners != nil || s.quota.Quota != (Quota{}):
 		version, told = formatVariables, limits[:]
 	case s.named:
 		version, told = formatClients, limits[:]
@@ -50,7 +52,7 @@ func appendHeader(dst []byte, s *Snapshot) []byte {
 	}
 	dst = binary.AppendUvarint(dst, s.position)
 	dst = binary.AppendUvarint(dst, s.clock)
-	return appendAudit(dst, &s.audit)
+	return appendQuota(appendAudit(dst, &s.audit), s.quota.Quota)
 }
 
 // appendAudit appends the position, 0 without an audit, and the votes.

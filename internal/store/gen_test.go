@@ -77,8 +77,13 @@ func (s *script) command(t *rapid.T) wire.Command {
 		return wire.Command{Op: wire.OpRenewSession, Session: s.session(t)}
 	case kind < 13:
 		return wire.Command{Op: wire.OpCloseSession, Session: s.session(t)}
-	case kind < 15:
+	case kind < 14:
 		return wire.Command{Op: wire.OpBarrier}
+	case kind < 15:
+		return wire.Command{
+			Op: wire.OpQuota, Delta: rapid.SampledFrom([]int64{0, 0, 10, 30, 100, -1}).Draw(t, "bytes"),
+			Expect: rapid.SampledFrom([]uint64{0, 0, 1, 3, 10}).Draw(t, "variables"),
+		}
 	case kind < 21:
 		delta := rapid.SampledFrom([]int64{0, 1, 1, 2, 5, 10, 10, 20, 49, 50, -1, 3_600_000, 3_600_001}).Draw(t, "tick")
 		if rapid.IntRange(0, 2).Draw(t, "an old tick") == 0 {

@@ -25,6 +25,7 @@ type oracle struct {
 	owners    map[string]uint64
 	sessions  map[uint64]*oracleSession
 	audit     *oracleAudit
+	quota     Quota
 	verdicts  []oracleVerdict
 	data      string   // of the last result
 	expired   []string // with the last tick
@@ -115,6 +116,12 @@ func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 		if c.Op == wire.OpClock {
 			o.passTime(c.Expect)
 		}
+	case wire.OpQuota:
+		if c.Delta < 0 {
+			r.Status = wire.StatusBadRequest
+			break
+		}
+		o.quota = Quota{uint64(c.Delta), c.Expect}
 	case wire.OpAudit:
 		voters, err := wire.DecodeStrings(c.Value)
 		if err != nil || len(voters) == 0 || slices.Contains(voters, "") || len(distinct(voters)) != len(voters) {
@@ -251,12 +258,19 @@ func (o *oracle) write(c wire.Command) (wire.Result, bool) {
 		r.Status = wire.StatusOutOfOrder
 		return r, false
 	}
+	before := *o
+	before.variables, before.timers, before.owners = maps.Clone(o.variables), maps.Clone(o.timers), maps.Clone(o.owners)
 	if c.Op == wire.OpTxn {
 		if !o.executeTxn(c, s, &r) {
 			return r, false
 		}
 	} else {
 		o.execute(c, &r)
+	}
+	if r.Status == wire.StatusOK && o.exceeds(before.usage(), &r) {
+		o.variables, o.timers, o.owners = before.variables, before.timers, before.owners
+		delete(s.data, c.Seq)
+		o.data = ""
 	}
 	s.results[c.Seq] = r
 	return r, r.Status == wire.StatusOK
@@ -309,6 +323,27 @@ func (o *oracle) execute(c wire.Command, r *wire.Result) {
 	}
 }
 
+// usage counts bytes and variables.
+func (o *oracle) usage() (u Usage) {
+	for key, v := range o.variables {
+		u.Bytes += uint64(len(key) + len(v.value))
+		u.Variables++
+	}
+	return u
+}
+
+// exceeds reports whether the quota forbids what has just been done, and the result of that.
+func (o *oracle) exceeds(before Usage, r *wire.Result) bool {
+	for of, u := range [][3]uint64{
+		{before.Bytes, o.usage().Bytes, o.quota.Bytes}, {before.Variables, o.usage().Variables, o.quota.Variables},
+	} {
+		if u[1] > u[0] && u[1] > u[2] && u[2] > 0 {
+			*r = wire.Result{Status: wire.StatusQuota, Position: r.Position, Number: int64(of), Version: u[2]}
+		}
+	}
+	return r.Status == wire.StatusQuota
+}
+
 func (o *oracle) vote(c wire.Command) bool {
 	a := o.audit
 	if a == nil || c.Expect != a.position || len(c.Value) != 8 || !slices.Contains(a.voters, c.Key) {
@@ -345,6 +380,9 @@ func (o *oracle) vote(c wire.Command) bool {
 // digest computes the digest from all there is.
 func (o *oracle) digest() uint64 {
 	sum := hashClock(uint64(o.clock))
+	if o.quota != (Quota{}) {
+		sum += hashQuota(o.quota)
+	}
 	for key, v := range o.variables {
 		sum += hashVariable(xxh3.HashString(key), []byte(v.value), v.version)
 	}

@@ -71,6 +71,8 @@ func TestPlantedOracle(t *testing.T) {
 		{planted.TimerFromCommand, "the store's oracle", storeAgainstOracle},
 		{planted.ExpiryUnseen, "the oracle of the history", historyAgainstOracle},
 		{planted.PendingExpires, "the store's oracle", storeAgainstOracle},
+		{planted.QuotaIgnored, "the store's oracle", storeAgainstOracle},
+		{planted.QuotaNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 		{planted.OwnersForgotten, "the store's oracle", storeAgainstOracle},
 	} {
 		t.Run(test.bug.String(), func(t *testing.T) {

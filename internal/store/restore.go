@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -110,6 +111,8 @@ func (r *Restorer) record(d *codec.Reader) error {
 		return r.owner(d)
 	case recordTimed:
 		return r.timed(d)
+	case recordQuota:
+		return r.quota(d)
 	case recordTrailer:
 		r.ended = true
 		return r.trailer(d)
@@ -271,9 +274,20 @@ func (r *Restorer) variable(d *codec.Reader) error {
 	return nil
 }
 
+// quota takes the quota.
+func (r *Restorer) quota(d *codec.Reader) error {
+	q := Quota{Bytes: d.Uvarint(), Variables: d.Uvarint()}
+	if d.Bad() || r.kept == nil || q == (Quota{}) || q.Bytes > math.MaxInt64 || r.store.quota.Quota != (Quota{}) {
+		return fmt.Errorf("%w: impossible quota", ErrFormat)
+	}
+	r.store.quota = newQuota(q)
+	return nil
+}
+
 // needsVariables reports whether a snapshot of the store needs formatVariables.
 func (s *Store) needsVariables() bool {
-	return s.sessions.data > 0 || s.sessions.timed.count > 0 || len(s.variables.timers.of) > 0 || len(s.variables.owners.of) > 0
+	return s.sessions.data > 0 || s.sessions.timed.count > 0 || len(s.variables.timers.of) > 0 || len(s.variables.owners.of) > 0 ||
+		s.quota.Quota != (Quota{})
 }
 
 func (r *Restorer) trailer(d *codec.Reader) error {

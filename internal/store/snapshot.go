@@ -31,6 +31,7 @@ type Snapshot struct {
 	digest   uint64
 	clock    uint64
 	audit    audit
+	quota    quota
 	named    bool // there are sessions of clients that are known
 	data     bool // there are results that have data
 	entries  view[entry]
@@ -84,6 +85,7 @@ func (s *Store) Snapshot() *Snapshot {
 		digest:      s.Digest(),
 		clock:       s.sessions.clock,
 		audit:       s.audit.clone(),
+		quota:       s.quota,
 		named:       len(s.sessions.clients.byID) > 0,
 		data:        s.sessions.data > 0 && !planted.On(planted.TxnDataNotInSnapshot),
 		entries:     s.variables.slots.view(),
@@ -192,7 +194,7 @@ func (s *Snapshot) encodeHeader(p *part) bool {
 	if !p.add(appendHeader(p.bytes, s)) {
 		return false
 	}
-	s.recomputed = hashClock(s.clock) + s.audit.digest()
+	s.recomputed = hashClock(s.clock) + s.audit.digest() + hashQuota(s.quota.Quota)
 	return true
 }
 

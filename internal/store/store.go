@@ -14,6 +14,7 @@ type Store struct {
 	variables *variables
 	sessions  *sessions
 	audit     audit
+	quota     quota
 	verifier  verifier
 	opened    *openSnapshots
 	number    []byte // scratch for the text of a sum
@@ -142,7 +143,7 @@ func (s *Store) Get(key string) (value []byte, version, position uint64) {
 }
 
 // Digest returns the digest of the state: variables, their timers and their
-// owners, sessions, clock and the audit under way. Replicas at the same position have the same.
+// owners, sessions, clock, quota and the audit under way. Replicas at the same position have the same.
 func (s *Store) Digest() uint64 {
-	return s.variables.allSums() + s.sessions.sum + s.sessions.clockHash + s.audit.hash
+	return s.variables.allSums() + s.sessions.sum + s.sessions.clockHash + s.audit.hash + s.quota.hash
 }

@@ -89,6 +89,7 @@ func (s *Store) applyTxn(position uint64, c *wire.Command, sess *session) (wire.
 	if done && sess.dataBytes+len(t.data) > s.limits.maxSessionData() {
 		return wire.Result{Status: wire.StatusTooManyResults, Position: position}, false
 	}
+	done = done && t.allows(s, &result)
 	if done || planted.On(planted.TxnHalfDone) {
 		t.commit(s, position)
 	}

@@ -20,6 +20,7 @@ type variables struct {
 	owners  owners
 	loading bool   // a snapshot is restored: its entries come into the index at the end
 	sum     uint64 // of the hashes of all that exist
+	used    Usage  // by all that exist
 
 	// removal is held while entries leave the map. See readExact.
 	removal    sync.Mutex
@@ -61,6 +62,7 @@ func (t *variables) set(e *entry, key string, value []byte, position uint64) *en
 	e = newEntry(key) // which aliases the message
 	v := e.newVersion(value, position)
 	t.sum += v.hash
+	t.used.add(key, len(value))
 	e.current.Store(v)
 	t.history.add(e, v, nil)
 	e.slot = t.slots.add(e)
@@ -129,6 +131,12 @@ func (t *variables) end(e *entry, v *version) {
 func (t *variables) replace(e *entry, v *version) {
 	old := e.current.Load()
 	t.sum += v.hash - old.hash
+	if !old.deleted {
+		t.used.drop(e.key, int(old.size))
+	}
+	if !v.deleted {
+		t.used.add(e.key, int(v.size))
+	}
 	if t.opened.any() {
 		if t.opened.sees(e.slot, old.position, v.position) {
 			p := &past{version: old}

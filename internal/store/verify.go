@@ -162,6 +162,8 @@ func (s *Store) verifyRest() error {
 	switch {
 	case t.clockHash != hashClock(t.clock):
 		return damaged("the group's clock, %d ms", t.clock)
+	case s.quota.hash != hashQuota(s.quota.Quota):
+		return damaged("the quota, %d bytes and %d variables", s.quota.Bytes, s.quota.Variables)
 	case s.audit.hash != s.audit.digest():
 		return damaged("the audit under way since position %d", s.audit.position)
 	case len(t.byID) != int(t.slots.used)-len(t.slots.free):

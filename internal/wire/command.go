@@ -43,14 +43,15 @@ const (
 	StatusLagged          Status = 16 // a delivery stream fell too far behind and ends
 	StatusOutOfOrder      Status = 17 // the write that this one names as its predecessor has not been executed; nothing was done, to be sent again after it
 	StatusUnsupported     Status = 18 // a member of the view does not know the operation (Operation.Level); nothing was done
+	StatusQuota           Status = 19 // the variables together would exceed the quota, of which Result.Number and Version tell; nothing was done
 )
 
 // Result is what a replica computes for a command. Equal on every replica.
 type Result struct {
 	Status   Status
 	Position uint64 // where the command took effect (for a repeated write: its first position)
-	Version  uint64 // Conflict: the variable's present version, 0 if absent; TooManySessions: the bound; Txn: see TxnThen
-	Number   int64  // Add: the sum; Txn: see TxnThen; TooManySessions: whose bound Version is
+	Version  uint64 // Conflict: the variable's present version, 0 if absent; TooManySessions, Quota: the bound; Txn: see TxnThen
+	Number   int64  // Add: the sum; Txn: see TxnThen; TooManySessions: whose bound Version is; Quota: of what
 }
 
 // Result.Number of a transaction that was done says which branch ran. If it was Else,
@@ -62,6 +63,12 @@ const (
 	TxnElse  = 0
 	TxnThen  = 1
 	TxnWhole = math.MinInt64 // it is malformed or too large as a whole
+)
+
+// What is bounded by the quota that a write would exceed: Result.Number with StatusQuota.
+const (
+	QuotaOfBytes     = 0
+	QuotaOfVariables = 1
 )
 
 // Who has as many sessions as are allowed: Result.Number with

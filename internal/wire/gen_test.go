@@ -73,7 +73,7 @@ func onlyCounting(c Command) Command {
 		return Command{Op: c.Op, Session: c.Session}
 	case OpTick:
 		return Command{Op: c.Op, Delta: c.Delta}
-	case OpClock:
+	case OpClock, OpQuota:
 		return Command{Op: c.Op, Delta: c.Delta, Expect: c.Expect}
 	case OpAudit:
 		return Command{Op: c.Op, Value: c.Value}

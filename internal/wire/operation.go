@@ -33,6 +33,10 @@ const (
 	// OpOpenTimed is OpOpenSession with a TTL of the session's own. Delta: the TTL in
 	// milliseconds, from MinSessionTTL to MaxSessionTTL.
 	OpOpenTimed Op = 14
+
+	// OpQuota sets the bounds of all variables together. Delta: bytes of keys and values;
+	// Expect: variables; 0: any number. What exceeds them stays.
+	OpQuota Op = 15
 )
 
 // Bounds of a session's own TTL, in milliseconds. Every replica applies them.
@@ -77,7 +81,7 @@ const (
 	// LevelVariables: transactions and TTLs; snapshots have the history of changes, and data of results.
 	LevelVariables = 4
 
-	// LevelFetch: flush states and cuts without payloads (isis.Attempt).
+	// LevelFetch: flush states and cuts without payloads (isis.Attempt), and quotas.
 	LevelFetch = 5
 
 	LevelNewest = LevelFetch
@@ -108,6 +112,7 @@ var operations = [...]Operation{
 	OpTxn:           {"txn", FieldSession | FieldSequence | FieldValue, FromClient, LevelVariables},
 	OpClock:         {"clock", FieldDelta | FieldExpect, FromMember, LevelVariables},
 	OpOpenTimed:     {"opentimed", FieldClient | FieldDelta, FromClient, LevelVariables},
+	OpQuota:         {"quota", FieldDelta | FieldExpect, FromMember, LevelFetch},
 }
 
 // Valid reports whether op is one of the operations of this release.

@@ -34,7 +34,7 @@ func TestTableOfOperations(t *testing.T) {
 	if got := strings.Join(writes, " "); got != "set del add cas txn" {
 		t.Errorf("the writes are %s", got)
 	}
-	for op, text := range map[Op]string{0: "op0", Op(len(operations)): "op15", 255: "op255"} {
+	for op, text := range map[Op]string{0: "op0", Op(len(operations)): "op16", 255: "op255"} {
 		if op.Valid() || op.IsWrite() || op.String() != text || op.Operation().Refuse(LevelNewest) == nil {
 			t.Errorf("%s is an operation", op)
 		}

@@ -1,6 +1,9 @@
 package membership
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Delivery is when a message may be delivered.
 type Delivery string
@@ -26,7 +29,18 @@ type Settings struct {
 	SessionTTL     time.Duration // life of a session that is not renewed, fixed as Delivery is; default 60s
 	Tick           time.Duration // interval of ordered ticks; default 1s
 	Audit          time.Duration // interval of ordered audits; default 60s
+	QuotaBytes     int64         // of the keys and values of all variables; default 4 GiB
+	QuotaVariables int64         // how many variables; default 10,000,000
 }
+
+// NoQuota is a quota that bounds nothing.
+const NoQuota = math.MaxInt64
+
+// The default quotas.
+const (
+	defaultQuotaBytes     = 4 << 30
+	defaultQuotaVariables = 10_000_000
+)
 
 // DefaultSettings returns the settings of a group of which nothing was given.
 func DefaultSettings() Settings {
@@ -39,6 +53,8 @@ func DefaultSettings() Settings {
 		SessionTTL:     60 * time.Second,
 		Tick:           time.Second,
 		Audit:          60 * time.Second,
+		QuotaBytes:     defaultQuotaBytes,
+		QuotaVariables: defaultQuotaVariables,
 	}
 }
 
@@ -64,6 +80,8 @@ func (s Settings) Over(base Settings) Settings {
 	give(&out.SessionTTL, s.SessionTTL)
 	give(&out.Tick, s.Tick)
 	give(&out.Audit, s.Audit)
+	give(&out.QuotaBytes, s.QuotaBytes)
+	give(&out.QuotaVariables, s.QuotaVariables)
 	return out
 }
 
@@ -73,7 +91,7 @@ func heartbeatFor(detection time.Duration) time.Duration {
 	return max((detection / 8).Truncate(time.Millisecond), time.Millisecond)
 }
 
-func give[T int | time.Duration](to *T, given T) {
+func give[T int | int64 | time.Duration](to *T, given T) {
 	if given != 0 {
 		*to = given
 	}
@@ -91,6 +109,9 @@ func (s Settings) Validate() error {
 	}
 	if s.MinMembers < 1 || s.MinMembers > MaxNodes {
 		return refuse(ErrInvalid, "minimum size (--min-members) is %d; it must be 1 (no minimum) to %d", s.MinMembers, MaxNodes)
+	}
+	if s.QuotaBytes < 1 || s.QuotaVariables < 1 {
+		return refuse(ErrInvalid, "quotas (--quota-bytes, --quota-variables) are %d bytes and %d variables; each must be 1 or more", s.QuotaBytes, s.QuotaVariables)
 	}
 	ranges := []struct {
 		name     string

@@ -33,6 +33,7 @@ func TestSettingsOverEach(t *testing.T) {
 	all := Settings{
 		Delivery: Agreed, MinMembers: 3, Detection: 3 * time.Second, Heartbeat: 100 * time.Millisecond, AttemptTimeout: 5 * time.Second,
 		SessionTTL: 7 * time.Second, Tick: 2 * time.Second, Audit: 9 * time.Second,
+		QuotaBytes: 1000, QuotaVariables: NoQuota,
 	}
 	if got := all.Over(base); got != all {
 		t.Errorf("all are given: %+v", got)

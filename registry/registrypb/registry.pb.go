@@ -114,8 +114,10 @@ type Settings struct {
 	HeartbeatMs      int64                  `protobuf:"varint,4,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`                  // interval of heartbeats
 	AttemptTimeoutMs int64                  `protobuf:"varint,5,opt,name=attempt_timeout_ms,json=attemptTimeoutMs,proto3" json:"attempt_timeout_ms,omitempty"` // deadline of an attempt
 	SessionTtlMs     int64                  `protobuf:"varint,6,opt,name=session_ttl_ms,json=sessionTtlMs,proto3" json:"session_ttl_ms,omitempty"`
-	TickMs           int64                  `protobuf:"varint,7,opt,name=tick_ms,json=tickMs,proto3" json:"tick_ms,omitempty"`    // interval of ordered ticks
-	AuditMs          int64                  `protobuf:"varint,8,opt,name=audit_ms,json=auditMs,proto3" json:"audit_ms,omitempty"` // interval of ordered audits
+	TickMs           int64                  `protobuf:"varint,7,opt,name=tick_ms,json=tickMs,proto3" json:"tick_ms,omitempty"`                          // interval of ordered ticks
+	AuditMs          int64                  `protobuf:"varint,8,opt,name=audit_ms,json=auditMs,proto3" json:"audit_ms,omitempty"`                       // interval of ordered audits
+	QuotaBytes       int64                  `protobuf:"varint,9,opt,name=quota_bytes,json=quotaBytes,proto3" json:"quota_bytes,omitempty"`              // of the keys and values of all variables; 0: not known, of an earlier release
+	QuotaVariables   int64                  `protobuf:"varint,10,opt,name=quota_variables,json=quotaVariables,proto3" json:"quota_variables,omitempty"` // how many variables; 0: not known
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -202,6 +204,20 @@ func (x *Settings) GetTickMs() int64 {
 func (x *Settings) GetAuditMs() int64 {
 	if x != nil {
 		return x.AuditMs
+	}
+	return 0
+}
+
+func (x *Settings) GetQuotaBytes() int64 {
+	if x != nil {
+		return x.QuotaBytes
+	}
+	return 0
+}
+
+func (x *Settings) GetQuotaVariables() int64 {
+	if x != nil {
+		return x.QuotaVariables
 	}
 	return 0
 }
@@ -1632,7 +1648,7 @@ var File_registry_proto protoreflect.FileDescriptor
 
 const file_registry_proto_rawDesc = "" +
 	"\n" +
-	"\x0eregistry.proto\x12\x0fdsm.registry.v1\"\xa2\x02\n" +
+	"\x0eregistry.proto\x12\x0fdsm.registry.v1\"\xec\x02\n" +
 	"\bSettings\x12'\n" +
 	"\x0fagreed_delivery\x18\x01 \x01(\bR\x0eagreedDelivery\x12\x1f\n" +
 	"\vmin_members\x18\x02 \x01(\rR\n" +
@@ -1642,7 +1658,11 @@ const file_registry_proto_rawDesc = "" +
 	"\x12attempt_timeout_ms\x18\x05 \x01(\x03R\x10attemptTimeoutMs\x12$\n" +
 	"\x0esession_ttl_ms\x18\x06 \x01(\x03R\fsessionTtlMs\x12\x17\n" +
 	"\atick_ms\x18\a \x01(\x03R\x06tickMs\x12\x19\n" +
-	"\baudit_ms\x18\b \x01(\x03R\aauditMs\"x\n" +
+	"\baudit_ms\x18\b \x01(\x03R\aauditMs\x12\x1f\n" +
+	"\vquota_bytes\x18\t \x01(\x03R\n" +
+	"quotaBytes\x12'\n" +
+	"\x0fquota_variables\x18\n" +
+	" \x01(\x03R\x0equotaVariables\"x\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x1b\n" +

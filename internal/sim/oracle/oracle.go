@@ -49,6 +49,9 @@ type Counts struct {
 	TimedClosed  uint64 `name:"  closed"`
 	Ephemerals   uint64 `name:"variables given an owner"`
 	GoneOwned    uint64 `name:"  gone with it"`
+
+	Quotas   uint64 `name:"quotas set"`
+	Exceeded uint64 `name:"writes refused by a quota"`
 }
 
 // Oracle is the dumbest state machine that an order can be held against: it keeps every
@@ -59,6 +62,7 @@ type Oracle struct {
 	memory   memory
 	executed map[write]execution
 	updates  map[string]uint64 // that are done, and where
+	quota    wire.Command
 	sessions map[uint64]*session
 	clock    int64
 }
@@ -119,6 +123,9 @@ func (o *Oracle) Command(position uint64, c *wire.Command, result *wire.Result, 
 		o.tick(position, c.Delta)
 	case wire.OpClock:
 		o.passTime(position, c, result)
+	case wire.OpQuota:
+		o.quota = *c
+		o.Counts.Quotas++
 	case wire.OpBarrier, wire.OpAudit, wire.OpAuditVote:
 		// They leave sessions and variables as they are.
 	default:
@@ -215,7 +222,7 @@ func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result, d
 // Final tells whether a write with this status was executed.
 func Final(s wire.Status) bool {
 	switch s {
-	case wire.StatusOK, wire.StatusNotFound, wire.StatusConflict, wire.StatusNotInteger, wire.StatusOverflow:
+	case wire.StatusOK, wire.StatusNotFound, wire.StatusConflict, wire.StatusNotInteger, wire.StatusOverflow, wire.StatusQuota:
 		return true
 	}
 	return false
@@ -266,6 +273,9 @@ func (o *Oracle) execute(id write, position uint64, c *wire.Command, result *wir
 	case wire.OpSet:
 	default:
 		o.Fail("results: the oracle does not know %v, at %d", c.Op, position)
+	}
+	if want.Status == wire.StatusOK && c.Op != wire.OpDelete {
+		o.bound(position, o.memory.values, map[string]value{c.Key: next}, &want)
 	}
 	switch {
 	case *result != want:

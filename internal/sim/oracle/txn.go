@@ -43,6 +43,10 @@ func (o *Oracle) transact(position, session uint64, encoded []byte) (now memory,
 		}
 	}
 	want.Version = missed
+	if o.boundAll(position, o.memory.values, now.values, &want); want.Status != wire.StatusOK {
+		o.Counts.TxnFailed++
+		return o.memory, want, nil
+	}
 	o.Counts.Txns++
 	for i := range branch {
 		o.Counts.count(&branch[i])
