@@ -21,14 +21,14 @@ type bandwidthTraits struct {
 // as much as the ports can carry.
 func (t *traits) drawBandwidth(r *rand.Rand, o Options) {
 	narrow := r.IntN(5) == 3
-	value, load := pick(r, t.valueBytes, t.valueBytes, 1<<10, 4<<10), pick(r, 0.1, 0.3, 1)
+	value, load := pick(r, t.valueBytes, 1<<10, 4<<10, 32<<10), pick(r, 0.1, 0.3, 1)
 	share := leastShare * math.Pow(mostShare/leastShare, r.Float64())
 	part := pick(r, 4, 16, 64)
 	if !narrow || t.deafOnly || o.Without.Has(NarrowPorts) {
 		return
 	}
 	t.valueBytes = value
-	port := t.narrow(share, t.portBytes())
+	port := t.narrow(share, t.portBytes(), max(t.nodes-1, 1))
 	full := int(float64(port)*t.detection.Seconds()) / part // of all connections of a node
 	t.bandwidth = bandwidthTraits{port: port, buffer: max(full/t.nodes, leastBuffer)}
 	one := t.bandwidth.port.Time(t.writeBytes())
@@ -38,9 +38,10 @@ func (t *traits) drawBandwidth(r *rand.Rand, o Options) {
 
 // What a group has under way takes so many detection times to pass a port.
 const (
-	leastShare = 0.02
-	mostShare  = 0.2
-	mostSlow   = 0.3 // where a link or a port is slow
+	leastShare = 0.1
+	mostShare  = 10.0
+	leastSlow  = 0.2 // where a link or a port is slow
+	mostSlow   = 40.0
 )
 
 // mostSave is how many times the registry can save, where that is slow, in a detection time at
@@ -48,10 +49,15 @@ const (
 const mostSave = time.Duration(3)
 
 // narrow is the rate at which what the group has under way takes so many detection times. It
-// is enough for what passes anyway, and for twice as much beside.
-func (t *traits) narrow(share float64, idle int) wires.Rate {
-	return wires.Rate(max(float64(t.underWay())/share, float64(3*idle)) / t.detection.Seconds())
+// is enough for what passes anyway, and twice as much beside, and for so many links: below
+// leastRate a link counts as cut.
+func (t *traits) narrow(share float64, idle, links int) wires.Rate {
+	rate := max(float64(t.underWay())/share, float64(3*idle)) / t.detection.Seconds()
+	return max(wires.Rate(rate), wires.Rate(links)*leastRate)
 }
+
+// leastRate is the rate of a link that members bear at least.
+const leastRate wires.Rate = 64 << 10
 
 // underWay is about how many bytes of messages the group has under way.
 func (t *traits) underWay() int { return t.nodes * 2 * t.writeBytes() }
@@ -101,18 +107,18 @@ func (w *world) planSlowness() {
 func (w *world) becomeSlow(k Fault) {
 	r, t, lift := w.random.bandwidth, &w.traits, func() {}
 	a, b := r.IntN(t.nodes), r.IntN(t.nodes)
-	share := mostShare * math.Pow(mostSlow/mostShare, r.Float64())
+	share := leastSlow * math.Pow(mostSlow/leastSlow, r.Float64())
 	rate := wires.Rate(0)
 	switch k {
 	case SlowLink:
-		rate = t.narrow(share, linkBytes)
+		rate = t.narrow(share, linkBytes, 1)
 		there, back := w.network.LimitWay(a, b, rate), w.network.LimitWay(b, a, rate)
 		lift = func() {
 			there()
 			back()
 		}
 	case SlowPort:
-		rate = t.narrow(share, t.portBytes())
+		rate = t.narrow(share, t.portBytes(), max(t.nodes-1, 1))
 		lift = w.network.LimitPort(a, rate)
 	case SlowDisk:
 		lift = w.registry.slowDisk(t.detection / pick(r, mostSave, 8, 40))
@@ -128,15 +134,10 @@ func (w *world) becomeSlow(k Fault) {
 	w.After(min(between(r, t.detection/4, 6*t.detection), t.horizon-w.Now), lift)
 }
 
-// slowness is how much longer than another a group may take until it is at rest: at each of
-// several changes of its view, what is under way passes what is slowest, and the registry
-// saves.
+// slowness is how much longer than elsewhere a change of the view may take: what is under way
+// passes what is slowest, more than once, and the registry saves.
 func (w *world) slowness() time.Duration {
-	t := &w.traits
-	if t.bandwidth.port == 0 {
-		return 0
-	}
-	return changes * (w.slowest().Time(3*t.underWay()) + 10*w.registry.saves)
+	return w.slowest().Time(3*w.traits.underWay()) + 10*w.registry.saves
 }
 
 // slowest is the rate of what is slowest in the end, 0 if ports are not narrow.
@@ -146,14 +147,19 @@ func (w *world) slowest() wires.Rate {
 
 // bearable is how long a client pauses between operations in the end at least, so that all of
 // what the clients write can pass what is slowest, to each member or joiner, and leaves half of
-// it to all else: nodes that join under more than that never catch up.
+// it to all else: nodes that join under more than that do not catch up.
 func (w *world) bearable() time.Duration {
 	t := &w.traits
-	return time.Duration(2*t.clients*t.nodes) * w.slowest().Time(t.writeBytes())
+	writes := 1 + t.async*float64(t.burst)/2
+	return time.Duration(writes * float64(2*t.clients*t.nodes) * float64(w.slowest().Time(t.writeBytes())))
 }
 
-// changes is how many changes of the view a group may need until all nodes are members.
-const changes = 10
+// scannable is how long a client pauses between scans at least, of which each may return all
+// variables: together they take a quarter of what is slowest.
+func (w *world) scannable() time.Duration {
+	t := &w.traits
+	return time.Duration(4*t.clients*t.keys) * w.slowest().Time(t.writeBytes())
+}
 
 // requestBytes is how long a request is on the wire.
 func (w *world) requestBytes(r *wire.Request) int {

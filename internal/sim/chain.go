@@ -47,6 +47,7 @@ func (c *chain) saved(w *world, before, after *membership.State) {
 			}
 		}
 		w.counts.Views++
+		w.changed()
 		c.last, c.highest = v.ID, v.ID
 		c.views, c.of = append(c.views, v), append(c.of, after.Generation)
 		w.committing()

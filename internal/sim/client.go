@@ -351,7 +351,7 @@ func (c *client) key() (key string, counter bool) {
 }
 
 // padding makes values longer.
-var padding [4 << 10]byte
+var padding [32 << 10]byte
 
 // command is a random write.
 func (c *client) command() wire.Command {

@@ -58,7 +58,7 @@ func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.Hello
 			refuse(wire.StatusUnavailable, "no donor now")
 			return
 		}
-		f := &feed{r: r, c: c, joiner: joiner, donor: donor, room: pick(r.w.random.pieces, 100, 1000, plenty)}
+		f := &feed{r: r, c: c, joiner: joiner, donor: donor, room: max(pick(r.w.random.pieces, 100, 1000, plenty), r.w.traits.valueBytes/4)}
 		if r.w.healed {
 			f.room = plenty
 		}

@@ -157,6 +157,7 @@ func (g *registry) Event(e *membership.Event) {
 	switch e.Kind {
 	case membership.EventAttempt:
 		g.w.counts.Attempts++
+		g.w.wedges()
 	case membership.EventNewGeneration:
 		g.w.counts.Generations++
 	}

@@ -20,15 +20,18 @@ func (w *world) settle() {
 	w.rest()
 }
 
+// changes is how many changes of the view a group may need until all nodes are members.
+const changes = 10
+
 // rest runs the group until nothing is under way.
 func (w *world) rest() {
 	healed, t := w.Now, &w.traits
-	bound := 150*time.Second + 60*t.detection + w.slowness()
+	bound := 150*time.Second + 60*t.detection + changes*w.slowness()
 	for !w.settled() {
 		if w.Now-healed > bound {
-			w.counts.Stalled++
-			w.fail("progress: not at rest %v after the last fault: %s", w.Now-t.horizon, w.standing())
+			w.stalled("not at rest %v after the last fault", w.Now-t.horizon)
 		}
+		w.checkChange()
 		w.restartAll()
 		w.operate(w.Now - healed)
 		w.runUntil(w.Now + t.heartbeat/3)
@@ -41,7 +44,7 @@ func (w *world) rest() {
 // heal ends all faults.
 func (w *world) heal() {
 	w.trace("faults stop")
-	w.healed = true
+	w.healed, w.healedAt = true, w.Now
 	g := w.registry
 	g.full, g.crashIn = false, 0
 	g.start()
@@ -77,10 +80,10 @@ func (w *world) restartAll() {
 // proved so: he begins a new generation.
 func (w *world) operate(since time.Duration) {
 	g := w.registry
-	if since >= 12*w.traits.detection {
+	if since >= operatorComes*w.traits.detection {
 		w.replaceDamaged()
 	}
-	if since < 12*w.traits.detection || g.busy > w.Now || g.disk.Attempt == nil && w.allServe() {
+	if since < operatorComes*w.traits.detection || g.busy > w.Now || g.disk.Attempt == nil && w.allServe() {
 		return
 	}
 	view, ok := g.disk.Committed()

@@ -62,7 +62,7 @@ func (c *client) update() {
 	if w.draining || w.traits.updates.every == 0 || w.options.Steps > 0 {
 		return
 	}
-	w.After(time.Duration(c.updates.ExpFloat64()*float64(w.traits.updates.every)), c.update)
+	w.After(time.Duration(c.updates.ExpFloat64()*float64(max(w.traits.updates.every, w.scannable()))), c.update)
 	c.updated++
 	u := &updating{c: c, number: c.updated}
 	u.attempt()

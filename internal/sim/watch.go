@@ -60,7 +60,7 @@ func (c *client) look() {
 	if w.draining || w.traits.watches.most == 0 {
 		return
 	}
-	w.After(time.Duration(c.watches.ExpFloat64()*float64(w.traits.watches.every)), c.look)
+	w.After(time.Duration(c.watches.ExpFloat64()*float64(max(w.traits.watches.every, w.scannable()))), c.look)
 	if c.watches.IntN(2) == 0 {
 		c.scan()
 		return

@@ -37,10 +37,12 @@ type world struct {
 	draining bool   // clients begin nothing more
 	counter  bool   // processes may use the counters of their processors
 
-	frame   []byte        // that was measured last
-	stays   []wires.Rate  // of slow links and ports, to the end
-	longest time.Duration // detection time of any registry so far
-	jumps   []jump        // of members' steady clocks
+	frame    []byte       // that was measured last
+	stays    []wires.Rate // of slow links and ports, to the end
+	healedAt time.Duration
+	wedgedAt time.Duration // when the first attempt after the committed view began, 0: there is none
+	longest  time.Duration // detection time of any registry so far
+	jumps    []jump        // of members' steady clocks
 }
 
 func newWorld(seed uint64, options Options) *world {
