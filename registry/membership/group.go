@@ -21,6 +21,7 @@ type Group struct {
 	heldUp      time.Duration // when a step last came a heartbeat interval late, or later
 	heardAny    time.Duration // when a member was last heard
 	deadline    time.Duration // of the attempt
+	untold      bool          // the attempt has just been saved
 	periods     int           // how often its time, or that of one before it, was up since the last commit
 	easing      bool          // a planned change waits for members to have less under way
 	easeUntil   time.Duration
@@ -137,7 +138,10 @@ func New(state State, now time.Duration) *Group {
 func (g *Group) Unsaved() (State, bool) { return g.state, g.unsaved }
 
 // Saved tells the group that the state which Unsaved returned is in the store.
-func (g *Group) Saved() { g.saved, g.unsaved = g.state, false }
+func (g *Group) Saved() {
+	g.untold = g.untold || g.state.Attempt != g.saved.Attempt
+	g.saved, g.unsaved = g.state, false
+}
 
 // Tick lets time do its work: silent nodes, deadlines, gatherings. Call it
 // several times per heartbeat interval. A registry that was held up for half
@@ -159,7 +163,12 @@ func (g *Group) advance(now time.Duration) {
 	if now-g.now >= max(g.state.Settings.Heartbeat, leastProofSilence) {
 		g.heldUp = now
 	}
+	before := g.now
 	g.now = max(g.now, now)
+	if g.untold && g.now-before > g.period()/8 {
+		g.deadline = g.now + g.period() // nobody was told of the attempt while it was saved
+	}
+	g.untold = false
 }
 
 // changed notes a change of the durable state.

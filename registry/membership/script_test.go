@@ -25,6 +25,7 @@ import (
 //	away, then restart or resume      of the registry: its end, or its process held up
 //	new-generation [force]
 //	claim ID INSTALLED [wedged=N]     a heartbeat that claims an attempt installed
+//	disk DURATION                     that a save takes from now on
 //	directive ID, status
 //
 // ID is the latest run of a node, ID/INC an older one.
@@ -77,6 +78,10 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
 	case "run":
 		duration, err := time.ParseDuration(first)
 		s.run(duration)
+		return err
+	case "disk":
+		duration, err := time.ParseDuration(first)
+		s.disk = duration
 		return err
 	case "slow", "lag", "delay":
 		duration, err := time.ParseDuration(d.CmdArgs[1].Key)

@@ -25,6 +25,8 @@ type sim struct {
 
 	watch func(*simNode, Directive) // sees every directive before its node
 
+	disk time.Duration // that a save takes; the registry answers nobody meanwhile
+
 	// crash makes the registry crash instead of saving, and start again from
 	// what was saved before.
 	crash bool
@@ -82,6 +84,7 @@ func (s *sim) settle() bool {
 			s.restart()
 			return false
 		}
+		s.now += s.disk
 		s.saved = state
 		s.g.Saved()
 	}
