@@ -18,11 +18,14 @@ import (
 
 // Registry is a running registry. Its methods may be called by any goroutine.
 type Registry struct {
-	log      *slog.Logger
-	clock    Clock
-	store    store
-	durable  bool
-	door     *door
+	log     *slog.Logger
+	clock   Clock
+	store   store
+	durable bool
+	door    *door
+
+	registrations registrations
+
 	listener net.Listener
 	server   *http.Server
 

@@ -14,14 +14,11 @@ import (
 type service struct{ r *Registry }
 
 func (s service) Register(_ context.Context, req *connect.Request[registrypb.RegisterRequest]) (*connect.Response[registrypb.RegisterResponse], error) {
-	m := req.Msg
-	out := new(registrypb.RegisterResponse)
-	err := s.r.keep(func(k *keeper.Keeper, now time.Duration) error {
-		incarnation, d, err := k.Register(now, registrationOf(m))
-		out.Incarnation, out.Directive = incarnation, directiveProto(d)
-		return err
-	})
-	return respond(out, err)
+	became, err := s.r.register(registrationOf(req.Msg))
+	if err != nil {
+		return nil, toWire(err)
+	}
+	return connect.NewResponse(&registrypb.RegisterResponse{Incarnation: became.Incarnation, Directive: directiveProto(became.Directive)}), nil
 }
 
 func (s service) Heartbeat(_ context.Context, req *connect.Request[registrypb.HeartbeatRequest]) (*connect.Response[registrypb.Directive], error) {

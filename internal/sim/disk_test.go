@@ -21,7 +21,7 @@ func TestSlowDisk(t *testing.T) {
 	register := func(id string) {
 		g.step(func(k *keeper.Keeper, now time.Duration) {
 			r := membership.Registration{ID: id, PeerAddr: id + ":1", ClientAddr: id + ":1", FeatureLevel: membership.BaseLevel}
-			if _, _, err := k.Register(now, r); err != nil {
+			if err := k.Register(now, r)[0].Err; err != nil {
 				t.Error(err)
 			}
 			note(id)

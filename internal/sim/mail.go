@@ -82,7 +82,8 @@ func (p *process) announce(r membership.Registration, wait time.Duration) {
 	before := p.current
 	done := false
 	p.ask(func(k *keeper.Keeper, now time.Duration) func() {
-		incarnation, d, err := k.Register(now, r)
+		became := k.Register(now, r)[0]
+		incarnation, d, err := became.Incarnation, became.Directive, became.Err
 		return func() {
 			switch {
 			case done || p.current != before:

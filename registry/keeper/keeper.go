@@ -55,18 +55,43 @@ func Open(state membership.State, now time.Duration, store Store, told Told) (*K
 	return k, nil
 }
 
-// Register admits a node, and returns its incarnation and what it has to know.
-func (k *Keeper) Register(now time.Duration, r membership.Registration) (incarnation uint64, d membership.Directive, err error) {
-	if k.problem != nil {
-		return 0, d, k.problem
+// Registered is what became of a registration.
+type Registered struct {
+	Incarnation uint64
+	Directive   membership.Directive // what the node has to know
+	Err         error                // why it was refused, nil if it was not
+}
+
+// Register admits nodes, as many as ask at the time, and saves all of them at once: a disk
+// that is slow does not keep one waiting for every other one. It returns what became of each.
+func (k *Keeper) Register(now time.Duration, list ...membership.Registration) []Registered {
+	out := make([]Registered, len(list))
+	refuse := func(err error) []Registered {
+		for i := range out {
+			out[i] = Registered{Err: err}
+		}
+		return out
 	}
-	incarnation, err = k.group.Register(now, r)
-	if err = k.changed(now, err); err != nil {
-		return 0, d, err
+	if k.problem != nil {
+		return refuse(k.problem)
+	}
+	for i, r := range list {
+		out[i].Incarnation, out[i].Err = k.group.Register(now, r)
+	}
+	if err := k.changed(now, nil); err != nil {
+		return refuse(err)
 	}
 	s := k.group.Status(now)
-	d, err = k.group.Directive(membership.From{ID: r.ID, Incarnation: incarnation, Group: s.Group, Generation: s.Generation, Key: k.group.OwnKey(incarnation)}, 0)
-	return incarnation, d, err
+	for i := range out {
+		o := &out[i]
+		if o.Err != nil {
+			continue
+		}
+		o.Directive, o.Err = k.group.Directive(membership.From{
+			ID: list[i].ID, Incarnation: o.Incarnation, Group: s.Group, Generation: s.Generation, Key: k.group.OwnKey(o.Incarnation),
+		}, 0)
+	}
+	return out
 }
 
 // Heartbeat takes a node's report, and returns what the node has to know.

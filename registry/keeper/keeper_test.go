@@ -52,10 +52,16 @@ func open(t testing.TB) *fixture {
 	return f
 }
 
+// registration is that of a node.
+func registration(id string) membership.Registration {
+	return membership.Registration{ID: id, PeerAddr: id + ":1", ClientAddr: id + ":1", FeatureLevel: membership.BaseLevel}
+}
+
 // node registers a node.
 func (f *fixture) node(id string) membership.From {
 	f.t.Helper()
-	incarnation, d, err := f.Register(f.now, membership.Registration{ID: id, PeerAddr: id + ":1", ClientAddr: id + ":1", FeatureLevel: membership.BaseLevel})
+	became := f.Register(f.now, registration(id))[0]
+	incarnation, d, err := became.Incarnation, became.Directive, became.Err
 	if err != nil || incarnation == 0 || d.Group != 7 || d.Excluded {
 		f.t.Fatalf("register %s: %d, %+v, %v", id, incarnation, d, err)
 	}
@@ -128,7 +134,7 @@ func TestRefused(t *testing.T) {
 	f := open(t)
 	a := f.node("a")
 	f.took()
-	if _, _, err := f.Register(f.now, membership.Registration{}); !errors.Is(err, membership.ErrInvalid) {
+	if err := f.Register(f.now, membership.Registration{})[0].Err; !errors.Is(err, membership.ErrInvalid) {
 		t.Error(err)
 	}
 	if _, err := f.Heartbeat(f.now, membership.From{ID: "a", Incarnation: a.Incarnation, Group: 8}, membership.Report{}); !errors.Is(err, membership.ErrOtherGroup) {
@@ -156,7 +162,7 @@ func TestDegraded(t *testing.T) {
 	before := f.disk
 	f.fail = errors.New("full")
 	for range 2 {
-		if _, _, err := f.Register(f.now, membership.Registration{ID: "b", PeerAddr: "b:1", ClientAddr: "b:1", FeatureLevel: membership.BaseLevel}); !errors.Is(err, ErrDegraded) || !errors.Is(err, f.fail) {
+		if err := f.Register(f.now, registration("b"))[0].Err; !errors.Is(err, ErrDegraded) || !errors.Is(err, f.fail) {
 			t.Errorf("register: %v", err)
 		}
 	}
@@ -337,5 +343,36 @@ func watchSeesTheNextAttempt(t testing.TB) {
 	}
 	if d := f.next(w); d == nil || d.Attempt == nil || d.Attempt.View.ID != f.disk.Attempt.View.ID {
 		t.Errorf("after the second attempt has begun: %+v", d)
+	}
+}
+
+// Nodes that register together are saved together; each has its own answer.
+func TestRegisterTogether(t *testing.T) {
+	f := open(t)
+	f.took()
+	became := f.Register(f.now, registration("a"), registration("b"), registration("a"), registration("c"))
+	if got := f.took(); got != "save, node registered, view committed, node registered, node registered" {
+		t.Errorf("three nodes: %s", got)
+	}
+	for i, want := range []uint64{1, 2, 0, 3} {
+		b := became[i]
+		if want == 0 {
+			if !errors.Is(b.Err, membership.ErrIDInUse) || b.Incarnation != 0 {
+				t.Errorf("an id that is taken: %+v", b)
+			}
+			continue
+		}
+		if b.Err != nil || b.Incarnation != want || b.Directive.Group != 7 || len(b.Directive.Joining) != 2 {
+			t.Errorf("node %d: %+v", i, b)
+		}
+	}
+	f.fail = errors.New("full")
+	for _, b := range f.Register(f.now, registration("d"), registration("a"), registration("e")) {
+		if !errors.Is(b.Err, ErrDegraded) || b.Incarnation != 0 {
+			t.Errorf("on a full disk: %+v", b)
+		}
+	}
+	if got := f.Register(f.now, registration("d")); !errors.Is(got[0].Err, ErrDegraded) {
+		t.Errorf("as long as it is full: %+v", got)
 	}
 }
