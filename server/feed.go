@@ -45,6 +45,16 @@ func (f *feed) add(d *wire.Delivery) {
 	f.addFrame(func(dst []byte) []byte { return wire.AppendDelivery(dst, d) })
 }
 
+// share is add for a delivery that is encoded already, and stays as it is: other feeds have it too.
+func (f *feed) share(encoded []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil || f.lagged {
+		return
+	}
+	f.queue.Share(encoded)
+}
+
 func (f *feed) addFrame(appendTo func([]byte) []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

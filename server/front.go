@@ -81,9 +81,7 @@ func (f *front) touch(c *clientConn) {
 
 // delivered takes what was delivered, for those who read the deliveries.
 func (f *front) delivered(d *wire.Delivery) {
-	for _, feed := range f.feeds {
-		feed.add(d) // a copy, before the program has the bytes in its hands
-	}
+	f.feed(d) // copies, before the program has the bytes in its hands
 	if f.cfg.OnDeliver != nil {
 		f.onDeliver(d)
 		d.Effects = nil // the program may keep them

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -454,6 +456,58 @@ func TestMostFeeds(t *testing.T) {
 	})
 	if reply := p.next(); reply.ID != 6 || reply.Status != wire.StatusOK {
 		t.Errorf("one that has room: %+v", reply)
+	}
+	// One that does not read keeps nobody out.
+	q := newPiped(t, h.front)
+	h.do(func(m *member.Member) {
+		idle := h.front.feeds[7]
+		idle.addFrame(tenBytes)
+		q.subscribe(m, 7)
+		if ended, _ := idle.standing(); !ended || !q.streaming.Load() || len(h.front.feeds) != maxFeeds || slices.Contains(h.front.feeds, idle) {
+			t.Errorf("it has ended: %v; %d feeds", ended, len(h.front.feeds))
+		}
+	})
+	if reply := q.next(); reply.ID != 7 || reply.Status != wire.StatusOK {
+		t.Errorf("in place of one that does not read: %+v", reply)
+	}
+}
+
+// A delivery of some size is encoded once for all feeds; each has all of it, with its own frames
+// between.
+func TestFeedsShareDeliveries(t *testing.T) {
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	for name, tc := range map[string]struct {
+		feeds, bytes int
+		shared       bool
+	}{
+		"one feed":   {1, sharedBytes, false},
+		"small":      {2, sharedBytes - 1, false},
+		"two feeds":  {2, sharedBytes, true},
+		"many feeds": {9, 1 << 20, true},
+	} {
+		f := &front{cfg: &Config{}}
+		for range tc.feeds {
+			f.feeds = append(f.feeds, newFeed(near))
+		}
+		d := wire.Delivery{Sender: "n1", First: 7, Count: 1, Payload: make([]byte, tc.bytes), Effects: []byte{1}}
+		f.delivered(&d)
+		var before []byte
+		for _, feed := range f.feeds {
+			feed.addFrame(tenBytes)
+			first, err := feed.Take(nil, false)
+			if err != nil || !bytes.HasPrefix(first, wire.AppendDelivery(nil, &d)) || feed.Waiting()+len(first) != len(wire.AppendDelivery(nil, &d))+10 {
+				t.Fatalf("%s: %d bytes, %v", name, len(first), err)
+			}
+			if shared := before != nil && &before[0] == &first[0]; before != nil && shared != tc.shared {
+				t.Errorf("%s: shared: %v", name, shared)
+			}
+			before = first
+			if _, err := feed.Take(first, false); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
 

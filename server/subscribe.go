@@ -13,7 +13,7 @@ import (
 // subscribe turns the connection into a stream of the node's deliveries. From
 // now on all that goes out on it goes through the feed, in order.
 func (c *clientConn) subscribe(m *member.Member, id uint64) {
-	if len(c.f.feeds) >= maxFeeds {
+	if len(c.f.feeds) >= maxFeeds && c.f.cutFurthest(false) == 0 {
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable, Data: []byte("the node's deliveries have as many readers as it can serve")})
 		c.f.touch(c)
 		return
@@ -69,6 +69,24 @@ func (f *front) addFeed(m *member.Member, feed *feed) {
 	m.Deliveries(true)
 }
 
+// sharedBytes is from which size on a delivery is encoded once for all feeds. A smaller one is
+// copied into each, which writes it with others.
+const sharedBytes = 4 << 10
+
+// feed adds a delivery to the feeds.
+func (f *front) feed(d *wire.Delivery) {
+	if len(f.feeds) > 1 && len(d.Payload) >= sharedBytes {
+		encoded := wire.AppendDelivery(nil, d)
+		for _, feed := range f.feeds {
+			feed.share(encoded)
+		}
+		return
+	}
+	for _, feed := range f.feeds {
+		feed.add(d)
+	}
+}
+
 // entered ends the feeds of joiners that are members of the view, and those of the others
 // if they may not understand what is delivered in it.
 func (f *front) entered(e *member.Entered) {
@@ -83,7 +101,8 @@ func (f *front) entered(e *member.Entered) {
 	}
 }
 
-// maxFeeds bounds the clients that read a node's deliveries at a time.
+// maxFeeds bounds the clients that read a node's deliveries at a time. For another one, the one
+// that is furthest behind goes.
 const maxFeeds = 256
 
 // publishFeeds ends a turn: it wakes the feeds' writers, forgets feeds that have
@@ -113,17 +132,27 @@ func (f *front) publishFeeds(m *member.Member) {
 // not read must not cost a joiner its transfer.
 func (f *front) cutFeeds(total int, joiners bool) {
 	for total > f.cfg.MaxLagBytes {
-		i, bytes := furthest(f.feeds, func(feed *feed) int {
-			if _, behind := feed.standing(); (feed.joiner != 0) == joiners {
-				return behind
-			}
-			return 0
-		})
-		if i < 0 {
+		bytes := f.cutFurthest(joiners)
+		if bytes == 0 {
 			return
 		}
-		f.feeds[i].cut()
-		f.feeds = slices.Delete(f.feeds, i, i+1)
 		total -= bytes
 	}
+}
+
+// cutFurthest cuts off the feed of one kind that is furthest behind, and returns by how many
+// bytes it is, 0 if none is behind.
+func (f *front) cutFurthest(joiners bool) (bytes int) {
+	i, bytes := furthest(f.feeds, func(feed *feed) int {
+		if _, behind := feed.standing(); (feed.joiner != 0) == joiners {
+			return behind
+		}
+		return 0
+	})
+	if i < 0 {
+		return 0
+	}
+	f.feeds[i].cut()
+	f.feeds = slices.Delete(f.feeds, i, i+1)
+	return bytes
 }
