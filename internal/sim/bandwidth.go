@@ -28,7 +28,7 @@ func (t *traits) drawBandwidth(r *rand.Rand, o Options) {
 		return
 	}
 	t.valueBytes = value
-	port := t.narrow(share, t.portBytes(), max(t.nodes-1, 1))
+	port := t.narrow(share, t.portBytes(), t.portLinks())
 	full := int(float64(port)*t.detection.Seconds()) / part // of all connections of a node
 	t.bandwidth = bandwidthTraits{port: port, buffer: max(full/t.nodes, leastBuffer)}
 	one := t.bandwidth.port.Time(t.writeBytes())
@@ -46,7 +46,7 @@ const (
 
 // mostSave is how many times the registry can save, where that is slow, in a detection time at
 // least.
-const mostSave = time.Duration(3)
+const mostSave = time.Duration(1)
 
 // narrow is the rate at which what the group has under way takes so many detection times. It
 // is enough for what passes anyway, and twice as much beside, and for so many links: below
@@ -55,6 +55,10 @@ func (t *traits) narrow(share float64, idle, links int) wires.Rate {
 	rate := max(float64(t.underWay())/share, float64(3*idle)) / t.detection.Seconds()
 	return max(wires.Rate(rate), wires.Rate(links)*leastRate)
 }
+
+// portLinks is how many links at leastRate pass a port at least: those with other members, and
+// as many again, which leaves room for clients and joiners.
+func (t *traits) portLinks() int { return 2 * max(t.nodes-1, 1) }
 
 // leastRate is the rate of a link that members bear at least.
 const leastRate wires.Rate = 64 << 10
@@ -118,7 +122,7 @@ func (w *world) becomeSlow(k Fault) {
 			back()
 		}
 	case SlowPort:
-		rate = t.narrow(share, t.portBytes(), max(t.nodes-1, 1))
+		rate = t.narrow(share, t.portBytes(), t.portLinks())
 		lift = w.network.LimitPort(a, rate)
 	case SlowDisk:
 		lift = w.registry.slowDisk(t.detection / pick(r, mostSave, 8, 40))
@@ -135,10 +139,17 @@ func (w *world) becomeSlow(k Fault) {
 }
 
 // slowness is how much longer than elsewhere a change of the view may take: what is under way
-// passes what is slowest, more than once, and the registry saves.
+// passes what is slowest, and the registry saves. That is more than as a rule if all writes that
+// clients wait for travel in one message, from one node to all others. It passes beside the
+// state for joiners, and attempts that double their time find out late how long it takes.
 func (w *world) slowness() time.Duration {
-	return w.slowest().Time(3*w.traits.underWay()) + 10*w.registry.saves
+	t := &w.traits
+	asked := t.clients * (t.depth + t.outstanding) * t.writeBytes() * (t.nodes - 1)
+	return w.slowest().Time(passes*max(t.underWay(), asked)) + 10*w.registry.saves
 }
+
+// passes is how many times as long as the bytes under way a change of the view may take.
+const passes = 12
 
 // slowest is the rate of what is slowest in the end, 0 if ports are not narrow.
 func (w *world) slowest() wires.Rate {

@@ -23,6 +23,7 @@ const maxSeeds = 20000
 var shownBy = map[planted.Bug]uint64{
 	planted.AckAcrossGap:       180,
 	planted.AttemptFromFailed:  128,
+	planted.AttemptNeverGrows:  1216,
 	planted.AuditByKeptDigest:  176,
 	planted.DonorIgnoresDamage: 272,
 	planted.FeedOutlivesLevel:  1184,
@@ -44,7 +45,6 @@ var shownBy = map[planted.Bug]uint64{
 var elsewhere = map[planted.Bug]string{
 	planted.BarrierShared:     "fewer than one seed in ten thousand shows it; internal/member takes it apart",
 	planted.FutureDropped:     "one seed in ten thousand shows it, where a member needs what came before its view; the schedules of isis/isistest show it at once",
-	planted.AttemptNeverGrows: "attempts go on with what has come, so that few need more time; registry/membership has one that does",
 	planted.PayloadsForgotten: "they are fetched again, which only takes longer; isis counts what is asked for",
 	planted.GreetingUnjudged:  "nobody here pretends to be a member; internal/link and server do",
 	planted.ProofAtOnce:       "no process here has a copy of another's directory; the model of registry/membership starts some",
