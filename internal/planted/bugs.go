@@ -28,6 +28,7 @@ const (
 	AttemptNeverGrows
 	QuotaIgnored
 	QuotaNotInSnapshot
+	ResultsUnbounded
 	LeaderAmongJoiners
 	NoIncarnation
 	SnapshotElsewhere

@@ -35,6 +35,7 @@ var Bugs = []Info{
 	{AttemptNeverGrows, "AttemptNeverGrows", "every attempt at a view has the same time, however many have failed"},
 	{QuotaIgnored, "QuotaIgnored", "a replica does what exceeds the quota"},
 	{QuotaNotInSnapshot, "QuotaNotInSnapshot", "snapshots leave out the quota, and digests do not show it"},
+	{ResultsUnbounded, "ResultsUnbounded", "a replica keeps results of sessions that crowd the others out"},
 	{LeaderAmongJoiners, "LeaderAmongJoiners", "a joiner is chosen as the leader of an attempt"},
 	{NoIncarnation, "NoIncarnation", "messages name their sender by id alone, without the incarnation"},
 	{SnapshotElsewhere, "SnapshotElsewhere", "a snapshot is loaded at another position than its own"},

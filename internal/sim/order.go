@@ -55,7 +55,8 @@ type logged struct {
 func newOrder(w *world, generation uint64) *order {
 	o := &order{w: w, generation: generation, states: make(map[uint64]*state)}
 	o.oracle = oracle.New(oracle.Config{
-		SessionTTL: w.traits.sessionTTL, Tick: w.traits.tick, MaxClientSessions: maxClientSessions, Fail: w.fail, Counts: &w.counts.Counts,
+		SessionTTL: w.traits.sessionTTL, Tick: w.traits.tick, MaxClientSessions: maxClientSessions,
+		MaxResults: maxResults, MaxResultBytes: maxResultBytes, Fail: w.fail, Counts: &w.counts.Counts,
 		Expired: o.expired, Ended: o.ended,
 	})
 	return o

@@ -6,6 +6,10 @@ import (
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
+// What all sessions keep of results, in a group that has a quota. It is little, so that it is
+// reached.
+const maxResults, maxResultBytes = 12, 60
+
 // quotas are the bounds of all variables together that the registry may be started with. A
 // start takes one of them.
 type quotas []struct{ bytes, variables int64 }

@@ -78,7 +78,7 @@ func (s *Store) applyWrite(position uint64, c *wire.Command) (wire.Result, bool)
 		}
 		return first, false
 	}
-	if c.Seq-sess.floor >= uint64(s.limits.MaxSessionResults) {
+	if c.Seq-sess.floor >= uint64(s.limits.MaxSessionResults) || c.Seq > sess.floor && s.crowds(sess) {
 		return refused(wire.StatusTooManyResults)
 	}
 	if !sess.follows(c.Prev) && !planted.On(planted.PredecessorIgnored) {

@@ -11,6 +11,7 @@ func (t *sessions) recordData(s *session, seq uint64, data []byte) {
 	s.data[seq] = data
 	s.dataBytes += len(data)
 	t.data++
+	t.kept.bytes += len(data)
 	h := hashData(s.id, seq, data)
 	s.sum += h
 	t.sum += h

@@ -15,7 +15,7 @@ import (
 )
 
 // smallLimits are reached by few commands.
-var smallLimits = Limits{MaxKeyBytes: 8, MaxValueBytes: 600, MaxSessions: 6, MaxClientSessions: 2, MaxAddressSessions: 4, MaxSessionResults: 40, SessionTTL: 50 * time.Millisecond}
+var smallLimits = Limits{MaxKeyBytes: 8, MaxValueBytes: 600, MaxSessions: 6, MaxClientSessions: 2, MaxAddressSessions: 4, MaxSessionResults: 40, MaxResults: 9, MaxResultBytes: 40, SessionTTL: 50 * time.Millisecond}
 
 // message is a batch of commands as it is delivered.
 type message struct {

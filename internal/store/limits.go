@@ -21,8 +21,14 @@ type Limits struct {
 	// of which neither is known are bounded by MaxSessions alone.
 	MaxClientSessions, MaxAddressSessions int
 
-	MaxSessionResults int           // distance of a write's Seq from its session's floor, default 65,536
-	SessionTTL        time.Duration // group time without a command until a session expires, in whole milliseconds, default 60 s
+	MaxSessionResults int // distance of a write's Seq from its session's floor, default 65,536
+
+	// Results of all sessions, and bytes of what transactions returned, of which there are no
+	// more than sessions with less than their share add; defaults 4 Mi and 256 MiB. They count in
+	// a group that has a quota, and are the same in all of a release.
+	MaxResults, MaxResultBytes int
+
+	SessionTTL time.Duration // group time without a command until a session expires, in whole milliseconds, default 60 s
 }
 
 // DefaultMaxValueBytes is how long a value may be unless a group says otherwise.
@@ -37,6 +43,8 @@ const (
 	defaultMaxAddressSessions = 50_000
 	defaultMaxSessionResults  = 1 << 16
 	defaultSessionTTL         = time.Minute
+	defaultMaxResults         = 4 << 20
+	defaultMaxResultBytes     = 256 << 20
 
 	lowestMaxValueBytes = 20 // the longest text of an int64, so that every counter fits
 
@@ -56,6 +64,8 @@ func (l Limits) WithDefaults() Limits {
 	l.MaxAddressSessions = cmp.Or(l.MaxAddressSessions, defaultMaxAddressSessions)
 	l.MaxSessionResults = cmp.Or(l.MaxSessionResults, defaultMaxSessionResults)
 	l.SessionTTL = cmp.Or(l.SessionTTL, defaultSessionTTL)
+	l.MaxResults = cmp.Or(l.MaxResults, defaultMaxResults)
+	l.MaxResultBytes = cmp.Or(l.MaxResultBytes, defaultMaxResultBytes)
 	return l
 }
 

@@ -250,7 +250,7 @@ func (o *oracle) write(c wire.Command) (wire.Result, bool) {
 		o.data = s.data[c.Seq]
 		return first, false
 	}
-	if c.Seq >= s.floor+uint64(o.limits.MaxSessionResults) {
+	if c.Seq >= s.floor+uint64(o.limits.MaxSessionResults) || c.Seq > s.floor && o.crowds(s) {
 		r.Status = wire.StatusTooManyResults
 		return r, false
 	}
@@ -321,6 +321,25 @@ func (o *oracle) execute(c wire.Command, r *wire.Result) {
 		}
 		o.variables[c.Key] = oracleVariable{string(c.Value), o.position}
 	}
+}
+
+// crowds reports whether all sessions keep as much as they may, and this one its share.
+func (o *oracle) crowds(of *oracleSession) bool {
+	kept := func(s *oracleSession) (results, bytes int) {
+		for _, d := range s.data {
+			bytes += len(d)
+		}
+		return len(s.results), bytes
+	}
+	results, bytes := 0, 0
+	for _, s := range o.sessions {
+		r, b := kept(s)
+		results, bytes = results+r, bytes+b
+	}
+	r, b := kept(of)
+	n := len(o.sessions)
+	return o.quota != (Quota{}) && (results >= o.limits.MaxResults && r > o.limits.MaxResults/n ||
+		bytes >= o.limits.MaxResultBytes && b > o.limits.MaxResultBytes/n)
 }
 
 // usage counts bytes and variables.

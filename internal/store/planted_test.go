@@ -72,6 +72,7 @@ func TestPlantedOracle(t *testing.T) {
 		{planted.ExpiryUnseen, "the oracle of the history", historyAgainstOracle},
 		{planted.PendingExpires, "the store's oracle", storeAgainstOracle},
 		{planted.QuotaIgnored, "the store's oracle", storeAgainstOracle},
+		{planted.ResultsUnbounded, "the store's oracle", storeAgainstOracle},
 		{planted.QuotaNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 		{planted.OwnersForgotten, "the store's oracle", storeAgainstOracle},
 	} {

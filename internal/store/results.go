@@ -25,6 +25,7 @@ type resultPage struct {
 // resultLog has the recorded results of one session.
 type resultLog struct {
 	pages []*resultPage // by number
+	kept  int           // results
 }
 
 // find returns where the page with this number is, or belongs.
@@ -69,6 +70,7 @@ func (l *resultLog) put(seq uint64, r wire.Result, spare *sparePages) {
 		l.pages = slices.Insert(l.pages, i, p)
 	}
 	l.pages[i].results[seq%resultsPerPage] = r
+	l.kept++
 }
 
 // drop removes the results from sequence from up to but without floor, below
@@ -85,6 +87,7 @@ func (l *resultLog) drop(session, from, floor uint64, spare *sparePages) (sum ui
 			if r := &p.results[i]; r.Position != 0 {
 				sum += hashResult(session, first+i, r)
 				*r = wire.Result{}
+				l.kept--
 			}
 		}
 		if floor-first >= resultsPerPage {
@@ -102,7 +105,7 @@ func (l *resultLog) release(spare *sparePages) {
 		p.results = [resultsPerPage]wire.Result{}
 		spare.give(p)
 	}
-	l.pages = nil
+	l.pages, l.kept = nil, 0
 }
 
 // all yields the recorded results, by sequence number.
@@ -119,17 +122,11 @@ func (l *resultLog) all() iter.Seq2[uint64, *wire.Result] {
 }
 
 // count returns how many results are recorded.
-func (l *resultLog) count() int {
-	n := 0
-	for range l.all() {
-		n++
-	}
-	return n
-}
+func (l *resultLog) count() int { return l.kept }
 
 // clone returns a copy that shares nothing with l.
 func (l *resultLog) clone() resultLog {
-	copied := resultLog{pages: make([]*resultPage, len(l.pages))}
+	copied := resultLog{pages: make([]*resultPage, len(l.pages)), kept: l.kept}
 	for i, p := range l.pages {
 		page := *p
 		copied.pages[i] = &page

@@ -50,6 +50,7 @@ type sessions struct {
 	clockHash uint64 // of the clock
 	sum       uint64 // of the hashes of all sessions
 	data      int    // results that have data, of all sessions
+	kept      kept   // by all sessions
 	spare     sparePages
 	opened    *openSnapshots
 }
@@ -123,6 +124,7 @@ func (s *session) follows(prev uint64) bool {
 // record keeps the result of write seq. The session must have been admitted.
 func (t *sessions) record(s *session, seq uint64, r wire.Result) {
 	s.results.put(seq, r, &t.spare)
+	t.kept.results++
 	h := hashResult(s.id, seq, &r)
 	s.sum += h
 	t.sum += h
@@ -133,10 +135,13 @@ func (t *sessions) record(s *session, seq uint64, r wire.Result) {
 
 // drop removes the results below a sequence, and their data.
 func (t *sessions) drop(s *session, below uint64) {
+	before := s.kept()
 	dropped := s.results.drop(s.id, s.floor, below, &t.spare)
 	if len(s.data) > 0 {
 		dropped += t.dropData(s, below)
 	}
+	t.kept.add(before, -1)
+	t.kept.add(s.kept(), 1)
 	s.sum -= dropped
 	t.sum -= dropped
 }
@@ -145,6 +150,7 @@ func (t *sessions) drop(s *session, below uint64) {
 func (t *sessions) remove(s *session) {
 	t.preserve(s)
 	t.sum -= s.base + s.sum
+	t.kept.add(s.kept(), -1)
 	s.results.release(&t.spare)
 	t.data -= len(s.data)
 	delete(t.byID, s.id)

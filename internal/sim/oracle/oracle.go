@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"maps"
 	"strconv"
 	"time"
 
@@ -11,8 +12,12 @@ import (
 type Config struct {
 	SessionTTL, Tick  time.Duration
 	MaxClientSessions uint64
-	Fail              func(format string, args ...any) // does not return
-	Counts            *Counts
+
+	// Bounds of the results of all sessions, in a group that has a quota.
+	MaxResults, MaxResultBytes int
+
+	Fail   func(format string, args ...any) // does not return
+	Counts *Counts
 
 	// Expired, if set, is called with each variable that expires, at the tick's position.
 	Expired func(position uint64, e Expiry)
@@ -52,6 +57,8 @@ type Counts struct {
 
 	Quotas   uint64 `name:"quotas set"`
 	Exceeded uint64 `name:"writes refused by a quota"`
+
+	CrowdedResults uint64 `name:"writes refused to a session with many results"`
 }
 
 // Oracle is the dumbest state machine that an order can be held against: it keeps every
@@ -86,9 +93,10 @@ type session struct {
 	client  string
 	renewed int64
 	floor   uint64
-	ttl     int64  // its own, in milliseconds; 0: it has that of the group
-	last    uint64 // position of its last command
-	pending bool   // its time has not begun again since
+	kept    map[uint64]int // bytes of the data of results, by their sequence
+	ttl     int64          // its own, in milliseconds; 0: it has that of the group
+	last    uint64         // position of its last command
+	pending bool           // its time has not begun again since
 }
 
 // New returns the oracle of an order that begins.
@@ -166,7 +174,7 @@ func (o *Oracle) open(position uint64, c *wire.Command, result *wire.Result) {
 		o.Fail("sessions: %q with %d sessions has %+v at %d, want %+v", c.Key, has, *result, position, want)
 	}
 	if result.Status == wire.StatusOK {
-		s := &session{client: c.Key, renewed: o.clock, floor: 1}
+		s := &session{client: c.Key, renewed: o.clock, floor: 1, kept: make(map[uint64]int)}
 		if o.sessions[position] = s; c.Op == wire.OpOpenTimed {
 			s.ttl, s.last, s.pending = c.Delta, position, true
 			o.Counts.TimedOpened++
@@ -185,6 +193,7 @@ func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result, d
 	} else {
 		o.renew(s, position)
 		s.floor = max(s.floor, c.Floor)
+		maps.DeleteFunc(s.kept, func(seq uint64, _ int) bool { return seq < s.floor })
 		switch {
 		case c.Seq < s.floor:
 			want = wire.StatusStaleSequence
@@ -200,6 +209,9 @@ func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result, d
 			return
 		case c.Seq-s.floor >= 64:
 			want = wire.StatusTooManyResults
+		case c.Seq > s.floor && o.crowds(s):
+			want = wire.StatusTooManyResults
+			o.Counts.CrowdedResults++
 		case c.Prev >= s.floor && o.executed[write{c.Session, c.Prev}].position == 0:
 			want = wire.StatusOutOfOrder
 			o.Counts.OutOfOrder++
@@ -239,6 +251,9 @@ func (o *Oracle) execute(id write, position uint64, c *wire.Command, result *wir
 		o.Fail("exactly once: write %d of session %d is executed at %d and at %d", c.Seq, c.Session, before, position)
 	}
 	o.executed[id] = execution{position, *result, string(data)}
+	if s := o.sessions[id.session]; s != nil {
+		s.kept[id.seq] = len(data)
+	}
 	if o.Partial {
 		return
 	}

@@ -37,3 +37,22 @@ func sizeOf(values map[string]value) (bytes uint64) {
 	}
 	return bytes
 }
+
+// crowds tells whether all sessions keep as many results as they may, and this one more than
+// its share.
+func (o *Oracle) crowds(s *session) bool {
+	if o.quota.Delta == 0 && o.quota.Expect == 0 {
+		return false
+	}
+	all, bytes, own := 0, 0, 0
+	for _, t := range o.sessions {
+		for _, n := range t.kept {
+			bytes += n
+			if all++; t == s {
+				own += n
+			}
+		}
+	}
+	n := len(o.sessions)
+	return all >= o.MaxResults && len(s.kept) > o.MaxResults/n || bytes >= o.MaxResultBytes && own > o.MaxResultBytes/n
+}
