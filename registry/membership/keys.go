@@ -82,9 +82,14 @@ func (g *Group) keysFor(from From, m Member, d *Directive) map[uint64]Key {
 }
 
 // MayLeave tells whether a request to leave, by force or not, may come from the node that
-// it names: the node shows its key. One without keys is of an earlier release, and
-// is believed unless it is forced. A request of a node that is not known changes nothing.
+// it names: the node shows its key. One without keys is of an earlier release, and is
+// believed, unless it is the last member and forced, so that the group's state would go.
+// (That release closes every node by force.) A request of a node that is not known changes
+// nothing.
 func (g *Group) MayLeave(from From, force bool) bool {
 	n := g.known(from)
-	return n == nil || g.shows(from, n.member) || !g.state.keyed(n.member) && !force
+	if n == nil || g.shows(from, n.member) {
+		return true
+	}
+	return !g.state.keyed(n.member) && (!force || len(g.committed().Members) > 1)
 }

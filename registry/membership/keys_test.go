@@ -101,3 +101,37 @@ func TestKeysStaySecret(t *testing.T) {
 		}
 	}
 }
+
+// A node leaves by its own wish, which it shows by its key. One of an earlier release, which
+// has none and is closed by force, does too, but not as the last member.
+func TestMayLeave(t *testing.T) {
+	s, a, b, c := keyedGroup(t)
+	by := func(n *simNode, shown Key) From {
+		from := n.from()
+		from.Key = shown
+		return from
+	}
+	for name, tc := range map[string]struct {
+		from  From
+		force bool
+		may   bool
+	}{
+		"with its key":                    {by(a, s.g.OwnKey(a.inc)), false, true},
+		"with its key, by force":          {by(a, s.g.OwnKey(a.inc)), true, true},
+		"without a key":                   {by(a, Key{}), false, false},
+		"with another's":                  {by(a, s.g.OwnKey(b.inc)), true, false},
+		"of an earlier release":           {by(c, Key{}), false, true},
+		"of an earlier release, by force": {by(c, Key{}), true, true},
+		"of nobody":                       {From{ID: "x", Incarnation: 99}, true, true},
+	} {
+		if got := s.g.MayLeave(tc.from, tc.force); got != tc.may {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	a.dead, b.dead = true, true
+	s.run(10 * time.Second)
+	if v, _ := s.saved.Committed(); len(v.Members) != 1 || s.g.MayLeave(by(c, Key{}), true) || !s.g.MayLeave(by(c, Key{}), false) {
+		t.Errorf("the last member, of an earlier release, by force: %v, without: %v, in %s",
+			s.g.MayLeave(by(c, Key{}), true), s.g.MayLeave(by(c, Key{}), false), s.members())
+	}
+}
