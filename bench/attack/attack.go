@@ -28,10 +28,36 @@ const (
 	// Garbage is frames that make no sense, and handshakes of peers and joiners
 	// that are none, to the nodes and to the registry.
 	Garbage Kind = "garbage"
+
+	// Status clients ask for the node's status, with 8,000 requests under way.
+	Status Kind = "status"
+	// Digest clients ask for audits, with 8,000 requests under way.
+	Digest Kind = "digest"
+	// LongKeys clients ask for variables by keys of 1 MiB, at a position far ahead.
+	LongKeys Kind = "longkeys"
+	// Unfinished clients send most of a write of 1 MiB, and then a byte a second.
+	Unfinished Kind = "unfinished"
+	// Parked clients have 16,000 reads wait for a position far ahead.
+	Parked Kind = "parked"
+	// Ahead clients have 16,000 reads wait for positions that soon come.
+	Ahead Kind = "ahead"
+	// Subscribers ask for the deliveries, and read none.
+	Subscribers Kind = "subscribers"
+	// Sessions clients open sessions without end.
+	Sessions Kind = "sessions"
 )
 
-// Kinds are all of them.
-var Kinds = []Kind{Stopped, Unread, Idle, Silent, Garbage}
+// Kinds are all of them. Sessions is the last, as what it opens stays for a while.
+var Kinds = []Kind{
+	Stopped, Unread, Idle, Silent, Garbage,
+	Status, Digest, LongKeys, Unfinished, Parked, Ahead, Subscribers, Sessions,
+}
+
+// Heavy reports whether each connection of an attack does as much as it can, so that a few
+// show what it costs.
+func (k Kind) Heavy() bool {
+	return floods[k] != nil || k == Unfinished || k == Subscribers
+}
 
 // Large is the variable that unread clients ask for. It should be there.
 const Large = "hostile/large"
@@ -44,8 +70,8 @@ type Config struct {
 	Kind     Kind
 	Nodes    []string // addresses; the first bears all connections that are kept
 	Registry string   // its address
-	// Conns is how many connections are idle or silent. A few dozen are enough for
-	// those that do more.
+	// Conns is how many connections there are. Of those that stop, or do not read, there are
+	// a few dozen at most.
 	Conns int
 	// Frames of garbage are sent a second, FramesPerConn on each connection.
 	Frames, FramesPerConn int
@@ -84,6 +110,8 @@ type Attack struct {
 	open             atomic.Int64
 	opened, refused  atomic.Int64
 	ended, garbage   atomic.Int64
+	requests         atomic.Int64
+	replies, granted atomic.Int64
 	opening          chan struct{} // full while as many as may connect at a time do
 	inPlace, waiting sync.WaitGroup
 }
@@ -95,9 +123,14 @@ type Figures struct {
 	Refused int64 `json:"refused"` // attempts to connect that failed
 	Ended   int64 `json:"ended"`   // connections that the other side ended
 	Frames  int64 `json:"frames"`  // of garbage that were sent
+
+	Requests int64 `json:"requests"` // that were sent since the attack began
+	Replies  int64 `json:"replies"`  // that were read since then
+	Granted  int64 `json:"granted"`  // of them, to what should have been refused
 }
 
-// Sub is what came about since earlier figures.
+// Sub is what came about since earlier figures. What is counted since the attack began stays:
+// its first requests are the most.
 func (f Figures) Sub(earlier Figures) Figures {
 	f.Opened -= earlier.Opened
 	f.Refused -= earlier.Refused
@@ -137,6 +170,7 @@ func (a *Attack) Figures() Figures {
 	return Figures{
 		Open: a.open.Load(), Opened: a.opened.Load(), Refused: a.refused.Load(),
 		Ended: a.ended.Load(), Frames: a.garbage.Load(),
+		Requests: a.requests.Load(), Replies: a.replies.Load(), Granted: a.granted.Load(),
 	}
 }
 

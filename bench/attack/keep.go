@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -25,7 +26,13 @@ func (a *Attack) keep() {
 		Unread:  {{begin: greet, on: (*Attack).ask}, {begin: subscribe, on: (*Attack).murmur}},
 		Idle:    {{begin: greet, on: (*Attack).listen}},
 		Silent:  {{begin: func(net.Conn) error { return nil }, on: (*Attack).listen}},
+
+		Unfinished:  {{begin: beginWrite, on: (*Attack).drip}},
+		Subscribers: {{begin: subscribe, on: (*Attack).murmur}},
 	}[a.cfg.Kind], a.cfg.Conns
+	if f := floods[a.cfg.Kind]; f != nil {
+		plays = []play{{begin: greet, on: f.run}}
+	}
 	if a.cfg.Kind == Stopped || a.cfg.Kind == Unread {
 		conns = min(conns, busyConns)
 	}
@@ -57,7 +64,9 @@ func (a *Attack) keepOne(p play) {
 		p.on(a, conn)
 		a.open.Add(-1)
 		if stop() {
-			a.ended.Add(1)
+			if a.ctx.Err() == nil {
+				a.ended.Add(1)
+			}
 			_ = conn.Close() // it has ended
 		}
 	}
@@ -119,6 +128,40 @@ func stopMidway(conn net.Conn) error {
 	_, err := conn.Write(frame[:len(frame)/2])
 	return err
 }
+
+// unfinishedBytes is what an unfinished write lacks at first.
+const unfinishedBytes = 4 << 10
+
+// unfinishedWrite is a write that is as large as a node allows by default.
+var unfinishedWrite = sync.OnceValue(func() []byte {
+	return wire.AppendRequest(nil, &wire.Request{
+		ID: 1, Kind: wire.RequestWrite, Command: wire.Command{Op: wire.OpSet, Key: Large, Value: make([]byte, 1<<20)},
+	})
+})
+
+// beginWrite sends most of a write.
+func beginWrite(conn net.Conn) error {
+	if err := greet(conn); err != nil {
+		return err
+	}
+	frame := unfinishedWrite()
+	_, err := conn.Write(frame[:len(frame)-unfinishedBytes])
+	return err
+}
+
+// drip sends a byte of the rest now and then. It begins again before the write is complete.
+func (a *Attack) drip(conn net.Conn) {
+	frame := unfinishedWrite()
+	rest := frame[len(frame)-unfinishedBytes : len(frame)-1]
+	for i := 0; i < len(rest) && a.pause(dripPause); i++ {
+		if _, err := conn.Write(rest[i : i+1]); err != nil {
+			return
+		}
+	}
+}
+
+// dripPause is the time between two bytes.
+const dripPause = time.Second
 
 // subscribe asks for the deliveries.
 func subscribe(conn net.Conn) error {

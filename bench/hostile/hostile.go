@@ -25,6 +25,7 @@ type Config struct {
 	Clients       int           // that behave, a session and a connection each
 	Phase         time.Duration // of each attack, and of the quiet before and after it
 	Conns         int           // that are idle or silent
+	HeavyConns    []int         // of each attack that is heavy: it is tried with each number
 	Frames        int           // of garbage a second
 	FramesPerConn int
 	Attacks       []attack.Kind // in this order
@@ -35,7 +36,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Nodes: 3, Clients: 16, Phase: 5 * time.Second, Conns: 10_000, Frames: 10_000, FramesPerConn: 10,
-		Attacks: attack.Kinds, Seed: 1,
+		HeavyConns: []int{1, 16}, Attacks: attack.Kinds, Seed: 1,
 	}
 }
 
@@ -64,6 +65,13 @@ func (c *Config) Validate() error {
 		return program.BadFlag("phase", c.Phase.String(), fmt.Sprintf("must be from %v to %v", program.LeastPhase, program.LongestPhase))
 	case len(c.Attacks) == 0:
 		return fmt.Errorf("%w: --attacks is empty", program.ErrConfig)
+	case len(c.HeavyConns) == 0:
+		return fmt.Errorf("%w: --heavy-conns is empty", program.ErrConfig)
+	}
+	for _, n := range c.HeavyConns {
+		if err := program.CheckInt("heavy-conns", n, 1, attack.MaxConns); err != nil {
+			return err
+		}
 	}
 	for _, kind := range c.Attacks {
 		if !slices.Contains(attack.Kinds, kind) {
@@ -77,8 +85,12 @@ func (c *Config) Validate() error {
 // validateFiles refuses more connections than a process can have that may open so
 // many files.
 func (c *Config) validateFiles(files int) error {
-	if need := c.Conns + filesBesides; files < need {
-		return program.BadFlag("conns", strconv.Itoa(c.Conns), fmt.Sprintf(
+	flag, conns := "conns", c.Conns
+	if heavy := slices.Max(c.HeavyConns); heavy > conns {
+		flag, conns = "heavy-conns", heavy
+	}
+	if need := conns + filesBesides; files < need {
+		return program.BadFlag(flag, strconv.Itoa(conns), fmt.Sprintf(
 			"the system lets a process have %d open files, and %d are needed: raise that with ulimit -n, or give fewer connections", files, need))
 	}
 	return nil
@@ -93,8 +105,20 @@ func joined(kinds []attack.Kind) string {
 	return strings.Join(names, ", ")
 }
 
-func (c *Config) attack(kind attack.Kind, nodes []string, registry string) attack.Config {
-	return attack.Config{Kind: kind, Nodes: nodes, Registry: registry, Conns: c.Conns, Frames: c.Frames, FramesPerConn: c.FramesPerConn}
+// connsOf returns with how many connections an attack is tried, one number after the other.
+func (c *Config) connsOf(kind attack.Kind) []int {
+	if kind.Heavy() {
+		return c.HeavyConns
+	}
+	return []int{c.Conns}
+}
+
+// nameOf names an attack, with its connections if it is tried with several numbers.
+func nameOf(kind attack.Kind, conns int) string {
+	if kind.Heavy() {
+		return fmt.Sprintf("%s from %d", kind, conns)
+	}
+	return string(kind)
 }
 
 // Run starts a group of processes with clients that behave, and attacks it from
@@ -170,11 +194,13 @@ func (h *hostile) phases(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	for _, kind := range h.cfg.Attacks {
-		if err := h.attack(ctx, r, kind); err != nil {
-			return nil, err
-		}
-		if err := h.quiet(ctx, r); err != nil {
-			return nil, err
+		for _, conns := range h.cfg.connsOf(kind) {
+			if err := h.attack(ctx, r, kind, conns); err != nil {
+				return nil, err
+			}
+			if err := h.quiet(ctx, r); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for _, name := range h.group.Ended() {
@@ -196,16 +222,24 @@ func (h *hostile) quiet(ctx context.Context, r *Report) error {
 }
 
 // attack measures how it is under one.
-func (h *hostile) attack(ctx context.Context, r *Report, kind attack.Kind) (err error) {
-	h.env.Notice("%v of attack: %s", h.cfg.Phase, kind)
-	attacker, err := cluster.StartAttack(ctx, h.env, h.cfg.attack(kind, h.group.Addrs, h.group.Registry))
+func (h *hostile) attack(ctx context.Context, r *Report, kind attack.Kind, conns int) (err error) {
+	name := nameOf(kind, conns)
+	defer func() {
+		if err != nil && !errors.Is(err, program.ErrInterrupted) {
+			err = fmt.Errorf("bench: attack %s: %w", name, err)
+		}
+	}()
+	h.env.Notice("%v of attack: %s", h.cfg.Phase, name)
+	attacker, err := cluster.StartAttack(ctx, h.env, attack.Config{
+		Kind: kind, Nodes: h.group.Addrs, Registry: h.group.Registry, Conns: conns, Frames: h.cfg.Frames, FramesPerConn: h.cfg.FramesPerConn,
+	})
 	if err != nil {
-		return fmt.Errorf("bench: attack %s: %w", kind, err)
+		return err
 	}
 	defer func() { err = errors.Join(err, attacker.Stop()) }()
 	before, err := attacker.Figures()
 	if err != nil {
-		return fmt.Errorf("bench: attack %s: %w", kind, err)
+		return err
 	}
 	p, err := h.measure(ctx)
 	if err != nil {
@@ -213,19 +247,27 @@ func (h *hostile) attack(ctx context.Context, r *Report, kind attack.Kind) (err 
 	}
 	after, err := attacker.Figures()
 	if err != nil {
-		return fmt.Errorf("bench: attack %s: %w", kind, err)
+		return err
 	}
 	strength := after.Sub(before)
-	p.Name, p.Attack = string(kind), &strength
+	p.Name, p.Kind, p.Conns, p.Attack = name, kind, conns, &strength
 	r.Phases = append(r.Phases, p)
 	return nil
 }
 
-// measure gathers latencies for a phase.
+// measure gathers for a phase what clients see, and then what is live in the nodes.
 func (h *hostile) measure(ctx context.Context) (Phase, error) {
 	h.watch.take()
 	if !program.Pause(ctx, h.cfg.Phase) {
 		return Phase{}, program.ErrInterrupted
 	}
-	return h.watch.take().phase(h.cfg.Phase), nil
+	p := h.watch.take().phase(h.cfg.Phase)
+	usages, err := h.group.Usages(true)
+	if err != nil {
+		return Phase{}, err
+	}
+	for _, u := range usages {
+		p.Heap = max(p.Heap, u.LiveHeap)
+	}
+	return p, nil
 }

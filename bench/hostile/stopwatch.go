@@ -26,6 +26,7 @@ type stopwatch struct {
 // lap is what was gathered in some time.
 type lap struct {
 	latencies *hdrhistogram.Histogram
+	writes    int
 	errors    int
 	lastErr   error
 }
@@ -46,6 +47,9 @@ func (s *stopwatch) End(r *load.Record) {
 	if s.lap.latencies == nil {
 		s.lap.latencies = load.NewHistogram()
 	}
+	if !r.Op.Kind.IsRead() {
+		s.lap.writes++
+	}
 	load.RecordLatency(s.lap.latencies, r.Op.End-r.Intended)
 }
 
@@ -60,7 +64,7 @@ func (s *stopwatch) take() lap {
 
 // phase sums up a lap that took so long.
 func (l lap) phase(d time.Duration) Phase {
-	p := Phase{Errors: l.errors, LastError: l.lastErr}
+	p := Phase{Errors: l.errors, LastError: l.lastErr, Writes: float64(l.writes) / d.Seconds()}
 	if h := l.latencies; h != nil {
 		p.PerSecond = float64(h.TotalCount()) / d.Seconds()
 		p.P50, p.P99 = time.Duration(h.ValueAtQuantile(50)), time.Duration(h.ValueAtQuantile(99))

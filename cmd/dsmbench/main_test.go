@@ -79,7 +79,7 @@ func TestBadInput(t *testing.T) {
 		{"join 1GiB", `unexpected argument "1GiB": dsmbench join takes only flags`},
 		{"join -nodes 0", "Run dsmbench join --help for all flags."},
 		{"hostile -nodez 0", "Run dsmbench hostile --help for all flags."},
-		{"hostile -attacks idle,polite", `--attacks: unknown attack "polite": the attacks are stopped, unread, idle, silent and garbage`},
+		{"hostile -attacks idle,polite", `--attacks: unknown attack "polite": the attacks are stopped, unread, idle,`},
 		{"hostile -conns 65537", "--conns 65537: must be from 1 to 65536"},
 		{"-nodes 0", "Run dsmbench --help for all flags."},
 		{"curve -dimension sideways", "--dimension sideways: must be nodes, clients, value-size, keys or all"},

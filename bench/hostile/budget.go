@@ -1,0 +1,30 @@
+package hostile
+
+import "github.com/seed-8247e700/dsm/bench/attack"
+
+// What a node with default settings may keep for hostile clients, in bytes.
+const (
+	unreadBudget  = 512 << 20 // server.Config.MaxUnreadBytes: replies that are not read, unfinished requests
+	lagBudget     = 256 << 20 // server.Config.MaxLagBytes: deliveries for subscribers
+	waitingBudget = 64 << 20  // reads that wait, of all connections
+	sessionBudget = 128 << 20 // sessions of an address, 50,000
+	otherBudget   = 64 << 20  // buffers, and what differs from one collection to the next
+)
+
+// heapBudget returns by how much the live heap of a node may grow during an attack.
+func heapBudget(kind attack.Kind) uint64 {
+	switch kind {
+	case attack.Unread:
+		return unreadBudget + lagBudget + otherBudget
+	case attack.Stopped, attack.Unfinished, attack.Idle, attack.Silent:
+		return unreadBudget + otherBudget
+	case attack.Subscribers:
+		return lagBudget + otherBudget
+	case attack.LongKeys, attack.Parked, attack.Ahead:
+		return waitingBudget + otherBudget
+	case attack.Sessions:
+		return sessionBudget + otherBudget
+	default: // nothing of it is kept
+		return otherBudget
+	}
+}
