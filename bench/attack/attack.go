@@ -45,18 +45,23 @@ const (
 	Subscribers Kind = "subscribers"
 	// Sessions clients open sessions without end.
 	Sessions Kind = "sessions"
+
+	// Forged greetings come from strangers in the name of members.
+	Forged Kind = "forged"
+	// Registry requests are those that a registry has to refuse a stranger.
+	Registry Kind = "registry"
 )
 
 // Kinds are all of them. Sessions is the last, as what it opens stays for a while.
 var Kinds = []Kind{
 	Stopped, Unread, Idle, Silent, Garbage,
-	Status, Digest, LongKeys, Unfinished, Parked, Ahead, Subscribers, Sessions,
+	Status, Digest, LongKeys, Unfinished, Parked, Ahead, Subscribers, Forged, Registry, Sessions,
 }
 
 // Heavy reports whether each connection of an attack does as much as it can, so that a few
 // show what it costs.
 func (k Kind) Heavy() bool {
-	return floods[k] != nil || k == Unfinished || k == Subscribers
+	return floods[k] != nil || k == Unfinished || k == Subscribers || k == Forged || k == Registry
 }
 
 // Large is the variable that unread clients ask for. It should be there.
@@ -150,9 +155,14 @@ func Start(ctx context.Context, cfg Config) (*Attack, error) {
 	}
 	a := &Attack{cfg: cfg, opening: make(chan struct{}, mostOpening)}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
-	if cfg.Kind == Garbage {
+	switch cfg.Kind {
+	case Garbage:
 		a.scatter()
-	} else {
+	case Forged:
+		a.pester(forge)
+	case Registry:
+		a.pester(destroy)
+	default:
 		a.keep()
 	}
 	placed := make(chan struct{})

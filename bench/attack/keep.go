@@ -104,14 +104,20 @@ var clientHello = wire.Hello{Role: wire.RoleClient, MinVersion: wire.MinVersion,
 
 // greet makes a client of a connection.
 func greet(conn net.Conn) error {
+	_, err := greetInfo(conn)
+	return err
+}
+
+// greetInfo is greet, and returns what the node tells about itself.
+func greetInfo(conn net.Conn) (wire.Info, error) {
 	if err := wire.WriteHello(conn, clientHello); err != nil {
-		return err
+		return wire.Info{}, err
 	}
 	reply, err := wire.ReadHelloReply(conn)
 	if err == nil && reply.Status != wire.StatusOK {
 		err = fmt.Errorf("attack: refused: %s", reply.Message)
 	}
-	return err
+	return reply.Info, err
 }
 
 // largeBytes is what half of a stopped client's write has.

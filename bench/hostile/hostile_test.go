@@ -34,7 +34,7 @@ func TestRealHostile(t *testing.T) {
 		if p.Name == quietPhase {
 			continue
 		}
-		if p.Attack == nil || p.Kind != attack.Garbage && p.Attack.Open == 0 || p.Attack.Granted > 0 || p.Heap == 0 {
+		if p.Attack == nil || p.Kind != attack.Garbage && p.Attack.Open+p.Attack.Replies == 0 || p.Attack.Granted > 0 || p.Heap == 0 {
 			t.Errorf("%s: %+v", p.Name, p.Attack)
 		}
 	}
@@ -73,6 +73,12 @@ func TestHostileVerdict(t *testing.T) {
 		"few open": {func(_, under *Phase) {
 			under.Kind, under.Conns, under.Attack = attack.Subscribers, 16, &attack.Figures{Open: 14}
 		}, "had 14 connections of 16"},
+		"few answers": {func(_, under *Phase) {
+			under.Kind, under.Conns, under.Attack = attack.Forged, 2, &attack.Figures{Replies: 449}
+		}, "had 449 answers of 500"},
+		"answers": {func(_, under *Phase) {
+			under.Kind, under.Conns, under.Attack = attack.Registry, 2, &attack.Figures{Replies: 450}
+		}, ""},
 		"granted": {func(_, under *Phase) { under.Attack.Granted = 2 }, "granted 2 of its requests, which had to be refused"},
 	} {
 		quiet := Phase{Name: quietPhase, PerSecond: 1, Writes: 100, P99: 2 * time.Millisecond, Heap: 10 << 20}

@@ -108,6 +108,10 @@ func (r *Report) judgeStrength(p *Phase) {
 		if float64(did.Open) < leastStrength*float64(p.Conns) {
 			r.fail("the attack %s had %d connections of %d", p.Name, did.Open, p.Conns)
 		}
+	case attack.Forged, attack.Registry:
+		if meant := attack.StrangerRate * float64(p.Conns) * c.Phase.Seconds(); float64(did.Replies) < leastStrength*meant {
+			r.fail("the attack %s had %d answers of %.0f", p.Name, did.Replies, meant)
+		}
 	}
 	if meant := attack.Requests(p.Kind) * p.Conns; float64(did.Requests) < leastStrength*float64(meant) {
 		r.fail("the attack %s sent %d requests of %d", p.Name, did.Requests, meant)

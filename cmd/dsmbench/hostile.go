@@ -33,6 +33,9 @@ quiet phases between the attacks:
   parked       16,000 reads of each client wait for a position far ahead
   ahead        16,000 reads of each client wait for positions that soon come
   subscribers  clients ask for the deliveries and never read
+  forged       strangers greet nodes in the name of members
+  registry     strangers ask the registry for a new generation, to make members
+               leave and to take their places, and by a foreign name and page
   sessions     clients open sessions without end
 
 Each attack from status on is tried with each number of connections of
@@ -40,8 +43,9 @@ Each attack from status on is tried with each number of connections of
 nodes, and a verdict on each attack. It ends with PASS, or with FAIL and exit status
 1, if during an attack the p99 is more than twice that of the quiet phases around
 it, if fewer than half of their writes are acknowledged, if a node's heap grows by
-more than the limits of a node allow, or if an attack is weaker than intended. A
-process needs somewhat more open files (ulimit -n) than --conns.`,
+more than the limits of a node allow, or if an attack is weaker than intended or is
+granted what must be refused. A process needs somewhat more open files (ulimit -n)
+than --conns.`,
 		Example: "  dsmbench hostile -conns 10000 -frames 10000 -attacks idle,garbage\n  dsmbench hostile -attacks status,parked -heavy-conns 1,4,16",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

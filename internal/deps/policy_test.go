@@ -143,7 +143,7 @@ var policy = map[string]rule{
 	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/heap", "internal/link", "internal/transport", "internal/wire", "isis"}},
 	"internal/sim/oracle": {std: whole, ours: []string{"internal/history", "internal/wire"}, outside: []string{"github.com/anishathalye/porcupine"}},
 	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis", "isis/isistest"}},
-	"bench/attack":        {std: whole, ours: []string{"internal/wire"}},
+	"bench/attack":        {std: whole, ours: []string{"internal/link", "internal/wire", "isis"}},
 	"bench/against":       {std: whole, ours: []string{"bench/report"}},
 	"bench/fault":         {std: whole},
 	// It counts the files that a write passes.
