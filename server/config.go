@@ -108,8 +108,9 @@ type Config struct {
 	MaxAdmittedBytes int
 
 	// MaxLagBytes limits the bytes that wait for all subscribers of the node's deliveries
-	// together. The same limit applies again to all joiners together. Beyond it, the node
-	// cuts off the reader that is furthest behind. Default 256 MiB.
+	// together. A delivery that waits for several counts once. The same limit applies again
+	// to all joiners together, for each of which a delivery counts. Beyond it, the node cuts
+	// off the reader that is furthest behind. Default 256 MiB.
 	MaxLagBytes int
 
 	// WatchHistory limits the bytes of the latest changes that the node keeps, so that

@@ -20,7 +20,7 @@ func (r *replica) donate(conn net.Conn, joiner uint64) error {
 }
 
 func (r *replica) serveJoiner(conn net.Conn, joiner uint64) error {
-	f := newFeed(conn)
+	f := newFeed(conn, new(feedLog))
 	f.joiner = joiner
 	var d *member.Donor
 	if !r.do(func(m *member.Member) {

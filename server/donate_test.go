@@ -118,7 +118,7 @@ func TestDonate(t *testing.T) {
 		next(wire.FrameDelivery)
 		next(18)
 		var f *feed
-		h.do(func(*member.Member) { f = h.front.feeds[0] })
+		h.do(func(*member.Member) { f = h.front.joiners[0] })
 		if f.joiner != 7 {
 			t.Errorf("the feed is of joiner %d", f.joiner)
 		}
@@ -207,8 +207,8 @@ func TestNoDonor(t *testing.T) {
 		t.Errorf("one that is in no view: %v", err)
 	}
 	near.Close()
-	if text := <-told; !strings.HasSuffix(text, member.ErrNoDonor.Error()) || len(h.front.feeds) != 0 {
-		t.Errorf("the joiner is told %q, %d feeds", text, len(h.front.feeds))
+	if text := <-told; !strings.HasSuffix(text, member.ErrNoDonor.Error()) || len(h.front.joiners) != 0 {
+		t.Errorf("the joiner is told %q, %d feeds", text, len(h.front.joiners))
 	}
 	h.begin(membership.Member{ID: "n7", Incarnation: 7, PeerAddr: "n7:1"})
 	near, far = net.Pipe()
@@ -216,7 +216,7 @@ func TestNoDonor(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- h.donate(near, 7) }()
 	eventually(t, "it donates", func() (is bool) {
-		h.do(func(*member.Member) { is = len(h.front.feeds) == 1 })
+		h.do(func(*member.Member) { is = len(h.front.joiners) == 1 })
 		return is
 	})
 	h.post(func(m *member.Member) { m.Fail(member.ErrExcluded) })

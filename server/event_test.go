@@ -97,7 +97,7 @@ func TestEventsForConnections(t *testing.T) {
 	if !h.front.clients.add(c) {
 		t.Fatal("the client is not taken")
 	}
-	out, joins, other := newFeed(near), newFeed(near), newFeed(near)
+	out, joins, other := newFeed(near, &h.front.deliveries), newFeed(near, new(feedLog)), newFeed(near, new(feedLog))
 	joins.joiner, other.joiner = 5, 6
 	if !c.startStream(out) {
 		t.Fatal("no stream")
@@ -121,7 +121,7 @@ func TestEventsForConnections(t *testing.T) {
 	}
 
 	h = newLone(t, Config{})
-	h.front.feeds = []*feed{joins, other}
+	h.front.joiners = []*feed{joins, other}
 	h.host.Event(member.Entered{View: isis.View{ID: 2, Members: []isis.MemberID{{ID: "n1", Incarnation: 1}, {ID: "n2", Incarnation: 5}}}})
 	if _, err := joins.Take(nil, false); !errors.Is(err, member.ErrMemberNow) {
 		t.Errorf("the stream of a member goes on: %v", err)
@@ -129,7 +129,7 @@ func TestEventsForConnections(t *testing.T) {
 	if _, err := other.Take(nil, false); err != nil {
 		t.Errorf("the stream of a joiner has ended: %v", err)
 	}
-	client := newFeed(nil)
+	client := newFeed(nil, &h.front.deliveries)
 	h.front.feeds = append(h.front.feeds, client)
 	h.host.Event(member.Entered{View: isis.View{ID: 3, Members: []isis.MemberID{{ID: "n1", Incarnation: 1}}}, Rises: true})
 	if _, err := other.Take(nil, false); !errors.Is(err, member.ErrNoDonor) {

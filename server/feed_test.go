@@ -18,7 +18,11 @@ func TestWhichFeedIsCut(t *testing.T) {
 	add := func(joiner uint64, bytes int) *feed {
 		near, far := net.Pipe()
 		t.Cleanup(func() { near.Close(); far.Close() })
-		feed := newFeed(near)
+		log := &f.deliveries
+		if joiner != 0 {
+			log = new(feedLog)
+		}
+		feed := newFeed(near, log)
 		feed.joiner = joiner
 		feed.addFrame(func(dst []byte) []byte { return append(dst, make([]byte, bytes)...) })
 		f.addFeed(m, feed)
@@ -36,8 +40,8 @@ func TestWhichFeedIsCut(t *testing.T) {
 				left++
 			}
 		}
-		if len(f.feeds) != left {
-			t.Errorf("%s: %d feeds are left, want %d", when, len(f.feeds), left)
+		if n := len(f.feeds) + len(f.joiners); n != left {
+			t.Errorf("%s: %d feeds are left, want %d", when, n, left)
 		}
 	}
 	one, joiner := add(0, 60), add(7, 90)
@@ -57,7 +61,7 @@ func TestFeedCountsWhatIsInHand(t *testing.T) {
 		near, far := net.Pipe()
 		defer near.Close()
 		defer far.Close()
-		f := newFeed(near)
+		f := newFeed(near, new(feedLog))
 		f.addFrame(tenBytes)
 		if err := f.awaitBelow(10); err != nil {
 			t.Error(err)
@@ -106,7 +110,7 @@ func TestFeedEnds(t *testing.T) {
 				defer near.Close()
 				defer far.Close()
 				conn := &limitedConn{Conn: near}
-				full, empty := newFeed(conn), newFeed(conn)
+				full, empty := newFeed(conn, new(feedLog)), newFeed(conn, new(feedLog))
 				full.addFrame(tenBytes)
 				below, taken := make(chan error, 1), make(chan error, 1)
 				go func() { below <- full.awaitBelow(9) }()

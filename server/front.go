@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,7 +48,9 @@ type front struct {
 	scans        scans
 	sessionPages sessionPages
 	statuses     statuses
-	feeds        []*feed
+	deliveries   feedLog // for the feeds of clients
+	feeds        []*feed // of clients
+	joiners      []*feed // each with a log of its own
 }
 
 // begin gives the front what it begins with.
@@ -101,10 +104,10 @@ func (f *front) goAway(reason string) {
 // end ends the feeds with the replica, for a reason. What was added to them before still
 // goes out.
 func (f *front) end(reason error) {
-	for _, feed := range f.feeds {
+	for _, feed := range slices.Concat(f.feeds, f.joiners) {
 		feed.close(reason)
 	}
-	f.feeds = nil
+	f.feeds, f.joiners = nil, nil
 }
 
 // close closes the connections, once the replica has ended.

@@ -321,7 +321,7 @@ func TestFailedConn(t *testing.T) {
 	if n := len(p.out.Buffer()); n != 0 {
 		t.Errorf("%d bytes wait", n)
 	}
-	if p.startStream(newFeed(p.near)) {
+	if p.startStream(newFeed(p.near, &h.front.deliveries)) {
 		t.Error("a stream begins")
 	}
 }
@@ -331,7 +331,7 @@ func TestStreamIsWoken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newLone(t, Config{})
 		p := newPiped(t, h.front)
-		f := newFeed(p.near)
+		f := newFeed(p.near, &h.front.deliveries)
 		if !p.startStream(f) || p.startStream(f) || !p.tooFarBehind() {
 			t.Error("it is to be a stream, once")
 		}
@@ -361,7 +361,7 @@ func TestStreamIsWoken(t *testing.T) {
 func TestFrontCloses(t *testing.T) {
 	h := newLone(t, Config{})
 	plain, streams, late := newPiped(t, h.front), newPiped(t, h.front), newPiped(t, h.front)
-	f := newFeed(streams.near)
+	f := newFeed(streams.near, &h.front.deliveries)
 	streams.startStream(f)
 	for _, p := range []*pipedClient{plain, streams} {
 		if !h.front.clients.add(p.clientConn) {
@@ -437,7 +437,7 @@ func TestMostFeeds(t *testing.T) {
 	p := newPiped(t, h.front)
 	h.do(func(m *member.Member) {
 		for range maxFeeds {
-			h.front.addFeed(m, newFeed(p.near))
+			h.front.addFeed(m, newFeed(p.near, &h.front.deliveries))
 		}
 		p.subscribe(m, 5)
 	})
@@ -472,40 +472,34 @@ func TestMostFeeds(t *testing.T) {
 	}
 }
 
-// A delivery of some size is encoded once for all feeds; each has all of it, with its own frames
-// between.
+// A delivery is encoded once for all clients; each has all of it, with its own frames
+// between. A joiner has its own.
 func TestFeedsShareDeliveries(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	for name, tc := range map[string]struct {
-		feeds, bytes int
-		shared       bool
-	}{
-		"one feed":   {1, sharedBytes, false},
-		"small":      {2, sharedBytes - 1, false},
-		"two feeds":  {2, sharedBytes, true},
-		"many feeds": {9, 1 << 20, true},
-	} {
+	for _, payload := range []int{0, feedChunkBytes / 8, 1 << 20} {
 		f := &front{cfg: &Config{}}
-		for range tc.feeds {
-			f.feeds = append(f.feeds, newFeed(near))
+		for range 3 {
+			f.feeds = append(f.feeds, newFeed(near, &f.deliveries))
 		}
-		d := wire.Delivery{Sender: "n1", First: 7, Count: 1, Payload: make([]byte, tc.bytes), Effects: []byte{1}}
+		f.joiners = []*feed{newFeed(near, new(feedLog))}
+		d := wire.Delivery{Sender: "n1", First: 7, Count: 1, Payload: make([]byte, payload), Effects: []byte{1}}
+		want := wire.AppendDelivery(nil, &d)
 		f.delivered(&d)
 		var before []byte
-		for _, feed := range f.feeds {
+		for i, feed := range slices.Concat(f.feeds, f.joiners) {
 			feed.addFrame(tenBytes)
 			first, err := feed.Take(nil, false)
-			if err != nil || !bytes.HasPrefix(first, wire.AppendDelivery(nil, &d)) || feed.Waiting()+len(first) != len(wire.AppendDelivery(nil, &d))+10 {
-				t.Fatalf("%s: %d bytes, %v", name, len(first), err)
+			if err != nil || !bytes.Equal(first, want) || feed.Waiting() != 10 {
+				t.Fatalf("payload %d: %d bytes, %v", payload, len(first), err)
 			}
-			if shared := before != nil && &before[0] == &first[0]; before != nil && shared != tc.shared {
-				t.Errorf("%s: shared: %v", name, shared)
+			if i > 0 && (&before[0] == &first[0]) != (i < len(f.feeds)) {
+				t.Errorf("payload %d: feed %d shares it, or does not", payload, i)
 			}
 			before = first
-			if _, err := feed.Take(first, false); err != nil {
-				t.Error(err)
+			if own, err := feed.Take(first, false); err != nil || !bytes.Equal(own, tenBytes(nil)) {
+				t.Errorf("payload %d: then %d bytes, %v", payload, len(own), err)
 			}
 		}
 	}
@@ -519,15 +513,15 @@ func TestFeedsOfMembersEnd(t *testing.T) {
 	defer far.Close()
 	h.do(func(*member.Member) {
 		for joiner, want := range []error{nil, member.ErrMemberNow, nil} {
-			f := newFeed(near)
+			f := newFeed(near, new(feedLog))
 			f.joiner = uint64(joiner)
-			h.front.feeds = []*feed{newFeed(near), f}
+			h.front.joiners = []*feed{f, newFeed(near, new(feedLog))}
 			h.front.entered(&member.Entered{View: isis.View{Members: []isis.MemberID{{ID: "a", Incarnation: 9}, {ID: "b", Incarnation: 1}}}})
 			if err := f.awaitBelow(0); !errors.Is(err, want) {
 				t.Errorf("joiner %d: %v", joiner, err)
 			}
 		}
-		h.front.feeds = nil
+		h.front.joiners = nil
 	})
 }
 
@@ -541,7 +535,7 @@ func TestPump(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPiped(t, h.front)
-			f := newFeed(p.near)
+			f := newFeed(p.near, &h.front.deliveries)
 			p.reply(&wire.Reply{ID: 1})
 			p.startStream(f)
 			p.reply(&wire.Reply{ID: 2})
@@ -570,7 +564,7 @@ func TestPump(t *testing.T) {
 	}
 	t.Run("gone", func(t *testing.T) {
 		p := newPiped(t, h.front)
-		f := newFeed(p.near)
+		f := newFeed(p.near, &h.front.deliveries)
 		p.startStream(f)
 		p.reply(&wire.Reply{ID: 1})
 		if err := p.client.Close(); err != nil {

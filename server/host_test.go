@@ -289,7 +289,7 @@ func TestEndOfTurn(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	f := newFeed(near)
+	f := newFeed(near, &h.front.deliveries)
 	h.front.addFeed(h.member, f)
 	h.host.Delivered(d)
 	if len(got) != 1 || d.Effects != nil || f.Waiting() == 0 {
@@ -454,7 +454,7 @@ func TestFeedBeginsWithItsTurn(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	f := newFeed(near)
+	f := newFeed(near, &r.front.deliveries)
 	release := g.hold("n1")
 	var at uint64
 	r.post(func(m *member.Member) {
@@ -535,7 +535,7 @@ func TestDeliveriesThatNobodyReads(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	f := newFeed(near)
+	f := newFeed(near, &r.front.deliveries)
 	r.do(func(m *member.Member) { r.front.addFeed(m, f) })
 	c.set("k", "w")
 	if f.Waiting() == 0 {

@@ -13,13 +13,14 @@ import (
 // subscribe turns the connection into a stream of the node's deliveries. From
 // now on all that goes out on it goes through the feed, in order.
 func (c *clientConn) subscribe(m *member.Member, id uint64) {
-	if len(c.f.feeds) >= maxFeeds && c.f.cutFurthest(false) == 0 {
+	if len(c.f.feeds) >= maxFeeds && cutFurthest(&c.f.feeds) == 0 {
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusUnavailable, Data: []byte("the node's deliveries have as many readers as it can serve")})
 		c.f.touch(c)
 		return
 	}
-	f := newFeed(c.conn)
+	f := newFeed(c.conn, &c.f.deliveries)
 	if !c.startStream(f) {
+		f.close(net.ErrClosed) // it has a place in the log
 		c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest})
 		c.f.touch(c)
 		return
@@ -63,36 +64,31 @@ func (c *clientConn) pump(f *feed) error {
 	return errors.Join(err, c.conn.Close())
 }
 
-// addFeed has the deliveries from now on added to f.
+// addFeed has the deliveries from now on go to a feed as well, of a client or of a joiner.
 func (f *front) addFeed(m *member.Member, feed *feed) {
-	f.feeds = append(f.feeds, feed)
+	if feed.joiner == 0 {
+		f.feeds = append(f.feeds, feed)
+	} else {
+		f.joiners = append(f.joiners, feed)
+	}
 	m.Deliveries(true)
 }
 
-// sharedBytes is from which size on a delivery is encoded once for all feeds. A smaller one is
-// copied into each, which writes it with others.
-const sharedBytes = 4 << 10
-
-// feed adds a delivery to the feeds.
+// feed adds a delivery for all who read the deliveries on connections.
 func (f *front) feed(d *wire.Delivery) {
-	if len(f.feeds) > 1 && len(d.Payload) >= sharedBytes {
-		encoded := wire.AppendDelivery(nil, d)
-		for _, feed := range f.feeds {
-			feed.share(encoded)
-		}
-		return
+	if len(f.feeds) > 0 {
+		f.deliveries.add(d)
 	}
-	for _, feed := range f.feeds {
-		feed.add(d)
+	for _, joiner := range f.joiners {
+		joiner.log.add(d)
 	}
 }
 
 // entered ends the feeds of joiners that are members of the view, and those of the others
 // if they may not understand what is delivered in it.
 func (f *front) entered(e *member.Entered) {
-	for _, feed := range f.feeds {
+	for _, feed := range f.joiners {
 		switch {
-		case feed.joiner == 0:
 		case slices.ContainsFunc(e.View.Members, func(m isis.MemberID) bool { return m.Incarnation == feed.joiner }):
 			feed.close(member.ErrMemberNow)
 		case e.Rises:
@@ -105,34 +101,46 @@ func (f *front) entered(e *member.Entered) {
 // that is furthest behind goes.
 const maxFeeds = 256
 
-// publishFeeds ends a turn: it wakes the feeds' writers, forgets feeds that have
-// ended, and cuts off those furthest behind until all clients' together hold no
-// more than MaxLagBytes, and the joiners' neither.
+// publishFeeds ends a turn: it wakes the writers that wait, and forgets feeds that have
+// ended. It cuts off the clients furthest behind until the log holds no more than MaxLagBytes
+// for those that are left, and the joiners furthest behind until all joiners' hold no more.
 func (f *front) publishFeeds(m *member.Member) {
+	if len(f.feeds)+len(f.joiners) == 0 {
+		return
+	}
+	f.publishToClients()
+	f.publishToJoiners()
+	m.Deliveries(f.cfg.OnDeliver != nil || len(f.feeds)+len(f.joiners) > 0)
+}
+
+// publishToClients looks at each feed only if one has ended, or must.
+func (f *front) publishToClients() {
 	if len(f.feeds) == 0 {
 		return
 	}
-	var clients, joiners int
-	f.feeds = slices.DeleteFunc(f.feeds, func(f *feed) bool {
-		f.publish()
-		ended, behind := f.standing()
-		if f.joiner == 0 {
-			clients += behind
-		} else {
-			joiners += behind
+	if f.deliveries.publish() {
+		f.feeds = slices.DeleteFunc(f.feeds, func(f *feed) bool {
+			ended, _ := f.standing()
+			return ended
+		})
+	}
+	for f.deliveries.held() > f.cfg.MaxLagBytes {
+		if cutFurthest(&f.feeds) == 0 {
+			return
 		}
-		return ended
-	})
-	f.cutFeeds(clients, false)
-	f.cutFeeds(joiners, true)
-	m.Deliveries(f.cfg.OnDeliver != nil || len(f.feeds) > 0)
+	}
 }
 
-// cutFeeds cuts off feeds of one kind, which hold total bytes. Clients that do
-// not read must not cost a joiner its transfer.
-func (f *front) cutFeeds(total int, joiners bool) {
+func (f *front) publishToJoiners() {
+	total := 0
+	f.joiners = slices.DeleteFunc(f.joiners, func(f *feed) bool {
+		f.log.publish()
+		ended, behind := f.standing()
+		total += behind
+		return ended
+	})
 	for total > f.cfg.MaxLagBytes {
-		bytes := f.cutFurthest(joiners)
+		bytes := cutFurthest(&f.joiners)
 		if bytes == 0 {
 			return
 		}
@@ -140,19 +148,17 @@ func (f *front) cutFeeds(total int, joiners bool) {
 	}
 }
 
-// cutFurthest cuts off the feed of one kind that is furthest behind, and returns by how many
-// bytes it is, 0 if none is behind.
-func (f *front) cutFurthest(joiners bool) (bytes int) {
-	i, bytes := furthest(f.feeds, func(feed *feed) int {
-		if _, behind := feed.standing(); (feed.joiner != 0) == joiners {
-			return behind
-		}
-		return 0
+// cutFurthest cuts off the feed that is furthest behind, and returns by how many bytes it is, 0 if
+// none is behind.
+func cutFurthest(feeds *[]*feed) (bytes int) {
+	i, bytes := furthest(*feeds, func(feed *feed) int {
+		_, behind := feed.standing()
+		return behind
 	})
 	if i < 0 {
 		return 0
 	}
-	f.feeds[i].cut()
-	f.feeds = slices.Delete(f.feeds, i, i+1)
+	(*feeds)[i].cut()
+	*feeds = slices.Delete(*feeds, i, i+1)
 	return bytes
 }

@@ -7,15 +7,9 @@ const segmentBytes = 64 << 10
 // where they are however many come, and each segment's memory is free as soon as
 // it has gone out. The zero value is ready for use, by one goroutine at a time.
 type Queue struct {
-	segments []segment
+	segments [][]byte
 	bytes    int
-	lent     bool   // the segment that was popped last is shared
 	spare    []byte // a former segment, to be filled next
-}
-
-type segment struct {
-	bytes  []byte
-	shared bool // others have it too, so it stays as it is
 }
 
 // Len returns how many bytes are queued.
@@ -25,14 +19,13 @@ func (q *Queue) Len() int { return q.bytes }
 // than segments are stays whole.
 func (q *Queue) Extend(appendTo func([]byte) []byte) {
 	last := len(q.segments) - 1
-	if last < 0 || q.segments[last].shared || len(q.segments[last].bytes) >= segmentBytes {
-		q.segments = append(q.segments, segment{bytes: q.empty(last >= 0)})
+	if last < 0 || len(q.segments[last]) >= segmentBytes {
+		q.segments = append(q.segments, q.empty(last >= 0))
 		last++
 	}
-	s := &q.segments[last]
-	before := len(s.bytes)
-	s.bytes = appendTo(s.bytes)
-	q.bytes += len(s.bytes) - before
+	before := len(q.segments[last])
+	q.segments[last] = appendTo(q.segments[last])
+	q.bytes += len(q.segments[last]) - before
 }
 
 // empty returns memory for a segment: a whole one at once if others wait.
@@ -52,14 +45,7 @@ func (q *Queue) Append(b []byte) {
 
 // Push puts b itself into the queue, as a segment.
 func (q *Queue) Push(b []byte) {
-	q.segments = append(q.segments, segment{bytes: b})
-	q.bytes += len(b)
-}
-
-// Share puts b itself into the queue, as a segment that other queues may have too: nobody
-// writes to it any more.
-func (q *Queue) Share(b []byte) {
-	q.segments = append(q.segments, segment{bytes: b, shared: true})
+	q.segments = append(q.segments, b)
 	q.bytes += len(b)
 }
 
@@ -68,23 +54,21 @@ func (q *Queue) Pop() []byte {
 	if len(q.segments) == 0 {
 		return nil
 	}
-	s := q.segments[0]
-	q.segments[0] = segment{}
+	b := q.segments[0]
+	q.segments[0] = nil
 	if q.segments = q.segments[1:]; len(q.segments) == 0 {
 		q.segments = nil
 	}
-	q.bytes -= len(s.bytes)
-	q.lent = s.shared
-	return s.bytes
+	q.bytes -= len(b)
+	return b
 }
 
-// Recycle gives the queue the memory of the segment that was popped last to use again,
-// unless that is shared.
+// Recycle gives the queue a segment's memory to use again.
 func (q *Queue) Recycle(b []byte) {
-	if !q.lent && cap(b) <= 2*segmentBytes {
+	if cap(b) <= 2*segmentBytes {
 		q.spare = b[:0]
 	}
 }
 
 // Clear drops all that is queued, and the memory.
-func (q *Queue) Clear() { *q = Queue{lent: q.lent} }
+func (q *Queue) Clear() { *q = Queue{} }

@@ -45,44 +45,6 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// TestQueuesShare holds queues that have segments in common, and recycle all others, against
-// buffers: none writes to what another has.
-func TestQueuesShare(t *testing.T) {
-	random := rand.New(rand.NewPCG(3, 4))
-	bytesOf := rand.NewChaCha8([32]byte{})
-	var queues [3]Queue
-	var want [3]bytes.Buffer
-	for range 20_000 {
-		b := make([]byte, 1+random.IntN(4<<10))
-		_, _ = bytesOf.Read(b) // never fails
-		i := random.IntN(len(queues))
-		switch random.IntN(6) {
-		case 0:
-			for i := range queues {
-				queues[i].Share(b[:len(b)/2+1]) // with room behind it
-				want[i].Write(b[:len(b)/2+1])
-			}
-		case 1:
-			queues[i].Append(b)
-			want[i].Write(b)
-		case 2:
-			if random.IntN(100) == 0 {
-				queues[i].Clear()
-				want[i].Reset()
-			}
-		default:
-			got := queues[i].Pop()
-			if !bytes.Equal(got, want[i].Next(len(got))) {
-				t.Fatal("other bytes came out than went in")
-			}
-			queues[i].Recycle(got)
-		}
-		if queues[i].Len() != want[i].Len() {
-			t.Fatalf("%d bytes are queued, want %d", queues[i].Len(), want[i].Len())
-		}
-	}
-}
-
 // TestQueueDoesNotCopy holds that what has queued up stays where it is: a queue of
 // many bytes costs no more for each than one of few.
 func TestQueueDoesNotCopy(t *testing.T) {

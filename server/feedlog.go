@@ -1,0 +1,114 @@
+package server
+
+import (
+	"sync"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+)
+
+// feedLog holds deliveries, encoded once, for all feeds that read it. A feed is a place in it. Adding to the log
+// and waking its readers costs the turn the same, however many feeds there are that do not read. The zero value
+// is ready for use.
+type feedLog struct {
+	mu        sync.Mutex // guards what follows, and the feeds that read the log
+	first     *feedChunk // the oldest that a feed has yet to read
+	last      *feedChunk // deliveries are added to it
+	frames    int        // bytes of other frames, which wait in the feeds
+	published uint64     // the end of the log when its readers were woken last
+	asleep    []*feed    // have read all
+	ended     bool       // a feed has closed since the last publish
+
+	waking []*feed // of the turn
+}
+
+// feedChunk is a part of a log. What all have read is garbage, since the chunks are a list from the oldest on.
+type feedChunk struct {
+	at    uint64 // bytes of the log before it
+	bytes []byte // those that are there do not change
+	feeds int    // that have their places in it, and go on
+	next  *feedChunk
+}
+
+// Sizes within a log.
+const (
+	feedChunkBytes = 64 << 10
+
+	// deliveryBytes is more than a delivery takes beside its sender, payload and effects.
+	deliveryBytes = 128
+)
+
+func (c *feedChunk) end() uint64 { return c.at + uint64(len(c.bytes)) }
+
+// add appends a delivery.
+func (l *feedLog) add(d *wire.Delivery) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.roomLocked(deliveryBytes + len(d.Sender) + len(d.Payload) + len(d.Effects))
+	c.bytes = wire.AppendDelivery(c.bytes, d)
+}
+
+// roomLocked returns the last chunk, with room for so many bytes more. A large delivery has a chunk of its own, so
+// that no more than a quarter of a chunk stays empty.
+func (l *feedLog) roomLocked(bytes int) *feedChunk {
+	c := l.lastLocked()
+	if cap(c.bytes)-len(c.bytes) >= bytes {
+		return c
+	}
+	if len(c.bytes) > 0 {
+		c.next = &feedChunk{at: c.end()}
+		c, l.last = c.next, c.next
+		l.trimLocked()
+	}
+	size := feedChunkBytes
+	if bytes > size/4 {
+		size = bytes
+	}
+	c.bytes = make([]byte, 0, size)
+	return c
+}
+
+// lastLocked returns the last chunk, which is the first one of a log that has just begun.
+func (l *feedLog) lastLocked() *feedChunk {
+	if l.last == nil {
+		l.last = new(feedChunk)
+		l.first = l.last
+	}
+	return l.last
+}
+
+// trimLocked forgets the chunks that no feed has yet to read.
+func (l *feedLog) trimLocked() {
+	for l.first != l.last && l.first.feeds == 0 {
+		l.first = l.first.next
+	}
+}
+
+// publish wakes the feeds that had read all before something was added, and reports whether a feed has closed
+// since the last time. Those that are behind, or in a write, see what is new when they come for more.
+func (l *feedLog) publish() (ended bool) {
+	l.mu.Lock()
+	if end := l.lastLocked().end(); end != l.published {
+		l.published = end
+		l.asleep, l.waking = l.waking[:0], l.asleep
+	}
+	ended, l.ended = l.ended, false
+	for _, f := range l.waking {
+		f.asleep = false
+	}
+	l.mu.Unlock()
+	for _, f := range l.waking {
+		f.more.Signal()
+	}
+	clear(l.waking)
+	l.waking = l.waking[:0]
+	return ended
+}
+
+// held returns the bytes that the log keeps for its feeds: those from the chunk on that the furthest has yet to
+// read, once, and the other frames that wait in the feeds.
+func (l *feedLog) held() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := l.lastLocked()
+	return int(last.end()-l.first.at) + l.frames
+}
