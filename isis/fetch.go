@@ -33,6 +33,16 @@ func (p *payloads) put(key messageKey, bytes []byte) {
 	(*p)[key] = &payload{bytes: bytes, whole: true}
 }
 
+// expect makes room for a payload that is asked for.
+func (p *payloads) expect(key messageKey) {
+	if *p == nil {
+		*p = payloads{}
+	}
+	if (*p)[key] == nil {
+		(*p)[key] = &payload{}
+	}
+}
+
 // whole tells whether all of a payload is held.
 func (p payloads) whole(key messageKey) bool { return p[key] != nil && p[key].whole }
 
@@ -94,6 +104,7 @@ func (n *Node) fetch() {
 			continue
 		}
 		l.asked = true
+		n.payloads.expect(key)
 		n.send(l.holder, Message{Kind: KindFetch, View: f.attempt.View.ID, Part: &Part{
 			Sender: e.Sender, Seq: e.Seq, Offset: uint64(len(n.payloads.bytes(key))),
 		}})
@@ -128,23 +139,17 @@ func (n *Node) supply(from MemberID, m *Message) error {
 	return nil
 }
 
-// supplied takes a part of a payload, if it is the next one of what is lacking here.
+// supplied takes a part of a payload, if it is the next one of what was asked for, in this
+// attempt or an earlier one: before the cut of this one is here, too.
 func (n *Node) supplied(from MemberID, m *Message) error {
 	p := m.Part
 	if p == nil || len(p.Bytes) == 0 || p.Size < uint64(len(p.Bytes)) || p.Offset > p.Size-uint64(len(p.Bytes)) {
 		return n.violation(from, m, "no part of a payload")
 	}
 	key := messageKey{p.Sender, p.Seq}
-	if n.flush.lacking[key] == nil || p.Offset != uint64(len(n.payloads.bytes(key))) {
-		return nil
-	}
-	if n.payloads == nil {
-		n.payloads = payloads{}
-	}
 	held := n.payloads[key]
-	if held == nil {
-		held = &payload{}
-		n.payloads[key] = held
+	if held == nil || held.whole || p.Offset != uint64(len(held.bytes)) {
+		return nil
 	}
 	held.bytes = append(held.bytes, p.Bytes...)
 	held.whole = uint64(len(held.bytes)) == p.Size

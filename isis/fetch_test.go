@@ -100,6 +100,20 @@ func TestFetchResumes(t *testing.T) {
 	}
 }
 
+// TestSupplyOfEarlierAttempt holds that what was asked for in an attempt counts in the next:
+// it is not asked for again.
+func TestSupplyOfEarlierAttempt(t *testing.T) {
+	g := newFetching(t)
+	g.attempt(2)
+	g.deliver(1, 0, 1) // FLUSH-STATE
+	g.deliver(0, 1, 2) // LEAN-CUT, FETCH
+	g.attempt(3)       // behind the parts, which are on their way
+	g.run()
+	if n := g.Nodes[0]; n.Core.Installed() != 3 || len(g.asked) != 1 || g.supplied != uint64(len(g.payload)) {
+		t.Errorf("attempt %d is installed; asked for %v, %d bytes were sent for a payload of %d", n.Core.Installed(), g.asked, g.supplied, len(g.payload))
+	}
+}
+
 // TestSupplyRefused holds what is no next part of what is lacking: nothing of it is taken.
 func TestSupplyRefused(t *testing.T) {
 	g := newFetching(t)
