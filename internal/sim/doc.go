@@ -40,7 +40,7 @@
 // client has a list of operations that wait. It has one connection, not a pool of them: what
 // package driver decides on its own about the number, the age and the limits of connections
 // does not run here, nor do names and their look-ups. Each attempt has a patience in place of
-// pings. A change of the loop in driver/operation.go needs the same change in operation.go.
+// pings; once faults have stopped it goes on as long as the node serves. A change of the loop in driver/operation.go needs the same change in operation.go.
 //
 // The network (package wires) has connections that carry bytes in order until they
 // break, at any byte. Bytes that are sent into a cut wait for its end, as with TCP. The

@@ -211,7 +211,7 @@ func (op *operation) send(req *wire.Request) {
 }
 
 // ask sends an operation's request on a connection. It calls replied when there is a
-// reply, and silent after so long in any case.
+// reply, and silent once the node has been silent for too long, in any case.
 func (c *client) ask(conn *wires.Conn, op *operation, replied func(wire.Reply), silent func()) {
 	req := op.sent
 	c.w.trace("%s asks %s: %s", c, conn.Ends[1].Owner, op)
@@ -220,7 +220,20 @@ func (c *client) ask(conn *wires.Conn, op *operation, replied func(wire.Reply), 
 			r.take(req, from, func(reply wire.Reply) { conn.Send(0, c.w.replyBytes(&reply), func() { replied(reply) }) })
 		}
 	})
-	c.w.After(c.w.traits.patience, silent)
+	c.w.hold(conn, silent)
+}
+
+// hold calls silent once a connection's node says nothing any more: after the patience of an
+// attempt. When faults have stopped the node answers pings as long as it serves, however long
+// the reply takes.
+func (w *world) hold(conn *wires.Conn, silent func()) {
+	w.After(w.traits.patience, func() {
+		if r, _ := serving(conn); w.healed && r != nil && r.reader.Serves() && !conn.Ends[0].Closed {
+			w.hold(conn, silent)
+			return
+		}
+		silent()
+	})
 }
 
 // serving is the replica that a client's connection belongs to, and its end of that; nil
