@@ -62,7 +62,8 @@
 //
 // A handle leaves a server at once if the server reports that it does not serve, or if
 // the connection breaks. It leaves a silent server after two ping intervals, or after half
-// a second while it connects. If all servers refuse, the handle retries at growing
+// a second while it connects; one to or from which a large value is on its way, an interval
+// after the last byte. If all servers refuse, the handle retries at growing
 // intervals, up to about a second; the intervals differ from handle to handle.
 //
 // # Data source names

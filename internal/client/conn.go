@@ -19,6 +19,7 @@ var errClosed = errors.New("client: the connection is closed")
 // Conn is a connection to a node. It implements wire.Conn.
 type Conn struct {
 	nc      net.Conn
+	passage passage     // of nc
 	try     *nbio.Tryer // of nc, for who has set out.flushing
 	info    wire.Info
 	version uint16        // of the protocol
@@ -52,6 +53,7 @@ func newConn(nc net.Conn, info wire.Info, o Options) *Conn {
 	info.MaxInFlight = uint32(max(limit-1, 1))
 	c := &Conn{
 		nc:      nc,
+		passage: passage{Conn: nc},
 		try:     nbio.NewTryer(nc),
 		info:    info,
 		timeout: o.Timeout,

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -273,6 +275,66 @@ func TestWatchdog(t *testing.T) {
 		p.next()
 		if o := <-ended; !errors.Is(o.err, errSilent) {
 			t.Errorf("%v", o.err)
+		}
+	})
+}
+
+// A value that takes longer than the watchdog waits, in either direction, is waited for as
+// long as its bytes pass.
+func TestWatchdogBearsSlowLinks(t *testing.T) {
+	large := bytes.Repeat([]byte{'x'}, 40*nbio.PortionBytes)
+	o := Options{PingInterval: time.Second}
+	t.Run("request", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c, p, _ := dialPeer(t, wire.Info{MaxValueBytes: 4 << 20}, o)
+			ended := make(chan error, 1)
+			go func() {
+				_, err := c.Write(t.Context(), 0, wire.Command{Op: wire.OpSet, Session: 1, Seq: 1, Floor: 1, Key: "k", Value: large})
+				ended <- err
+			}()
+			p.frames = wire.NewFrameReader(slowReader{p.conn}, 1<<24)
+			p.reply(wire.Reply{ID: p.next().ID})
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	t.Run("reply", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c, p, _ := dialPeer(t, wire.Info{MaxValueBytes: 4 << 20}, o)
+			ended := get(t.Context(), c, "k")
+			frame := wire.AppendReply(nil, &wire.Reply{ID: p.next().ID, Data: large})
+			go func() { _, _ = io.Copy(io.Discard, p.conn) }() // pings
+			for part := range slices.Chunk(frame, nbio.PortionBytes) {
+				time.Sleep(900 * time.Millisecond) //nolint:forbidigo // in a bubble
+				p.send(part)
+			}
+			if o := <-ended; o.err != nil {
+				t.Error(o.err)
+			}
+		})
+	})
+}
+
+// A node that is stuck while its system takes what is sent is given up two intervals after
+// the last byte from it, also if requests keep coming.
+func TestWatchdogSeesStuckNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{}, Options{PingInterval: time.Second})
+		go func() { _, _ = io.Copy(io.Discard, p.conn) }()
+		began := time.Now()
+		ended := get(t.Context(), c, "first")
+		for time.Since(began) < 2*time.Second {
+			get(t.Context(), c, "more")
+			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // in a bubble
+		}
+		select {
+		case o := <-ended:
+			if !errors.Is(o.err, errSilent) {
+				t.Errorf("%v", o.err)
+			}
+		case <-time.After(200 * time.Millisecond):
+			t.Error("it is not given up")
 		}
 	})
 }

@@ -38,7 +38,7 @@ type Options struct {
 
 	// PingInterval is how long a node may be silent while requests are in
 	// flight before it is pinged, and again until the connection counts as
-	// broken. Default 1 s.
+	// broken, unless bytes pass that are ahead of the answer. Default 1 s.
 	PingInterval time.Duration
 
 	// Client is what the caller calls itself, for people, and for the group to bound

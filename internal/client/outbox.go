@@ -15,6 +15,7 @@ type outbox struct {
 	frames   []byte
 	spare    []byte // the buffer of a batch that has been written
 	batch    uint64 // batches taken out so far; frames will be batch + 1
+	taken    int64  // bytes of those
 	begun    uint64 // the last batch of which a byte may have been sent
 	flushing bool   // someone is writing and will take frames too
 }
@@ -41,6 +42,7 @@ func (c *Conn) flush() {
 			return
 		}
 		n, err := c.try.TryWrite(batch)
+		c.passage.wrote(n)
 		switch {
 		case err != nil:
 			c.writeFailed(err)
@@ -66,6 +68,7 @@ func (c *Conn) flushRest(batch []byte, begun int) {
 	left := batch[begun:]
 	c.workers.Go(func() {
 		nbio.WriteRest(c.nc, 0, func(written int, err error) []byte {
+			c.passage.wrote(written)
 			if err != nil {
 				c.writeFailed(err)
 				return nil
@@ -75,7 +78,7 @@ func (c *Conn) flushRest(batch []byte, begun int) {
 				batch = c.takeBatch()
 				left = batch
 			}
-			return left
+			return left[:min(len(left), nbio.PortionBytes)]
 		})
 	})
 }
@@ -92,6 +95,7 @@ func (c *Conn) takeBatch() []byte {
 	batch := c.out.frames
 	c.out.frames, c.out.spare = c.out.spare[:0], nil
 	c.out.batch++
+	c.out.taken += int64(len(batch))
 	c.out.begun = c.out.batch
 	return batch
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -89,6 +90,14 @@ func dialTCP(t testing.TB, info wire.Info) (*Conn, *peer) {
 		}
 	})
 	return c, &peer{t: t, conn: there, frames: wire.NewFrameReader(there, 1<<25)}
+}
+
+// slowReader reads a portion at most every 100 ms.
+type slowReader struct{ net.Conn }
+
+func (r slowReader) Read(b []byte) (int, error) {
+	time.Sleep(100 * time.Millisecond) //nolint:forbidigo // in a bubble
+	return r.Conn.Read(b[:min(len(b), nbio.PortionBytes)])
 }
 
 // next reads a request.

@@ -23,7 +23,7 @@ func limitOf(info wire.Info) uint32 {
 
 // read hands replies to their callers until the connection ends.
 func (c *Conn) read() {
-	frames := wire.NewFrameReader(c.nc, limitOf(c.info))
+	frames := wire.NewFrameReader(&c.passage, limitOf(c.info))
 	replies := make([]wire.Reply, 0, repliesPerTurn)
 	var settled outcomes
 	for {

@@ -18,15 +18,17 @@ var (
 )
 
 // watchdog looks after a connection while requests are in flight, or watches under way. A node that
-// is silent for a ping interval is pinged; after another one the connection is
-// given up, so that its calls can go elsewhere. So it is when the node answers
-// that it does not serve: what is in flight then waits in vain.
+// is silent for a ping interval is pinged; after another one, in which no byte has passed
+// either, the connection is given up, so that its calls can go elsewhere. So it is when the
+// node answers that it does not serve: what is in flight then waits in vain.
 type watchdog struct {
 	timer   *time.Timer
 	running bool
 	silent  int    // ticks since anything was heard
 	pinged  bool   // since anything was heard
 	ping    uint64 // id of the last ping
+	behind  int64  // so many bytes the last ping was queued
+	passed  int64  // of those, and of what has come, when it was looked last
 }
 
 // startLocked starts the watchdog unless it runs.
@@ -45,6 +47,14 @@ func (w *watchdog) startLocked(c *Conn) {
 // heard notes that something has arrived.
 func (w *watchdog) heard() {
 	w.silent, w.pinged = 0, false
+}
+
+// look gives the node another interval if bytes pass that its answer to the ping is behind.
+// What was sent after the ping does not count: the system of a node that is stuck takes it.
+func (w *watchdog) look(p *passage) {
+	if passed := p.passed(w.behind); passed > w.passed {
+		w.passed, w.silent = passed, ticksPerPing
+	}
 }
 
 // stop ends the watchdog for good.
@@ -69,6 +79,9 @@ func (c *Conn) watch() {
 		return
 	}
 	w.silent++
+	if w.pinged {
+		w.look(&c.passage)
+	}
 	if w.silent >= 2*ticksPerPing && w.pinged {
 		c.mu.Unlock()
 		c.failFromWithin(errSilent)
@@ -77,6 +90,8 @@ func (c *Conn) watch() {
 	flush := false
 	if w.silent >= ticksPerPing && !w.pinged {
 		w.pinged = true
+		w.behind = c.out.taken + int64(len(c.out.frames))
+		w.passed = c.passage.passed(w.behind)
 		w.ping = c.slots.take(nil)
 		flush = c.enqueueLocked(&wire.Request{ID: w.ping, Kind: wire.RequestPing, Timeout: c.timeout}, nil)
 	}

@@ -29,11 +29,11 @@ func tcpPair(t *testing.T) (near, far net.Conn) {
 	return near, far
 }
 
-func TestTryWriteFillsTheSocketAndReturns(t *testing.T) {
-	near, far := tcpPair(t)
-	try := NewTryer(near)
+// fill writes until a connection takes nothing more, and returns how much that was.
+func fill(t *testing.T, conn net.Conn) (total int) {
+	t.Helper()
+	try := NewTryer(conn)
 	chunk := bytes.Repeat([]byte("x"), 1<<20)
-	total := 0
 	for n := -1; n != 0; {
 		var err error
 		if n, err = try.TryWrite(chunk); err != nil {
@@ -43,6 +43,12 @@ func TestTryWriteFillsTheSocketAndReturns(t *testing.T) {
 			t.Fatal("the socket takes more than it can hold")
 		}
 	}
+	return total
+}
+
+func TestTryWriteFillsTheSocketAndReturns(t *testing.T) {
+	near, far := tcpPair(t)
+	total := fill(t, near)
 	if total == 0 && canTry {
 		t.Fatal("nothing was taken")
 	}
