@@ -23,8 +23,8 @@
 // netfault. Clients reach them directly and fail over. A client's error is excused only if
 // faults were under way for all of the operation's time. For each fault, the report has the
 // longest time without a success until the next fault. For faults that overlap, this time
-// counts from the end of the last one. The run fails if it is longer than a group may take, if
-// a fault cannot be injected, or if a process crashes. In a closed loop, a client that waits
+// counts from the end of the last one. The run fails if it is longer than a group may take,
+// which is longer while links are slow, if a fault cannot be injected, or if a process crashes. In a closed loop, a client that waits
 // for a write does not read, and this counts as time without reads.
 //
 // A run has these parts. Each client (package load) writes its operations into a logbook. Each

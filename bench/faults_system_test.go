@@ -30,7 +30,8 @@ func faultyConfig(faults string, duration time.Duration) Config {
 func TestRealFaults(t *testing.T) {
 	checker := buildChecker(t)
 	cfg := faultyConfig("kill:n2@300ms,restart:n2@600ms,pause:n3@2s+300ms,cut:n1-n2@2500ms+300ms,reset:n1-n3@3s,"+
-		"cut:n3>registry@3200ms+200ms,registry@3500ms+500ms,diskfull@4200ms+500ms,kill:n1+n3@7s+300ms", 10*time.Second)
+		"cut:n3>registry@3200ms+200ms,registry@3500ms+500ms,diskfull@4200ms+500ms,slow@5s+1s=1MiB/s,slow:n2@5500ms+1s=256KiB/s,"+
+		"kill:n1+n3@7s+300ms", 10*time.Second)
 	dir := t.TempDir()
 	cfg.HistoryFile, cfg.DeliveryLogDir = filepath.Join(dir, "history"), filepath.Join(dir, "logs")
 	rep, err := Run(t.Context(), cfg, program.Env{Notices: t.Output()})
@@ -60,6 +61,22 @@ func TestRealFaults(t *testing.T) {
 		}
 	}
 	secondOpinion(t, checker, &cfg)
+}
+
+// TestRealLinksAreSlow has no more written than slow links carry.
+func TestRealLinksAreSlow(t *testing.T) {
+	const rate = 256 << 10
+	cfg := faultyConfig("slow@0s+1m=256KiB/s", 2*time.Second)
+	cfg.Writes, cfg.Adds, cfg.CAS, cfg.Dels, cfg.ValueBytes, cfg.Keys = 1, 0, 0, 0, 64<<10, 6
+	rep := passes(t, cfg)
+	written := 0
+	for _, s := range rep.Faults.Seconds {
+		written += int(s.Writes) * cfg.ValueBytes
+	}
+	// Each member sends each value that its clients write over each of its links.
+	if most := rate * cfg.Nodes * (int(cfg.Duration/time.Second) + 1); written > most {
+		t.Errorf("%d bytes were written, of at most %d", written, most)
+	}
 }
 
 // TestRealFaultsLoseState says so when nobody is left, and does not wait.

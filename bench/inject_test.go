@@ -62,13 +62,17 @@ func (g *breakableFake) Strike(f *fault.Fault) (mend func() error, err error) {
 	if g.forgets && f.Kind == fault.Kill {
 		g.LossFeed <- cluster.Loss{} // of the state
 	}
-	g.setSilent(f.Kind == fault.RegistryAway)
+	if f.Kind != fault.Slow {
+		g.setSilent(f.Kind == fault.RegistryAway)
+	}
 	if f.For == 0 && f.Kind != fault.RegistryAway {
 		return nil, nil
 	}
 	return func() error {
 		g.note("mend", f)
-		time.AfterFunc(g.deaf, func() { g.setSilent(false) })
+		if f.Kind != fault.Slow {
+			time.AfterFunc(g.deaf, func() { g.setSilent(false) })
+		}
 		return nil
 	}, nil
 }
@@ -197,6 +201,44 @@ func TestOutageFails(t *testing.T) {
 		if row.WithoutWrite < int64(1900*time.Millisecond) || row.Exceeds != (want != "") ||
 			rep.Pass != (want == "") || !strings.HasPrefix(failures, want) {
 			t.Errorf("%s: pass %v, failures %q, %+v", faults, rep.Pass, failures, row)
+		}
+	}
+}
+
+// While a link is slow, a fault may cost as much more as the group's data need on it. The
+// slow link itself may, too.
+func TestSlowLinksTakeTime(t *testing.T) {
+	for faults, want := range map[string]string{
+		"slow@500ms+8s=1KiB/s,registry@1s+3500ms":            "",
+		"slow@500ms+700ms=1KiB/s,registry@1s+3500ms":         "",
+		"registry@1s+3500ms,slow@2s+1s=1MiB/s":               "registry@1s+3.5s: 3.5",
+		"registry@1s+3500ms,slow@2s+1s=1KiB/s":               "",
+		"registry@1s+3500ms,slow@5s+1s=1KiB/s":               "registry@1s+3.5s: 3.5",
+		"slow@500ms+8s=1MiB/s,registry@1s+3500ms":            "registry@1s+3.5s: 3.5",
+		"slow@100ms+500ms=1KiB/s,registry@1s+3500ms":         "registry@1s+3.5s: 3.5",
+		"slow@1s+8s=1KiB/s,slow@8s+1s=1KiB/s,pause:n1@9s+1s": "",
+	} {
+		rep, _ := runBreakable(t, faults, nil)
+		if failures := strings.Join(rep.Failures, "; "); rep.Pass != (want == "") || !strings.HasPrefix(failures, want) {
+			t.Errorf("%s: pass %v, failures %q, %+v", faults, rep.Pass, failures, rep.Faults.Faults)
+		}
+	}
+}
+
+// What a group may have under way is what clients wait for, as far as members send it.
+func TestUnderWay(t *testing.T) {
+	for _, test := range []struct {
+		nodes, clients, async, value int
+		want                         int64
+	}{
+		{4, 12, 0, 1 << 20, 12 * (1<<20 + commandBytes)},
+		{4, 64, 0, 1 << 20, 4 * (memberBytes + 1<<20 + commandBytes)},
+		{2, 3, 100, 100, 300 * (100 + commandBytes)},
+	} {
+		cfg := Config{Nodes: test.nodes, Clients: test.clients, Async: test.async}
+		cfg.ValueBytes = test.value
+		if got := cfg.underWay(); got != test.want {
+			t.Errorf("%+v: %d", test, got)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/seed-8247e700/dsm/bench/fault"
 	"github.com/seed-8247e700/dsm/internal/netfault"
@@ -16,6 +17,7 @@ var strikes = map[fault.Kind]func(b *Breakable, f *fault.Fault) (mend func() err
 	fault.Pause:        (*Breakable).pause,
 	fault.Cut:          (*Breakable).cut,
 	fault.Reset:        (*Breakable).reset,
+	fault.Slow:         (*Breakable).slow,
 	fault.RegistryAway: (*Breakable).stopRegistry,
 	fault.DiskFull:     (*Breakable).fillDisk,
 }
@@ -83,27 +85,57 @@ func (b *Breakable) cut(f *fault.Fault) (mend func() error, err error) {
 
 // CutWays cuts ways through a proxy that stands between so many nodes, and the registry.
 func CutWays(proxy *netfault.Proxy, f *fault.Fault, nodes int) (mend func() error) {
-	ways := [][2]string{{f.A, f.B}}
-	if f.B == "" {
-		ways = nil
+	cut := slices.Concat(waysOf(f, nodes)...)
+	for _, w := range cut {
+		proxy.Cut(w.From, w.To)
+	}
+	return func() error {
+		for _, w := range cut {
+			proxy.Heal(w.From, w.To)
+		}
+		return nil
+	}
+}
+
+// slow slows links, each by itself, or a port.
+func (b *Breakable) slow(f *fault.Fault) (mend func() error, err error) {
+	var heals []func()
+	for _, shared := range waysOf(f, b.nodes) {
+		heals = append(heals, b.proxy.Slow(f.Rate, shared...))
+	}
+	return func() error {
+		for _, heal := range heals {
+			heal()
+		}
+		return nil
+	}, nil
+}
+
+// waysOf returns the ways of a fault of links, in a group of so many nodes. Those in one list
+// share a port.
+func waysOf(f *fault.Fault, nodes int) [][]netfault.Way {
+	switch {
+	case f.A == "":
+		var ways [][]netfault.Way
+		for i, a := range nodeNames(nodes) {
+			for _, b := range nodeNames(i) {
+				ways = append(ways, []netfault.Way{{From: a, To: b}}, []netfault.Way{{From: b, To: a}})
+			}
+		}
+		return ways
+	case f.B == "":
+		var out, in []netfault.Way
 		for _, name := range append(nodeNames(nodes), fault.Registry) {
 			if name != f.A {
-				ways = append(ways, [2]string{f.A, name})
+				out = append(out, netfault.Way{From: f.A, To: name})
+				in = append(in, netfault.Way{From: name, To: f.A})
 			}
 		}
-	}
-	each := func(do func(from, to string)) {
-		for _, w := range ways {
-			do(w[0], w[1])
-			if !f.OneWay {
-				do(w[1], w[0])
-			}
-		}
-	}
-	each(proxy.Cut)
-	return func() error {
-		each(proxy.Heal)
-		return nil
+		return [][]netfault.Way{out, in}
+	case f.OneWay:
+		return [][]netfault.Way{{{From: f.A, To: f.B}}}
+	default:
+		return [][]netfault.Way{{{From: f.A, To: f.B}}, {{From: f.B, To: f.A}}}
 	}
 }
 

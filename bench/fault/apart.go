@@ -9,12 +9,18 @@ import (
 // against a bound: it overlaps another, or what it needs is missing. It is "" for a
 // fault that stands alone. A kill stands for as long as a group may take to go on
 // without the node, missed, or until it lives again, if that is later.
+//
+// A group goes on over slow links. So faults that a slow one overlaps are judged all the
+// same, and the slow one is unless it begins while another stands.
 func (s Schedule) Apart(missed time.Duration) []string {
 	until := s.until(missed)
 	why := make([]string, len(s))
 	for i := range s {
 		for j := range s {
 			if i == j || s[i].At >= until[j] || s[j].At >= until[i] {
+				continue
+			}
+			if s[j].Kind == Slow || s[i].Kind == Slow && s[j].At > s[i].At {
 				continue
 			}
 			why[i] = "overlaps " + s[j].String()
@@ -27,22 +33,23 @@ func (s Schedule) Apart(missed time.Duration) []string {
 	return why
 }
 
-// Clusters splits the schedule, in its order, where no fault stands: each part has
-// faults of which each overlaps another one of it, or a single fault that stands
-// alone. Faults stand as long as Apart says.
-func (s Schedule) Clusters(missed time.Duration) []Schedule {
+// Clusters returns the faults, as indices in order, in parts between which no fault stands:
+// each part has faults of which each overlaps another one of it, or a single fault that
+// stands alone. Faults stand as long as Apart says. Slow ones are in no part.
+func (s Schedule) Clusters(missed time.Duration) [][]int {
 	until := s.until(missed)
-	var parts []Schedule
-	begin, end := 0, time.Duration(0)
+	var parts [][]int
+	end := time.Duration(0)
 	for i := range s {
-		if i > begin && s[i].At >= end {
-			parts = append(parts, s[begin:i])
-			begin = i
+		if s[i].Kind == Slow {
+			continue
 		}
+		if len(parts) == 0 || s[i].At >= end {
+			parts = append(parts, nil)
+		}
+		last := len(parts) - 1
+		parts[last] = append(parts[last], i)
 		end = max(end, until[i])
-	}
-	if len(s) > 0 {
-		parts = append(parts, s[begin:])
 	}
 	return parts
 }

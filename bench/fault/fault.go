@@ -18,6 +18,7 @@ const (
 	Pause        Kind = "pause"
 	Cut          Kind = "cut"
 	Reset        Kind = "reset"
+	Slow         Kind = "slow"
 	RegistryAway Kind = "registry"
 	DiskFull     Kind = "diskfull"
 )
@@ -32,8 +33,9 @@ var ErrStateLost = errors.New("the group lost its state")
 type Fault struct {
 	Kind   Kind
 	Nodes  []string // Kill, Restart, Pause: to whom
-	A, B   string   // Cut, Reset: between whom; no B: A and all others
-	OneWay bool     // Cut: from A to B only
+	A, B   string   // Cut, Reset, Slow: between whom; no B: A and all others; no A: any two nodes
+	OneWay bool     // Cut, Slow: from A to B only
+	Rate   int64    // Slow: bytes a second of each direction of a link, or, without B, of A's port
 
 	At  time.Duration // when, from the begin of the time that counts
 	For time.Duration // how long; 0: it is over at once, or, of Kill and RegistryAway, stays
@@ -56,6 +58,9 @@ func (f *Fault) String() string {
 	b.WriteString("@" + short(f.At))
 	if f.For > 0 {
 		b.WriteString("+" + short(f.For))
+	}
+	if f.Rate > 0 {
+		b.WriteString("=" + showRate(f.Rate))
 	}
 	return b.String()
 }

@@ -11,16 +11,18 @@ type kindInfo struct {
 	form   string // how it is written, for those who did not
 	to     target
 	lasts  length
+	rated  bool // it has a rate
 	random []maker
 }
 
-// target is to whom a fault happens: to Fault.Nodes, to Fault.A and Fault.B, or to nobody
-// but the registry.
+// target is to whom a fault happens: to Fault.Nodes, to Fault.A and Fault.B, to those or all
+// links, or to nobody but the registry.
 type target uint8
 
 const (
 	toNodes target = iota
 	toEnds
+	toLinks
 	toRegistry
 )
 
@@ -40,16 +42,24 @@ type maker = func(g *generator, at time.Duration, free []string) []Fault
 
 // kinds is the table of kinds, in the order in which people are told of them.
 var kinds = []kindInfo{
-	{Kill, "kill:n1@3s, kill:n1@3s+2s or kill:n1+n2@3s", toNodes, orStays, []maker{(*generator).kill, (*generator).killMany}},
-	{Restart, "restart:n1@6s", toNodes, noTime, []maker{(*generator).killAndRestart}},
-	{Pause, "pause:n1@3s+2s", toNodes, aTime, []maker{(*generator).pause}},
 	{
-		Cut, "cut:n1-n2@3s+2s, cut:n1>n2@3s+2s, cut:n1-registry@3s+2s or cut:n1@3s+2s", toEnds, aTime,
-		[]maker{(*generator).cutPair, (*generator).cutOneWay, (*generator).cutFromRegistry, (*generator).isolate},
+		kind: Kill, form: "kill:n1@3s, kill:n1@3s+2s or kill:n1+n2@3s", to: toNodes, lasts: orStays,
+		random: []maker{(*generator).kill, (*generator).killMany},
 	},
-	{Reset, "reset:n1-n2@3s", toEnds, noTime, []maker{(*generator).reset}},
-	{RegistryAway, "registry@3s+2s or registry@3s", toRegistry, orStays, []maker{(*generator).registryAway}},
-	{DiskFull, "diskfull@3s+2s", toRegistry, aTime, []maker{(*generator).diskFull}},
+	{kind: Restart, form: "restart:n1@6s", to: toNodes, lasts: noTime, random: []maker{(*generator).killAndRestart}},
+	{kind: Pause, form: "pause:n1@3s+2s", to: toNodes, lasts: aTime, random: []maker{(*generator).pause}},
+	{
+		kind: Cut, form: "cut:n1-n2@3s+2s, cut:n1>n2@3s+2s, cut:n1-registry@3s+2s or cut:n1@3s+2s", to: toEnds, lasts: aTime,
+		random: []maker{(*generator).cutPair, (*generator).cutOneWay, (*generator).cutFromRegistry, (*generator).isolate},
+	},
+	{kind: Reset, form: "reset:n1-n2@3s", to: toEnds, lasts: noTime, random: []maker{(*generator).reset}},
+	{
+		kind: Slow, form: "slow:n1-n2@3s+5s=3MiB/s, slow:n1>n2@3s+5s=3MiB/s, slow:n1@3s+5s=1MiB/s or slow@3s+5s=300KiB/s",
+		to: toLinks, lasts: aTime, rated: true,
+		random: []maker{(*generator).slowLink, (*generator).slowPort, (*generator).slowAll},
+	},
+	{kind: RegistryAway, form: "registry@3s+2s or registry@3s", to: toRegistry, lasts: orStays, random: []maker{(*generator).registryAway}},
+	{kind: DiskFull, form: "diskfull@3s+2s", to: toRegistry, lasts: aTime, random: []maker{(*generator).diskFull}},
 }
 
 // Kinds returns the names of all kinds of faults.

@@ -62,7 +62,7 @@ func withHint(err error, part string, after []string) error {
 	}
 }
 
-// parseOne reads WHAT:WHO@T+D, with spaces between its parts.
+// parseOne reads WHAT:WHO@T+D=RATE, with spaces between its parts.
 func parseOne(text string) (f Fault, err error) {
 	what, when, timed := strings.Cut(text, "@")
 	kind, who, named := strings.Cut(what, ":")
@@ -81,6 +81,7 @@ func parseOne(text string) (f Fault, err error) {
 	if !timed {
 		return f, wrong("it does not say when, after an @")
 	}
+	when, rate, rated := strings.Cut(when, "=")
 	at, long, lasts := strings.Cut(when, "+")
 	if f.At, err = parseTime(strings.TrimSpace(at)); err != nil {
 		return f, wrong("%v", err)
@@ -100,10 +101,20 @@ func parseOne(text string) (f Fault, err error) {
 		return f, wrong("it does not say for how long, after a +")
 	case named && info.to == toRegistry:
 		return f, wrong("it is about the registry, and nobody else")
-	case !named && info.to != toRegistry:
+	case !named && info.to != toRegistry && info.to != toLinks:
 		return f, wrong("it does not say to whom, after a :")
+	case rated && !info.rated:
+		return f, wrong("it has no rate")
+	case !rated && info.rated:
+		return f, wrong("it does not say at which rate, after an =")
 	}
-	if err := f.parseWho(info.to, who); err != nil {
+	if named {
+		err = f.parseWho(info.to, who)
+	}
+	if rated && err == nil {
+		f.Rate, err = parseRate(strings.TrimSpace(rate))
+	}
+	if err != nil {
 		return f, wrong("%v", err)
 	}
 	return f, nil
@@ -127,9 +138,9 @@ func (f *Fault) parseWho(to target, who string) error {
 				return fmt.Errorf("%s is there twice", node)
 			}
 		}
-	case toEnds:
+	case toEnds, toLinks:
 		var paired bool
-		if f.A, f.B, paired = strings.Cut(who, "-"); !paired && f.Kind == Cut {
+		if f.A, f.B, paired = strings.Cut(who, "-"); !paired && f.Kind != Reset {
 			f.A, f.B, f.OneWay = strings.Cut(who, ">")
 		}
 		f.A, f.B = strings.TrimSpace(f.A), strings.TrimSpace(f.B)
@@ -142,7 +153,7 @@ func (f *Fault) parseWho(to target, who string) error {
 			}
 		}
 		if f.A == "" || f.A == Registry && f.B == "" {
-			return errors.New("it is a node that is cut off from all others")
+			return errors.New("an end without another must be a node")
 		}
 		if f.A == f.B {
 			return fmt.Errorf("%s has no way to itself", f.A)

@@ -115,6 +115,9 @@ func (g *generator) between(least, most time.Duration) time.Duration {
 
 func (g *generator) length() time.Duration { return g.between(leastLength, mostLength) }
 
+// rate is 256 KiB/s to 4 MiB/s.
+func (g *generator) rate() int64 { return 256 << 10 << g.random.IntN(5) }
+
 func (g *generator) kill(at time.Duration, free []string) []Fault {
 	if len(free) == 0 {
 		return nil
@@ -186,6 +189,27 @@ func (g *generator) reset(at time.Duration, free []string) []Fault {
 		return nil
 	}
 	return []Fault{{Kind: Reset, A: free[0], B: free[1], At: at}}
+}
+
+func (g *generator) slowLink(at time.Duration, free []string) []Fault {
+	if len(free) < 2 {
+		return nil
+	}
+	return []Fault{{Kind: Slow, A: free[0], B: free[1], OneWay: g.random.IntN(3) == 0, At: at, For: g.length(), Rate: g.rate()}}
+}
+
+func (g *generator) slowPort(at time.Duration, free []string) []Fault {
+	if len(free) == 0 {
+		return nil
+	}
+	return []Fault{{Kind: Slow, A: free[0], At: at, For: g.length(), Rate: g.rate()}}
+}
+
+func (g *generator) slowAll(at time.Duration, _ []string) []Fault {
+	if g.nodes < 2 {
+		return nil // there are no links
+	}
+	return []Fault{{Kind: Slow, At: at, For: g.length(), Rate: g.rate()}}
 }
 
 func (g *generator) registryAway(at time.Duration, _ []string) []Fault {

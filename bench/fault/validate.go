@@ -63,7 +63,7 @@ func (v *validator) next(f *Fault) error {
 	switch to := f.Kind.info().to; {
 	case to == toRegistry && v.away > f.At:
 		return errors.New("the registry is away already")
-	case to == toEnds:
+	case to == toEnds || to == toLinks:
 		return v.ends(f)
 	}
 	switch f.Kind {
@@ -78,8 +78,8 @@ func (v *validator) next(f *Fault) error {
 	return nil
 }
 
-// ends holds that both ends of a cut are there for a part of its time, and those of a
-// reset at the time.
+// ends holds that both ends of a cut or a slow link are there for a part of its time, and
+// those of a reset at the time.
 func (v *validator) ends(f *Fault) error {
 	for _, end := range []string{f.A, f.B} {
 		if end == Registry && v.away == forever {

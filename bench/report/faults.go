@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-8247e700/dsm/bench/fault"
@@ -16,7 +17,7 @@ type FaultReport struct {
 	Schedule     string     `json:"schedule"`    // as --faults takes it
 	Seed         uint64     `json:"seed,string"` // that a random one came from
 	Detection    int64      `json:"detection_ns"`
-	Limit        int64      `json:"limit_ns"` // of what a fault may cost
+	Limit        int64      `json:"limit_ns"` // of what a fault may cost if no link is slow
 	Faults       []FaultRow `json:"faults"`
 	WithoutWrite int64      `json:"longest_without_write_ns"` // in the whole time that counts
 	WithoutRead  int64      `json:"longest_without_read_ns"`
@@ -40,6 +41,7 @@ type FaultRow struct {
 	Settles      bool    `json:"settles"`         // it is the last of faults that overlap
 	AfterWrite   int64   `json:"after_without_write_ns"`
 	AfterRead    int64   `json:"after_without_read_ns"`
+	Limit        int64   `json:"limit_ns"` // of what it may cost
 	Exceeds      bool    `json:"exceeds"`
 	LostState    bool    `json:"lost_state,omitempty"` // the group did after it, and before another
 	Error        string  `json:"error,omitempty"`      // why it could not be made
@@ -92,10 +94,18 @@ func (f *FaultReport) Judge() string {
 	if exceeding > 0 {
 		verdict = fmt.Sprintf("%d of %s cost more than %s", exceeding, Count(judged, "fault"), limit)
 	}
+	if f.slow() {
+		verdict += "; more while links were slow"
+	}
 	if apart > 0 {
 		verdict += fmt.Sprintf("; %d apart, which overlap others: those count as one, judged after it", apart)
 	}
 	return verdict
+}
+
+// slow reports whether slow links gave faults that happened more time.
+func (f *FaultReport) slow() bool {
+	return slices.ContainsFunc(f.Faults, func(row FaultRow) bool { return row.Limit > f.Limit })
 }
 
 // Failures is why the run fails for its faults: those that cost too much, and those
@@ -109,7 +119,7 @@ func (f *FaultReport) Failures(interrupted bool) (list []string) {
 				what, write, read = "after "+row.Fault+" and what overlaps it", row.AfterWrite, row.AfterRead
 			}
 			list = append(list, fmt.Sprintf("%s: %s without a write, %s without a read, of at most %s", what,
-				silent(write), silent(read), Duration(time.Duration(f.Limit))))
+				silent(write), silent(read), Duration(time.Duration(row.Limit))))
 		}
 		if row.Seconds < 0 && !interrupted {
 			list = append(list, row.Fault+": it did not happen")

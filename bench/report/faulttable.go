@@ -40,7 +40,7 @@ func (f *FaultReport) Table() console.Table {
 
 // verdict is that on one fault that happened.
 func (f *FaultReport) verdict(row *FaultRow) string {
-	above := "FAIL: above " + Duration(time.Duration(f.Limit))
+	above := "FAIL: above " + Duration(time.Duration(row.Limit))
 	after := "after it " + silent(max(row.AfterWrite, row.AfterRead))
 	switch {
 	case row.Error != "":
@@ -57,6 +57,8 @@ func (f *FaultReport) verdict(row *FaultRow) string {
 		return "apart: " + row.Apart + "; " + after + ": ok"
 	case row.Apart != "":
 		return "apart: " + row.Apart
+	case row.Limit > f.Limit:
+		return "ok: at most " + Duration(time.Duration(row.Limit))
 	default:
 		return "ok"
 	}

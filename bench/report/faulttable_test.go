@@ -9,17 +9,20 @@ import (
 )
 
 func TestFaultTable(t *testing.T) {
+	limit := int64(3 * time.Second)
 	f := &FaultReport{
 		Schedule: "kill:n2@3s,restart:n2@6s,pause:n1@7s+9s,cut:n3@8s+2s,reset:n1-n2@9s", Seed: 7,
-		Detection: int64(2 * time.Second), Limit: int64(3 * time.Second),
+		Detection: int64(2 * time.Second), Limit: limit,
 		Faults: []FaultRow{
 			{Fault: "kill:n2@3s", Seconds: 3.01, WithoutWrite: int64(2100 * time.Millisecond)},
-			{Fault: "restart:n2@6s", Seconds: 6, WithoutRead: int64(4 * time.Second), Exceeds: true},
+			{Fault: "restart:n2@6s", Seconds: 6, WithoutRead: int64(4 * time.Second), Limit: limit, Exceeds: true},
 			{Fault: "pause:n1@7s+9s", Seconds: 7, WithoutWrite: int64(9 * time.Second), Apart: "overlaps cut:n3@8s+2s"},
 			{Fault: "cut:n3@8s+2s", Seconds: 8, Error: "no way"},
 			{Fault: "reset:n1-n2@9s", Seconds: -1},
-			{Fault: "cut:n2@30s+1s", Seconds: 30, Apart: "overlaps pause:n1@29s+4s", Settles: true, AfterRead: int64(2 * time.Second)},
-			{Fault: "cut:n2@40s+1s", Seconds: 40, Apart: "overlaps pause:n1@39s+4s", Settles: true, Exceeds: true, AfterWrite: int64(9 * time.Second)},
+			{Fault: "cut:n2@30s+1s", Seconds: 30, Apart: "overlaps pause:n1@29s+4s", Settles: true, AfterRead: int64(2 * time.Second), Limit: limit},
+			{Fault: "cut:n2@40s+1s", Seconds: 40, Apart: "overlaps pause:n1@39s+4s", Settles: true, Exceeds: true, AfterWrite: int64(9 * time.Second), Limit: limit},
+			{Fault: "slow@50s+9s=1MiB/s", Seconds: 50, WithoutWrite: int64(5 * time.Second), Limit: 4 * limit},
+			{Fault: "slow@60s+9s=1MiB/s", Seconds: 60, WithoutWrite: int64(7 * time.Second), Limit: 2 * limit, Exceeds: true},
 		},
 		Seconds: []Second{{Reads: 500, Writes: 300}, {}, {Writes: 1}, {Reads: 400}},
 	}
@@ -40,7 +43,9 @@ func TestFaultTable(t *testing.T) {
 		"| - | reset:n1-n2@9s | - | - | did not happen |",
 		"| apart: overlaps pause:n1@29s+4s; after it 2.00 s: ok |",
 		"| FAIL: above 3.00 s (after it 9.00 s) |",
-		"2 of 5 faults cost more than 3.00 s without a success (detection time 2.00 s + 1.00 s); 3 apart, which overlap others: those count as one, judged after it",
+		"| slow@50s+9s=1MiB/s | 5.00 s | < 50.0 ms | ok: at most 12.0 s |",
+		"| slow@60s+9s=1MiB/s | 7.00 s | < 50.0 ms | FAIL: above 6.00 s |",
+		"3 of 7 faults cost more than 3.00 s without a success (detection time 2.00 s + 1.00 s); more while links were slow; 3 apart, which overlap others: those count as one, judged after it",
 		"operations in each 1.00 s, at most 800",
 		"0 s█·▁▅",
 	} {
@@ -52,6 +57,7 @@ func TestFaultTable(t *testing.T) {
 		"restart:n2@6s: < 50.0 ms without a write, 4.00 s without a read, of at most 3.00 s",
 		"cut:n3@8s+2s: no way",
 		"after cut:n2@40s+1s and what overlaps it: 9.00 s without a write, < 50.0 ms without a read, of at most 3.00 s",
+		"slow@60s+9s=1MiB/s: 7.00 s without a write, < 50.0 ms without a read, of at most 6.00 s",
 	}
 	if diff := cmp.Diff(want, f.Failures(true)); diff != "" {
 		t.Errorf("failures (want, got): %s", diff)

@@ -37,6 +37,11 @@ With --faults, each node and the registry is a process, and dsmbench injects fau
   cut:n1@12s+3s              n1 is cut off from all nodes and the registry, but not
                              from clients
   reset:n1-n2@16s            the connections between n1 and n2 break
+  slow:n1-n2@3s+5s=3MiB/s    the link between n1 and n2 carries at most 3 MiB/s each
+                             way for 5s; slow:n1>n2@3s+5s=3MiB/s slows one way
+  slow:n1@3s+5s=1MiB/s       all that passes between n1 and others shares a port of
+                             1 MiB/s each way; clients reach n1 as ever
+  slow@3s+5s=300KiB/s        each link between two nodes carries at most 300 KiB/s
   registry@18s+2s            kill -9 the registry, and start it again 2s later;
                              without +2s it comes back only at the end
   diskfull@22s+2s            every write of the registry to its disk fails for 2s
@@ -45,10 +50,13 @@ Separate faults by commas. Times count from the end of the warm-up. Clients fail
 over to other nodes, and all checks run. The run fails in these cases: a fault stops
 writes or reads for longer than the detection time (2s) plus one second; a client
 gets no answer although no fault lasts for that long; a process crashes; a fault
-cannot be injected. Faults that overlap are judged when the last of them is over. To
-make a pause in the load meaningful, --rate must give at least 10 writes and 10
-reads per second. Without --rate, at least 0.1% of the operations must be writes,
-and 0.1% reads. A load without any writes, or without any reads, is allowed.
+cannot be injected. Faults that overlap are judged when the last of them is over. A
+group goes on over slow links: while one lasts, other faults are judged too, and the
+limit is longer by three times what the writes that clients wait for need at its
+rate, of at most 4 MiB and one value for each node. To make a pause in the load
+meaningful, --rate must give at least 10 writes and 10 reads per second. Without
+--rate, at least 0.1% of the operations must be writes, and 0.1% reads. A load
+without any writes, or without any reads, is allowed.
 --faults random draws a schedule from --seed, --nodes and --duration, which must be
 20s or more. Such a schedule never destroys the group's state. It is printed before
 and after the load, so that you can repeat it.

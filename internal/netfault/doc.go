@@ -10,6 +10,8 @@
 //	proxy.Cut("n1", "n2")                      // what n1 sends to n2 is held
 //	proxy.Heal("n1", "n2")
 //	proxy.Reset("n1", "n2")                    // their connections break
+//	heal := proxy.Slow(1<<20, netfault.Way{From: "n1", To: "n2"}) // 1 MiB/s
+//	heal()
 //
 // Another process dials with [Through] and the proxy's address.
 //
@@ -20,6 +22,12 @@
 // gives up. Cuts have a direction, and count: a way that was cut twice is open
 // after two calls of Heal. A chunk that the proxy was forwarding at the very
 // moment of a cut may still arrive; what is sent after Cut has returned does not.
+//
+// A slow way carries so many bytes a second, as a whole: connections and ways that are slowed
+// together share them, in turns. What it has not carried yet waits in buffers of a few hundred
+// KiB, and then in those of the sender, whose writes block. At most what was saved up in 20 ms
+// of rest passes at once. Dials are not slowed. A way may be slow and cut, and slow several
+// times.
 //
 // An address that has no name is an end whose name is the address.
 //

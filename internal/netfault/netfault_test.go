@@ -178,11 +178,11 @@ func TestCloseIsHeld(t *testing.T) {
 
 // A dial hangs while either way is cut.
 func TestDialDuringCut(t *testing.T) {
-	for _, w := range []way{{"a", "b"}, {"b", "a"}} {
-		t.Run(w.from, func(t *testing.T) {
+	for _, w := range []Way{{"a", "b"}, {"b", "a"}} {
+		t.Run(w.From, func(t *testing.T) {
 			p := &pair{t: t}
 			p.proxy, p.b = newProxy(t)
-			p.proxy.Cut(w.from, w.to)
+			p.proxy.Cut(w.From, w.To)
 			short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
 			if _, err := p.proxy.Dialer("a")(short, p.b.Addr().String()); !errors.Is(err, context.DeadlineExceeded) {
@@ -196,7 +196,7 @@ func TestDialDuringCut(t *testing.T) {
 				}
 				dialled <- err
 			}()
-			p.proxy.Heal(w.from, w.to)
+			p.proxy.Heal(w.From, w.To)
 			if err := <-dialled; err != nil {
 				t.Fatal(err)
 			}

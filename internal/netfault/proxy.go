@@ -22,13 +22,14 @@ type Proxy struct {
 
 	mu     sync.Mutex // guards what follows
 	names  map[string]string
-	cuts   map[way]*cut
+	cuts   map[Way]*cut
+	pipes  map[Way][]*pipe // that a way goes through
 	relays map[*relay]struct{}
 	closed bool
 }
 
-// way is one direction between two ends.
-type way struct{ from, to string }
+// Way is one direction between two ends.
+type Way struct{ From, To string }
 
 // cut is a way that is closed.
 type cut struct {
@@ -45,7 +46,7 @@ func Listen() (*Proxy, error) {
 	}
 	p := &Proxy{
 		listener: listener, slots: make(chan struct{}, maxRelays),
-		names: make(map[string]string), cuts: make(map[way]*cut), relays: make(map[*relay]struct{}),
+		names: make(map[string]string), cuts: make(map[Way]*cut), pipes: make(map[Way][]*pipe), relays: make(map[*relay]struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.tasks.Go(p.accept)
@@ -94,7 +95,7 @@ func (p *Proxy) ListenAs(name string) (net.Listener, error) {
 func (p *Proxy) Cut(from, to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w := way{from, to}
+	w := Way{from, to}
 	if p.cuts[w] == nil {
 		p.cuts[w] = &cut{healed: make(chan struct{})}
 	}
@@ -105,7 +106,7 @@ func (p *Proxy) Cut(from, to string) {
 func (p *Proxy) Heal(from, to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	w := way{from, to}
+	w := Way{from, to}
 	c := p.cuts[w]
 	if c == nil {
 		panic("netfault: the way from " + from + " to " + to + " is not cut")
@@ -124,7 +125,7 @@ func (p *Proxy) Reset(a, b string) int {
 	defer p.mu.Unlock()
 	n := 0
 	for r := range p.relays {
-		if r.out == (way{a, b}) || r.out == (way{b, a}) {
+		if r.out == (Way{a, b}) || r.out == (Way{b, a}) {
 			r.abort()
 			n++
 		}
@@ -144,7 +145,7 @@ func (p *Proxy) nameOf(addr string) string {
 
 // closedWay returns what is closed when the cut of a way heals, nil if there is no
 // cut.
-func (p *Proxy) closedWay(w way) <-chan struct{} {
+func (p *Proxy) closedWay(w Way) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c := p.cuts[w]; c != nil {
@@ -154,7 +155,7 @@ func (p *Proxy) closedWay(w way) <-chan struct{} {
 }
 
 // pass waits until a way is open, and reports false if the context ended first.
-func (p *Proxy) pass(ctx context.Context, w way) bool {
+func (p *Proxy) pass(ctx context.Context, w Way) bool {
 	for {
 		healed := p.closedWay(w)
 		if healed == nil {

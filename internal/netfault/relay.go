@@ -16,6 +16,10 @@ import (
 // when a cut begins.
 const chunkBytes = 32 << 10
 
+// queueBytes is about how much of a stream the kernel keeps for the proxy while its way is
+// cut or slow. After that the sender waits.
+const queueBytes = 128 << 10
+
 // openTimeout bounds the wait for a dialler's first line, and for what it dials
 // to accept.
 const openTimeout = 10 * time.Second
@@ -25,7 +29,7 @@ type relay struct {
 	proxy   *Proxy
 	dialler *net.TCPConn
 	in      *bufio.Reader // of the dialler
-	out     way           // from the dialler to what it dials
+	out     Way           // from the dialler to what it dials
 	ctx     context.Context
 	cancel  context.CancelFunc
 
@@ -71,7 +75,7 @@ func (p *Proxy) serve(dialler *net.TCPConn) {
 
 // readLine learns who dials whom.
 func (r *relay) readLine() (addr string, err error) {
-	if err := r.dialler.SetReadDeadline(time.Now().Add(openTimeout)); err != nil {
+	if err := errors.Join(r.dialler.SetReadBuffer(queueBytes), r.dialler.SetReadDeadline(time.Now().Add(openTimeout))); err != nil {
 		return "", err
 	}
 	line, err := r.in.ReadSlice('\n')
@@ -82,7 +86,7 @@ func (r *relay) readLine() (addr string, err error) {
 	if !ok {
 		return "", fmt.Errorf("netfault: not the first line of a dialler: %q", line)
 	}
-	r.out = way{from, r.proxy.nameOf(addr)}
+	r.out = Way{from, r.proxy.nameOf(addr)}
 	return addr, r.dialler.SetReadDeadline(time.Time{})
 }
 
@@ -103,7 +107,7 @@ func (p *Proxy) remove(r *relay) {
 
 // forward dials, and forwards both ways until both have ended.
 func (r *relay) forward(addr string) {
-	back := way{r.out.to, r.out.from}
+	back := Way{r.out.To, r.out.From}
 	opened := make(chan *net.TCPConn, 1)
 	var there sync.WaitGroup
 	there.Go(func() { r.there(opened) })
@@ -120,7 +124,7 @@ func (r *relay) forward(addr string) {
 
 // open dials, and tells the dialler what came of it. It returns nil if there is
 // no connection, or nobody to use it.
-func (r *relay) open(addr string, back way) *net.TCPConn {
+func (r *relay) open(addr string, back Way) *net.TCPConn {
 	// A handshake of TCP goes both ways.
 	if !r.proxy.pass(r.ctx, r.out) {
 		return nil
@@ -142,11 +146,15 @@ func (r *relay) open(addr string, back way) *net.TCPConn {
 // dial opens the other half.
 func (r *relay) dial(addr string) (*net.TCPConn, error) {
 	d := net.Dialer{Timeout: openTimeout}
-	conn, err := d.DialContext(r.ctx, "tcp", addr)
+	dialled, err := d.DialContext(r.ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	return conn.(*net.TCPConn), nil
+	conn := dialled.(*net.TCPConn)
+	if err := conn.SetReadBuffer(queueBytes); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // opened notes the other half, unless the relay is to break.
@@ -182,18 +190,12 @@ func (r *relay) established() bool {
 
 // pump forwards one direction to its end, and then closes that half of the
 // connection. An error breaks all of it.
-func (r *relay) pump(from io.Reader, to *net.TCPConn, w way) {
+func (r *relay) pump(from io.Reader, to *net.TCPConn, w Way) {
 	chunk := make([]byte, chunkBytes)
 	for {
 		n, err := from.Read(chunk)
-		if !r.proxy.pass(r.ctx, w) {
+		if !r.send(chunk[:n], to, w) {
 			return
-		}
-		if n > 0 {
-			if _, err := to.Write(chunk[:n]); err != nil {
-				r.abort()
-				return
-			}
 		}
 		if errors.Is(err, io.EOF) {
 			_ = to.CloseWrite() // an error means that it has broken
@@ -202,6 +204,27 @@ func (r *relay) pump(from io.Reader, to *net.TCPConn, w way) {
 		if err != nil {
 			r.abort()
 			return
+		}
+	}
+}
+
+// send writes bytes as its way carries them, none too. It reports false if that is over.
+func (r *relay) send(b []byte, to *net.TCPConn, w Way) bool {
+	for {
+		pipes := r.proxy.pipesOf(w)
+		n := piece(pipes, len(b))
+		if !carry(r.ctx, pipes, n) || !r.proxy.pass(r.ctx, w) {
+			return false
+		}
+		if n == 0 {
+			return true
+		}
+		if _, err := to.Write(b[:n]); err != nil {
+			r.abort()
+			return false
+		}
+		if b = b[n:]; len(b) == 0 {
+			return true
 		}
 	}
 }
