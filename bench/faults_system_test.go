@@ -31,7 +31,7 @@ func TestRealFaults(t *testing.T) {
 	checker := buildChecker(t)
 	cfg := faultyConfig("kill:n2@300ms,restart:n2@600ms,pause:n3@2s+300ms,cut:n1-n2@2500ms+300ms,reset:n1-n3@3s,"+
 		"cut:n3>registry@3200ms+200ms,registry@3500ms+500ms,diskfull@4200ms+500ms,slow@5s+1s=1MiB/s,slow:n2@5500ms+1s=256KiB/s,"+
-		"kill:n1+n3@7s+300ms", 10*time.Second)
+		"leave:n1@6s+300ms,kill:n1+n3@7s+300ms", 10*time.Second)
 	dir := t.TempDir()
 	cfg.HistoryFile, cfg.DeliveryLogDir = filepath.Join(dir, "history"), filepath.Join(dir, "logs")
 	rep, err := Run(t.Context(), cfg, program.Env{Notices: t.Output()})

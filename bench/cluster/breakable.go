@@ -41,6 +41,7 @@ type seat struct {
 	child   *Process // the newest
 	run     int      // counts what was wanted: a start or an end
 	wanted  bool     // it is to live
+	leaving int      // processes that are to leave the group, and have not ended
 	trouble error    // why it does not
 }
 
@@ -212,8 +213,8 @@ func (b *Breakable) anyNode() bool {
 // Home is no node: a handle goes to another when its own is lost.
 func (b *Breakable) Home(int) string { return "" }
 
-// Whole waits until the members are the nodes that are to live, and all of them
-// are followed.
+// Whole waits until the members are the nodes that are to live, all of them are followed,
+// and whoever was to leave has ended.
 func (b *Breakable) Whole(ctx context.Context) error {
 	tick := time.NewTicker(memberInterval / 5)
 	defer tick.Stop()
@@ -231,8 +232,8 @@ func (b *Breakable) Whole(ctx context.Context) error {
 	}
 }
 
-// missing tells of the nodes that are to live and are no members. Those lost by
-// themselves were told already.
+// missing tells of the nodes that are to live and are no members, and of those that are to
+// leave and have not. Those lost by themselves were told already.
 func (b *Breakable) missing(members []server.MemberStatus) (missing []error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -244,6 +245,9 @@ func (b *Breakable) missing(members []server.MemberStatus) (missing []error) {
 		lost := s.child.isGone() && !s.child.doomed.Load() || errors.Is(s.trouble, ErrCrashed)
 		if s.wanted && !is && !lost {
 			missing = append(missing, errors.Join(fmt.Errorf("%s is not back in the group", s.name), s.trouble))
+		}
+		if s.leaving > 0 {
+			missing = append(missing, fmt.Errorf("%s has not left the group", s.name))
 		}
 	}
 	return missing

@@ -40,6 +40,7 @@ const (
 	commandCollect = 'c'  // garbage is to be collected: collectedLine says that it was
 	commandUsage   = 'u'  // what the process has used is to be told, in a line of JSON
 	commandWeigh   = 'w'  // likewise, right after a collection
+	commandLeave   = 'l'  // a node is to leave its group, however long that takes, and to end
 	commandTell    = 't'  // an attack is to tell its figures, in a line of JSON
 )
 
@@ -100,7 +101,10 @@ func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (err error)
 	case err = <-parent:
 		return errors.Join(err, s.Close())
 	case <-s.Done():
-		return s.Err()
+		if err := s.Err(); !errors.Is(err, server.ErrClosed) {
+			return err
+		}
+		return nil // it has left as it was to
 	}
 }
 
@@ -163,6 +167,8 @@ func obey(stdin io.Reader, stdout io.Writer, log *logSwitch, s service) error {
 				err = tellUsage(stdout, OwnUsage)
 			case commandWeigh:
 				err = tellUsage(stdout, CollectedUsage)
+			case commandLeave:
+				err = leave(s)
 			case commandTell:
 				err = tell(stdout, s)
 			default:
@@ -182,6 +188,15 @@ func tellUsage(stdout io.Writer, read func() (Usage, error)) error {
 		return err
 	}
 	return json.NewEncoder(stdout).Encode(u)
+}
+
+// leave has a node leave its group, of which it may be the last member.
+func leave(s service) error {
+	n, ok := s.(*server.Node)
+	if !ok {
+		return fmt.Errorf("%w: a %T has no group to leave", program.ErrConfig, s)
+	}
+	return n.Leave(context.Background(), true)
 }
 
 // tell writes the figures of an attack.

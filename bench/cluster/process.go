@@ -35,7 +35,7 @@ type Process struct {
 	wait   func() error  // until it ends
 	gone   chan struct{} // closed then, once it was ready
 	addr   string        // where it serves; guarded by Processes.mu
-	doomed atomic.Bool   // it is killed on purpose, which is no loss
+	doomed atomic.Bool   // it is killed, or leaves, on purpose, which is no loss
 	silent atomic.Bool   // its stdout ended before it was ready, and so does it
 }
 
@@ -139,6 +139,12 @@ func (p *Process) Kill() error {
 	return p.cmd.Process.Kill()
 }
 
+// leave has a node leave its group and end, as planned. One that has ended already need not.
+func (p *Process) leave() error {
+	p.doomed.Store(true)
+	return p.command(commandLeave)
+}
+
 // ErrCrashed says that a process did not end as one does that has given up, with
 // an exit status of 1: it panicked, or somebody else killed it.
 var ErrCrashed = errors.New("it crashed")
@@ -168,7 +174,7 @@ func (p *Process) discard() error {
 	return nil // that it was killed, or what it has said itself
 }
 
-// command has a child do something. One that was killed need not.
+// command has a child do something. One that is doomed may have ended before.
 func (p *Process) command(c byte) error {
 	if _, err := p.stdin.Write([]byte{c}); !p.doomed.Load() {
 		return err

@@ -13,6 +13,7 @@ import (
 // ends the fault, nil if it is over at once or for good.
 var strikes = map[fault.Kind]func(b *Breakable, f *fault.Fault) (mend func() error, err error){
 	fault.Kill:         (*Breakable).strikeDown,
+	fault.Leave:        (*Breakable).leave,
 	fault.Restart:      (*Breakable).restart,
 	fault.Pause:        (*Breakable).pause,
 	fault.Cut:          (*Breakable).cut,
@@ -47,9 +48,19 @@ func (b *Breakable) stopRegistry(*fault.Fault) (mend func() error, err error) {
 
 // strikeDown kills nodes, for a time or for good.
 func (b *Breakable) strikeDown(f *fault.Fault) (mend func() error, err error) {
+	return b.take(f, b.kill)
+}
+
+// leave has nodes leave, for a time or for good.
+func (b *Breakable) leave(f *fault.Fault) (mend func() error, err error) {
+	return b.take(f, b.sendAway)
+}
+
+// take takes nodes from the group, each in one way.
+func (b *Breakable) take(f *fault.Fault, one func(name string) error) (mend func() error, err error) {
 	var errs []error
 	for _, name := range f.Nodes {
-		errs = append(errs, b.kill(name))
+		errs = append(errs, one(name))
 	}
 	if !b.anyNode() {
 		b.LossFeed <- Loss{} // no node is left that has the group's state

@@ -7,8 +7,8 @@ import (
 
 // Apart tells, for each fault, why what it costs while it stands cannot be held
 // against a bound: it overlaps another, or what it needs is missing. It is "" for a
-// fault that stands alone. A kill stands for as long as a group may take to go on
-// without the node, missed, or until it lives again, if that is later.
+// fault that stands alone. A kill or a leave stands for as long as a group may take to go
+// on without the node, missed, or until it lives again, if that is later.
 //
 // A group goes on over slow links. So faults that a slow one overlaps are judged all the
 // same, and the slow one is unless it begins while another stands.
@@ -68,7 +68,7 @@ func (s Schedule) stands(i int, missed time.Duration) time.Duration {
 	const moment = 1
 	f := &s[i]
 	switch {
-	case f.Kind == Kill && f.For == 0:
+	case f.takesNodes() && f.For == 0:
 		end := f.At + missed
 		for j := range s {
 			if s[j].Kind == Restart && s[j].At >= f.At && slices.Equal(s[j].Nodes, f.Nodes) {
@@ -76,7 +76,7 @@ func (s Schedule) stands(i int, missed time.Duration) time.Duration {
 			}
 		}
 		return end
-	case f.Kind == Kill:
+	case f.takesNodes():
 		return f.At + max(missed, f.For)
 	default:
 		return max(f.End(forever), f.At+moment)

@@ -10,11 +10,13 @@ import (
 func TestApart(t *testing.T) {
 	for text, want := range map[string]string{
 		"kill:n2@3s,restart:n2@6s,pause:n3@8s+2s,cut:n1-n2@12s+3s,registry@15s+2s": "||||",
-		"kill:n2@3s,restart:n2@5s":                        "|",
-		"kill:n2@3s+4s,reset:n1-n3@6900ms,pause:n1@7s+1s": "overlaps reset:n1-n3@6.9s|overlaps kill:n2@3s+4s|",
-		"reset:n1-n3@1s,reset:n1-n2@1s":                   "overlaps reset:n1-n2@1s|overlaps reset:n1-n3@1s",
-		"registry@1s,pause:n1@9s+1s":                      "overlaps pause:n1@9s+1s|no registry: registry@1s",
-		"pause:n1@1s+5s,cut:n2@2s+4s,diskfull@5s+1s":      "no registry: diskfull@5s+1s|no registry: diskfull@5s+1s|overlaps cut:n2@2s+4s",
+		"kill:n2@3s,restart:n2@5s":                                      "|",
+		"leave:n2@3s,restart:n2@5s":                                     "|",
+		"leave:n2@3s,pause:n1@5s+1s,leave:n2@9s+4s,pause:n1@12500ms+1s": "overlaps pause:n1@5s+1s|overlaps leave:n2@3s|overlaps pause:n1@12.5s+1s|overlaps leave:n2@9s+4s",
+		"kill:n2@3s+4s,reset:n1-n3@6900ms,pause:n1@7s+1s":               "overlaps reset:n1-n3@6.9s|overlaps kill:n2@3s+4s|",
+		"reset:n1-n3@1s,reset:n1-n2@1s":                                 "overlaps reset:n1-n2@1s|overlaps reset:n1-n3@1s",
+		"registry@1s,pause:n1@9s+1s":                                    "overlaps pause:n1@9s+1s|no registry: registry@1s",
+		"pause:n1@1s+5s,cut:n2@2s+4s,diskfull@5s+1s":                    "no registry: diskfull@5s+1s|no registry: diskfull@5s+1s|overlaps cut:n2@2s+4s",
 		// Slow links take nothing from others; a slow one is apart if it begins while another stands.
 		"slow@1s+20s=1MiB/s,slow:n1@2s+9s=1MiB/s,kill:n2@3s,cut:n1-n3@9s+1s": "|||",
 		"pause:n1@1s+2s,slow:n1-n2@2s+5s=1MiB/s,reset:n2-n3@4s":              "|overlaps pause:n1@1s+2s|",

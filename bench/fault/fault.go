@@ -14,6 +14,7 @@ type Kind string
 // The kinds.
 const (
 	Kill         Kind = "kill"
+	Leave        Kind = "leave"
 	Restart      Kind = "restart"
 	Pause        Kind = "pause"
 	Cut          Kind = "cut"
@@ -32,13 +33,13 @@ var ErrStateLost = errors.New("the group lost its state")
 // Fault is one thing that goes wrong.
 type Fault struct {
 	Kind   Kind
-	Nodes  []string // Kill, Restart, Pause: to whom
+	Nodes  []string // Kill, Leave, Restart, Pause: to whom
 	A, B   string   // Cut, Reset, Slow: between whom; no B: A and all others; no A: any two nodes
 	OneWay bool     // Cut, Slow: from A to B only
 	Rate   int64    // Slow: bytes a second of each direction of a link, or, without B, of A's port
 
 	At  time.Duration // when, from the begin of the time that counts
-	For time.Duration // how long; 0: it is over at once, or, of Kill and RegistryAway, stays
+	For time.Duration // how long; 0: it is over at once, or, of Kill, Leave and RegistryAway, stays
 }
 
 // String writes the fault as Parse reads it.
@@ -77,7 +78,7 @@ func short(d time.Duration) string {
 	return s
 }
 
-// End is when it is over: at once, unless it lasts for a time. A kill without a
+// End is when it is over: at once, unless it lasts for a time. A kill or a leave without a
 // restart of its own, and a registry that does not come back, never end by
 // themselves; forever stands for that.
 func (f *Fault) End(forever time.Duration) time.Duration {

@@ -56,7 +56,7 @@ func TestParse(t *testing.T) {
 func TestParseErrors(t *testing.T) {
 	for text, want := range map[string][]string{
 		"":                                       {`unknown fault ""`, "kill:n1@3s"},
-		"kil:n1@3s":                              {`"kil:n1@3s": unknown fault "kil"`, "kill, restart, pause, cut, reset, slow, registry and diskfull"},
+		"kil:n1@3s":                              {`"kil:n1@3s": unknown fault "kil"`, "kill, leave, restart, pause, cut, reset, slow, registry and diskfull"},
 		"kill:n1@3s,pause:n2@5s":                 {`"pause:n2@5s": it does not say for how long`, "pause:n1@3s+2s"},
 		"kill:n1":                                {"does not say when", "kill:n1@3s+2s"},
 		"kill@3s":                                {"does not say to whom"},
@@ -125,25 +125,29 @@ func TestValidate(t *testing.T) {
 		"kill:n1@1s+2s,cut:n1-n2@2s+2s,cut:n3@2s+1s,reset:n1-n2@3s":                "",
 		"kill:n1@1s,cut:n1@2s+2s,restart:n1@3s,reset:n1-n2@5s":                     "",
 		"diskfull@1s+5s,registry@2s+1s,diskfull@3s+1s":                             "",
+		"leave:n1@1s,restart:n1@2s,leave:n1@3s+1s,pause:n1@4s+1s,kill:n1@4500ms":   "",
 		"slow@1s+9s=1MiB/s,kill:n1@2s,slow:n2@3s+1s=1MiB/s":                        "",
 		"kill:n4@1s":                             "kill:n4@1s: there is no n4, only n1 to n3",
 		"cut:n1-n4@1s+1s":                        "there is no n4",
 		"kill:n1@20s":                            "comes after the end, 20s",
-		"restart:n1@1s":                          "n1 was not killed for good before",
-		"kill:n1@1s+5s,restart:n1@3s":            "n1 was not killed for good before",
-		"kill:n1@1s,restart:n1@3s,restart:n1@4s": "n1 was not killed for good before",
-		"kill:n1@1s,kill:n1@3s":                  "n1 has been killed before",
-		"kill:n1@1s+5s,pause:n1@3s+1s":           "n1 has been killed before",
+		"restart:n1@1s":                          "n1 is not gone for good before",
+		"kill:n1@1s+5s,restart:n1@3s":            "n1 is not gone for good before",
+		"kill:n1@1s,restart:n1@3s,restart:n1@4s": "n1 is not gone for good before",
+		"kill:n1@1s,kill:n1@3s":                  "n1 is gone before",
+		"kill:n1@1s+5s,pause:n1@3s+1s":           "n1 is gone before",
+		"leave:n1@1s,kill:n1@3s":                 "n1 is gone before",
+		"leave:n1@1s+5s,leave:n1@3s+1s":          "n1 is gone before",
+		"pause:n1@1s+5s,leave:n1@3s+1s":          "n1 is paused already",
 		"pause:n1@1s+5s,pause:n1@3s+1s":          "n1 is paused already",
 		"registry@1s+5s,registry@3s":             "the registry is away already",
 		"registry@1s,diskfull@3s+1s":             "the registry is away already",
 		"diskfull@1s+5s,diskfull@3s+1s":          "disk is full already",
 
-		"kill:n1@1s,reset:n2-n1@3s":             "n1 has been killed before, and is not restarted by then",
-		"kill:n1@1s,cut:n2>n1@3s+9s":            "n1 has been killed before, and is not restarted by then",
-		"kill:n1@1s,cut:n1@3s+1s,restart:n1@4s": "n1 has been killed before, and is not restarted by then",
-		"kill:n1@1s+4s,reset:n1-n2@3s":          "n1 has been killed before, and is not restarted by then",
-		"kill:n1@1s,slow:n1@3s+1s=1MiB/s":       "n1 has been killed before, and is not restarted by then",
+		"kill:n1@1s,reset:n2-n1@3s":             "n1 is gone before, and is not restarted by then",
+		"kill:n1@1s,cut:n2>n1@3s+9s":            "n1 is gone before, and is not restarted by then",
+		"kill:n1@1s,cut:n1@3s+1s,restart:n1@4s": "n1 is gone before, and is not restarted by then",
+		"kill:n1@1s+4s,reset:n1-n2@3s":          "n1 is gone before, and is not restarted by then",
+		"kill:n1@1s,slow:n1@3s+1s=1MiB/s":       "n1 is gone before, and is not restarted by then",
 		"slow:n4@1s+1s=1MiB/s":                  "there is no n4",
 		"registry@3s,cut:n1-registry@4s+1s":     "the registry is away by then",
 		"registry@3s,reset:n1-registry@4s":      "the registry is away by then",
@@ -165,7 +169,7 @@ func TestValidate(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add("kill:n2@3s,restart:n2@6s,pause:n3@8s+2s,cut:n1-n2@12s+3s,registry@15s+2s")
 	f.Add("cut:n1>registry@1m+1ms,cut:n7@1h+1s,reset:n1-registry@4s,diskfull@1s+1s,kill:n1+n2@0s")
-	f.Add("slow@1s+1s=300KiB/s,slow:n1@1s+1s=1GiB/s,slow:n1>n2@1s+1s=4096/s")
+	f.Add("leave:n1@1s,leave:n2+n3@2s+1s,slow@1s+1s=300KiB/s,slow:n1@1s+1s=1GiB/s,slow:n1>n2@1s+1s=4096/s")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := Parse(text)
 		if err != nil {

@@ -46,6 +46,10 @@ var kinds = []kindInfo{
 		kind: Kill, form: "kill:n1@3s, kill:n1@3s+2s or kill:n1+n2@3s", to: toNodes, lasts: orStays,
 		random: []maker{(*generator).kill, (*generator).killMany},
 	},
+	{
+		kind: Leave, form: "leave:n1@3s, leave:n1@3s+2s or leave:n1+n2@3s", to: toNodes, lasts: orStays,
+		random: []maker{(*generator).leave},
+	},
 	{kind: Restart, form: "restart:n1@6s", to: toNodes, lasts: noTime, random: []maker{(*generator).killAndRestart}},
 	{kind: Pause, form: "pause:n1@3s+2s", to: toNodes, lasts: aTime, random: []maker{(*generator).pause}},
 	{
@@ -78,6 +82,9 @@ func (k Kind) info() kindInfo {
 	}
 	return kindInfo{}
 }
+
+// takesNodes reports whether the fault takes nodes from the group, for a time or for good.
+func (f *Fault) takesNodes() bool { return f.Kind == Kill || f.Kind == Leave }
 
 // aboutRegistry reports whether the fault leaves the group without its registry.
 func (f *Fault) aboutRegistry() bool { return f.Kind.info().to == toRegistry }

@@ -132,6 +132,13 @@ func (g *generator) killMany(at time.Duration, free []string) []Fault {
 	return []Fault{{Kind: Kill, Nodes: free[:2+g.random.IntN(len(free)-1)], At: at, For: g.length()}}
 }
 
+func (g *generator) leave(at time.Duration, free []string) []Fault {
+	if len(free) == 0 {
+		return nil
+	}
+	return []Fault{{Kind: Leave, Nodes: free[:1], At: at, For: g.length()}}
+}
+
 func (g *generator) killAndRestart(at time.Duration, free []string) []Fault {
 	if len(free) == 0 {
 		return nil

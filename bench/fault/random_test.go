@@ -110,7 +110,7 @@ func TestRandomHasAll(t *testing.T) {
 			count(&many, len(f.Nodes) > 1)
 			count(&overlapping, i > 0 && s[i-1].End(0) > f.At)
 		}
-		for _, kind := range []Kind{Kill, Restart, Pause, Cut, Reset, Slow, RegistryAway, DiskFull} {
+		for _, kind := range []Kind{Kill, Leave, Restart, Pause, Cut, Reset, Slow, RegistryAway, DiskFull} {
 			if kinds[kind] < 5 {
 				t.Errorf("seed %d: %d of %s", seed, kinds[kind], kind)
 			}

@@ -47,15 +47,15 @@ func (v *validator) next(f *Fault) error {
 		down, paused := v.down[node] > f.At, v.paused[node] > f.At
 		switch {
 		case f.Kind == Restart && v.down[node] != forever:
-			return fmt.Errorf("%s was not killed for good before: give it a kill:%s@T without a +", node, node)
+			return fmt.Errorf("%s is not gone for good before: give it a kill:%s@T or leave:%s@T without a +", node, node, node)
 		case f.Kind == Restart:
 			v.down[node] = 0
 		case down:
-			return fmt.Errorf("%s has been killed before, and is not restarted yet", node)
-		case f.Kind == Kill:
-			v.down[node], v.paused[node] = f.End(forever), 0
-		case paused:
+			return fmt.Errorf("%s is gone before, and is not restarted yet", node)
+		case paused && f.Kind != Kill:
 			return fmt.Errorf("%s is paused already", node)
+		case f.takesNodes():
+			v.down[node], v.paused[node] = f.End(forever), 0
 		default:
 			v.paused[node] = f.End(forever)
 		}
@@ -86,13 +86,13 @@ func (v *validator) ends(f *Fault) error {
 			return errors.New("the registry is away by then, and does not come back before the end")
 		}
 		if back := v.back(end, f.At); back > f.At && back >= f.At+f.For {
-			return fmt.Errorf("%s has been killed before, and is not restarted by then", end)
+			return fmt.Errorf("%s is gone before, and is not restarted by then", end)
 		}
 	}
 	return nil
 }
 
-// back is from when on a node lives that may have been killed before a time.
+// back is from when on a node lives that may be gone before a time.
 func (v *validator) back(node string, at time.Duration) time.Duration {
 	if v.down[node] != forever {
 		return v.down[node]

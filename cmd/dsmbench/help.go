@@ -29,7 +29,9 @@ With --faults, each node and the registry is a process, and dsmbench injects fau
 
   kill:n2@3s                 kill -9 after 3s; kill:n1+n2@3s kills two at once
   kill:n2@3s+2s              likewise, and start again 2s later
-  restart:n2@6s              start a killed node again: same id, new address
+  leave:n2@3s                n2 leaves the group and ends, as on SIGTERM
+  leave:n2@3s+2s             likewise, and start again 2s later
+  restart:n2@6s              start a node again that is gone: same id, new address
   pause:n3@8s+2s             SIGSTOP, and SIGCONT 2s later
   cut:n1-n2@12s+3s           nothing passes between n1 and n2 for 3s
   cut:n1>n2@12s+3s           nothing passes from n1 to n2; the way back is open

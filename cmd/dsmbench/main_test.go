@@ -53,7 +53,7 @@ func TestBadInput(t *testing.T) {
 		{"-target=", "--target is empty"},
 		{"-target ftp://h:1", "must begin with dsm:// or dsm+registry://"},
 		{"-faults kill:n1", `--faults: not a schedule of faults: "kill:n1": it does not say when, after an @; write it like kill:n1@3s`},
-		{"-faults kil:n1@1s", "the faults are kill, restart, pause, cut, reset, slow, registry and diskfull"},
+		{"-faults kil:n1@1s", "the faults are kill, leave, restart, pause, cut, reset, slow, registry and diskfull"},
 		{"-faults kill:n9@1s", "impossible schedule of faults: kill:n9@1s: there is no n9, only n1 to n4"},
 		{"-faults kill:n1@5s", "comes after the end, 5s"},
 		{"-faults random", "--faults: no room for random faults: 5s is too short, they need at least 20s"},
