@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -10,9 +12,13 @@ const (
 	// maxCalls is how many of its requests may wait for a turn, so that no client fills one.
 	maxCalls = 1 << 10
 
-	// dearCall is how many requests one counts for that is more work: for a listing, a page or
-	// an audit. It counts until it is answered, so a client may have 16 of them under way.
+	// dearCall is how many requests one counts for that is more work: for a listing, a page, an
+	// audit or a session. It counts until it is answered, so a client may have 16 of them under way.
 	dearCall = maxCalls / 16
+
+	// refusalRest is how long a request goes on to count that was refused because it asks for what
+	// the client may not have. A client that asks again and again has 16 answers in that time.
+	refusalRest = 50 * time.Millisecond
 )
 
 // hand hands a read on to the protocol loop.
@@ -40,8 +46,19 @@ type dearWaiter clientConn
 // Answer is part of member.Waiter.
 func (w *dearWaiter) Answer(tag uint64, size int, reply *wire.Reply) {
 	c := (*clientConn)(w)
-	c.called(dearCall)
+	if reply.Status == wire.StatusTooManySessions {
+		c.calledLater(dearCall)
+	} else {
+		c.called(dearCall)
+	}
 	c.Answer(tag, size, reply)
+}
+
+// calledLater is called after refusalRest. One timer serves all calls of that time.
+func (c *clientConn) calledLater(calls int64) {
+	if c.refused.Add(calls) == calls {
+		time.AfterFunc(refusalRest, func() { c.called(c.refused.Swap(0)) })
+	}
 }
 
 // called takes note that calls do not count any more.

@@ -28,6 +28,7 @@ func TestCallsOfAClientAreBounded(t *testing.T) {
 		"strong reads": {wire.Request{Kind: wire.RequestGetStrong, Key: "k"}, maxCalls},
 		"statuses":     {wire.Request{Kind: wire.RequestStatus}, maxCalls / dearCall},
 		"audits":       {wire.Request{Kind: wire.RequestDigest}, maxCalls / dearCall},
+		"sessions":     {wire.Request{Kind: wire.RequestWrite, Command: wire.Command{Op: wire.OpOpenSession}}, maxCalls / dearCall},
 		"scans":        {wire.Request{Kind: wire.RequestScan, Key: string((&wire.ScanQuery{}).Append(nil)), Position: 1}, maxCalls / dearCall},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,4 +99,24 @@ func TestStatusesAreShared(t *testing.T) {
 	if a.calls.Load() != 0 || b.calls.Load() != 0 {
 		t.Errorf("%d and %d calls", a.calls.Load(), b.calls.Load())
 	}
+}
+
+// A session that is refused goes on to count for a while. Others do not start the time again.
+func TestRefusedSessionsCountForAWhile(t *testing.T) {
+	h := newLone(t, Config{})
+	answer := func(p *pipedClient, status wire.Status) {
+		p.inFlight.Add(1)
+		p.calls.Add(dearCall)
+		(*dearWaiter)(p.clientConn).Answer(1, 0, &wire.Reply{Status: status})
+	}
+	a, b := newPiped(t, h.front), newPiped(t, h.front)
+	a.calls.Store(dearCall) // of one that was refused before: it has the timer
+	a.refused.Store(dearCall)
+	answer(a, wire.StatusTooManySessions)
+	answer(a, wire.StatusOK)
+	if calls, refused := a.calls.Load(), a.refused.Load(); calls != 2*dearCall || refused != 2*dearCall {
+		t.Errorf("%d calls, %d for refusals", calls, refused)
+	}
+	answer(b, wire.StatusTooManySessions)
+	eventually(t, "it counts no more", func() bool { return b.calls.Load() == 0 && b.refused.Load() == 0 })
 }

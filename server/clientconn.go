@@ -44,7 +44,8 @@ type clientConn struct {
 	looped    bool        // the reader's: a loop reads the connection
 
 	underWay atomic.Int64  // what the client's writes that are not answered cost, see chargeOf
-	calls    atomic.Int64  // what its requests that wait for a turn count for, and the dear ones under way
+	calls    atomic.Int64  // what its requests that wait for a turn count for, the dear ones under way, and refusals
+	refused  atomic.Int64  // what of that is for refusals
 	room     chan struct{} // full when one of these may have become less
 
 	// Requests of this burst that the protocol loop has to see.

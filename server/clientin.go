@@ -38,11 +38,11 @@ func (c *clientConn) take(req *wire.Request) {
 			c.refuse(req.ID)
 			return
 		}
-		raw := req.RawCommand
 		if req.Command.Op.Opens() {
-			raw = c.f.openSession(c.client, &req.Command).Append(nil)
+			c.open(req)
+			return
 		}
-		c.writes = append(c.writes, clientWrite{id: req.ID, raw: raw})
+		c.writes = append(c.writes, clientWrite{id: req.ID, raw: req.RawCommand})
 		return
 	case wire.RequestPing:
 		c.reply(&wire.Reply{ID: req.ID, Position: c.f.reader.State().Applied()})
@@ -86,6 +86,13 @@ func (c *clientConn) takeRare(req *wire.Request) {
 	default:
 		c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusBadRequest})
 	}
+}
+
+// open has a session opened. That is dear, so that a client does not crowd out the writes of
+// others with sessions.
+func (c *clientConn) open(req *wire.Request) {
+	cmd := c.f.openSession(c.client, &req.Command)
+	c.hand(c.dear(c.parked(req)), func(m *member.Member, p *member.Read) { m.Open(p, cmd) })
 }
 
 // page has a page of something made once the position of the request is reached.

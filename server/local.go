@@ -134,7 +134,7 @@ func (w *call) add(in *member.Inbox) (size int) {
 var calls = sync.Pool{New: func() any { return &call{done: make(replies, 1)} }}
 
 // Write orders a command and waits for its delivery at this node.
-func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.Reply, error) {
+func (c localConn) Write(ctx context.Context, position uint64, cmd wire.Command) (wire.Reply, error) {
 	if c.f.reader.Leaving() || !c.f.reader.Serves() {
 		return wire.Reply{Status: wire.StatusUnavailable}, nil
 	}
@@ -145,7 +145,8 @@ func (c localConn) Write(ctx context.Context, _ uint64, cmd wire.Command) (wire.
 		return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)
 	}
 	if cmd.Op.Opens() {
-		cmd = *c.f.openSession(embeddedName(c.client, c.f.node), &cmd)
+		p, opens := c.read(ctx, position), c.f.openSession(embeddedName(c.client, c.f.node), &cmd)
+		return c.post(ctx, p, func(m *member.Member) { m.Open(p, opens) })
 	}
 	w := calls.Get().(*call)
 	w.raw, w.added = cmd.Append(w.raw[:0]), false

@@ -43,6 +43,7 @@ func (m *Member) Turn(in *Inbox) (released int, err error) {
 
 // due is what a turn has found that is still to be done in it.
 type due struct {
+	opened bool // a session is to be opened, after what was ready was taken
 	probe  bool
 	votes  []vote
 	damage error
@@ -51,7 +52,7 @@ type due struct {
 // workDue does what is due, and reports whether anything was.
 func (m *Member) workDue() bool {
 	d := m.due
-	if !d.probe && d.votes == nil && d.damage == nil || m.failed != nil {
+	if !d.opened && !d.probe && d.votes == nil && d.damage == nil || m.failed != nil {
 		return false
 	}
 	m.due = due{}

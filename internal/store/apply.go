@@ -180,21 +180,17 @@ func (s *Store) openSession(position uint64, cmd *wire.Command) (wire.Result, bo
 	if !id.valid() {
 		return wire.Result{Status: wire.StatusBadRequest, Position: position}, false
 	}
-	alive := len(s.sessions.byID)
-	c, bound := s.sessions.clients.admit(id, &s.limits)
-	if alive >= s.limits.MaxSessions {
-		bound = Bound{Of: wire.BoundOfGroup, Sessions: alive, Most: s.limits.MaxSessions}
-	}
+	c, bound := s.admitClient(id)
 	if bound.reached() {
-		s.crowded(id, bound)
-		return wire.Result{
-			Status: wire.StatusTooManySessions, Position: position, Number: bound.Of, Version: uint64(bound.Most),
-		}, false
+		s.crowded(id, c, bound)
+		result := bound.refusal()
+		result.Position = position
+		return result, false
 	}
 	if s.sessions.byID[position] == nil || !planted.On(planted.CollidingIDs) {
 		s.sessions.open(position, c, uint64(cmd.Delta))
 	}
-	s.crowded(id, s.sessions.clients.nearest(c, &s.limits, len(s.sessions.byID)))
+	s.crowded(id, c, s.sessions.clients.nearest(c, &s.limits, len(s.sessions.byID)))
 	return wire.Result{Position: position}, true
 }
 

@@ -82,6 +82,34 @@ func (t *clients) admit(id clientID, limits *Limits) (c *client, reached Bound) 
 	return c, Bound{}
 }
 
+// admitClient returns the client that an id names, nil if nothing is known of it, and the bound
+// that forbids it another session, if one does.
+func (s *Store) admitClient(id clientID) (c *client, reached Bound) {
+	c, reached = s.sessions.clients.admit(id, &s.limits)
+	if alive := len(s.sessions.byID); alive >= s.limits.MaxSessions {
+		reached = Bound{Of: wire.BoundOfGroup, Sessions: alive, Most: s.limits.MaxSessions}
+	}
+	return c, reached
+}
+
+// Full returns why the state as it is has no room for the session that a command opens, and
+// the result that the command would have, but for its position. It returns nil if there is room.
+// It is for the owner, and takes the same time however many sessions there are.
+func (s *Store) Full(cmd *wire.Command) (*Crowd, wire.Result) {
+	id := clientID{name: cmd.Key, address: string(cmd.Value)}
+	c, bound := s.admitClient(id)
+	if !bound.reached() {
+		return nil, wire.Result{}
+	}
+	crowd := crowdOf(id, c, bound)
+	return &crowd, bound.refusal()
+}
+
+// refusal is the result of opening a session where the bound is reached.
+func (b Bound) refusal() wire.Result {
+	return wire.Result{Status: wire.StatusTooManySessions, Number: b.Of, Version: uint64(b.Most)}
+}
+
 // bounds are those of one client.
 func (t *clients) bounds(c *client, limits *Limits) [2]Bound {
 	bounds := [2]Bound{{Of: wire.BoundOfClient, Sessions: c.sessions, Most: limits.MaxClientSessions}}
@@ -135,15 +163,19 @@ func (t *clients) remove(c *client) {
 }
 
 // crowded tells of a bound of which four fifths are taken.
-func (s *Store) crowded(id clientID, b Bound) {
-	if !b.near() {
-		return
+func (s *Store) crowded(id clientID, c *client, b Bound) {
+	if b.near() {
+		s.notes.Crowds = append(s.notes.Crowds, crowdOf(id, c, b))
 	}
+}
+
+// crowdOf is a client, nil if nothing is known of it, that opens a session where many are open.
+func crowdOf(id clientID, c *client, b Bound) Crowd {
 	of := ClientSessions{Name: id.name, Address: id.address}
-	if c := s.sessions.clients.byID[id]; c != nil {
+	if c != nil {
 		of.Sessions = c.sessions
 	}
-	s.notes.Crowds = append(s.notes.Crowds, Crowd{Client: of, Bound: b})
+	return Crowd{Client: of, Bound: b}
 }
 
 // ClientSessions is how many sessions a client has.

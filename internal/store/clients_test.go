@@ -22,14 +22,23 @@ func TestSessionsOfAClientAreBounded(t *testing.T) {
 	f := newFeeder(t, Limits{MaxSessions: 20, MaxClientSessions: 4, MaxAddressSessions: 6})
 	refused := func(name, address string, of int64, most uint64) {
 		t.Helper()
-		r, effect := f.apply(openOf(name, address))
+		cmd := openOf(name, address)
+		full, before := f.s.Full(&cmd)
+		r, effect := f.apply(cmd)
+		if before.Position = r.Position; full == nil || before != r || f.out.Notes.Crowds[0] != *full {
+			t.Errorf("%s at %s: %+v, %+v before, %+v in the order", name, address, full, before, r)
+		}
 		if r.Status != wire.StatusTooManySessions || r.Number != of || r.Version != most || effect {
 			t.Errorf("%s at %s: %+v, want the bound %d of %d", name, address, r, of, most)
 		}
 	}
 	open := func(name, address string) uint64 {
 		t.Helper()
-		r, _ := f.apply(openOf(name, address))
+		cmd := openOf(name, address)
+		if full, _ := f.s.Full(&cmd); full != nil {
+			t.Errorf("%s at %s: %+v", name, address, full)
+		}
+		r, _ := f.apply(cmd)
 		if r.Status != wire.StatusOK {
 			t.Errorf("%s at %s: %+v", name, address, r)
 		}
