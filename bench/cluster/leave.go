@@ -43,8 +43,7 @@ func (b *Breakable) awaitLeave(child *Process, limit time.Duration) error {
 	select {
 	case err = <-ended:
 	case <-late.C:
-		err = errors.Join(fmt.Errorf("%w: it has not left the group for %v", ErrCrashed, limit), child.Kill())
-		<-ended
+		err = errors.Join(fmt.Errorf("%w: it has not left the group for %v", ErrCrashed, limit), child.Kill(), <-ended)
 	case <-b.ctx.Done():
 		_ = child.Kill() // an error means that it has ended
 		err = <-ended
