@@ -17,8 +17,10 @@ const (
 	dearCall = maxCalls / 16
 
 	// refusalRest is how long a request goes on to count that was refused because it asks for what
-	// the client may not have. A client that asks again and again has 16 answers in that time.
-	refusalRest = 50 * time.Millisecond
+	// the client may not have. A client that asks again and again has 16 answers in that time,
+	// or one to what is long: each refusedBytes of it count for a dear call more.
+	refusalRest  = 50 * time.Millisecond
+	refusedBytes = 64 << 10
 )
 
 // hand hands a read on to the protocol loop.

@@ -22,6 +22,10 @@ const (
 	frameRate     = 64 << 10
 )
 
+// visitBytes is how much a loop reads from a connection in a round. Links of members, and
+// other clients, come next.
+const visitBytes = 64 << 10
+
 // clientConn serves one client connection. One goroutine at a time reads its requests,
 // its own or an event loop's, and answers reads in place; replies to writes come from
 // the protocol loop.
@@ -42,6 +46,7 @@ type clientConn struct {
 	limited   bool        // the reader's: the connection's read deadline is set
 	began     time.Time   // the reader's: when it first saw the frame that is not complete, zero: not yet
 	looped    bool        // the reader's: a loop reads the connection
+	visit     int         // the reader's, in a loop: bytes that it may still read in this round
 
 	underWay atomic.Int64  // what the client's writes that are not answered cost, see chargeOf
 	calls    atomic.Int64  // what its requests that wait for a turn count for, the dear ones under way, and refusals
@@ -76,6 +81,7 @@ func newClientConn(f *front, conn net.Conn, asks func()) *clientConn {
 		}),
 	}
 	c.frames = wire.NewFrameReader(c, uint32(f.cfg.maxRequestBytes()))
+	c.frames.Refuse(c.refusesFrame)
 	return c
 }
 
@@ -119,6 +125,7 @@ func (c *clientConn) readRequests() error {
 // wait for something, which must be done elsewhere. It leaves the connection with the
 // limit for what comes next.
 func (c *clientConn) loopBurst() (waits bool, err error) {
+	c.visit = visitBytes
 	if waits, err = c.takeBursts(); err != nil {
 		return waits, err
 	}
@@ -149,6 +156,9 @@ func (c *clientConn) takeBursts() (waits bool, err error) {
 func (c *clientConn) burst() error {
 	for {
 		kind, body, err := c.frames.Next()
+		if err == wire.ErrRefused { //nolint:errorlint // as Next returns it
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -193,7 +203,14 @@ func (c *clientConn) Read(b []byte) (int, error) {
 			return 0, err
 		}
 	}
+	if c.looped {
+		if c.visit == 0 {
+			return 0, wire.ErrAgain // the loop comes back
+		}
+		b = b[:min(len(b), c.visit)]
+	}
 	n, err := c.conn.Read(b)
+	c.visit -= n
 	if errors.Is(err, evloop.ErrWouldBlock) {
 		err = wire.ErrAgain
 	}
@@ -210,6 +227,8 @@ func (c *clientConn) limitRead(set bool) error {
 			c.began = time.Now()
 		}
 		deadline = c.began.Add(c.f.cfg.framePatience + time.Duration(arrived)*time.Second/frameRate)
+	} else {
+		c.began = time.Time{} // a frame that was refused is over
 	}
 	c.limited = set
 	err := c.limitFrame(deadline, memory)

@@ -11,7 +11,7 @@ import (
 // request's bytes are in the reader's buffer.
 func (c *clientConn) take(req *wire.Request) {
 	if req.KeyTooLong() {
-		c.reply(&wire.Reply{ID: req.ID, Status: wire.StatusBadRequest, Data: []byte("its key, or query, is longer than any that is allowed")})
+		c.refuseLong(req.ID, len(req.Key))
 		return
 	}
 	if !c.f.reader.Serves() && !c.answersWithoutLease(req.Kind) {
@@ -49,6 +49,25 @@ func (c *clientConn) take(req *wire.Request) {
 	default:
 		c.takeRare(req)
 	}
+}
+
+// refusesFrame refuses a large frame that begins to come, unless it may be so large.
+func (c *clientConn) refusesFrame(begin []byte, size int) bool {
+	may, id := wire.MayBeLarge(begin)
+	if !may {
+		c.inFlight.Add(1)
+		c.refuseLong(id, size)
+	}
+	return !may
+}
+
+// refuseLong refuses a request whose key has so many bytes, or its frame. What came for nothing
+// counts for a while.
+func (c *clientConn) refuseLong(id uint64, bytes int) {
+	calls := int64(1+bytes/refusedBytes) * dearCall
+	c.calls.Add(calls)
+	c.calledLater(calls)
+	c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest, Data: []byte("its key, or query, is longer than any that is allowed")})
 }
 
 // answersWithoutLease reports whether a request of this kind is answered by a

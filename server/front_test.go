@@ -137,6 +137,83 @@ func TestKeysTooLong(t *testing.T) {
 	}
 }
 
+// A frame that is too long for its kind is refused when it begins to come, and is not kept. What
+// came for nothing counts for a while, so that its client waits. Then it goes on.
+func TestLongFrames(t *testing.T) {
+	h := newLone(t, Config{})
+	p := newPiped(t, h.front)
+	p.refused.Store(1) // the timer is under way
+	const ping = 7
+	b := wire.AppendRequest(nil, &wire.Request{ID: 6, Kind: wire.RequestGet, Key: strings.Repeat("k", 1<<20), Position: 9})
+	b = wire.AppendRequest(b, &wire.Request{ID: ping, Kind: wire.RequestPing})
+	go func() { _, _ = p.client.Write(b) }() // what is answered has come
+	if err := p.burst(); err != nil {
+		t.Fatal(err)
+	}
+	if calls := p.calls.Load(); calls < maxCalls || !p.tooFarBehind() || p.refused.Load() != 1+calls || p.kept() != 0 {
+		t.Errorf("%d calls, %d of them refused, %d bytes kept", calls, p.refused.Load(), p.kept())
+	}
+	p.flushReplies()
+	if reply := p.next(); reply.ID != 6 || reply.Status != wire.StatusBadRequest || p.inFlight.Load() != 0 {
+		t.Errorf("%+v, %d in flight", reply, p.inFlight.Load())
+	}
+	if err := p.burst(); err != nil {
+		t.Fatal(err)
+	}
+	p.flushReplies()
+	if reply := p.next(); reply.ID != ping {
+		t.Errorf("%+v", reply)
+	}
+}
+
+// full is a connection on which a large frame has come.
+type full struct {
+	net.Conn
+	frame []byte
+	read  int
+}
+
+func (c *full) Read(b []byte) (int, error) {
+	if c.read == len(c.frame) {
+		return 0, evloop.ErrWouldBlock
+	}
+	n := copy(b, c.frame[c.read:])
+	c.read += n
+	return n, nil
+}
+
+// A loop reads no more of a connection at a time than its share. Only within a frame its time is
+// limited, also within one that is dropped.
+func TestVisitsOfALoop(t *testing.T) {
+	large := wire.Command{Op: wire.OpSet, Key: "k", Value: make([]byte, 1<<20)}
+	for name, request := range map[string]wire.Request{
+		"taken":   {ID: 1, Kind: wire.RequestWrite, Command: large},
+		"dropped": {ID: 1, Kind: wire.RequestGet, Key: string(large.Value)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			near, far := net.Pipe()
+			defer far.Close()
+			conn := &full{Conn: near, frame: wire.AppendRequest(nil, &request)}
+			c := newClientConn(newLone(t, Config{}).front, conn, nil)
+			defer c.close()
+			c.looped = true
+			for conn.read < len(conn.frame) {
+				before := conn.read
+				waits, err := c.loopBurst()
+				if n := conn.read - before; err != nil || n == 0 || n > visitBytes {
+					t.Fatalf("a visit reads %d bytes; %v", n, err)
+				}
+				if conn.read < len(conn.frame) && !waits && (!c.limited || c.began.IsZero()) {
+					t.Fatalf("the frame of which %d bytes have come may take any time", conn.read)
+				}
+			}
+			if c.limited || !c.began.IsZero() {
+				t.Error("the time is limited, and no frame has begun")
+			}
+		})
+	}
+}
+
 // As many requests may be in flight as the settings say, and no more.
 func TestMostInFlight(t *testing.T) {
 	h := newLone(t, Config{MaxInFlight: 2})

@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"cmp"
 	"net"
 	"strings"
 	"sync"
@@ -17,6 +18,10 @@ type flood struct {
 	window  int           // requests under way on a connection
 	every   time.Duration // so often as many follow as were answered
 	refused bool          // each has to be refused as a bad request
+
+	// least is how many requests a connection sends in any case, 0: the window. Those that its
+	// buffers do not hold wait for the node, which may take its time.
+	least int
 }
 
 const (
@@ -43,7 +48,7 @@ var floods = map[Kind]*flood{
 	Sessions: {window: 8000, every: beatTime, request: func(uint64, uint64) wire.Request {
 		return wire.Request{Kind: wire.RequestWrite, Command: wire.Command{Op: wire.OpOpenSession}}
 	}},
-	LongKeys: {window: 256, every: time.Second, refused: true, request: func(_, seen uint64) wire.Request {
+	LongKeys: {window: 256, least: 8, every: time.Second, refused: true, request: func(_, seen uint64) wire.Request {
 		return wire.Request{Kind: wire.RequestGet, Key: longKey(), Position: seen + farAhead, Timeout: waitTimeout}
 	}},
 	Parked: {window: 16_000, every: time.Second, request: func(_, seen uint64) wire.Request {
@@ -56,11 +61,11 @@ var floods = map[Kind]*flood{
 
 var longKey = sync.OnceValue(func() string { return strings.Repeat("k", longKeyBytes) })
 
-// Requests returns how many requests of a kind each connection has under way, 0 if it is none
-// that asks.
+// Requests returns how many requests of a kind each connection sends at least, 0 if it is none that
+// asks.
 func Requests(kind Kind) int {
 	if f := floods[kind]; f != nil {
-		return f.window
+		return cmp.Or(f.least, f.window)
 	}
 	return 0
 }

@@ -104,7 +104,7 @@ func (r *Report) judgeStrength(p *Phase) {
 		if meant := float64(c.Frames) * c.Phase.Seconds(); float64(did.Frames) < leastStrength*meant {
 			r.fail("the attack %s sent %d frames of %.0f", p.Name, did.Frames, meant)
 		}
-	case attack.Idle, attack.Unfinished, attack.Subscribers:
+	case attack.Idle, attack.Unfinished, attack.Subscribers, attack.LongKeys:
 		if float64(did.Open) < leastStrength*float64(p.Conns) {
 			r.fail("the attack %s had %d connections of %d", p.Name, did.Open, p.Conns)
 		}

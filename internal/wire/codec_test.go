@@ -226,6 +226,25 @@ func TestLongestQueries(t *testing.T) {
 	}
 }
 
+// Of requests only a write may be large. What is no request is not judged here.
+func TestMayBeLarge(t *testing.T) {
+	for kind := RequestGet; kind <= RequestSessions; kind++ {
+		r := Request{ID: 1<<64 - 1, Kind: kind, Timeout: math.MaxInt64, Position: 1<<64 - 1}
+		if kind == RequestWrite {
+			r.Command.Op = OpBarrier
+		}
+		begin := AppendRequest(nil, &r)[HeaderBytes:]
+		if may, id := MayBeLarge(begin); may != (kind == RequestWrite) || id != r.ID {
+			t.Errorf("kind %d: %v, %d", kind, may, id)
+		}
+	}
+	for _, begin := range [][]byte{nil, {FrameReply, 1, byte(RequestGet)}, {FrameRequest}, {FrameRequest, 0x80}} {
+		if may, _ := MayBeLarge(begin); !may {
+			t.Errorf("%v may not be large", begin)
+		}
+	}
+}
+
 // Decoding aliases its input: it must not take memory for a request.
 func TestDecodeTakesNoMemory(t *testing.T) {
 	write := Request{ID: 1, Kind: RequestWrite, Command: Command{Op: OpSet, Session: 1, Seq: 1, Floor: 1, Key: "key", Value: []byte("value")}}

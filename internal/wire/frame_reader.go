@@ -12,11 +12,18 @@ const (
 	minReadBuffer  = 4 << 10   // at first
 	maxReadBuffer  = 64 << 10  // for batches of small frames; a larger frame gets one of its own
 	keepReadBuffer = 256 << 10 // a larger one than this is let go after its frame
+
+	// beginBytes is how much of a large frame is there at least when Refuse's function is asked.
+	beginBytes = 64
 )
 
 // ErrAgain is what a source returns that has nothing now, and does not wait. So
 // does Next then, which may be called again.
 var ErrAgain = errors.New("wire: no data yet")
+
+// ErrRefused is what Next returns for a frame that Refuse's function has refused. It may be
+// called again.
+var ErrRefused = errors.New("wire: a frame was refused")
 
 // maxEmptyReads bounds how often in a row a reader may return nothing.
 const maxEmptyReads = 100
@@ -32,6 +39,11 @@ type FrameReader struct {
 	start, end int    // buf[start:end] has been read and not handed out
 	filled     bool   // the last Read took all the room that it had
 	err        error  // of the last Read, told once the frames before it are out
+
+	refuses func(begin []byte, size int) bool // see Refuse
+	asked   bool                              // about the frame at the front
+	dropped int                               // bytes of a refused frame that have come
+	drop    int                               // bytes of it that are still to come
 }
 
 // NewFrameReader returns a reader of frames whose length, which counts the kind
@@ -39,6 +51,11 @@ type FrameReader struct {
 func NewFrameReader(src io.Reader, limit uint32) *FrameReader {
 	return &FrameReader{src: src, limit: limit}
 }
+
+// Refuse has the reader ask about each frame of more than 64 KiB, once, when it begins to come. If
+// refuses returns true, Next returns ErrRefused, and drops the frame as it comes. begin is what
+// has come of its kind and its body, at least 60 bytes, and size how many bytes these have.
+func (f *FrameReader) Refuse(refuses func(begin []byte, size int) bool) { f.refuses = refuses }
 
 // Next returns the next frame, its kind apart from its body. See NextRecord.
 func (f *FrameReader) Next() (kind byte, body []byte, err error) {
@@ -58,8 +75,8 @@ func (f *FrameReader) Next() (kind byte, body []byte, err error) {
 //
 // The error is io.EOF at the end of the stream between frames,
 // io.ErrUnexpectedEOF within one, ErrFrameTooLarge or ErrMalformed (wrapped) for
-// a length that cannot be, or the source's own. After an error other than ErrAgain
-// every further call returns it again.
+// a length that cannot be, or the source's own. After an error other than ErrAgain and
+// ErrRefused every further call returns it again.
 func (f *FrameReader) NextRecord() ([]byte, error) {
 	for {
 		size, err := f.frame()
@@ -71,18 +88,46 @@ func (f *FrameReader) NextRecord() ([]byte, error) {
 		if size > 0 && f.end-f.start >= size {
 			record := f.buf[f.start+HeaderBytes : f.start+size : f.start+size]
 			f.start += size
+			f.asked = false
 			return record, nil
+		}
+		if size > maxReadBuffer && f.refused(size) {
+			return nil, ErrRefused
 		}
 		if f.err != nil {
 			return nil, f.sticky()
 		}
 		f.makeRoom(size)
 		f.read()
+		f.dropSome()
 		if f.err == ErrAgain { //nolint:errorlint // by contract it comes as it is
 			f.err = nil
 			return nil, ErrAgain
 		}
 	}
+}
+
+// refused asks about a large frame of a size that is not complete, if enough of it is there and that
+// is new. If the frame is refused, what has come of it is dropped.
+func (f *FrameReader) refused(size int) bool {
+	have := f.end - f.start
+	if f.refuses == nil || f.asked || have < beginBytes {
+		return false
+	}
+	if f.asked = !f.refuses(f.buf[f.start+HeaderBytes:f.end], size-HeaderBytes); f.asked {
+		return false
+	}
+	f.drop, f.dropped = size-have, have
+	f.start, f.end = 0, 0
+	return true
+}
+
+// dropSome drops what the last Read has brought of a frame that is refused.
+func (f *FrameReader) dropSome() {
+	n := min(f.drop, f.end-f.start)
+	f.start += n
+	f.drop -= n
+	f.dropped += n
 }
 
 // Own gives the caller the memory of the record that NextRecord returned last, if
@@ -104,11 +149,14 @@ func (f *FrameReader) Buffered() bool {
 
 // Partial reports whether a part of a frame is buffered: what is read next goes on
 // with it. It is for the source, while Next reads from it.
-func (f *FrameReader) Partial() bool { return f.end > f.start }
+func (f *FrameReader) Partial() bool { return f.end > f.start || f.drop > 0 }
 
 // Begun returns how many bytes of a frame have arrived that is not complete, and how many
 // bytes of memory it takes. It is for the source, as Partial is.
 func (f *FrameReader) Begun() (arrived, memory int) {
+	if f.drop > 0 {
+		return f.dropped, 0
+	}
 	arrived = f.end - f.start
 	if arrived > 0 && len(f.buf) > maxReadBuffer {
 		return arrived, len(f.buf)
@@ -138,7 +186,7 @@ func (f *FrameReader) frame() (int, error) {
 
 // sticky is the error of the source, after all whole frames.
 func (f *FrameReader) sticky() error {
-	if f.end > f.start {
+	if f.Partial() {
 		f.err = unexpectedEOF(f.err)
 	}
 	f.start, f.end = 0, 0

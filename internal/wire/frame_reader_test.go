@@ -304,6 +304,99 @@ func TestBegun(t *testing.T) {
 	}
 }
 
+// Of large frames the reader asks once each. It drops those that are refused, however they come,
+// and keeps nothing of them.
+func TestFrameReaderRefuses(t *testing.T) {
+	const refused, kept = 1, 2 // kinds
+	rapid.Check(t, func(t *rapid.T) {
+		kinds := rapid.SliceOfN(rapid.SampledFrom([]byte{refused, kept}), 1, 8).Draw(t, "kinds")
+		sizes := rapid.SliceOfN(rapid.SampledFrom([]int{0, 70, maxReadBuffer - HeaderBytes - 1, maxReadBuffer - HeaderBytes, 100 << 10, 900 << 10}), len(kinds), len(kinds)).Draw(t, "sizes")
+		src := &pieces{}
+		var stream []byte
+		large := 0
+		for i, kind := range kinds {
+			stream = append(stream, frameOf(kind, bytes.Repeat([]byte{byte(i)}, sizes[i]))...)
+			if FrameBytes+sizes[i] > maxReadBuffer {
+				large++
+			}
+		}
+		for len(stream) > 0 {
+			n := min(len(stream), rapid.OneOf(rapid.IntRange(1, 100), rapid.IntRange(1, 200<<10)).Draw(t, "piece"))
+			src.parts, stream = append(src.parts, stream[:n]), stream[n:]
+		}
+		f := NewFrameReader(src, 1<<20)
+		asked := 0
+		f.Refuse(func(begin []byte, size int) bool {
+			asked++
+			if len(begin) < beginBytes-HeaderBytes || len(begin) >= size || size <= maxReadBuffer-HeaderBytes {
+				t.Fatalf("asked about a frame of %d bytes by %d", size, len(begin))
+			}
+			return begin[0] == refused
+		})
+		for i, kind := range kinds {
+			got, body, err := f.Next()
+			switch large := FrameBytes+sizes[i] > maxReadBuffer; {
+			case large && kind == refused && err == ErrRefused: //nolint:errorlint // as Next returns it
+				if arrived, memory := f.Begun(); !f.Partial() || f.Buffered() || arrived < beginBytes || memory != 0 {
+					t.Fatalf("%d bytes of frame %d have arrived and take %d", arrived, i, memory)
+				}
+			case err != nil || got != kind || len(body) != sizes[i] || large && kind == refused && len(f.buf) < sizes[i]:
+				t.Fatalf("frame %d: kind %d, %d bytes, %v", i, got, len(body), err)
+			case len(body) > 0 && body[len(body)-1] != byte(i):
+				t.Fatalf("frame %d has another's bytes", i)
+			}
+		}
+		if _, _, err := f.Next(); !errors.Is(err, io.EOF) || asked > large || f.Partial() {
+			t.Fatalf("%v at the end; asked %d times about %d frames", err, asked, large)
+		}
+	})
+}
+
+// The reader asks again about the frame after one, whatever became of that.
+func TestFrameReaderAsksAboutEach(t *testing.T) {
+	var stream []byte
+	kinds := []byte{2, 1, 1, 2, 2, 1}
+	for _, kind := range kinds {
+		stream = append(stream, frameOf(kind, make([]byte, 100<<10))...)
+	}
+	f := NewFrameReader(iotest.HalfReader(bytes.NewReader(stream)), 1<<20)
+	var asked []byte
+	f.Refuse(func(begin []byte, _ int) bool {
+		asked = append(asked, begin[0])
+		return begin[0] == 1
+	})
+	for i, kind := range kinds {
+		if _, _, err := f.Next(); (err == ErrRefused) != (kind == 1) { //nolint:errorlint // as Next returns it
+			t.Fatalf("frame %d: %v", i, err)
+		}
+	}
+	if !bytes.Equal(asked, kinds) {
+		t.Errorf("asked about %v, want %v", asked, kinds)
+	}
+}
+
+// The end within a frame that is dropped is within a frame. What has come of it counts for how
+// long it may take.
+func TestFrameReaderEndsInARefusedFrame(t *testing.T) {
+	frame := frameOf(1, make([]byte, 500<<10))
+	f := NewFrameReader(io.MultiReader(bytes.NewReader(frame[:200<<10]), again{}), 1<<20)
+	f.Refuse(func([]byte, int) bool { return true })
+	for _, want := range []error{ErrRefused, ErrAgain} {
+		if _, _, err := f.Next(); err != want { //nolint:errorlint // as Next returns it
+			t.Fatalf("%v, want %v", err, want)
+		}
+	}
+	if arrived, memory := f.Begun(); arrived != 200<<10 || memory != 0 || len(f.buf) > maxReadBuffer {
+		t.Errorf("%d bytes take %d, in a buffer of %d", arrived, memory, len(f.buf))
+	}
+	f.src = bytes.NewReader(nil)
+	for range 2 {
+		if _, _, err := f.Next(); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // again has nothing now.
 type again struct{}
 

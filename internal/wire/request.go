@@ -59,6 +59,15 @@ func DecodeRequest(body []byte) (Request, error) {
 	return r, nil
 }
 
+// MayBeLarge reports whether the frame of which a request's beginning has come, from its kind on, may
+// have more than 64 KiB: only a write may, for its value. If not, it returns the request's number.
+func MayBeLarge(begin []byte) (may bool, id uint64) {
+	cur := codec.NewReader(begin)
+	isRequest := cur.Uint8() == FrameRequest
+	id = cur.Uvarint()
+	return !isRequest || RequestKind(cur.Uint8()) == RequestWrite || cur.Bad(), id
+}
+
 // KeyTooLong reports whether the Key is longer than any key is, or any query of the
 // request's kind.
 func (r *Request) KeyTooLong() bool {
