@@ -225,10 +225,10 @@ func (c *client) ask(conn *wires.Conn, op *operation, replied func(wire.Reply), 
 
 // hold calls silent once a connection's node says nothing any more: after the patience of an
 // attempt. When faults have stopped the node answers pings as long as it serves, however long
-// the reply takes.
+// the reply takes. One whose memory was damaged may have lost it.
 func (w *world) hold(conn *wires.Conn, silent func()) {
 	w.After(w.traits.patience, func() {
-		if r, _ := serving(conn); w.healed && r != nil && r.reader.Serves() && !conn.Ends[0].Closed {
+		if r, _ := serving(conn); w.healed && r != nil && r.reader.Serves() && !r.damage.ever && !conn.Ends[0].Closed {
 			w.hold(conn, silent)
 			return
 		}
