@@ -110,7 +110,7 @@ func (p *pool) adoptLocked(conn wire.Conn, server string) {
 	p.server = server
 	p.maxValue.Store(int64(info.MaxValueBytes))
 	if b, ok := conn.(wire.Bounded); ok {
-		conn = b.Within(p.ctx, processName())
+		conn = b.Within(p.ctx, processName(), p.secret)
 	}
 	l := newLink(conn, server, p.bound)
 	links := append(slices.Clone(*p.links.Load()), l)

@@ -73,6 +73,7 @@ func Open(dsn string) (*DB, error) {
 		maxLifetime: max(d.ConnMaxLifetime, 0),
 		maxIdleTime: max(d.ConnMaxIdleTime, 0),
 	})
+	source.options.Secret = db.pool.secret
 	db.SetMaxAsync(d.MaxAsync)
 	db.life.ttl = d.SessionTTL
 	db.pool.failFast = d.FailFast

@@ -140,7 +140,7 @@ type stuckConn struct {
 	within context.Context
 }
 
-func (c stuckConn) Within(ctx context.Context, _ string) wire.Conn {
+func (c stuckConn) Within(ctx context.Context, _ string, _ wire.Secret) wire.Conn {
 	return stuckConn{c.fakeReplicaConn, ctx}
 }
 

@@ -68,6 +68,12 @@ var (
 	// Later writes use a new session. Reads are not affected.
 	ErrSessionExpired = errors.New("driver: the session has expired")
 
+	// ErrNotOwner: the session is that of another handle. Each handle has a secret, which it
+	// draws when it is opened, and its sessions are for connections that show it. The
+	// write was not executed. No handle asks for such a write, unless something on the way
+	// changes what it sends.
+	ErrNotOwner = errors.New("driver: the session belongs to another handle")
+
 	// ErrGeneration: everything that the handle has seen and written is lost. Either
 	// the group lost all members and began again without variables, or the servers now
 	// belong to another group. A read returned nothing. If a write was executed, it

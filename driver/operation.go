@@ -310,6 +310,9 @@ func replyError(reply wire.Reply, cmd *wire.Command) error {
 	if reply.Status == wire.StatusOK {
 		return nil
 	}
+	if reply.Status == wire.StatusNotOwner {
+		return fmt.Errorf("%w: %s", ErrNotOwner, reply.Data)
+	}
 	if cmd.Op == wire.OpTxn {
 		return txnError(reply, cmd.Value)
 	}

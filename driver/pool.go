@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/session"
+	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
 // pool holds the connections of a handle, all to one server while that is well.
@@ -21,6 +22,7 @@ import (
 type pool struct {
 	source   source
 	failFast bool            // no server that can be connected to is an error at once
+	secret   wire.Secret     // that its connections show: the sessions of its handles are theirs alone
 	ctx      context.Context // ends with the pool
 	cancel   context.CancelFunc
 	workers  sync.WaitGroup
@@ -66,7 +68,7 @@ type grant struct {
 }
 
 func newPool(source source, l limits) *pool {
-	p := &pool{source: source, limits: l}
+	p := &pool{source: source, limits: l, secret: newSecret()}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.links.Store(new([]*link))
 	p.maxIdle.Store(int64(l.maxIdle))

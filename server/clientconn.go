@@ -65,8 +65,9 @@ type clientConn struct {
 }
 
 type clientWrite struct {
-	id  uint64
-	raw []byte // in the reader's buffer, until the next read
+	id      uint64
+	session uint64 // that it names, 0: none
+	raw     []byte // in the reader's buffer, until the next read
 }
 
 // newClientConn returns what serves conn. asks is called once it has a request.

@@ -42,7 +42,7 @@ func (c *clientConn) take(req *wire.Request) {
 			c.open(req)
 			return
 		}
-		c.writes = append(c.writes, clientWrite{id: req.ID, raw: req.RawCommand})
+		c.writes = append(c.writes, clientWrite{id: req.ID, session: req.Command.Session, raw: req.RawCommand})
 		return
 	case wire.RequestPing:
 		c.reply(&wire.Reply{ID: req.ID, Position: c.f.reader.State().Applied()})
@@ -110,7 +110,7 @@ func (c *clientConn) takeRare(req *wire.Request) {
 // open has a session opened. That is dear, so that a client does not crowd out the writes of
 // others with sessions.
 func (c *clientConn) open(req *wire.Request) {
-	cmd := c.f.openSession(c.client, &req.Command)
+	cmd := c.f.openSession(c.client, c.account.Lock, &req.Command)
 	c.hand(c.dear(c.parked(req)), func(m *member.Member, p *member.Read) { m.Open(p, cmd) })
 }
 
@@ -228,6 +228,6 @@ func (b *clientBatch) add(in *member.Inbox) (size int) {
 	w := &c.writes[c.offered]
 	c.offered++
 	c.underWay.Add(chargeOf(len(w.raw)))
-	in.Command(w.raw, member.Ticket{Waiter: c, Tag: w.id})
+	in.CommandOf(&c.account, w.session, w.raw, member.Ticket{Waiter: c, Tag: w.id})
 	return len(w.raw)
 }

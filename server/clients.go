@@ -28,11 +28,16 @@ func embeddedName(called, node string) clientName {
 }
 
 // openSession is the command by which a client opens a session, as it asks for one. As long
-// as the view has a member that does not know of clients, it names none.
-func (f *front) openSession(c clientName, asked *wire.Command) *wire.Command {
+// as the view has a member that does not know of clients, it names none, and as long as it has
+// one that does not know of locks, the session has none.
+func (f *front) openSession(c clientName, lock wire.Lock, asked *wire.Command) *wire.Command {
 	cmd := &wire.Command{Op: asked.Op, Delta: asked.Delta}
-	if f.reader.FeatureLevel() >= wire.LevelClients {
+	level := f.reader.FeatureLevel()
+	if level >= wire.LevelClients {
 		cmd.Key, cmd.Value = c.name, []byte(c.address)
+	}
+	if level >= wire.LevelLocks && lock != (wire.Lock{}) {
+		cmd.Lock(lock)
 	}
 	return cmd
 }

@@ -70,7 +70,7 @@ func TestClientThatLeaksSessions(t *testing.T) {
 	if reply := g.openSessions("n1", "well", 1)[0]; reply.Status != wire.StatusOK {
 		t.Errorf("another client at the same address: %+v", reply)
 	}
-	embedded := g.connect("n2").(wire.Bounded).Within(t.Context(), "inside")
+	embedded := g.connect("n2").(wire.Bounded).Within(t.Context(), "inside", wire.Secret{})
 	if reply, err := embedded.Write(t.Context(), 0, wire.Command{Op: wire.OpOpenSession}); err != nil || reply.Status != wire.StatusOK {
 		t.Errorf("a client in a node: %+v, %v", reply, err)
 	}
@@ -106,11 +106,11 @@ func TestClientsAreNotNamedBelowTheirLevel(t *testing.T) {
 	if level := r.reader.FeatureLevel(); level != wire.LevelNewest {
 		t.Errorf("a view of this release has level %d", level)
 	}
-	if cmd := r.front.openSession(clientName{"c", "10.0.0.1"}, &wire.Command{Op: wire.OpOpenTimed, Delta: 100}); cmd.Op != wire.OpOpenTimed || cmd.Delta != 100 || cmd.Key != "c" || string(cmd.Value) != "10.0.0.1" {
+	if cmd := r.front.openSession(clientName{"c", "10.0.0.1"}, wire.Lock{}, &wire.Command{Op: wire.OpOpenTimed, Delta: 100}); cmd.Op != wire.OpOpenTimed || cmd.Delta != 100 || cmd.Key != "c" || string(cmd.Value) != "10.0.0.1" {
 		t.Errorf("it opens a session by %+v", cmd)
 	}
 	unknown := &front{reader: member.New(member.Config{}).Reader()} // in a view of which nothing is known
-	if cmd := unknown.openSession(clientName{"c", "10.0.0.1"}, &wire.Command{Op: wire.OpOpenSession}); cmd.Op != wire.OpOpenSession || cmd.Key != "" || cmd.Value != nil {
+	if cmd := unknown.openSession(clientName{"c", "10.0.0.1"}, wire.Lock{1}, &wire.Command{Op: wire.OpOpenSession}); cmd.Op != wire.OpOpenSession || cmd.Key != "" || cmd.Value != nil {
 		t.Errorf("below the level it opens a session by %+v", cmd)
 	}
 }

@@ -185,6 +185,7 @@ func (n *Node) serveClient(r *replica, conn net.Conn, hello *wire.Hello) {
 	defer n.conns.Remove(conn)
 	c := newClientConn(r.front, conn, func() { n.conns.Busy(conn) })
 	c.client = nameOf(hello.ClientName(), conn.RemoteAddr())
+	c.account.Lock = hello.Secret.Lock()
 	c.stale = hello.AcceptsStale()
 	added := r.front.clients.add(c)
 	if !added || r.reader.Leaving() {

@@ -17,6 +17,7 @@ type localConn struct {
 	f      *front
 	within context.Context // ends the calls in flight; nil: nothing does
 	client string          // as it calls itself
+	lock   wire.Lock       // of its sessions
 }
 
 var (
@@ -27,8 +28,8 @@ var (
 
 // Within returns the connection of a client, with calls that ctx ends, as
 // wire.Bounded says.
-func (c localConn) Within(ctx context.Context, client string) wire.Conn {
-	return localConn{f: c.f, within: ctx, client: client}
+func (c localConn) Within(ctx context.Context, client string, secret wire.Secret) wire.Conn {
+	return localConn{f: c.f, within: ctx, client: client, lock: secret.Lock()}
 }
 
 // ended is closed when the connection's calls are to end.
@@ -145,7 +146,7 @@ func (c localConn) Write(ctx context.Context, position uint64, cmd wire.Command)
 		return wire.Reply{}, fmt.Errorf("%w: %w", wire.ErrNotSent, err)
 	}
 	if cmd.Op.Opens() {
-		p, opens := c.read(ctx, position), c.f.openSession(embeddedName(c.client, c.f.node), &cmd)
+		p, opens := c.read(ctx, position), c.f.openSession(embeddedName(c.client, c.f.node), c.lock, &cmd)
 		return c.post(ctx, p, func(m *member.Member) { m.Open(p, opens) })
 	}
 	w := calls.Get().(*call)

@@ -19,7 +19,7 @@ func TestLocalCallsEndWithin(t *testing.T) {
 	c := g.client("n1")
 	other := g.connect("n1")
 	within, end := context.WithCancel(t.Context())
-	conn := other.(wire.Bounded).Within(within, "")
+	conn := other.(wire.Bounded).Within(within, "", wire.Secret{})
 	release := g.hold("n2") // n1 cannot finish what it orders
 	write := func(conn wire.Conn, seq uint64) error {
 		reply, err := conn.Write(t.Context(), 0, wire.Command{Op: wire.OpAdd, Session: c.session, Seq: seq, Floor: 1, Key: "n", Delta: 1})

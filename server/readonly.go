@@ -40,8 +40,8 @@ var (
 )
 
 // Within returns the connection of a client, with calls that ctx ends.
-func (c readOnlyConn) Within(ctx context.Context, client string) wire.Conn {
-	return readOnlyConn{localConn{f: c.f, within: ctx, client: client}}
+func (c readOnlyConn) Within(ctx context.Context, client string, secret wire.Secret) wire.Conn {
+	return readOnlyConn{localConn{f: c.f, within: ctx, client: client, lock: secret.Lock()}}
 }
 
 // Get reads as localConn does.

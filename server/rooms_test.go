@@ -161,7 +161,7 @@ var doors = map[string]string{
 		SessionsStatus.Limit SessionsStatus.Most Status Status.Position Status.encode batch
 	`,
 	"node > front": `
-		Config.debugged clientBatch.client clientBatch.stale clientConn.close clientConn.goAway
+		Config.debugged clientBatch.account clientBatch.client clientBatch.stale clientConn.close clientConn.goAway
 		clientConn.serve clientSet.add clientSet.len clientSet.remove front.clients localConn localConn.f
 		nameOf newClientConn readOnlyConn
 	`,

@@ -82,7 +82,7 @@ func (t *owners) may(session uint64) ownership {
 func (r *Reads) followSession(e *Entry) (problem string) {
 	t, c := &r.owners, &e.Command
 	switch {
-	case c.Op == wire.OpOpenTimed && e.OK:
+	case (c.Op == wire.OpOpenTimed || c.Op == wire.OpOpenLocked && c.Delta != 0) && e.OK:
 		t.sessions.set(e.Position, uint64(c.Delta), e.Position)
 		if c.Delta < wire.MinSessionTTL || c.Delta > wire.MaxSessionTTL {
 			return "took effect, and could not be done"

@@ -45,6 +45,10 @@ type Options struct {
 	// the sessions of one client. wire.CleanClient says what it may have.
 	Client string
 
+	// Secret is shown to the node. Sessions that the caller opens are for connections that
+	// show the same. The zero Secret: sessions that it opens are for everybody.
+	Secret wire.Secret
+
 	// DialContext opens the connection, net.Dialer's by default.
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
@@ -176,6 +180,7 @@ func exchangeHellos(nc net.Conn, o Options) (wire.HelloReply, error) {
 		MaxVersion: wire.MaxVersion,
 		Group:      o.Group,
 		Generation: o.Generation,
+		Secret:     o.Secret,
 	}
 	hello.Extra = wire.ClientExtra(o.Stale, o.Client)
 	if err := wire.WriteHello(nc, hello); err != nil {

@@ -15,7 +15,7 @@
 // Values are base64 of their bytes, null where there is none. The value of an
 // add is its delta as decimal text, and so is that of a tick or a clock, the milliseconds
 // that it counts; a clock expects the position up to which TTLs count later ones. That of an
-// opentimed is the TTL of the session, in milliseconds. That of a
+// opentimed or an openlocked is the TTL of the session, in milliseconds, 0 for the group's. That of a
 // transaction, and of a scan or a count, is a JSON object: a scan has the keys, versions and
 // xxh3 hashes of what it has shown. Keys are written as they are; a byte that is not part of
 // valid UTF-8 becomes the escape of the code point U+DC00 plus the byte, which Python calls

@@ -78,6 +78,7 @@ func TestDeliveryFormat(t *testing.T) {
 		wire.Command{Op: wire.OpClock, Delta: 1000, Expect: 8},
 		wire.Command{Op: wire.OpOpenTimed, Key: "app", Value: []byte("host"), Delta: 1000},
 		wire.Command{Op: wire.OpQuota, Delta: 1 << 30, Expect: 1000},
+		wire.Command{Op: wire.OpOpenLocked, Key: "app", Value: wire.AppendLocked(nil, wire.Lock{1}, "host")},
 	)
 	if err := l.Deliver(d); err != nil {
 		t.Fatal(err)
@@ -106,6 +107,7 @@ func TestDeliveryFormat(t *testing.T) {
 {"pos":23,"view":2,"sender":"n1#3","seq":4,"op":"clock","key":"","value":"MTAwMA==","session":0,"sseq":0,"expect":8,"ok":false}
 {"pos":24,"view":2,"sender":"n1#3","seq":4,"op":"opentimed","key":"app","value":"MTAwMA==","session":0,"sseq":0,"expect":0,"ok":true}
 {"pos":25,"view":2,"sender":"n1#3","seq":4,"op":"quota","key":"","value":"MTA3Mzc0MTgyNA==","session":0,"sseq":0,"expect":1000,"ok":false}
+{"pos":26,"view":2,"sender":"n1#3","seq":4,"op":"openlocked","key":"app","value":"MA==","session":0,"sseq":0,"expect":0,"ok":true}
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)

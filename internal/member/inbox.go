@@ -27,7 +27,9 @@ type peerMessage struct {
 // command is a client's command and who waits for its result.
 type command struct {
 	Ticket
-	start, end int // in Inbox.bytes
+	start, end int      // in Inbox.bytes
+	session    uint64   // that it names and its client has to have a right to; 0: none
+	account    *Account // the client's
 }
 
 // Empty reports whether there is no work.
@@ -61,7 +63,15 @@ func (in *Inbox) Message(from isis.MemberID, m *isis.Message) {
 	in.peers[len(in.peers)-1].msg.Acks = in.acks[start:len(in.acks):len(in.acks)]
 }
 
-// Command adds a client's command, encoded.
+// CommandOf is Command for a client that may not be trusted with what it names. If the session
+// that the command names, 0 if it names none, has a lock, the account's has to be the same.
+func (in *Inbox) CommandOf(a *Account, session uint64, raw []byte, t Ticket) {
+	in.Command(raw, t)
+	c := &in.commands[len(in.commands)-1]
+	c.session, c.account = session, a
+}
+
+// Command adds a command, encoded, of the process itself.
 func (in *Inbox) Command(raw []byte, t Ticket) {
 	start := len(in.bytes)
 	in.bytes = append(in.bytes, raw...)

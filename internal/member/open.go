@@ -21,6 +21,6 @@ func (m *Member) open(p *Read, cmd *wire.Command) {
 		m.finish(p, replyOf(&result))
 		return
 	}
-	m.due.opened = true
+	m.due.ordered = true
 	m.orderOwn(cmd, p.Ticket)
 }

@@ -28,9 +28,13 @@ const (
 	farthest = 1 << 32
 )
 
-// Account is the reads of one client that wait. A host has one for each connection and names
-// it in the connection's reads. The zero Account is empty. It belongs to the owner of the turn.
+// Account is the reads of one client that wait, and its commands that wait for their sessions. A
+// host has one for each connection and names it in what the connection asks for. The zero Account
+// is empty. It belongs to the owner of the turn.
 type Account struct {
+	Lock wire.Lock // of the secret that the client has shown; set before its first command
+
+	uses  uint64  // a session that it has a right to, 0: not known
 	reads []*Read // in no order
 	bytes int     // what they cost
 	index int     // in parking.accounts, while it has reads
@@ -98,10 +102,15 @@ func (m *Member) makeRoom(p *Read) bool {
 	return true
 }
 
-// Forget drops the reads of a client that has gone, without an answer.
+// Forget drops the reads of a client that has gone, without an answer. Its commands that wait are
+// refused.
 func (m *Member) Forget(a *Account) {
 	for len(a.reads) > 0 {
-		m.parked.remove(a.reads[0])
+		p := a.reads[0]
+		m.parked.remove(p)
+		if _, command := p.Waiter.(*heldCommand); command {
+			m.finish(p, wire.Reply{Status: wire.StatusUnavailable})
+		}
 	}
 }
 

@@ -28,6 +28,7 @@ func TestPlantedSeen(t *testing.T) {
 		{planted.LeaveGivesUp, checkLeaveGoesOn},
 		{planted.TimeCountedTwice, checkTimeIsCountedOnce},
 		{planted.TimerOwnClock, checkTimeIsOrdered},
+		{planted.LockIgnored, checkLocksAreJudged},
 	} {
 		t.Run(seen.bug.String(), func(t *testing.T) {
 			planted.With(t, seen.bug)

@@ -31,7 +31,11 @@ func (m *Member) Turn(in *Inbox) (released int, err error) {
 			m.answer(c.Ticket, size, wire.Reply{Status: wire.StatusUnavailable})
 			continue
 		}
-		m.order(in.bytes[c.start:c.end], size, c.Ticket)
+		raw := in.bytes[c.start:c.end]
+		if c.session != 0 && c.session != c.account.uses && !m.judge(c, raw) {
+			continue
+		}
+		m.order(raw, size, c.Ticket)
 	}
 	m.advance()
 	for m.workDue() {
@@ -43,16 +47,17 @@ func (m *Member) Turn(in *Inbox) (released int, err error) {
 
 // due is what a turn has found that is still to be done in it.
 type due struct {
-	opened bool // a session is to be opened, after what was ready was taken
 	probe  bool
 	votes  []vote
 	damage error
+
+	ordered bool // commands, after what is ready was taken from the core
 }
 
 // workDue does what is due, and reports whether anything was.
 func (m *Member) workDue() bool {
 	d := m.due
-	if !d.opened && !d.probe && d.votes == nil && d.damage == nil || m.failed != nil {
+	if !d.probe && d.votes == nil && d.damage == nil && !d.ordered || m.failed != nil {
 		return false
 	}
 	m.due = due{}

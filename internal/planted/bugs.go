@@ -97,4 +97,6 @@ const (
 	OwnersForgotten
 	ProofAtOnce
 	GreetingUnjudged
+	LockIgnored
+	LockNotInSnapshot
 )

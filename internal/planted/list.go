@@ -104,6 +104,8 @@ var Bugs = []Info{
 	{OwnersForgotten, "OwnersForgotten", "a session that ends leaves its variables"},
 	{ProofAtOnce, "ProofAtOnce", "a proof that a node is dead is believed although the node is heard"},
 	{GreetingUnjudged, "GreetingUnjudged", "a greeting that does not prove who sends it takes over a link"},
+	{LockIgnored, "LockIgnored", "a session may be used by who has not shown its secret"},
+	{LockNotInSnapshot, "LockNotInSnapshot", "locks of sessions are missing in snapshots, and in digests"},
 }
 
 // String returns the bug's name.

@@ -73,7 +73,7 @@ func (op *Operation) Reply(reply *wire.Reply) Verdict {
 		}
 		op.answered = true
 		return Answered
-	case wire.StatusTooLarge, wire.StatusBadRequest, wire.StatusTooManySessions, wire.StatusUnsupported:
+	case wire.StatusTooLarge, wire.StatusBadRequest, wire.StatusTooManySessions, wire.StatusUnsupported, wire.StatusNotOwner:
 		return Declined
 	case wire.StatusSessionExpired:
 		op.expired = true

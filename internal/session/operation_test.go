@@ -20,7 +20,7 @@ func TestReply(t *testing.T) {
 			[]wire.Status{wire.StatusOK, wire.StatusNotFound, wire.StatusConflict, wire.StatusNotInteger, wire.StatusOverflow},
 			session.Answered, false,
 		},
-		{[]wire.Status{wire.StatusTooLarge, wire.StatusBadRequest, wire.StatusTooManySessions, wire.StatusUnsupported}, session.Declined, false},
+		{[]wire.Status{wire.StatusTooLarge, wire.StatusBadRequest, wire.StatusTooManySessions, wire.StatusUnsupported, wire.StatusNotOwner}, session.Declined, false},
 		{[]wire.Status{wire.StatusSessionExpired}, session.Expired, false},
 		{[]wire.Status{wire.StatusStaleSequence}, session.Superseded, false},
 		{[]wire.Status{wire.StatusTooManyResults}, session.Crowded, false},

@@ -70,8 +70,7 @@ func (r *replica) letOut() {
 	}
 }
 
-// take answers a client's request in place if it can, and hands it on if not. A request
-// that comes late has no connection any more.
+// take answers a client's request in place if it can, and hands it on if not.
 func (r *replica) take(req *wire.Request, from *clientConn, to func(wire.Reply)) {
 	refuse := func() { to(wire.Reply{Status: wire.StatusUnavailable}) }
 	ofWatch := req.Kind == wire.RequestCredit || req.Kind == wire.RequestUnwatch // as in server
@@ -118,9 +117,13 @@ func (r *replica) take(req *wire.Request, from *clientConn, to func(wire.Reply))
 			r.outside = append(r.outside, func() { r.take(req, from, to) })
 			return
 		}
+		raw := req.RawCommand
+		if req.Command.Op.Opens() {
+			raw = r.opens(req.Command, from.account.Lock)
+		}
 		r.waiting++
-		r.gate.Admit(len(req.RawCommand))
-		r.in.Command(req.RawCommand, member.Ticket{Waiter: &waiter{r: r, to: to, write: true}})
+		r.gate.Admit(len(raw))
+		r.in.CommandOf(&from.account, req.Command.Session, raw, member.Ticket{Waiter: &waiter{r: r, to: to, write: true}})
 		r.wakeTurn()
 	case wire.RequestWatch, wire.RequestUnwatch, wire.RequestCredit, wire.RequestScan:
 		r.takeWatch(req, from, to)
@@ -151,17 +154,11 @@ func (r *replica) read(req *wire.Request, from *clientConn, to func(wire.Reply))
 	}
 	r.waiting++
 	who := &waiter{r: r, to: to}
-	if from != nil {
-		from.reads = append(slices.DeleteFunc(from.reads, func(a *waiter) bool { return a.over }), who)
-	}
-	read := &member.Read{
+	from.reads = append(slices.DeleteFunc(from.reads, func(a *waiter) bool { return a.over }), who)
+	return &member.Read{
 		Ticket:   member.Ticket{Waiter: who},
-		Position: req.Position, Key: req.Key, Deadline: r.p.Steady() + wait,
+		Position: req.Position, Key: req.Key, Deadline: r.p.Steady() + wait, Account: &from.account,
 	}
-	if from != nil {
-		read.Account = &from.account
-	}
-	return read
 }
 
 // forget drops a client's connection, and has the member forget who waits there.

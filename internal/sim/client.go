@@ -259,7 +259,7 @@ func (c *client) dial(race *session.Race, index int, server string) {
 			conn.Close(1)
 			return
 		}
-		r.clients = append(r.clients, &clientConn{conn: conn, sink: &sink{conn: conn, client: c}})
+		r.clients = append(r.clients, &clientConn{conn: conn, account: member.Account{Lock: c.lock()}, sink: &sink{conn: conn, client: c}})
 		w.bound[conn] = r
 		conn.Ends[1].OnClose = func() { r.forget(conn) }
 		generation := r.generation

@@ -52,6 +52,7 @@ const (
 	SlowLink
 	SlowPort
 	SlowDisk
+	Theft
 	faultKinds
 )
 
@@ -113,6 +114,7 @@ func init() {
 		NarrowPorts:     {name: "narrow ports", elsewhere: "in some seeds, of all nodes, and to the end"},
 		SlowLink:        {name: "slow link", elsewhere: "in some seeds with narrow ports"}, // between two
 		SlowPort:        {name: "slow port", elsewhere: "in some seeds with narrow ports"}, // of one
+		Theft:           {name: "theft of a session", elsewhere: "in some seeds, by a client that knows the id of another's"},
 		SlowDisk:        {name: "registry disk slow", elsewhere: "in some seeds with narrow ports"},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/session"
 	"github.com/seed-8247e700/dsm/internal/sim/wires"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -217,7 +218,12 @@ func (c *client) ask(conn *wires.Conn, op *operation, replied func(wire.Reply), 
 	c.w.trace("%s asks %s: %s", c, conn.Ends[1].Owner, op)
 	conn.Send(1, c.w.requestBytes(req), func() {
 		if r, from := serving(conn); r != nil {
-			r.take(req, from, func(reply wire.Reply) { conn.Send(0, c.w.replyBytes(&reply), func() { replied(reply) }) })
+			r.take(req, from, func(reply wire.Reply) {
+				if reply.Status == wire.StatusNotOwner {
+					c.w.fail("owner: %s is refused %s in a session of its own, %d", c, op, req.Command.Session)
+				}
+				conn.Send(0, c.w.replyBytes(&reply), func() { replied(reply) })
+			})
 		}
 	})
 	c.w.hold(conn, silent)
@@ -271,7 +277,8 @@ func (op *operation) arriveLate() {
 		return
 	}
 	w.counts.Faults[LateRequest]++
-	w.After(upTo(op.c.random, 2*w.traits.detection), func() { r.p.Do(func() { r.take(req, nil, func(wire.Reply) {}) }) })
+	from := &clientConn{account: member.Account{Lock: op.c.lock()}} // it has shown its secret before
+	w.After(upTo(op.c.random, 2*w.traits.detection), func() { r.p.Do(func() { r.take(req, from, func(wire.Reply) {}) }) })
 }
 
 func (op *operation) noReply(notSent bool) {

@@ -99,6 +99,7 @@ func (w *world) begin() {
 	w.planFaults()
 	w.planSlowness()
 	w.planDamage()
+	w.planThefts()
 }
 
 // The places on the network beside those of the hosts: the registry's, and that

@@ -24,9 +24,11 @@ func (s *Store) apply(position uint64, c *wire.Command) (wire.Result, bool) {
 		if planted.On(planted.CollidingIDs) {
 			position |= 7 // eight positions in a row have the same id
 		}
-		return s.openSession(position, c)
+		return s.openSession(position, c, wire.Lock{})
 	case wire.OpOpenTimed:
-		return s.openTimed(position, c)
+		return s.openTimed(position, c, wire.Lock{})
+	case wire.OpOpenLocked:
+		return s.openLocked(position, c)
 	case wire.OpRenewSession:
 		status = s.renewSession(c.Session, position)
 	case wire.OpCloseSession:
@@ -58,7 +60,7 @@ func (s *Store) applyWrite(position uint64, c *wire.Command) (wire.Result, bool)
 	}
 	sess := s.sessions.byID[c.Session]
 	if sess == nil && c.Session < position && planted.On(planted.SessionFromRetry) {
-		s.sessions.open(c.Session, nil, 0)
+		s.sessions.open(c.Session, nil, wire.Lock{}, 0)
 		sess = s.sessions.byID[c.Session]
 	}
 	if sess == nil {
@@ -175,8 +177,8 @@ func sum(text []byte, exists bool, delta int64) (int64, wire.Status) {
 
 // openSession opens a session, unless there are too many: of the group, of the
 // client, or at the client's address.
-func (s *Store) openSession(position uint64, cmd *wire.Command) (wire.Result, bool) {
-	id := clientID{name: cmd.Key, address: string(cmd.Value)}
+func (s *Store) openSession(position uint64, cmd *wire.Command, lock wire.Lock) (wire.Result, bool) {
+	id := opener(cmd)
 	if !id.valid() {
 		return wire.Result{Status: wire.StatusBadRequest, Position: position}, false
 	}
@@ -188,7 +190,7 @@ func (s *Store) openSession(position uint64, cmd *wire.Command) (wire.Result, bo
 		return result, false
 	}
 	if s.sessions.byID[position] == nil || !planted.On(planted.CollidingIDs) {
-		s.sessions.open(position, c, uint64(cmd.Delta))
+		s.sessions.open(position, c, lock, uint64(cmd.Delta))
 	}
 	s.crowded(id, c, s.sessions.clients.nearest(c, &s.limits, len(s.sessions.byID)))
 	return wire.Result{Position: position}, true

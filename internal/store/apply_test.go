@@ -27,6 +27,8 @@ func TestEveryOperationIsApplied(t *testing.T) {
 			c.Expect, c.Delta = 2, 100
 		case wire.OpOpenTimed:
 			c.Value, c.Delta = []byte("address"), 100
+		case wire.OpOpenLocked:
+			c.Value, c.Delta = wire.AppendLocked(nil, wire.Lock{1}, "address"), 0
 		case wire.OpOpenSession:
 			c.Value = []byte("address")
 		}
@@ -35,7 +37,7 @@ func TestEveryOperationIsApplied(t *testing.T) {
 		}
 	}
 	s := New(Limits{})
-	for _, op := range []wire.Op{0, wire.OpQuota + 1, 255} {
+	for _, op := range []wire.Op{0, wire.OpOpenLocked + 1, 255} {
 		if r, effect := s.apply(1, &wire.Command{Op: op}); r.Status != wire.StatusBadRequest || effect {
 			t.Errorf("%s: %+v", op, r)
 		}

@@ -96,7 +96,7 @@ func (s *Store) admitClient(id clientID) (c *client, reached Bound) {
 // the result that the command would have, but for its position. It returns nil if there is room.
 // It is for the owner, and takes the same time however many sessions there are.
 func (s *Store) Full(cmd *wire.Command) (*Crowd, wire.Result) {
-	id := clientID{name: cmd.Key, address: string(cmd.Value)}
+	id := opener(cmd)
 	c, bound := s.admitClient(id)
 	if !bound.reached() {
 		return nil, wire.Result{}

@@ -30,6 +30,7 @@ const (
 	seedTimed   = 0x74696d656400000b
 	seedOwner   = 0x6f776e657200000c
 	seedQuota   = 0x71756f746100000d
+	seedLock    = 0x6c6f636b0000000e
 )
 
 // hashVariable hashes a variable whose key hashes to keyHash.
@@ -58,6 +59,9 @@ func hashTimed(hash, ttl, pending uint64) uint64 {
 	binary.LittleEndian.PutUint64(b[16:], pending)
 	return xxh3.HashSeed(b[:], seedTimed)
 }
+
+// hashLock hashes a session that has a lock, whose other parts hash to hash.
+func hashLock(hash uint64, l wire.Lock) uint64 { return xxh3.HashSeed(l[:], hash^seedLock) }
 
 // hashOwner hashes the owner of a variable whose key hashes to keyHash.
 func hashOwner(keyHash, session uint64) uint64 {

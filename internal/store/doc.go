@@ -39,6 +39,8 @@
 // StatusTooManyResults, StatusOutOfOrder. Every command
 // that names a living session renews it.
 //
+// A session that an OpOpenLocked opens has a lock, which the store keeps and members judge by.
+//
 // A session that an OpOpenTimed opens has a TTL of its own, and may own variables, which
 // expire when it ends. A variable may have a TTL, too. Their time passes with OpClock: see
 // timers.go, timed.go and owners.go.

@@ -35,13 +35,14 @@ const (
 	recordTimed = 11 // TTL, position of the last command, 0 if its time has begun; of the session in the next record
 
 	recordQuota = 12 // bytes, variables; after the header
+	recordLock  = 13 // the lock (16 bytes) of the session in the next record of one
 )
 
 func appendHeader(dst []byte, s *Snapshot) []byte {
 	limits := s.store.limits.numbers()
 	version, told := byte(formatBefore), limits[:limitsBefore]
 	switch {
-	case s.data || s.timed || s.kept != nil || s.timers != nil || s.owners != nil || s.quota.Quota != (Quota{}):
+	case s.data || s.timed || s.locked || s.kept != nil || s.timers != nil || s.owners != nil || s.quota.Quota != (Quota{}):
 		version, told = formatVariables, limits[:]
 	case s.named:
 		version, told = formatClients, limits[:]
@@ -77,7 +78,7 @@ func appendAudit(dst []byte, a *audit) []byte {
 // appendSession appends a session. Each result has the distance of its sequence
 // from the one before, the first from the floor.
 func appendSession(dst []byte, s *session) []byte {
-	dst = appendTimed(dst, s)
+	dst = appendTimed(appendLock(dst, s), s)
 	if c := s.client; c == nil || planted.On(planted.ClientsNotInSnapshot) {
 		dst = append(dst, recordSession)
 	} else {

@@ -67,12 +67,18 @@ func (s *script) command(t *rapid.T) wire.Command {
 	switch kind := rapid.IntRange(0, 99).Draw(t, "kind"); {
 	case kind < 8 || len(s.sessions) == 0:
 		s.sessions = append(s.sessions, s.next)
+		c := drawOpen(t)
 		if rapid.Bool().Draw(t, "timed") {
-			c := drawOpen(t)
 			c.Op, c.Delta = wire.OpOpenTimed, rapid.SampledFrom([]int64{100, 100, 101, 120, 200, 99, wire.MaxSessionTTL, wire.MaxSessionTTL + 1}).Draw(t, "TTL")
-			return c
 		}
-		return drawOpen(t)
+		if rapid.Bool().Draw(t, "locked") {
+			lock := wire.Lock{15: rapid.SampledFrom([]byte{1, 1, 2, 3, 0}).Draw(t, "lock")}
+			c.Op, c.Value = wire.OpOpenLocked, wire.AppendLocked(nil, lock, string(c.Value))
+			if rapid.IntRange(0, 15).Draw(t, "short") == 0 {
+				c.Value = c.Value[:15]
+			}
+		}
+		return c
 	case kind < 11:
 		return wire.Command{Op: wire.OpRenewSession, Session: s.session(t)}
 	case kind < 13:

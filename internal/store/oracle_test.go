@@ -45,6 +45,7 @@ type oracleTimer struct {
 
 type oracleSession struct {
 	client  clientID
+	lock    string
 	ttl     int64 // 0: that of the group
 	pending uint64
 	renewed int64
@@ -82,15 +83,23 @@ func (o *oracle) apply(c wire.Command) (wire.Result, bool) {
 	switch c.Op {
 	case wire.OpSet, wire.OpDelete, wire.OpAdd, wire.OpCompareAndSet, wire.OpTxn:
 		return o.write(c)
-	case wire.OpOpenSession, wire.OpOpenTimed:
-		if c.Op == wire.OpOpenTimed && (c.Delta < 100 || c.Delta > 86_400_000) {
+	case wire.OpOpenSession, wire.OpOpenTimed, wire.OpOpenLocked:
+		lock := ""
+		if c.Op == wire.OpOpenLocked {
+			if len(c.Value) < 16 || strings.Trim(string(c.Value[:16]), "\x00") == "" {
+				r.Status = wire.StatusBadRequest
+				break
+			}
+			lock, c.Value = string(c.Value[:16]), c.Value[16:]
+		}
+		if timed := c.Op == wire.OpOpenTimed || c.Op == wire.OpOpenLocked && c.Delta != 0; timed && (c.Delta < 100 || c.Delta > 86_400_000) {
 			r.Status = wire.StatusBadRequest
 			break
 		}
 		if o.open(c, &r) {
 			break
 		}
-		o.sessions[o.position] = &oracleSession{client: clientID{c.Key, string(c.Value)}, ttl: c.Delta, renewed: o.clock, floor: 1, results: make(map[uint64]wire.Result), data: make(map[uint64]string)}
+		o.sessions[o.position] = &oracleSession{client: clientID{c.Key, string(c.Value)}, lock: lock, ttl: c.Delta, renewed: o.clock, floor: 1, results: make(map[uint64]wire.Result), data: make(map[uint64]string)}
 		o.renew(o.sessions[o.position])
 	case wire.OpRenewSession, wire.OpCloseSession:
 		s, ok := o.sessions[c.Session]
@@ -424,6 +433,9 @@ func (o *oracle) digest() uint64 {
 		if s.ttl != 0 {
 			h = hashTimed(h, uint64(s.ttl), s.pending)
 		}
+		if s.lock != "" {
+			h = hashLock(h, wire.Lock([]byte(s.lock)))
+		}
 		sum += h
 		for seq, r := range s.results {
 			sum += hashResult(id, seq, &r)
@@ -453,7 +465,7 @@ func (o *oracle) clone() *oracle {
 	c.owners = maps.Clone(o.owners)
 	c.sessions = make(map[uint64]*oracleSession)
 	for id, s := range o.sessions {
-		c.sessions[id] = &oracleSession{client: s.client, ttl: s.ttl, pending: s.pending, renewed: s.renewed, floor: s.floor, results: maps.Clone(s.results), data: maps.Clone(s.data)}
+		c.sessions[id] = &oracleSession{client: s.client, lock: s.lock, ttl: s.ttl, pending: s.pending, renewed: s.renewed, floor: s.floor, results: maps.Clone(s.results), data: maps.Clone(s.data)}
 	}
 	if o.audit != nil {
 		a := *o.audit

@@ -75,6 +75,7 @@ func TestPlantedOracle(t *testing.T) {
 		{planted.ResultsUnbounded, "the store's oracle", storeAgainstOracle},
 		{planted.QuotaNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 		{planted.OwnersForgotten, "the store's oracle", storeAgainstOracle},
+		{planted.LockNotInSnapshot, "the oracle of a restored snapshot", snapshotsAgainstOracle},
 	} {
 		t.Run(test.bug.String(), func(t *testing.T) {
 			planted.Property(t, test.bug, test.name, func(t testing.TB) { rapid.Check(t, test.property) })

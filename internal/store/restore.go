@@ -33,6 +33,7 @@ type Restorer struct {
 	last     *session // in the record before, if it may have data; else nil
 	ttl      uint64   // of the session in the next record, 0: that of the group
 	pending  uint64
+	lock     wire.Lock // of it too
 	err      error
 }
 
@@ -89,6 +90,9 @@ func (r *Restorer) record(d *codec.Reader) error {
 	if r.ttl != 0 && kind != recordSession && kind != recordClient {
 		return fmt.Errorf("%w: a TTL of no session", ErrFormat)
 	}
+	if r.lock != (wire.Lock{}) && kind != recordTimed && kind != recordSession && kind != recordClient {
+		return fmt.Errorf("%w: a lock of no session", ErrFormat)
+	}
 	switch kind {
 	case recordHeader:
 		r.began = true
@@ -113,6 +117,8 @@ func (r *Restorer) record(d *codec.Reader) error {
 		return r.timed(d)
 	case recordQuota:
 		return r.quota(d)
+	case recordLock:
+		return r.sessionLock(d)
 	case recordTrailer:
 		r.ended = true
 		return r.trailer(d)
@@ -196,8 +202,8 @@ func (r *Restorer) clientSession(d *codec.Reader) error {
 
 // session takes a session of a client, which may be nil.
 func (r *Restorer) session(d *codec.Reader, c *client) error {
-	s := &session{client: c, id: d.Uvarint(), renewed: d.Uvarint(), floor: d.Uvarint(), ttl: r.ttl, pending: r.pending}
-	r.ttl, r.pending = 0, 0
+	s := &session{client: c, id: d.Uvarint(), renewed: d.Uvarint(), floor: d.Uvarint(), ttl: r.ttl, pending: r.pending, lock: r.lock}
+	r.ttl, r.pending, r.lock = 0, 0, wire.Lock{}
 	t := r.store.sessions
 	limits := &r.store.limits
 	if d.Bad() || s.id == 0 || s.id > r.position || s.floor == 0 || t.byID[s.id] != nil ||
@@ -287,7 +293,7 @@ func (r *Restorer) quota(d *codec.Reader) error {
 // needsVariables reports whether a snapshot of the store needs formatVariables.
 func (s *Store) needsVariables() bool {
 	return s.sessions.data > 0 || s.sessions.timed.count > 0 || len(s.variables.timers.of) > 0 || len(s.variables.owners.of) > 0 ||
-		s.quota.Quota != (Quota{})
+		s.quota.Quota != (Quota{}) || s.sessions.locked > 0
 }
 
 func (r *Restorer) trailer(d *codec.Reader) error {

@@ -18,8 +18,9 @@ type session struct {
 	floor   uint64 // lowest sequence that may still be executed; never falls
 	results resultLog
 	client  *client // nil: nothing is known of it
-	ttl     uint64  // its own, in milliseconds; 0: it has that of the group
-	pending uint64  // position of its last command, 0 if its time has begun; with a TTL of its own
+	lock    wire.Lock
+	ttl     uint64 // its own, in milliseconds; 0: it has that of the group
+	pending uint64 // position of its last command, 0 if its time has begun; with a TTL of its own
 
 	data      map[uint64][]byte // of the results that have any, by sequence
 	dataBytes int
@@ -50,6 +51,7 @@ type sessions struct {
 	clockHash uint64 // of the clock
 	sum       uint64 // of the hashes of all sessions
 	data      int    // results that have data, of all sessions
+	locked    int    // sessions that have a lock
 	kept      kept   // by all sessions
 	spare     sparePages
 	opened    *openSnapshots
@@ -59,11 +61,11 @@ func newSessions(opened *openSnapshots) *sessions {
 	return &sessions{byID: make(map[uint64]*session), order: newOrder(), clients: newClients(), timed: newTimedSessions(), clockHash: hashClock(0), opened: opened}
 }
 
-// open adds a session of a client, which may be nil, with this id, and a TTL of its own
+// open adds a session of a client, which may be nil, with this id and lock, and a TTL of its own
 // unless that is 0.
-func (t *sessions) open(id uint64, c *client, ttl uint64) {
+func (t *sessions) open(id uint64, c *client, lock wire.Lock, ttl uint64) {
 	// No snapshot that is open now has seen it.
-	s := &session{id: id, client: c, renewed: t.clock, floor: 1, ttl: ttl, preserved: t.opened.taken}
+	s := &session{id: id, client: c, lock: lock, renewed: t.clock, floor: 1, ttl: ttl, preserved: t.opened.taken}
 	if ttl != 0 {
 		s.pending = id
 	}
@@ -80,6 +82,9 @@ func (t *sessions) insert(s *session) {
 	s.slot = t.slots.add(s)
 	if s.ttl != 0 {
 		t.timed.count++
+	}
+	if s.lock != (wire.Lock{}) {
+		t.locked++
 	}
 }
 
@@ -157,6 +162,9 @@ func (t *sessions) remove(s *session) {
 	t.order.Delete(s)
 	t.clients.remove(s.client)
 	t.slots.remove(s.slot, s)
+	if s.lock != (wire.Lock{}) {
+		t.locked--
+	}
 	if s.ttl == 0 {
 		t.group.unlink(s)
 		return
@@ -198,6 +206,9 @@ func (s *session) hash() uint64 {
 	if s.ttl != 0 {
 		h = hashTimed(h, s.ttl, s.pending)
 	}
+	if s.lock != (wire.Lock{}) && !planted.On(planted.LockNotInSnapshot) {
+		h = hashLock(h, s.lock)
+	}
 	return h
 }
 
@@ -223,7 +234,7 @@ func (t *sessions) preserve(s *session) {
 	for _, snapshot := range t.opened.list {
 		if snapshot.number > s.preserved && snapshot.needsLocked(s) {
 			if image == nil {
-				image = &session{id: s.id, client: s.client, renewed: s.renewed, floor: s.floor, ttl: s.ttl, pending: s.pending, results: s.results.clone(), data: maps.Clone(s.data)}
+				image = &session{id: s.id, client: s.client, lock: s.lock, renewed: s.renewed, floor: s.floor, ttl: s.ttl, pending: s.pending, results: s.results.clone(), data: maps.Clone(s.data)}
 			}
 			snapshot.saved = append(snapshot.saved, image)
 		}

@@ -40,6 +40,7 @@ type Snapshot struct {
 	timers   *timerImage  // nil: none
 	owners   *ownerImage  // nil: none
 	timed    bool         // there are sessions with a TTL of their own
+	locked   bool         // there are sessions that have a lock
 	closed   atomic.Bool
 	passed   atomic.Uint32 // variables in slots up to this one are encoded
 	trimmed  uint64        // of the owner: the last step of passed that it took notice of
@@ -93,6 +94,7 @@ func (s *Store) Snapshot() *Snapshot {
 		timers:      s.variables.timers.image(),
 		owners:      s.variables.owners.image(),
 		timed:       s.sessions.timed.count > 0,
+		locked:      s.sessions.locked > 0 && !planted.On(planted.LockNotInSnapshot),
 		nextEntry:   1,
 		nextSession: 1,
 	}

@@ -62,6 +62,15 @@ func compare(t *rapid.T, s *Store, o *oracle) {
 	if seen != len(o.variables) {
 		t.Fatalf("compared %d variables of %d", seen, len(o.variables))
 	}
+	for id := uint64(1); id <= o.position; id++ {
+		want, exists := o.sessions[id]
+		switch lock, alive := s.SessionLock(id); {
+		case alive != exists:
+			t.Fatalf("session %d is alive: %v, want %v", id, alive, exists)
+		case alive && want.lock != "" && string(lock[:]) != want.lock, alive && want.lock == "" && lock != wire.Lock{}:
+			t.Fatalf("session %d has the lock %x, want %x", id, lock, want.lock)
+		}
+	}
 	if got, want := s.Digest(), o.digest(); got != want {
 		t.Fatalf("digest %x, want %x", got, want)
 	}

@@ -78,11 +78,11 @@ func (t *sessions) passTime(seen uint64) {
 }
 
 // openTimed opens a session with a TTL of its own.
-func (s *Store) openTimed(position uint64, c *wire.Command) (wire.Result, bool) {
+func (s *Store) openTimed(position uint64, c *wire.Command, lock wire.Lock) (wire.Result, bool) {
 	if c.Delta < wire.MinSessionTTL || c.Delta > wire.MaxSessionTTL {
 		return wire.Result{Status: wire.StatusBadRequest, Position: position}, false
 	}
-	return s.openSession(position, c)
+	return s.openSession(position, c, lock)
 }
 
 // A sessionList has sessions in the order in which they were renewed.

@@ -44,6 +44,7 @@ const (
 	StatusOutOfOrder      Status = 17 // the write that this one names as its predecessor has not been executed; nothing was done, to be sent again after it
 	StatusUnsupported     Status = 18 // a member of the view does not know the operation (Operation.Level); nothing was done
 	StatusQuota           Status = 19 // the variables together would exceed the quota, of which Result.Number and Version tell; nothing was done
+	StatusNotOwner        Status = 20 // the session is locked, and the connection has not shown its secret; nothing was done
 )
 
 // Result is what a replica computes for a command. Equal on every replica.

@@ -64,7 +64,7 @@ func onlyCounting(c Command) Command {
 			c.Value = nil
 		}
 		return Command{Op: c.Op, Key: c.Key, Value: c.Value}
-	case OpOpenTimed:
+	case OpOpenTimed, OpOpenLocked:
 		if len(c.Value) == 0 {
 			c.Value = nil
 		}
@@ -149,8 +149,14 @@ func genHello() *rapid.Generator[Hello] {
 			Group:      genUint64().Draw(t, "group"),
 			Generation: genUint64().Draw(t, "generation"),
 			Extra:      genBytes().Draw(t, "extra"),
+			Secret:     genSecret().Draw(t, "secret"),
 		}
 	})
+}
+
+// genSecret draws none in half of the cases.
+func genSecret() *rapid.Generator[Secret] {
+	return rapid.OneOf(rapid.Just(Secret{}), rapid.Map(rapid.SliceOfN(rapid.Byte(), 16, 16), func(b []byte) Secret { return Secret(b) }))
 }
 
 func genHelloReply() *rapid.Generator[HelloReply] {

@@ -19,6 +19,9 @@ func WriteHello(w io.Writer, h Hello) error {
 	b = binary.AppendUvarint(b, h.Group)
 	b = binary.AppendUvarint(b, h.Generation)
 	b = appendBytes(b, h.Extra)
+	if h.Secret != (Secret{}) {
+		b = append(b, h.Secret[:]...)
+	}
 	return writeGreeting(w, b)
 }
 
@@ -37,6 +40,9 @@ func ReadHello(r io.Reader) (Hello, error) {
 		Group:      cur.Uvarint(),
 		Generation: cur.Uvarint(),
 		Extra:      cur.Bytes(),
+	}
+	if cur.Len() >= len(h.Secret) { // a client of before there were secrets ends here
+		h.Secret = Secret(cur.Take(uint64(len(h.Secret))))
 	}
 	// Later releases may append fields here and to the reply, so what is left
 	// is none of our business: this must be readable across all versions.

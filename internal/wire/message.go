@@ -42,6 +42,7 @@ type Hello struct {
 	Group      uint64
 	Generation uint64
 	Extra      []byte // role-specific, at most MaxHelloBytes
+	Secret     Secret // of a client; the zero Secret: it has none
 }
 
 // StaleReads is set in the first byte of the Extra of a client's Hello that accepts
@@ -249,9 +250,9 @@ type EventSink interface {
 // Bounded is a Conn whose Close ends nothing, since it has nothing of its own: that
 // to a replica in the same process.
 type Bounded interface {
-	// Within returns the Conn of a client that calls itself so, with calls that ctx
-	// ends too, those in flight included.
-	Within(ctx context.Context, client string) Conn
+	// Within returns the Conn of a client that calls itself so and has a secret, with calls
+	// that ctx ends too, those in flight included.
+	Within(ctx context.Context, client string, secret Secret) Conn
 }
 
 // Local is a Conn to a replica in the same process.

@@ -37,6 +37,11 @@ const (
 	// OpQuota sets the bounds of all variables together. Delta: bytes of keys and values;
 	// Expect: variables; 0: any number. What exceeds them stays.
 	OpQuota Op = 15
+
+	// OpOpenLocked is OpOpenSession, or with a Delta above 0 OpOpenTimed, of a session that
+	// has a Lock. Value: the lock, and behind it the client's address. A node has it ordered
+	// for a client that has shown a Secret and asks for one of these.
+	OpOpenLocked Op = 16
 )
 
 // Bounds of a session's own TTL, in milliseconds. Every replica applies them.
@@ -84,7 +89,10 @@ const (
 	// LevelFetch: flush states and cuts without payloads (isis.Attempt), and quotas.
 	LevelFetch = 5
 
-	LevelNewest = LevelFetch
+	// LevelLocks: sessions have locks, and so do snapshots.
+	LevelLocks = 6
+
+	LevelNewest = LevelLocks
 )
 
 // Operation is what is known of an Op.
@@ -113,6 +121,7 @@ var operations = [...]Operation{
 	OpClock:         {"clock", FieldDelta | FieldExpect, FromMember, LevelVariables},
 	OpOpenTimed:     {"opentimed", FieldClient | FieldDelta, FromClient, LevelVariables},
 	OpQuota:         {"quota", FieldDelta | FieldExpect, FromMember, LevelFetch},
+	OpOpenLocked:    {"openlocked", FieldClient | FieldDelta, FromMember, LevelLocks},
 }
 
 // Valid reports whether op is one of the operations of this release.

@@ -34,7 +34,7 @@ func TestTableOfOperations(t *testing.T) {
 	if got := strings.Join(writes, " "); got != "set del add cas txn" {
 		t.Errorf("the writes are %s", got)
 	}
-	for op, text := range map[Op]string{0: "op0", Op(len(operations)): "op16", 255: "op255"} {
+	for op, text := range map[Op]string{0: "op0", Op(len(operations)): "op17", 255: "op255"} {
 		if op.Valid() || op.IsWrite() || op.String() != text || op.Operation().Refuse(LevelNewest) == nil {
 			t.Errorf("%s is an operation", op)
 		}
@@ -51,7 +51,7 @@ func TestRefuse(t *testing.T) {
 		status Status
 		text   string // "": it is not refused
 	}{
-		{&made, LevelNewest, StatusUnsupported, "lock needs feature level 6, and a member of the group speaks only 5: upgrade"},
+		{&made, LevelNewest, StatusUnsupported, "lock needs feature level 7, and a member of the group speaks only 6: upgrade"},
 		{&made, LevelNewest + 1, StatusOK, ""},
 		{&made, LevelNewest + 2, StatusOK, ""},
 		{OpSet.Operation(), 0, StatusOK, ""},

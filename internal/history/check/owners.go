@@ -72,10 +72,10 @@ func (t *owners) finish(id uint64) {
 // followSession follows a line that opens a session with a TTL of its own, or is of one. It
 // returns the variables that go with a session that closes.
 func (v *verdict) followSession(e *delivered, t *owners) (gone []string) {
-	if e.Op == "opentimed" {
+	if e.Op == "opentimed" || e.Op == "openlocked" {
 		ttl, ok := number(e.Value)
 		switch {
-		case !e.OK:
+		case !e.OK, e.Op == "openlocked" && ok && ttl == 0:
 		case !ok || ttl < shortest || ttl > longest:
 			v.bad("sessions: %v opened one with an impossible TTL", e)
 		default:

@@ -15,7 +15,7 @@ func TestEveryWriteIsKnown(t *testing.T) {
 		if op == wire.OpTxn { // which puts 5 into k
 			value = base64.StdEncoding.EncodeToString([]byte(`{"if":[],"then":[{"op":"put","key":"aw==","value":"NQ=="}],"else":[]}`))
 		}
-		if op == wire.OpOpenTimed {
+		if op == wire.OpOpenTimed || op == wire.OpOpenLocked {
 			value = "MTAw"
 		}
 		e := delivered{Pos: 3, Op: op.String(), Key: "k", Value: &value, Expect: 2, OK: true}

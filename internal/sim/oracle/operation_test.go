@@ -21,7 +21,7 @@ func TestEveryOperationIsKnown(t *testing.T) {
 		if op == wire.OpAdd {
 			want.Number = 8
 		}
-		if op == wire.OpOpenTimed {
+		if op == wire.OpOpenTimed || op == wire.OpOpenLocked {
 			c.Delta = 100
 		}
 		var data []byte

@@ -49,6 +49,7 @@ type Counts struct {
 	Asked    uint64 `name:"  asked for"`
 	Gone     uint64 `name:"variables expired"`
 
+	Locked       uint64 `name:"sessions with a lock"`
 	TimedOpened  uint64 `name:"sessions with a TTL of their own"`
 	TimedExpired uint64 `name:"  expired"`
 	TimedClosed  uint64 `name:"  closed"`
@@ -71,6 +72,7 @@ type Oracle struct {
 	updates  map[string]uint64 // that are done, and where
 	quota    wire.Command
 	sessions map[uint64]*session
+	locks    map[uint64]wire.Lock // of all sessions that ever were
 	clock    int64
 }
 
@@ -103,7 +105,7 @@ type session struct {
 func New(cfg Config) *Oracle {
 	return &Oracle{
 		Config: cfg, executed: make(map[write]execution), sessions: make(map[uint64]*session), updates: make(map[string]uint64),
-		memory: memory{make(map[string]value), make(map[string]timer), make(map[string]uint64)},
+		locks: make(map[uint64]wire.Lock), memory: memory{make(map[string]value), make(map[string]timer), make(map[string]uint64)},
 	}
 }
 
@@ -114,7 +116,7 @@ func (o *Oracle) Command(position uint64, c *wire.Command, result *wire.Result, 
 		o.Fail("results: a %s has data at %d: %q", c.Op, position, data)
 	}
 	switch c.Op {
-	case wire.OpOpenSession, wire.OpOpenTimed:
+	case wire.OpOpenSession, wire.OpOpenTimed, wire.OpOpenLocked:
 		o.open(position, c, result)
 	case wire.OpRenewSession, wire.OpCloseSession:
 		s := o.sessions[c.Session]
@@ -164,7 +166,8 @@ func (o *Oracle) open(position uint64, c *wire.Command, result *wire.Result) {
 		}
 	}
 	want := wire.Result{Position: position}
-	if c.Op == wire.OpOpenTimed && (c.Delta < shortestTTL || c.Delta > longestTTL) {
+	timed := c.Op == wire.OpOpenTimed || c.Op == wire.OpOpenLocked && c.Delta != 0
+	if timed && (c.Delta < shortestTTL || c.Delta > longestTTL) {
 		want.Status = wire.StatusBadRequest
 	} else if c.Key != "" && uint64(has) >= o.MaxClientSessions {
 		want.Status, want.Number, want.Version = wire.StatusTooManySessions, wire.BoundOfClient, o.MaxClientSessions
@@ -175,12 +178,19 @@ func (o *Oracle) open(position uint64, c *wire.Command, result *wire.Result) {
 	}
 	if result.Status == wire.StatusOK {
 		s := &session{client: c.Key, renewed: o.clock, floor: 1, kept: make(map[uint64]int)}
-		if o.sessions[position] = s; c.Op == wire.OpOpenTimed {
+		if c.Op == wire.OpOpenLocked {
+			o.locks[position], _, _ = wire.CutLocked(c.Value)
+			o.Counts.Locked++
+		}
+		if o.sessions[position] = s; timed {
 			s.ttl, s.last, s.pending = c.Delta, position, true
 			o.Counts.TimedOpened++
 		}
 	}
 }
+
+// Lock returns the lock of a session that was opened; zero: it has none, or none was opened yet.
+func (o *Oracle) Lock(session uint64) wire.Lock { return o.locks[session] }
 
 // writes holds that a write takes effect once, in a session that lives.
 func (o *Oracle) writes(position uint64, c *wire.Command, result *wire.Result, data []byte) {
