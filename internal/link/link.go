@@ -50,7 +50,8 @@ const (
 type Link struct {
 	node  *Node
 	peer  isis.MemberID
-	heard atomic.Int64 // the time when something was last received, 0 if never
+	heard atomic.Int64  // the time when something was last received, 0 if never
+	came  atomic.Uint64 // bytes
 
 	addr   string
 	bound  uint64
@@ -150,9 +151,12 @@ func (l *Link) Redial() time.Duration {
 	return pause - time.Duration(l.node.cfg.Random()*float64(pause/2+1))
 }
 
-// Heard takes that something was received at a time, which is not 0. Any goroutine may
+// Heard takes that some bytes were received at a time, which is not 0. Any goroutine may
 // call it.
-func (l *Link) Heard(now time.Duration) { l.heard.Store(int64(now)) }
+func (l *Link) Heard(now time.Duration, bytes int) {
+	l.heard.Store(int64(now))
+	l.came.Add(uint64(bytes))
+}
 
 // Tick breaks a connection that is silent, and sends a ping on one on which nothing else
 // was sent since the last Tick. It is called as often as a connection has to be used.
@@ -177,6 +181,7 @@ func (l *Link) Status() Status {
 		Connected: l.conn != 0,
 		Dead:      l.dead,
 		Heard:     time.Duration(l.heard.Load()),
+		Came:      l.came.Load(),
 		KeptBytes: l.out.kept(),
 		End:       l.out.end(),
 	}

@@ -196,13 +196,13 @@ func TestPings(t *testing.T) {
 // A connection is silent from the time when it was attached, or something was heard.
 func TestSilence(t *testing.T) {
 	e := newEnds(t)
-	e.a.Heard(time.Minute) // long ago
+	e.a.Heard(time.Minute, 1) // long ago
 	number := e.dial()
 	e.a.Tick(e.now + time.Second - 1)
 	if do := e.a.Todo(); do&Drop != 0 {
 		t.Fatal("broken before the limit")
 	}
-	e.a.Heard(e.now + 1)
+	e.a.Heard(e.now+1, 1)
 	e.a.Tick(e.now + time.Second)
 	e.a.Todo()
 	e.a.Tick(e.now + time.Second + 1)
@@ -270,7 +270,7 @@ func TestDeath(t *testing.T) {
 		}, ErrFull},
 		"pings without an answer": {func(e *ends) {
 			for i := range 50 {
-				e.a.Heard(e.now + time.Duration(i))
+				e.a.Heard(e.now+time.Duration(i), 1)
 				e.a.Tick(e.now)
 				e.a.Wrote(e.a.conn, e.a.out.flushed)
 			}

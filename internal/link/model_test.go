@@ -226,7 +226,7 @@ func linksModel(t *rapid.T) {
 		},
 		"read": func(t *rapid.T) {
 			if h, other := pick(t); h.cur != nil && len(h.cur.to[h.i]) > 0 {
-				h.l.Heard(now)
+				h.l.Heard(now, 1)
 				h.receive(rapid.IntRange(1, len(h.cur.to[h.i])).Draw(t, "n"), other)
 			}
 		},

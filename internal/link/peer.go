@@ -36,6 +36,7 @@ type Status struct {
 	Dead      error         // why nothing can be sent before Bound grows; nil if it can
 	Broken    error         // why there is no connection, if there is none and it is known
 	Heard     time.Duration // when anything was last received, by the steady clock; 0: never
+	Came      uint64        // bytes that were received, ever
 	KeptBytes int           // sent, or to be sent, and not confirmed
 	End       uint64        // the offset, in what goes to the peer, behind all that was sent or is to be sent
 }

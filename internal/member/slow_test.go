@@ -16,27 +16,50 @@ func TestOwes(t *testing.T) {
 		end  uint64
 		kept int
 		want time.Duration
+		came uint64
 	}
 	const mib = 1 << 20
 	for name, looks := range map[string][]look{
-		"it has arrived": {{1 * time.Second, 1000, 0, time.Second}, {2 * time.Second, 1000, 0, 2 * time.Second}},
+		"it has arrived": {{1 * time.Second, 1000, 0, time.Second, 0}, {2 * time.Second, 1000, 0, 2 * time.Second, 0}},
 		"more was sent since": {
-			{1 * time.Second, 1000, 0, time.Second}, {2 * time.Second, 9 * mib, 9 * mib, 2 * time.Second},
+			{1 * time.Second, 1000, 0, time.Second, 0}, {2 * time.Second, 9 * mib, 9 * mib, 2 * time.Second, 0},
 		},
 		"it is on its way": {
-			{0, mib, mib, -32 * time.Second}, {2 * time.Second, mib, mib, -30 * time.Second}, {33 * time.Second, mib, mib, time.Second},
+			{0, mib, mib, -32 * time.Second, 0}, {2 * time.Second, mib, mib, -30 * time.Second, 0}, {33 * time.Second, mib, mib, time.Second, 0},
 		},
 		"it arrives": {
-			{0, mib, mib, -32 * time.Second},
-			{8 * time.Second, 2 * mib, mib + 1, 8*time.Second - 32*time.Second - 2*time.Second/leastRate},
-			{9 * time.Second, 2 * mib, mib, 0},
-			{11 * time.Second, 2 * mib, mib, 2 * time.Second},
+			{0, mib, mib, -32 * time.Second, 0},
+			{8 * time.Second, 2 * mib, mib + 1, -24 * time.Second, 0},
+			{9 * time.Second, 2 * mib, mib, 0, 0},
+			{11 * time.Second, 2 * mib, mib, 2 * time.Second, 0},
 		},
-		"the link begins anew": {{0, mib, mib, -32 * time.Second}, {1 * time.Second, 10, 10, 0}, {3 * time.Second, 20, 10, 2 * time.Second}},
+		"the link begins anew": {{0, mib, mib, -32 * time.Second, 0}, {1 * time.Second, 10, 10, 0, 0}, {3 * time.Second, 20, 10, 2 * time.Second, 0}},
+		"what comes is ahead of the answer": {
+			{1 * time.Second, 1000, 0, time.Second, 0},
+			{2 * time.Second, 1000, 0, 0, leastRate},
+			{4 * time.Second, 1000, 0, 0, 3 * leastRate},
+			{5 * time.Second, 1000, 0, time.Second, 4*leastRate - 1},
+			{6 * time.Second, 1000, 0, 0, 5*leastRate - 1},
+			{7 * time.Second, 1000, 0, time.Second, 5*leastRate - 1},
+		},
+		"what comes is more than can be ahead": {
+			{1 * time.Second, 1000, 0, time.Second, 0},
+			{2 * time.Second, 1000, 0, 0, mostAhead},
+			{3 * time.Second, 1000, 0, time.Second, mostAhead + mib},
+			{4 * time.Second, 1000, 0, 2 * time.Second, mostAhead + 2*mib},
+		},
+		"what was sent before it passes": {
+			{0, mib, mib, -32 * time.Second, 0},
+			{8 * time.Second, mib, 10, -24 * time.Second, 0},
+		},
+		"what comes before it has arrived": {
+			{0, mib, mib, -32 * time.Second, 0},
+			{33 * time.Second, mib, mib, time.Second, 33 * mib},
+		},
 	} {
 		var b heartbeat
 		for i, l := range looks {
-			p := &link.Status{Peer: link.Peer{MemberID: isis.MemberID{ID: "n2", Incarnation: 2}}, End: l.end, KeptBytes: l.kept}
+			p := &link.Status{Peer: link.Peer{MemberID: isis.MemberID{ID: "n2", Incarnation: 2}}, End: l.end, Came: l.came, KeptBytes: l.kept}
 			if got := b.owes(p, l.at); got != l.want {
 				t.Errorf("%s, look %d: it owes for %v, want %v", name, i, got, l.want)
 			}

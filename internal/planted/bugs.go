@@ -99,4 +99,5 @@ const (
 	GreetingUnjudged
 	LockIgnored
 	LockNotInSnapshot
+	SlowIsSilent
 )

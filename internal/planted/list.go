@@ -106,6 +106,7 @@ var Bugs = []Info{
 	{GreetingUnjudged, "GreetingUnjudged", "a greeting that does not prove who sends it takes over a link"},
 	{LockIgnored, "LockIgnored", "a session may be used by who has not shown its secret"},
 	{LockNotInSnapshot, "LockNotInSnapshot", "locks of sessions are missing in snapshots, and in digests"},
+	{SlowIsSilent, "SlowIsSilent", "a member that has yet to receive a large message, or whose answer is behind its own, counts as silent"},
 }
 
 // String returns the bug's name.

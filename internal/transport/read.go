@@ -14,7 +14,7 @@ import (
 func (a *attachment) Read(b []byte) (int, error) {
 	n, err := a.conn.Read(b)
 	if n > 0 {
-		a.l.end.Heard(a.l.n.clock())
+		a.l.end.Heard(a.l.n.clock(), n)
 	}
 	if errors.Is(err, evloop.ErrWouldBlock) {
 		err = wire.ErrAgain

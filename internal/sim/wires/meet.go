@@ -101,7 +101,7 @@ func (a *attachment) Read(b []byte) (int, error) {
 
 // received takes bytes from the connection.
 func (l *line) received(a *attachment, data []byte) {
-	l.end.Heard(l.r.Process.Steady())
+	l.end.Heard(l.r.Process.Steady(), len(data))
 	a.came = data
 	for {
 		record, err := a.frames.NextRecord()
