@@ -59,6 +59,10 @@ sim: ## simulate groups for SIMTIME from seed SIMFROM and list their faults, the
 	$(GO) test ./internal/sim -run TestSeeds -v -timeout 0 -time $(SIMTIME) -from $(SIMFROM)
 	$(GO) test ./internal/sim ./isis/isistest -tags planted -run TestPlanted -v -timeout 0
 
+.PHONY: crowd
+crowd: ## simulate a crash under full load of 256 nodes with 1 Gbit/s each
+	$(GO) test ./internal/sim/crowd -run TestCrashUnderLoad -v -timeout 0 -nodes 256
+
 .PHONY: fresh
 fresh: ## simulate groups for FRESHTIME from a seed that the commit names
 	@echo "from seed $(FRESHFROM), which the commit names"
