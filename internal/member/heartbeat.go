@@ -136,16 +136,13 @@ func (m *Member) peersHeard(now time.Duration) []membership.Peer {
 	return peers
 }
 
-// owing is what has to reach a peer before it can answer, and what the peer may send before
-// its answer.
+// owing is what is ahead of a peer's answer.
 type owing struct {
 	end     uint64 // of the link's stream when the answer was first missed
 	kept    int    // bytes that had to reach the peer then
-	arrived bool
-	since   time.Duration // the peer owes the answer
-	came    uint64        // bytes from the peer at the last look
-	looked  time.Duration
-	ahead   uint64 // bytes that have come since it arrived, and may be ahead of the answer
+	arrived bool   // they have
+	since   time.Duration
+	came    uint64 // bytes from the peer until then
 }
 
 // leastRate is the bandwidth, in bytes a second and each direction, below which a link
@@ -153,48 +150,34 @@ type owing struct {
 const leastRate = 64 << 10
 
 // mostAhead bounds the bytes of a peer that are taken to be ahead of its answer: those of
-// its own messages under way, which are bounded to 4 MiB and one message.
-const mostAhead = 64 << 20
+// its own messages under way, which are 4 MiB and one message at most.
+const mostAhead = 32 << 20
 
-// owes returns for how long a peer has owed the answer to the oldest PROPOSE. The time
-// until the PROPOSE has reached it does not count, nor does that of what the peer has sent
-// before its answer, and comes no slower than leastRate: links are slow under load.
+// owes returns for how long a peer has owed the answer to the oldest PROPOSE. Links are slow
+// under load, so what is ahead of the answer has its time, at leastRate: until the PROPOSE is
+// known to have reached the peer, what had to reach it, and as much back; and what comes from
+// the peer, since the answer, and the word that the PROPOSE is there, may be behind it.
 func (b *heartbeat) owes(p *link.Status, now time.Duration) time.Duration {
 	if planted.On(planted.SlowIsSilent) {
 		return now - b.since
 	}
 	w, ok := b.owing[p.Incarnation]
 	if !ok {
-		w.end, w.kept = p.End, p.KeptBytes
+		w = owing{end: p.End, kept: p.KeptBytes, since: b.since, came: p.Came}
 	}
 	confirmed := p.End - uint64(p.KeptBytes)
 	if !w.arrived && (confirmed >= w.end || p.End < w.end) {
-		w.arrived, w.since = true, now
-		if !ok {
-			w.since = b.since
+		w.arrived, w.kept = true, 0
+		if ok {
+			w.since, w.came = now, p.Came
 		}
-	} else if w.arrived {
-		w.await(p.Came, now)
 	}
-	w.came, w.looked = p.Came, now
 	if b.owing == nil {
 		b.owing = map[uint64]owing{}
 	}
 	b.owing[p.Incarnation] = w
-	if w.arrived {
-		return now - w.since
-	}
-	return now - b.since - 2*time.Duration(w.kept)*time.Second/leastRate
-}
-
-// await has the peer owe its answer from now on if bytes that may be ahead of it have come
-// since the last look, as fast as a link is at least.
-func (w *owing) await(came uint64, now time.Duration) {
-	bytes := came - w.came
-	if passed := now - w.looked; passed > 0 && float64(bytes) >= leastRate*passed.Seconds() && w.ahead+bytes <= mostAhead {
-		w.ahead += bytes
-		w.since = now
-	}
+	ahead := 2*uint64(w.kept) + min(p.Came-w.came, mostAhead)
+	return now - w.since - time.Duration(ahead)*time.Second/leastRate
 }
 
 // sent is a message of this member, and when it was first seen to be under way.

@@ -36,25 +36,24 @@ func TestOwes(t *testing.T) {
 		"the link begins anew": {{0, mib, mib, -32 * time.Second, 0}, {1 * time.Second, 10, 10, 0, 0}, {3 * time.Second, 20, 10, 2 * time.Second, 0}},
 		"what comes is ahead of the answer": {
 			{1 * time.Second, 1000, 0, time.Second, 0},
-			{2 * time.Second, 1000, 0, 0, leastRate},
-			{4 * time.Second, 1000, 0, 0, 3 * leastRate},
-			{5 * time.Second, 1000, 0, time.Second, 4*leastRate - 1},
-			{6 * time.Second, 1000, 0, 0, 5*leastRate - 1},
-			{7 * time.Second, 1000, 0, time.Second, 5*leastRate - 1},
+			{2 * time.Second, 1000, 0, time.Second, leastRate},
+			{9 * time.Second, 1000, 0, 0, 9 * leastRate},
+			{12 * time.Second, 1000, 0, 3 * time.Second, 9 * leastRate},
 		},
 		"what comes is more than can be ahead": {
-			{1 * time.Second, 1000, 0, time.Second, 0},
-			{2 * time.Second, 1000, 0, 0, mostAhead},
-			{3 * time.Second, 1000, 0, time.Second, mostAhead + mib},
-			{4 * time.Second, 1000, 0, 2 * time.Second, mostAhead + 2*mib},
+			{0, 1000, 0, 0, mib},
+			{1 * time.Second, 1000, 0, time.Second - 512*time.Second, 99 * mib},
+			{514 * time.Second, 1000, 0, 2 * time.Second, 999 * mib},
+		},
+		"that it has arrived is said behind what comes": {
+			{0, 1000, 10, -20 * time.Second / leastRate, 0},
+			{4 * time.Second, 1000, 10, -20 * time.Second / leastRate, 4 * leastRate},
+			{5 * time.Second, 1000, 0, 0, 5 * leastRate},
+			{6 * time.Second, 1000, 0, 1 * time.Second, 5 * leastRate},
 		},
 		"what was sent before it passes": {
 			{0, mib, mib, -32 * time.Second, 0},
 			{8 * time.Second, mib, 10, -24 * time.Second, 0},
-		},
-		"what comes before it has arrived": {
-			{0, mib, mib, -32 * time.Second, 0},
-			{33 * time.Second, mib, mib, time.Second, 33 * mib},
 		},
 	} {
 		var b heartbeat
