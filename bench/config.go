@@ -126,6 +126,8 @@ func (c *Config) validateChoices() error {
 	switch {
 	case c.Delivery != cluster.Safe && c.Delivery != cluster.Agreed:
 		return program.BadFlag("delivery", c.Delivery, "must be safe or agreed")
+	case c.Target != "" && (c.QuotaBytes != 0 || c.QuotaVariables != 0):
+		return fmt.Errorf("%w: --workload %s needs a group with a quota that the run knows: leave --target out", program.ErrConfig, c.Name)
 	case c.Embedded && c.Processes:
 		return fmt.Errorf("%w: --embedded needs the nodes in this process, --processes puts them elsewhere: leave one out", program.ErrConfig)
 	case c.Keep && c.Target == "":

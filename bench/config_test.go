@@ -45,6 +45,10 @@ func TestValidate(t *testing.T) {
 		{"--keep", func(c *Config) { c.Keep = true }},
 		{"--workload other: must be mixed, watch", func(c *Config) { c.Name = "other" }},
 		{"--async has no place in --workload bank", func(c *Config) { c.Name, c.Keys, c.Async = "bank", 10, 1 }},
+		{"--quota-bytes -1: must be above 0", func(c *Config) { c.QuotaBytes = -1 }},
+		{"--quota-variables -1: must be above 0", func(c *Config) { c.QuotaVariables = -1 }},
+		{"--workload fill needs a group with a quota that the run knows", func(c *Config) { c.Name, c.QuotaVariables, c.Target = "fill", 5, "dsm://x:1" }},
+		{"--async has no place in --workload fill", func(c *Config) { c.Name, c.Async = "fill", 1 }},
 		{"--keys 1: must be from 2", func(c *Config) { c.Name, c.Keys = "bank", 1 }},
 	} {
 		cfg := Defaults()

@@ -9,6 +9,7 @@ import (
 	"github.com/seed-8247e700/dsm/bench/report"
 	"github.com/seed-8247e700/dsm/bench/workload"
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 // SetUp is one line that states all that a run depends on.
@@ -72,6 +73,14 @@ func (c *Config) asks() string {
 	}
 	if takes("value-size") {
 		fmt.Fprintf(&b, ", values of %d bytes", c.ValueBytes)
+	}
+	for _, quota := range []struct {
+		of string
+		n  int64
+	}{{"bytes", c.QuotaBytes}, {"variables", c.QuotaVariables}} {
+		if quota.n != 0 {
+			fmt.Fprintf(&b, ", quota of %s: %s", quota.of, console.QuotaText(quota.n))
+		}
 	}
 	if takes("ttl") {
 		fmt.Fprintf(&b, ", TTL %v", c.TTL)

@@ -10,6 +10,7 @@ import (
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/driver"
 	"github.com/seed-8247e700/dsm/internal/check"
+	"github.com/seed-8247e700/dsm/registry"
 )
 
 // system is a group under load.
@@ -72,6 +73,13 @@ func startSystem(ctx context.Context, cfg *Config, env program.Env, s *cluster.F
 	}
 }
 
+// settings are those of the group that is started.
+func (c *Config) settings() registry.Settings {
+	s := cluster.Settings(c.Delivery)
+	s.QuotaBytes, s.QuotaVariables = c.QuotaBytes, c.QuotaVariables
+	return s
+}
+
 // inside is a group in this process, and handles on it.
 type inside struct {
 	load.Handles
@@ -79,7 +87,7 @@ type inside struct {
 }
 
 func startInside(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
-	g, err := cluster.StartGroup(ctx, cfg.Nodes, cluster.Settings(cfg.Delivery), nil, env, s)
+	g, err := cluster.StartGroup(ctx, cfg.Nodes, cfg.settings(), nil, env, s)
 	if err != nil {
 		return nil, check.Options{}, err
 	}
@@ -104,7 +112,7 @@ type apart struct {
 }
 
 func startApart(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
-	p, origin, err := cluster.StartProcesses(ctx, cfg.Nodes, cfg.Delivery, env, s)
+	p, origin, err := cluster.StartProcesses(ctx, cfg.Nodes, cfg.settings(), env, s)
 	if err != nil {
 		return nil, check.Options{}, err
 	}
@@ -130,7 +138,7 @@ type fragile struct {
 const spreadConns = 4
 
 func startFaulty(ctx context.Context, cfg *Config, env program.Env, s *cluster.Feeds) (system, check.Options, error) {
-	b, origin, err := cluster.StartBreakable(ctx, cfg.Nodes, cfg.Delivery, env, s)
+	b, origin, err := cluster.StartBreakable(ctx, cfg.Nodes, cfg.settings(), env, s)
 	if err != nil {
 		return nil, check.Options{}, err
 	}

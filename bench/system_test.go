@@ -136,7 +136,7 @@ func TestRealTarget(t *testing.T) {
 			t.Log("stopping the group, of which one was killed:", err)
 		}
 	})
-	if err := p.Start(t.Context(), cluster.Safe); err != nil {
+	if err := p.Start(t.Context(), cluster.Settings(cluster.Safe)); err != nil {
 		t.Fatal(err)
 	}
 	cfg := shortConfig()

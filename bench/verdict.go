@@ -75,6 +75,9 @@ func (r *run) note(rep *report.Report) {
 		add("the load could not keep up with the schedule: %s ops/s offered, %s done; %s operations were due and not begun at the end, %s at the end of the warm-up, which were skipped",
 			report.Grouped(int64(r.cfg.Rate)), report.Grouped(int64(report.All(rep.Operations).PerSecond)), report.Grouped(due), report.Grouped(skipped))
 	}
+	if over := report.All(rep.Operations).OverQuota; over > 0 {
+		add("%s of the writes were refused: with them, the variables would have exceeded the quota of the group", report.Grouped(over))
+	}
 	if rep.Errors > 0 {
 		add("clients saw %d errors, such as:", rep.Errors)
 		for _, text := range r.figures.Texts {

@@ -42,11 +42,15 @@ func TestPlantedWorkloads(t *testing.T) {
 		{"ycsb-d", "records", planted.EarlyReturn, false, 20},
 		{"ycsb-e", "records", planted.EarlyReturn, false, 20},
 		{"ycsb-f", "records", planted.EarlyReturn, false, 20},
+		{"fill", "fill", planted.QuotaIgnored, false, 100},
 		{"ttl", "ttl", planted.TimerFromCommand, true, 100},
 	} {
 		t.Run(test.workload, func(t *testing.T) {
 			cfg := workloadConfig(t, test.workload)
 			cfg.Clients, cfg.Duration, cfg.Keys = 16, 200*time.Millisecond, test.keys
+			if cfg.QuotaVariables > 0 {
+				cfg.Duration = 3 * time.Second // a group has its quota from its first tick on
+			}
 			spoiled := func(plant func(on bool)) *report.Report {
 				p := &plantedGroup{plant: plant, keys: int64(cfg.Keys)}
 				return p.run(t, cfg, test.early)

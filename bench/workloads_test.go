@@ -25,6 +25,9 @@ func workloadConfig(t *testing.T, name string) Config {
 		t.Fatal(err)
 	}
 	cfg.Keys, cfg.Watchers = 100, 0
+	if cfg.QuotaVariables > 0 {
+		cfg.QuotaVariables = int64(cfg.Keys / 2)
+	}
 	if cfg.TTL > 0 {
 		cfg.TTL = 50 * time.Millisecond
 	}
@@ -112,6 +115,7 @@ func TestRealWorkloads(t *testing.T) {
 	for name, kinds := range map[string][]history.Kind{
 		"bank":    {history.Get, history.Txn, history.ReadRange, history.CountRange},
 		"counter": {history.Get, history.Add},
+		"fill":    {history.Get, history.Set, history.Delete},
 		"rmw":     {history.Get, history.CompareAndSet, history.Txn},
 		"scan":    {history.Get, history.Txn, history.ReadRange, history.CountRange},
 		"ttl":     {history.Txn},
@@ -126,7 +130,11 @@ func TestRealWorkloads(t *testing.T) {
 			cfg := workloadConfig(t, name)
 			dir := t.TempDir()
 			cfg.HistoryFile, cfg.DeliveryLogDir = filepath.Join(dir, "history"), filepath.Join(dir, "logs")
-			r := runUntilDone(t, cfg, 4, kinds...)
+			n := 4
+			if name == "fill" {
+				n = 200 // so that clients fill what they have deleted again
+			}
+			r := runUntilDone(t, cfg, n, kinds...)
 			if !r.Pass || r.Errors > 0 {
 				t.Fatalf("failures %q, notes %q, checks %+v", r.Failures, r.Notes, r.Checks)
 			}

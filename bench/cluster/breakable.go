@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"github.com/seed-8247e700/dsm/bench/fault"
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/internal/netfault"
+	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/server"
 )
 
@@ -21,8 +23,8 @@ import (
 // reach each other through a proxy, keep their identities in directories, and are
 // started again. Clients are not bound to a node.
 type Breakable struct {
-	*Processes // whose registry has the same address for life
-	delivery   string
+	*Processes        // whose registry has the same address for life
+	settings   string // of the group, encoded
 	proxy      *netfault.Proxy
 	dir        string
 
@@ -47,8 +49,12 @@ type seat struct {
 
 // StartBreakable starts a group. What its nodes deliver after the position that it
 // returns goes to feeds.
-func StartBreakable(ctx context.Context, nodes int, delivery string, env program.Env, s *Feeds) (*Breakable, uint64, error) {
-	b := &Breakable{Processes: NewProcesses(env, nodes), delivery: delivery, seats: make(map[string]*seat)}
+func StartBreakable(ctx context.Context, nodes int, settings registry.Settings, env program.Env, s *Feeds) (*Breakable, uint64, error) {
+	given, err := json.Marshal(settings)
+	if err != nil {
+		return nil, 0, err
+	}
+	b := &Breakable{Processes: NewProcesses(env, nodes), settings: string(given), seats: make(map[string]*seat)}
 	b.Registry = loopback
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.startChild = b.startSeat
@@ -120,7 +126,7 @@ var errSuperseded = errors.New("it is not wanted any more")
 func (b *Breakable) startSeat(name string) (*Process, error) {
 	dir := filepath.Join(b.dir, name)
 	if name == fault.Registry {
-		return startProcess(b.env, name, nil, []string{"registry", b.delivery, b.Registry, dir})
+		return startProcess(b.env, name, nil, []string{"registry", b.settings, b.Registry, dir})
 	}
 	// The proxy must know whose address it is before others dial it.
 	l, err := b.proxy.ListenAs(name)

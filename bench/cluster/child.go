@@ -61,8 +61,8 @@ type service interface {
 	Err() error
 }
 
-// Child is a process of a run with Processes: a registry ("registry", level of
-// delivery) or a node ("node", id, address of the registry). With faults a registry
+// Child is a process of a run with Processes: a registry ("registry", the
+// group's registry.Settings in JSON) or a node ("node", id, address of the registry). With faults a registry
 // is told the address to listen at and a directory as well, and a node a directory,
 // the address of the proxy to dial through, and, as descriptor 3, its listener. An
 // attack ("attack", and its attack.Config in JSON) yields to the other processes.
@@ -117,12 +117,15 @@ func SayReady(stdout io.Writer, addr string) error {
 // startService starts what the arguments say.
 func startService(ctx context.Context, args []string, log *logSwitch) (service, error) {
 	switch {
-	case len(args) == 2 && args[0] == "registry":
-		return server.StartRegistry(ctx, server.RegistryConfig{Listen: loopback, Settings: Settings(args[1]), Logger: log.logger})
-	case len(args) == 4 && args[0] == "registry":
-		return server.StartRegistry(ctx, server.RegistryConfig{
-			Listen: args[2], DataDir: args[3], Settings: Settings(args[1]), Logger: log.logger,
-		})
+	case (len(args) == 2 || len(args) == 4) && args[0] == "registry":
+		cfg := server.RegistryConfig{Listen: loopback, Logger: log.logger}
+		if err := json.Unmarshal([]byte(args[1]), &cfg.Settings); err != nil {
+			return nil, err
+		}
+		if len(args) == 4 {
+			cfg.Listen, cfg.DataDir = args[2], args[3]
+		}
+		return server.StartRegistry(ctx, cfg)
 	case len(args) == 3 && args[0] == "node":
 		gcroom.Reserve(server.GarbageRoom)
 		return server.Start(ctx, server.Config{ID: args[1], Registry: args[2], Listen: loopback, EventLoop: true, Logger: log.logger})

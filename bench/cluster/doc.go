@@ -6,7 +6,7 @@
 // processes, as a [fault.Fault] says.
 //
 //	feeds := &cluster.Feeds{}
-//	p, origin, err := cluster.StartProcesses(ctx, 3, cluster.Safe, env, feeds)
+//	p, origin, err := cluster.StartProcesses(ctx, 3, cluster.Settings(cluster.Safe), env, feeds)
 //	if err != nil {
 //		return err
 //	}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/seed-8247e700/dsm/bench/fault"
 	"github.com/seed-8247e700/dsm/bench/program"
+	"github.com/seed-8247e700/dsm/registry"
 )
 
 // Processes is a group of which each node, and the registry, is a process.
@@ -32,9 +34,9 @@ func NewProcesses(env program.Env, nodes int) *Processes {
 
 // StartProcesses starts a group. What its nodes deliver after the position that it
 // returns goes to feeds.
-func StartProcesses(ctx context.Context, nodes int, delivery string, env program.Env, s *Feeds) (p *Processes, origin uint64, err error) {
+func StartProcesses(ctx context.Context, nodes int, settings registry.Settings, env program.Env, s *Feeds) (p *Processes, origin uint64, err error) {
 	p = NewProcesses(env, nodes)
-	if err = p.Start(ctx, delivery); err == nil {
+	if err = p.Start(ctx, settings); err == nil {
 		p.Follower, origin, err = Follow(ctx, p.Addrs, s, env, p.LossFeed, p.serves)
 	}
 	if err != nil {
@@ -43,12 +45,17 @@ func StartProcesses(ctx context.Context, nodes int, delivery string, env program
 	return p, origin, nil
 }
 
-// Start starts a registry and the nodes. Nobody follows what they deliver.
-func (p *Processes) Start(ctx context.Context, delivery string) (err error) {
+// Start starts a registry, which founds a group with settings, and the nodes. Nobody follows
+// what they deliver.
+func (p *Processes) Start(ctx context.Context, settings registry.Settings) (err error) {
 	if err := p.env.Profiles.Check(append(nodeNames(p.nodes), fault.Registry)...); err != nil {
 		return err
 	}
-	if p.Registry, err = p.run(ctx, fault.Registry, "registry", delivery); err != nil {
+	given, err := json.Marshal(settings)
+	if err != nil {
+		return err
+	}
+	if p.Registry, err = p.run(ctx, fault.Registry, "registry", string(given)); err != nil {
 		return err
 	}
 	for i := range p.nodes {

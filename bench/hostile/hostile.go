@@ -161,7 +161,7 @@ const largeValueBytes = 256 << 10
 func (h *hostile) prepare(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, cluster.SetUpTimeout)
 	defer cancel()
-	if err := h.group.Start(ctx, cluster.Safe); err != nil {
+	if err := h.group.Start(ctx, cluster.Settings(cluster.Safe)); err != nil {
 		return err
 	}
 	conns := (h.cfg.Clients + h.cfg.Nodes - 1) / h.cfg.Nodes

@@ -73,7 +73,7 @@ func Run(ctx context.Context, cfg Config, env program.Env) (report *Report, err 
 	defer func() { err = errors.Join(err, p.Stop()) }()
 	setUp, cancel := context.WithTimeout(ctx, cluster.SetUpTimeout)
 	defer cancel()
-	if err := p.Start(setUp, cluster.Safe); err != nil {
+	if err := p.Start(setUp, cluster.Settings(cluster.Safe)); err != nil {
 		return nil, err
 	}
 	env.Notice("%v to settle, then %v of nothing", cfg.Settle, cfg.Duration)

@@ -100,7 +100,7 @@ type join struct {
 func (j *join) prepare(ctx context.Context) (err error) {
 	setUp, cancel := context.WithTimeout(ctx, cluster.SetUpTimeout)
 	defer cancel()
-	if err := j.group.Start(setUp, cluster.Safe); err != nil {
+	if err := j.group.Start(setUp, cluster.Settings(cluster.Safe)); err != nil {
 		return err
 	}
 	if j.handles, err = load.OpenNodeHandles(j.group.Addrs, 1); err != nil {

@@ -85,7 +85,7 @@ func judgeRead(a *Answer, err error) {
 	}
 }
 
-// refusals has the errors that the state of a variable gives, which the order
+// refusals has the errors that the state of the variables gives, which the order
 // can be held against, and what they mean.
 var refusals = []struct {
 	err     error
@@ -95,13 +95,14 @@ var refusals = []struct {
 	{driver.ErrNotFound, history.NotFound},
 	{driver.ErrNotInteger, history.NotInteger},
 	{driver.ErrOverflow, history.Overflow},
+	{driver.ErrQuota, history.Quota},
 }
 
 // certain has the errors of a write that was not executed and never will be,
 // so long as they are not ErrOutcomeUnknown too.
 var certain = []error{
 	driver.ErrInvalidKey, driver.ErrTooLarge, driver.ErrUnavailable, driver.ErrSessionExpired,
-	driver.ErrTooManySessions, driver.ErrQuota, driver.ErrVersion, driver.ErrProtocol, driver.ErrClosed,
+	driver.ErrTooManySessions, driver.ErrVersion, driver.ErrProtocol, driver.ErrClosed,
 }
 
 // judgeWrite says what a write's error means for its outcome. An error that

@@ -29,6 +29,7 @@ func TestJudge(t *testing.T) {
 		{driver.ErrNotInteger, history.Fail, history.Fail, history.NotInteger, true, true},
 		{driver.ErrOverflow, history.Fail, history.Fail, history.Overflow, true, true},
 		{driver.ErrNotFound, history.OK, history.Fail, history.NotFound, true, true},
+		{fmt.Errorf("%w: 5 variables", driver.ErrQuota), history.Fail, history.Fail, history.Quota, true, true},
 		{driver.ErrTooLarge, history.Fail, history.Fail, history.Refused, false, false},
 		{driver.ErrSessionExpired, history.Fail, history.Fail, history.Refused, false, false},
 		{fmt.Errorf("%w: %w", driver.ErrUnavailable, context.Canceled), history.Fail, history.Fail, history.Refused, false, false},

@@ -55,11 +55,23 @@ func (c *Worker) preload(ctx context.Context, keys int) error {
 		c.chooser.Preload(&c.request, key)
 		c.do(ctx, atOnce, nil)
 		if c.answer.Status != history.OK {
-			return fmt.Errorf("bench: preloading %q: %w", c.request.Key, c.answer.Err)
+			return fmt.Errorf("bench: preloading %q: %w", c.request.Key, c.refused())
 		}
 	}
 	return nil
 }
+
+// refused is why the last operation did not succeed, also if the state of the variables
+// explains it.
+func (c *Worker) refused() error {
+	if c.answer.Because == history.Quota {
+		return errNoRoom
+	}
+	return c.answer.Err
+}
+
+// errNoRoom says that a load cannot begin.
+var errNoRoom = errors.New("the quota of the group is too small for all variables: raise it, use fewer or smaller ones, or use --workload fill")
 
 // prepare does the client's share of what its Chooser has to prepare.
 func (c *Worker) prepare(ctx context.Context) error {
@@ -70,7 +82,7 @@ func (c *Worker) prepare(ctx context.Context) error {
 	for ctx.Err() == nil && p.Prepare(&c.request) {
 		c.do(ctx, atOnce, nil)
 		if c.answer.Status != history.OK {
-			return fmt.Errorf("bench: preparing the load: %w", c.answer.Err)
+			return fmt.Errorf("bench: preparing the load: %w", c.refused())
 		}
 	}
 	return ctx.Err()

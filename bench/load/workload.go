@@ -41,6 +41,9 @@ type Workload struct {
 	TTL    time.Duration // of variables that expire
 	AtOnce bool          // all of them together
 
+	QuotaBytes     int64 // of the keys and values of all variables of the group that is started; 0: by default
+	QuotaVariables int64 // how many; likewise
+
 	// Reuse has a client's values share one buffer, for sources that keep none of them.
 	Reuse bool
 }
@@ -59,6 +62,12 @@ func (w *Workload) Validate() error {
 		if !(f.value >= 0 && f.value <= 1) {
 			return program.BadFlag(f.flag, program.ShowShare(f.value), "must be from 0% to 100%")
 		}
+	}
+	if w.QuotaBytes < 0 {
+		return program.BadFlag("quota-bytes", strconv.FormatInt(w.QuotaBytes, 10), "must be above 0")
+	}
+	if w.QuotaVariables < 0 {
+		return program.BadFlag("quota-variables", strconv.FormatInt(w.QuotaVariables, 10), "must be above 0")
 	}
 	if w.Adds+w.CAS+w.Dels > 1 {
 		return program.BadFlag("adds", program.ShowShare(w.Adds), "with --cas and --dels must not be above 100% together")

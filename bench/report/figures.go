@@ -27,6 +27,7 @@ type Figures struct {
 	cells  map[cellKey]*hdrhistogram.Histogram
 	inTime map[cellKey]int64 // of those in cells, how many ended in the time that counts
 	clash  map[cellKey]int64 // of those in cells, how many were refused for a condition
+	over   map[cellKey]int64 // likewise, for the quota
 	errors map[cellKey]int64
 	Texts  []string // of the first errors, each once
 	Failed int64    // errors in the whole run
@@ -41,12 +42,12 @@ type cellKey struct {
 func NewFigures() *Figures {
 	return &Figures{
 		cells:  make(map[cellKey]*hdrhistogram.Histogram),
-		inTime: make(map[cellKey]int64), clash: make(map[cellKey]int64), errors: make(map[cellKey]int64),
+		inTime: make(map[cellKey]int64), clash: make(map[cellKey]int64), over: make(map[cellKey]int64), errors: make(map[cellKey]int64),
 	}
 }
 
 // Add takes an operation. One that failed for no fault of its own (it was not
-// refused by what the variable held) is an error and has no latency.
+// refused by what the variables held) is an error and has no latency.
 func (f *Figures) Add(r *load.Record) {
 	if r.Err != nil {
 		f.Failed++
@@ -73,6 +74,9 @@ func (f *Figures) Add(r *load.Record) {
 	}
 	if conflicts(&r.Op) {
 		f.clash[key]++
+	}
+	if r.Op.Because == history.Quota {
+		f.over[key]++
 	}
 	load.RecordLatency(h, r.Op.End-r.Intended)
 }
@@ -134,7 +138,9 @@ func (f *Figures) Rows(seconds float64) []Row {
 			these := func(key cellKey) bool { return (node == "" || key.node == node) && suits(key.kind) }
 			h, errors := f.merged(these)
 			if h != nil || errors > 0 || name == RowAll {
-				rows = append(rows, row(node, name, h, sum(f.clash, these), errors, perSecond(sum(f.inTime, these), seconds)))
+				one := row(node, name, h, sum(f.clash, these), errors, perSecond(sum(f.inTime, these), seconds))
+				one.OverQuota = sum(f.over, these)
+				rows = append(rows, one)
 			}
 		}
 		for _, kind := range Kinds {

@@ -100,6 +100,7 @@ func TestConflicts(t *testing.T) {
 		{Kind: history.Txn, Status: history.Fail, Because: history.Conflict, Sum: 3},
 		{Kind: history.Txn, Status: history.Fail, Because: history.NotInteger},
 		{Kind: history.Get, Status: history.OK},
+		{Kind: history.Txn, Status: history.Fail, Because: history.Quota},
 	} {
 		op.Node, op.End = []string{"n1", "n2"}[i%2], 1000
 		f.Add(&load.Record{Op: op, Counts: true, Until: 1000})
@@ -115,6 +116,9 @@ func TestConflicts(t *testing.T) {
 	want := map[string]int64{"cas": 1, "txn": 2, "writes": 3, "all": 3, "n1 cas": 1, "n1 txn": 1, "n1 writes": 2, "n1 all": 2, "n2 txn": 1, "n2 writes": 1, "n2 all": 1}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	if all := All(r.Operations); all.OverQuota != 1 || all.Errors != 0 {
+		t.Errorf("all: %+v", all)
 	}
 	r.Operations[0].Conflicts = 1234
 	table := r.operations(func(Row) bool { return true })

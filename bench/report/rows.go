@@ -7,7 +7,8 @@ type Row struct {
 	Node      string  `json:"node"` // empty: all nodes
 	Op        string  `json:"op"`   // or "reads", "writes", "all"
 	Count     int64   `json:"count"`
-	Conflicts int64   `json:"conflicts"` // of Count: conditions that did not hold
+	Conflicts int64   `json:"conflicts"`  // of Count: conditions that did not hold
+	OverQuota int64   `json:"over_quota"` // of Count: writes that the quota of the group forbade
 	Errors    int64   `json:"errors"`
 	PerSecond float64 `json:"per_second"`
 	Mean      float64 `json:"mean_ns"`

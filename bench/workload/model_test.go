@@ -157,12 +157,24 @@ func (m *model) write(client int, r *load.Request, a *load.Answer, old held) {
 		a.Sum = m.add(r.Key, r.Delta)
 	case history.Txn:
 		m.transact(r, a)
+	case history.Delete:
+		if old.version == 0 {
+			a.Status, a.Because, a.Version = history.Fail, history.NotFound, 0
+		}
+		delete(m.values, r.Key)
 	default:
 		m.t.Fatalf("the model does not know %s", r.Kind)
 	}
-	op := slices.IndexFunc([]history.Kind{history.Set, history.CompareAndSet, history.Add, history.Txn}, func(k history.Kind) bool { return k == r.Kind })
+	m.order(client, r, a)
+}
+
+// order has the invariant take a write of the order.
+func (m *model) order(client int, r *load.Request, a *load.Answer) {
 	c := wire.Command{
-		Op: []wire.Op{wire.OpSet, wire.OpCompareAndSet, wire.OpAdd, wire.OpTxn}[op], Key: r.Key, Value: r.Value,
+		Op: map[history.Kind]wire.Op{
+			history.Set: wire.OpSet, history.CompareAndSet: wire.OpCompareAndSet, history.Add: wire.OpAdd,
+			history.Delete: wire.OpDelete, history.Txn: wire.OpTxn,
+		}[r.Kind], Key: r.Key, Value: r.Value,
 		Delta: r.Delta, Expect: r.Expect, Session: uint64(client + 1), Seq: a.Seq,
 	}
 	m.invariant.Order(&check.Entry{Position: m.position, Command: c, OK: a.Status == history.OK})

@@ -35,10 +35,10 @@ type Row struct {
 }
 
 // Flags are the flags that shape a load.
-var Flags = append(slices.Clone(mixedFlags), "ttl", "at-once")
+var Flags = append(slices.Clone(mixedFlags), "ttl", "at-once", "quota-bytes", "quota-variables")
 
 // mixedFlags are those of the workload Mixed.
-var mixedFlags = []string{"writes", "strong", "adds", "cas", "dels", "keys", "value-size", "dist", "async"}
+var mixedFlags = []string{"writes", "strong", "adds", "cas", "dels", "keys", "value-size", "dist", "async", "quota-bytes", "quota-variables"}
 
 // Mixed is the workload of runs that name none.
 const Mixed = "mixed"
@@ -73,6 +73,12 @@ var Table = []Row{
 		Name: "scan", Takes: []string{"keys"}, Defaults: groupDefaults, Validate: validateGroups, Start: startGroups, Transactions: true, Ranges: true,
 		Does:  "100 groups of 10 variables are written or deleted, each in one transaction; scans forward, backward and limited, and counts",
 		Keeps: "nobody sees two values in a group, or a part of it",
+	},
+	{
+		Name: "fill", Takes: []string{"keys", "value-size", "quota-bytes", "quota-variables"}, Defaults: fillDefaults, Validate: validateFill, Start: startFill,
+		Ranges: true, // at the end, of each node
+		Does:   "1,000 variables are set, of which half fit a quota; a client deletes a few when it is refused a write, and goes on",
+		Keeps:  "the variables never exceed the quota, no write is refused that would fit, and writes go on after refusals",
 	},
 	{
 		Name: "ttl", Takes: []string{"keys", "value-size", "ttl", "at-once"}, Defaults: ttlDefaults, Validate: validateTTL, Start: startTTL, Clients: 16,
@@ -176,6 +182,8 @@ func (r *Row) Apply(w *load.Workload, given func(flag string) bool) {
 		{"value-size", func() { w.ValueBytes = own.ValueBytes }},
 		{"dist", func() { w.Dist = own.Dist }},
 		{"ttl", func() { w.TTL = own.TTL }},
+		{"quota-bytes", func() { w.QuotaBytes = own.QuotaBytes }},
+		{"quota-variables", func() { w.QuotaVariables = own.QuotaVariables }},
 	} {
 		if !given(field.flag) {
 			field.copy()

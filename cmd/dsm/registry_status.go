@@ -131,7 +131,7 @@ func newMembership(r *registrypb.StatusResponse) membership {
 			Detection: milliseconds(set.GetDetectionMs()).String(), Heartbeat: milliseconds(set.GetHeartbeatMs()).String(),
 			AttemptTimeout: milliseconds(set.GetAttemptTimeoutMs()).String(), SessionTTL: milliseconds(set.GetSessionTtlMs()).String(),
 			Tick: milliseconds(set.GetTickMs()).String(), Audit: milliseconds(set.GetAuditMs()).String(),
-			QuotaBytes: quotaText(set.GetQuotaBytes()), QuotaVariables: quotaText(set.GetQuotaVariables()),
+			QuotaBytes: console.QuotaText(set.GetQuotaBytes()), QuotaVariables: console.QuotaText(set.GetQuotaVariables()),
 		},
 	}
 	if a := r.GetAttempt(); a != nil {

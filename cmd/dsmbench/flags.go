@@ -14,6 +14,7 @@ import (
 	"github.com/seed-8247e700/dsm/bench/program"
 	"github.com/seed-8247e700/dsm/bench/workload"
 	"github.com/seed-8247e700/dsm/internal/client"
+	"github.com/seed-8247e700/dsm/internal/console"
 )
 
 // Formats of the report.
@@ -48,6 +49,8 @@ func (o *options) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&c.ValueBytes, "value-size", c.ValueBytes, "`bytes` of a value")
 	f.DurationVar(&c.TTL, "ttl", c.TTL, "`time` after which variables expire, with --workload ttl (default 1s)")
 	f.BoolVar(&c.AtOnce, "at-once", c.AtOnce, "with --workload ttl: all variables expire at the same time")
+	f.Var(console.Quota{To: &c.QuotaBytes, Bytes: true}, "quota-bytes", "most `bytes` of keys and values of all variables together, as in 500MiB, or none; writes that it forbids are counted, and are no errors (default 4GiB)")
+	f.Var(console.Quota{To: &c.QuotaVariables}, "quota-variables", "largest `number` of variables, or none (default 10000000, or 500 with --workload fill)")
 	f.StringVar(&c.Dist, "dist", c.Dist, "how variables are chosen: `uniform|zipfian`")
 	f.Float64Var(&c.Rate, "rate", c.Rate, "open loop: `number` of operations per second; latency counts from when an operation was due (0: closed loop)")
 	f.Var((*share)(&c.Strong), "strong", "`share` of the reads that are strong")
@@ -84,7 +87,7 @@ func (o *options) check(f *pflag.FlagSet) error {
 		return errors.New("--faults is empty: give a schedule, such as kill:n2@3s+2s, or random")
 	}
 	if o.cfg.Target != "" {
-		for _, name := range []string{"nodes", "delivery"} {
+		for _, name := range []string{"nodes", "delivery", "quota-bytes", "quota-variables"} {
 			if f.Changed(name) {
 				return fmt.Errorf("--%s is set by the running group: leave it out with --target", name)
 			}

@@ -213,7 +213,7 @@ func (a *Agreement) settle(t *told, f *found) bool {
 // settleFailure holds why a transaction was refused against what it meets where it was.
 func (a *Agreement) settleFailure(o *history.Op, f *failure) {
 	switch {
-	case f.unsure || o.Because == history.Refused:
+	case f.unsure || o.Because == history.Refused || o.Because == history.Quota:
 	case f.problem == "":
 		a.violate("%s was refused, and could have been done", opText(o))
 	case o.Because != f.because || o.Sum != f.index || o.Version != f.version:

@@ -223,6 +223,20 @@ func TestReadsOfConflicts(t *testing.T) {
 	}
 }
 
+// A refusal for the quota says nothing of the variable: it needs no version that may be gone.
+func TestReadsOfQuota(t *testing.T) {
+	r := NewReads("", 0)
+	for _, p := range []uint64{1, 2, 3} {
+		r.Order(&Entry{Position: p, OK: p > 1, Command: wire.Command{Op: wire.OpSet, Key: "k"}})
+	}
+	r.Advance(3)
+	r.Order(&Entry{Position: 4, OK: true, Command: wire.Command{Op: wire.OpSet, Key: "k"}})
+	r.Complete(&history.Op{Kind: history.Set, Key: "k", Position: 1, Status: history.Fail, Because: history.Quota})
+	if got := r.Finish(); !got.Pass() {
+		t.Errorf("%q", got.Texts)
+	}
+}
+
 func TestReadsWindow(t *testing.T) {
 	r := NewReads("", 0)
 	e := Entry{OK: true, Command: wire.Command{Op: wire.OpDelete, Session: 1, Key: "k"}}

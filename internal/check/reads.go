@@ -140,7 +140,7 @@ func (r *Reads) Complete(o *history.Op) {
 		return // Scans looks at it
 	case o.Kind.IsRead() && o.Status == history.OK:
 		c.absent, c.hash = o.Value == nil, xxh3.Hash(o.Value)
-	case o.Status == history.Fail && o.Because != history.Refused:
+	case o.Status == history.Fail && o.Because != history.Refused && o.Because != history.Quota:
 		c.position-- // what it was refused for is what was there before it
 	default:
 		return

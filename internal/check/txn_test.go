@@ -155,6 +155,8 @@ func TestTxnRefused(t *testing.T) {
 		"overflow":           {overflow, false, history.Op{Status: history.Fail, Because: history.Overflow, Sum: 1}, ""},
 		"overflow, effect":   {overflow, true, history.Op{Status: history.Unknown}, "took effect although its operation 1"},
 		"refused for naught": {fine, false, history.Op{Status: history.Fail, Because: history.Conflict}, "was refused, and could have been done"},
+		"over the quota":     {fine, false, history.Op{Status: history.Fail, Because: history.Quota}, ""},
+		"quota, and effect":  {fine, true, history.Op{Status: history.Fail, Because: history.Quota}, "took effect"},
 		"refused by a node":  {fine, false, history.Op{Status: history.Fail}, ""},
 	} {
 		r := newTxnRun(Options{})

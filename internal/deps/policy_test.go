@@ -187,7 +187,7 @@ var policy = map[string]rule{
 	},
 	"bench": {
 		std:     whole,
-		ours:    []string{"bench/cluster", "bench/fault", "bench/load", "bench/program", "bench/report", "bench/workload", "driver", "internal/check", "internal/client", "internal/history", "internal/outfile", "internal/wire"},
+		ours:    []string{"bench/cluster", "bench/fault", "bench/load", "bench/program", "bench/report", "bench/workload", "driver", "internal/check", "internal/client", "internal/console", "internal/history", "internal/outfile", "internal/wire", "registry"},
 		outside: []string{"github.com/schollz/progressbar/v3", "github.com/zeebo/xxh3"},
 	},
 	"bench/curve": {

@@ -90,10 +90,11 @@ const (
 	NotFound                  // del: there was no such variable
 	NotInteger                // add, txn: the value is no number
 	Overflow                  // add, txn: the sum is no int64
+	Quota                     // set, cas, add, txn: the variables together would exceed the quota
 )
 
 // Answered reports whether the group carried o out, or refused it for what the
-// variable held. Such an answer always tells a position.
+// variables held. Such an answer always tells a position.
 func (o *Op) Answered() bool {
 	return o.Status == OK || o.Status == Fail && o.Because != Refused
 }
