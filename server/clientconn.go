@@ -61,6 +61,8 @@ type clientConn struct {
 	out    *nbio.Writer
 	stream *feed // after RequestSubscribe all output goes through it
 	begun  int   // bytes of memory that a frame takes which is not complete
+	reads  int   // bytes that the reads cost which wait
+	gone   bool  // neither counts any more
 	err    error
 }
 
@@ -78,9 +80,10 @@ func newClientConn(f *front, conn net.Conn, asks func()) *clientConn {
 		asks: asks,
 		room: make(chan struct{}, 1),
 		out: nbio.NewWriter(conn, nbio.Limits{
-			MaxBuffered: f.cfg.MaxUnreadBytes, Patience: readerPatience, Shared: &f.unread,
+			MaxBuffered: f.cfg.MaxUnreadBytes, Patience: readerPatience, Shared: &f.memory,
 		}),
 	}
+	c.account.Changed = c.readsWait
 	c.frames = wire.NewFrameReader(c, uint32(f.cfg.maxRequestBytes()))
 	c.frames.Refuse(c.refusesFrame)
 	return c
@@ -89,7 +92,7 @@ func newClientConn(f *front, conn net.Conn, asks func()) *clientConn {
 // serve reads requests until the connection breaks.
 func (c *clientConn) serve() {
 	err := c.readRequests()
-	c.forgetFrame()
+	c.keepNothing()
 	if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 		c.f.log.Debug("client connection ends", "remote", c.conn.RemoteAddr(), "err", err)
 	}
@@ -165,7 +168,7 @@ func (c *clientConn) burst() error {
 		}
 		if !c.began.IsZero() { // it is complete
 			c.began = time.Time{}
-			c.forgetFrame()
+			c.frameBegun(0)
 		}
 		if c.asks != nil {
 			c.asks()
@@ -233,7 +236,7 @@ func (c *clientConn) limitRead(set bool) error {
 	}
 	c.limited = set
 	err := c.limitFrame(deadline, memory)
-	c.f.cutUnread()
+	c.f.cutMost()
 	return err
 }
 
@@ -243,15 +246,6 @@ func (c *clientConn) limitFrame(deadline time.Time, memory int) error {
 	if c.err != nil {
 		return c.err
 	}
-	c.f.unread.Add(int64(memory - c.begun))
-	c.begun = memory
+	c.countLocked(&c.begun, memory)
 	return c.conn.SetReadDeadline(deadline)
-}
-
-// forgetFrame is called when nothing more of the frame comes.
-func (c *clientConn) forgetFrame() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.f.unread.Add(-int64(c.begun))
-	c.begun = 0
 }

@@ -5,7 +5,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/nbio"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -53,42 +52,6 @@ func (c *clientConn) awaitStream() error {
 	return stream.awaitBelow(slowReader)
 }
 
-// cutUnread cuts off the client for which most bytes are kept, of replies that it has not
-// read and of a frame that it has not finished, if there are too many for all together.
-func (f *front) cutUnread() {
-	if f.unread.Load() <= int64(f.cfg.MaxUnreadBytes) || !f.cutting.TryLock() {
-		return
-	}
-	defer f.cutting.Unlock()
-	for f.unread.Load() > int64(f.cfg.MaxUnreadBytes) {
-		clients := f.clients.all(false)
-		i, bytes := furthest(clients, (*clientConn).kept)
-		if i < 0 {
-			return
-		}
-		clients[i].cut()
-		f.log.Debug("cutting off a client that does not read, or does not finish a frame", "remote", clients[i].conn.RemoteAddr(), "bytes", bytes)
-	}
-}
-
-// kept is how many bytes are kept for the client.
-func (c *clientConn) kept() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.out.Buffered() + c.begun
-}
-
-// cut gives the connection up, and what is kept for it.
-func (c *clientConn) cut() {
-	c.mu.Lock()
-	if c.err == nil {
-		c.err = nbio.ErrOverflow
-	}
-	c.mu.Unlock()
-	c.forgetFrame()
-	c.out.Drop()
-}
-
 // Answer is part of member.Waiter. Once a client has the reply, the write is not under way.
 func (c *clientConn) Answer(id uint64, size int, reply *wire.Reply) {
 	if size > 0 {
@@ -103,7 +66,7 @@ func (c *clientConn) Answer(id uint64, size int, reply *wire.Reply) {
 func (c *clientConn) reply(reply *wire.Reply) {
 	c.inFlight.Add(-1)
 	c.keepReply(reply)
-	c.f.cutUnread()
+	c.f.cutMost()
 }
 
 func (c *clientConn) keepReply(reply *wire.Reply) {
@@ -141,7 +104,7 @@ func (c *clientConn) flushReplies() {
 		}
 	}
 	c.mu.Unlock()
-	c.f.cutUnread()
+	c.f.cutMost()
 }
 
 // goAway tells the client that no new requests are welcome here.

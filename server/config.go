@@ -119,9 +119,10 @@ type Config struct {
 	// 64 MiB about a tenth.
 	WatchHistory int
 
-	// MaxUnreadBytes limits the replies that wait for all clients, and the requests that
-	// they have begun to send and not finished, together. Beyond it, the node cuts off the
-	// client for which it keeps most. Default 512 MiB.
+	// MaxUnreadBytes limits the memory that the node keeps for all clients together: replies
+	// and events that they have not read, requests that they have begun to send and not
+	// finished, reads that wait, and deliveries for subscribers. Beyond it, the node cuts off
+	// the client for which it keeps most. Default 512 MiB.
 	MaxUnreadBytes int
 
 	// LeaveTimeout bounds how long Close waits for a clean leave. Default 5 s.

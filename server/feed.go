@@ -75,6 +75,7 @@ func (f *feed) addFrame(appendTo func([]byte) []byte) {
 	frames.bytes = appendTo(frames.bytes)
 	f.waits += len(frames.bytes) - before
 	f.log.frames += len(frames.bytes) - before
+	f.log.countLocked()
 }
 
 // publish wakes the writer.
@@ -86,7 +87,7 @@ func (f *feed) publish() {
 func (f *feed) cut() {
 	f.log.mu.Lock()
 	f.releaseLocked()
-	f.lagged = true
+	f.lagged, f.log.ended = true, true
 	f.chunk, f.frames = nil, nil
 	f.inHand, f.waits, f.writes = 0, 0, 0
 	f.deadlineErr = f.conn.SetWriteDeadline(time.Now().Add(lagGrace))
@@ -189,6 +190,7 @@ func (f *feed) writtenLocked() {
 	f.waits -= f.writes
 	if !f.endedLocked() {
 		f.log.frames -= f.writes
+		f.log.countLocked()
 	}
 	f.inHand, f.writes = 0, 0
 }

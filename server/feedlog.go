@@ -2,6 +2,7 @@ package server
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
@@ -16,7 +17,10 @@ type feedLog struct {
 	frames    int        // bytes of other frames, which wait in the feeds
 	published uint64     // the end of the log when its readers were woken last
 	asleep    []*feed    // have read all
-	ended     bool       // a feed has closed since the last publish
+	ended     bool       // a feed has ended since the last publish
+
+	memory  *atomic.Int64 // counts what the log holds, beside other things; nil: nobody does
+	counted int           // in memory
 
 	waking []*feed // of the turn
 }
@@ -45,6 +49,16 @@ func (l *feedLog) add(d *wire.Delivery) {
 	defer l.mu.Unlock()
 	c := l.roomLocked(deliveryBytes + len(d.Sender) + len(d.Payload) + len(d.Effects))
 	c.bytes = wire.AppendDelivery(c.bytes, d)
+	l.countLocked()
+}
+
+// countLocked counts what the log holds now.
+func (l *feedLog) countLocked() {
+	if l.memory != nil {
+		held := l.heldLocked()
+		l.memory.Add(int64(held - l.counted))
+		l.counted = held
+	}
 }
 
 // roomLocked returns the last chunk, with room for so many bytes more. A large delivery has a chunk of its own, so
@@ -81,6 +95,11 @@ func (l *feedLog) trimLocked() {
 	for l.first != l.last && l.first.feeds == 0 {
 		l.first = l.first.next
 	}
+	if c := l.last; l.first == c && c.feeds == 0 && len(c.bytes) > 0 {
+		l.last = &feedChunk{at: c.end()}
+		l.first = l.last
+	}
+	l.countLocked()
 }
 
 // publish wakes the feeds that had read all before something was added, and reports whether a feed has closed
@@ -109,6 +128,10 @@ func (l *feedLog) publish() (ended bool) {
 func (l *feedLog) held() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.heldLocked()
+}
+
+func (l *feedLog) heldLocked() int {
 	last := l.lastLocked()
 	return int(last.end()-l.first.at) + l.frames
 }

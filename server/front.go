@@ -37,7 +37,7 @@ type front struct {
 	status func(m *member.Member) *Status // within a turn
 
 	clients clientSet
-	unread  atomic.Int64  // bytes that clients have not read
+	memory  atomic.Int64  // bytes that are kept for clients, see account.go
 	cutting sync.Mutex    // held while clients are cut off for that
 	crowded sparelog.Gate // of lines about sessions
 
@@ -57,6 +57,7 @@ type front struct {
 func (f *front) begin() {
 	f.watches = newWatches(f)
 	f.statuses.f = f
+	f.deliveries.memory = &f.memory
 	f.scans = make(scans, scansAtOnce)
 	f.sessionPages = make(sessionPages, 1)
 }

@@ -495,7 +495,7 @@ func TestWhichClientIsCut(t *testing.T) {
 				t.Errorf("of %d, number %d is cut off: %v", len(all), i, !want[i])
 			}
 		}
-		if n := h.front.unread.Load(); n > 1000 {
+		if n := h.front.memory.Load(); n > 1000 {
 			t.Errorf("%d bytes wait", n)
 		}
 	}

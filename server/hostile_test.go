@@ -74,7 +74,7 @@ func TestUnreadRepliesAreBounded(t *testing.T) {
 	}
 	most := int64(0)
 	eventually(t, "some are cut off", func() bool {
-		most = max(most, r.front.unread.Load())
+		most = max(most, r.front.memory.Load())
 		c.set("other", "v")
 		return r.front.clients.len() < lazy
 	})
@@ -254,7 +254,7 @@ func TestClientSendsAFrameSlowly(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-served
-	if n := h.front.unread.Load(); n != 0 {
+	if n := h.front.memory.Load(); n != 0 {
 		t.Errorf("%d bytes still count", n)
 	}
 }
@@ -280,7 +280,7 @@ func TestUnfinishedFramesAreBounded(t *testing.T) {
 				}()
 			}
 			eventually(t, "some are cut off", func() bool { return ended.Load() >= lazy-limit/value })
-			if n := front.unread.Load(); n > limit {
+			if n := front.memory.Load(); n > limit {
 				t.Errorf("%d bytes are kept, the limit is %d", n, limit)
 			}
 			c.set("k", "v")

@@ -23,7 +23,7 @@ var rooms = map[string][]string{
 		"damage", "donate", "event", "heartbeat", "host", "incarnation", "leave", "locate", "observe", "reach", "replica", "status", "trouble", "turnstile",
 	},
 	"front": {
-		"calls", "clientconn", "clientin", "clientout", "clients", "clientset", "feed", "feedlog", "front", "furthest", "listing", "local", "local_watch", "readonly", "scan", "sessionlist", "statuses", "submit", "watch",
+		"account", "calls", "clientconn", "clientin", "clientout", "clients", "clientset", "feed", "feedlog", "front", "furthest", "listing", "local", "local_watch", "readonly", "scan", "sessionlist", "statuses", "submit", "watch",
 		"subscribe",
 	},
 }
@@ -177,7 +177,7 @@ var doors = map[string]string{
 	"replica > front": `
 		clientSet.len feed.close feed.joiner feedLog front front.addFeed front.begin front.cfg front.clients front.close
 		front.delivered front.end front.endTurn front.ended front.entered front.goAway front.goOn front.info
-		front.limits front.log front.node front.pulse front.reader front.sessions front.status
+		front.limits front.log front.memory front.node front.pulse front.reader front.sessions front.status
 		front.tellCrowd front.turns newFeed
 	`,
 	"replica > node": `

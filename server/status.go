@@ -22,9 +22,15 @@ type Status struct {
 	Members     []MemberStatus `json:"members"`
 	Position    uint64         `json:"position,string"`
 	Clients     int            `json:"clients"`
-	Queue       int            `json:"queue"`        // commands that wait, and messages held back
-	Serves      bool           `json:"serves"`       // in a view and with a lease: clients are served
-	DetectionMs int64          `json:"detection_ms"` // of the group: the time of a lease as well
+
+	// ClientBytes is the memory that the node keeps for its clients, and ClientBytesLimit what it
+	// may keep: see Config.MaxUnreadBytes.
+	ClientBytes      int64 `json:"client_bytes"`
+	ClientBytesLimit int64 `json:"client_bytes_limit"`
+
+	Queue       int   `json:"queue"`        // commands that wait, and messages held back
+	Serves      bool  `json:"serves"`       // in a view and with a lease: clients are served
+	DetectionMs int64 `json:"detection_ms"` // of the group: the time of a lease as well
 
 	// Damage is what is damaged in the node's state, "" if nothing is known to be.
 	Damage string `json:"damage,omitempty"`
@@ -80,6 +86,7 @@ func (r *replica) status(m *member.Member) *Status {
 		ID: r.self.ID, Incarnation: r.self.Incarnation, Group: r.group, Generation: r.generation,
 		Phase: of.Phase.String(), Delivery: "safe", View: of.View, Rank: of.Rank,
 		Members: make([]MemberStatus, len(of.Members)), Position: of.Position, Clients: r.front.clients.len(),
+		ClientBytes: r.front.memory.Load(), ClientBytesLimit: int64(r.cfg.MaxUnreadBytes),
 		Queue: of.Queue, Serves: r.serves(),
 		DetectionMs: r.detection().Milliseconds(),
 		Sessions:    r.front.sessions(),

@@ -34,7 +34,7 @@ func TestStatus(t *testing.T) {
 	}
 	if told.ID != "n1" || told.Phase != "normal" || told.Rank != 0 || told.Delivery != "safe" || told.Clients != 1 ||
 		told.Position < c.seen || len(told.Members) != 2 || told.Members[1].ID != "n2" || !told.Members[1].Connected ||
-		told.Members[1].PeerAddr != g.nodes["n2"].Addr() {
+		told.Members[1].PeerAddr != g.nodes["n2"].Addr() || told.ClientBytes < 0 || told.ClientBytesLimit != 512<<20 {
 		t.Errorf("%s", raw)
 	}
 }

@@ -129,6 +129,7 @@ func (f *front) publishToClients() {
 			return
 		}
 	}
+	f.cutMost()
 }
 
 func (f *front) publishToJoiners() {

@@ -181,7 +181,7 @@ func (c *clientConn) Send(frames []byte) {
 		}
 	}
 	c.mu.Unlock()
-	c.f.cutUnread()
+	c.f.cutMost()
 }
 
 // Room is part of watch.Sink.

@@ -41,7 +41,12 @@ type nodeAnswer struct {
 	Lag      uint64 `json:"lag,string"` // behind the furthest of those that answer, each a moment later than the other
 	Clients  int    `json:"clients"`
 	Queue    int    `json:"queue"`
-	Damage   string `json:"damage,omitempty"` // what is damaged in its state
+
+	// What the node keeps for its clients, and may keep; 0: the node is of a release that does not tell.
+	ClientBytes      int64 `json:"client_bytes"`
+	ClientBytesLimit int64 `json:"client_bytes_limit"`
+
+	Damage string `json:"damage,omitempty"` // what is damaged in its state
 }
 
 func newStatusCommand(s *surroundings) *cobra.Command {

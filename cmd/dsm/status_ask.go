@@ -150,6 +150,7 @@ func answerOf(status server.Status) *nodeAnswer {
 	return &nodeAnswer{
 		Phase: status.Phase, Serves: status.Serves, View: status.View, Position: status.Position,
 		Clients: status.Clients, Queue: status.Queue, Damage: status.Damage,
+		ClientBytes: status.ClientBytes, ClientBytesLimit: status.ClientBytesLimit,
 	}
 }
 

@@ -86,8 +86,9 @@ func TestStatusShowsDamage(t *testing.T) {
 	if b, err := json.Marshal(g.Members[1]); err != nil || !strings.Contains(string(b), `"damage":"a hash"`) {
 		t.Errorf("%s, %v", b, err)
 	}
-	if got := answerOf(server.Status{Damage: "a hash"}).Damage; got != "a hash" {
-		t.Errorf("a node's damage becomes %q", got)
+	got := answerOf(server.Status{Damage: "a hash", ClientBytes: 1, ClientBytesLimit: 2})
+	if got.Damage != "a hash" || got.ClientBytes != 1 || got.ClientBytesLimit != 2 {
+		t.Errorf("%+v", got)
 	}
 }
 

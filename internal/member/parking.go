@@ -34,6 +34,10 @@ const (
 type Account struct {
 	Lock wire.Lock // of the secret that the client has shown; set before its first command
 
+	// Changed, if set, is called with what the reads cost, in bytes, whenever that has changed.
+	// It must not block.
+	Changed func(bytes int)
+
 	uses  uint64  // a session that it has a right to, 0: not known
 	reads []*Read // in no order
 	bytes int     // what they cost
@@ -127,7 +131,15 @@ func (k *parking) add(p *Read) {
 		}
 		p.ofAccount = len(a.reads)
 		a.reads = append(a.reads, p)
-		a.bytes += p.cost()
+		a.charge(p.cost())
+	}
+}
+
+// charge adds what reads that have come or gone cost.
+func (a *Account) charge(bytes int) {
+	a.bytes += bytes
+	if a.Changed != nil {
+		a.Changed(a.bytes)
 	}
 }
 
@@ -140,7 +152,7 @@ func (k *parking) remove(p *Read) {
 	if a == nil {
 		return
 	}
-	a.bytes -= p.cost()
+	a.charge(-p.cost())
 	a.reads = removeAt(a.reads, p.ofAccount)
 	if p.ofAccount < len(a.reads) {
 		a.reads[p.ofAccount].ofAccount = p.ofAccount

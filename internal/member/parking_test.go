@@ -26,7 +26,8 @@ func (n *node) parks(a *Account, c *client, tag uint64, bytes int) *Read {
 func TestAccountIsBounded(t *testing.T) {
 	n := newGroup(t, 1).node("n1")
 	var c client
-	var a Account
+	told := 0
+	a := Account{Changed: func(bytes int) { told = bytes }}
 	const most = maxAccountBytes / (readBytes + wire.MaxKeyBytes)
 	for tag := range uint64(most) {
 		n.parks(&a, &c, tag, wire.MaxKeyBytes)
@@ -44,6 +45,12 @@ func TestAccountIsBounded(t *testing.T) {
 	n.parks(nil, &other, 2, 1)
 	if len(other.got) > 0 || n.m.parked.reads.Len() != most+2 {
 		t.Errorf("another client: %+v", other.got)
+	}
+	if told != a.bytes || told != most*(readBytes+wire.MaxKeyBytes) {
+		t.Errorf("the host is told that they cost %d, and they do %d", told, a.bytes)
+	}
+	if n.m.Forget(&a); told != 0 {
+		t.Errorf("without any they cost %d", told)
 	}
 }
 
