@@ -101,6 +101,7 @@ var policy = map[string]rule{
 	"internal/rlimit":    {std: whole},
 	"internal/underrace": {std: pure},
 	"internal/sparelog":  {std: whole},
+	"internal/forged":    {std: whole, ours: []string{"internal/link", "internal/wire", "isis"}},
 	"internal/netfault":  {std: whole},
 	"internal/transport": {
 		std:  whole,
@@ -142,8 +143,15 @@ var policy = map[string]rule{
 	},
 	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/heap", "internal/link", "internal/transport", "internal/wire", "isis"}},
 	"internal/sim/oracle": {std: whole, ours: []string{"internal/history", "internal/wire"}, outside: []string{"github.com/anishathalye/porcupine"}},
+	"internal/sim/crowd": {
+		std:  whole,
+		ours: []string{
+			"internal/clock", "internal/link", "internal/member", "internal/sim/wires", "internal/store", "internal/transport", "internal/wire", "isis",
+			"registry/keeper", "registry/membership",
+		},
+	},
 	"internal/sim/delays": {std: whole, ours: []string{"internal/console", "internal/transport", "isis", "isis/isistest"}},
-	"bench/attack":        {std: whole, ours: []string{"internal/link", "internal/wire", "isis"}},
+	"bench/attack":        {std: whole, ours: []string{"internal/forged", "internal/wire", "isis"}},
 	"bench/against":       {std: whole, ours: []string{"bench/report"}},
 	"bench/fault":         {std: whole, ours: []string{"internal/console"}},
 	// It counts the files that a write passes.
