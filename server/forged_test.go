@@ -2,37 +2,24 @@ package server
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 
-	"github.com/seed-8247e700/dsm/internal/link"
+	"github.com/seed-8247e700/dsm/internal/forged"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
-// forgedHello greets a node in the name of a member, with what every client can ask for.
-func forgedHello(to wire.Info, from isis.MemberID) wire.Hello {
-	extra := link.AppendMember(nil, from)
-	extra = link.AppendMember(extra, isis.MemberID{ID: to.NodeID, Incarnation: to.Incarnation})
-	for _, n := range []uint64{1 << 62, 1<<40 + 7, 0, 0} { // dial, the newest of all times; epochs; what was received
-		extra = binary.AppendUvarint(extra, n)
-	}
-	return wire.Hello{
-		Role: wire.RolePeer, MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion,
-		Group: to.Group, Generation: to.Generation, Extra: append(extra, 0),
-	}
-}
-
 // greetAs greets a node in the name of a member, and returns the answer.
 func (g *group) greetAs(to string, from isis.MemberID) wire.HelloReply {
 	g.t.Helper()
 	conn := g.dialRaw(to)
-	if err := wire.WriteHello(conn, forgedHello(g.nodes[to].current.Load().info(), from)); err != nil {
+	info := g.nodes[to].current.Load().info()
+	if err := wire.WriteHello(conn, forged.Hello(&info, from)); err != nil {
 		g.t.Fatal(err)
 	}
 	reply, err := wire.ReadHelloReply(conn)

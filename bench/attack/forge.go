@@ -1,14 +1,13 @@
 package attack
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"time"
 
-	"github.com/seed-8247e700/dsm/internal/link"
+	"github.com/seed-8247e700/dsm/internal/forged"
 	"github.com/seed-8247e700/dsm/internal/wire"
 	"github.com/seed-8247e700/dsm/isis"
 )
@@ -127,7 +126,7 @@ func (a *Attack) greetAs(addr string, to *wire.Info, from isis.MemberID) (err er
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	a.requests.Add(1)
-	if err := wire.WriteHello(conn, forgedHello(to, from)); err != nil {
+	if err := wire.WriteHello(conn, forged.Hello(to, from)); err != nil {
 		return err
 	}
 	reply, err := wire.ReadHelloReply(conn)
@@ -139,17 +138,4 @@ func (a *Attack) greetAs(addr string, to *wire.Info, from isis.MemberID) (err er
 		a.granted.Add(1)
 	}
 	return nil
-}
-
-// forgedHello greets a node in the name of a member.
-func forgedHello(to *wire.Info, from isis.MemberID) wire.Hello {
-	extra := link.AppendMember(nil, from)
-	extra = link.AppendMember(extra, isis.MemberID{ID: to.NodeID, Incarnation: to.Incarnation})
-	for _, n := range []uint64{1 << 62, 1<<40 + 7, 0, 0} { // dial, the newest of all times; epochs; what was received
-		extra = binary.AppendUvarint(extra, n)
-	}
-	return wire.Hello{
-		Role: wire.RolePeer, MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion,
-		Group: to.Group, Generation: to.Generation, Extra: append(extra, 0), // the link is alive
-	}
 }
