@@ -44,6 +44,7 @@ type injector struct {
 	clock    load.Clock
 	system   faulty
 	schedule fault.Schedule
+	slow     func(bytesPerSecond int64) time.Duration // how much longer a group takes over links of a rate
 	stop     context.CancelFunc
 	task     sync.WaitGroup
 	done     chan struct{} // closed when all is mended
@@ -60,8 +61,8 @@ type mark struct {
 	err   error
 }
 
-func newInjector(env program.Env, c load.Clock, system faulty, s fault.Schedule) *injector {
-	i := &injector{env: env, clock: c, system: system, schedule: s, marks: make([]mark, len(s)), done: make(chan struct{})}
+func newInjector(env program.Env, c load.Clock, system faulty, s fault.Schedule, slow func(bytesPerSecond int64) time.Duration) *injector {
+	i := &injector{env: env, clock: c, system: system, schedule: s, slow: slow, marks: make([]mark, len(s)), done: make(chan struct{})}
 	for n := range i.marks {
 		i.marks[n].begun, i.marks[n].ended = -1, -1
 	}
@@ -194,7 +195,7 @@ func (i *injector) mend(n int) {
 
 // excuses reports whether faults excuse an operation that got no answer from one
 // time to another: one of them stood, or the group may still have been getting over
-// it. They do not if they left the group alone meanwhile for longer than it may
+// it, which takes longer after a slow link. They do not if they left the group alone meanwhile for longer than it may
 // take to go on: then the operation had its chance, and its handle has missed it.
 func (i *injector) excuses(from, to int64) bool {
 	i.mu.Lock()
@@ -209,8 +210,12 @@ func (i *injector) excuses(from, to int64) bool {
 		if m.ended < 0 {
 			return true
 		}
-		met = met || m.ended+limit >= from
-		alone = max(alone, m.ended)
+		over := m.ended
+		if f := &i.schedule[n]; f.Kind == fault.Slow {
+			over += int64(i.slow(f.Rate))
+		}
+		met = met || over+limit >= from
+		alone = max(alone, over)
 	}
 	return met && to-alone <= limit
 }

@@ -274,7 +274,7 @@ func TestInterruptedBetweenFaults(t *testing.T) {
 // Faults excuse an operation that found the group in trouble, or getting over it,
 // and not one that had time enough without any.
 func TestExcuses(t *testing.T) {
-	i := newInjector(program.Env{}, load.NewClock(), nil, make(fault.Schedule, 4))
+	i := newInjector(program.Env{}, load.NewClock(), nil, make(fault.Schedule, 4), nil)
 	ms := int64(time.Millisecond)
 	for n, m := range [][2]int64{{10_000, 10_000}, {20_000, 22_000}, {21_000, 26_000}, {40_000, -1}} {
 		i.marks[n].begun = m[0] * ms
@@ -299,6 +299,21 @@ func TestExcuses(t *testing.T) {
 		if got := i.excuses(test.from*ms, test.to*ms); got != test.want {
 			t.Errorf("from %d to %d ms: %v", test.from, test.to, got)
 		}
+	}
+}
+
+// An operation that a slow link held up has more time after it.
+func TestExcusesAfterSlowLinks(t *testing.T) {
+	s := fault.Schedule{{Kind: fault.Slow, Rate: 5}}
+	i := newInjector(program.Env{}, load.NewClock(), nil, s, func(rate int64) time.Duration { return time.Duration(rate) * time.Second })
+	i.marks[0].begun, i.marks[0].ended = 0, int64(10*time.Second)
+	for to, want := range map[time.Duration]bool{9 * time.Second: true, 18 * time.Second: true, 18*time.Second + 1: false} {
+		if got := i.excuses(int64(5*time.Second), int64(to)); got != want {
+			t.Errorf("to %v: %v", to, got)
+		}
+	}
+	if i.excuses(int64(18*time.Second)+1, int64(20*time.Second)) {
+		t.Error("one that began long after it is excused")
 	}
 }
 

@@ -132,7 +132,7 @@ func (r *run) onSystem(ctx context.Context, start startFunc) (rep *report.Report
 			// Now, lest a run that hangs or is killed take it along.
 			r.env.Notice("seed %d makes up --faults %q", r.cfg.Seed, s)
 		}
-		r.injector = newInjector(r.env, r.clock, b, s)
+		r.injector = newInjector(r.env, r.clock, b, s, r.cfg.slowLimit)
 		r.auditor.outages.Excuse = r.injector.excuses
 	}
 	if b, ok := sys.(metered); ok && r.cfg.Faults == "" {

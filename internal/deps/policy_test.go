@@ -144,7 +144,7 @@ var policy = map[string]rule{
 	"internal/sim/wires":  {std: whole, ours: []string{"internal/clock", "internal/heap", "internal/link", "internal/transport", "internal/wire", "isis"}},
 	"internal/sim/oracle": {std: whole, ours: []string{"internal/history", "internal/wire"}, outside: []string{"github.com/anishathalye/porcupine"}},
 	"internal/sim/crowd": {
-		std:  whole,
+		std: whole,
 		ours: []string{
 			"internal/clock", "internal/link", "internal/member", "internal/sim/wires", "internal/store", "internal/transport", "internal/wire", "isis",
 			"registry/keeper", "registry/membership",
