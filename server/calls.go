@@ -13,7 +13,8 @@ const (
 	maxCalls = 1 << 10
 
 	// dearCall is how many requests one counts for that is more work: for a listing, a page, an
-	// audit or a session. It counts until it is answered, so a client may have 16 of them under way.
+	// audit or a session, and for each write of a client that was refused one in a session of
+	// another, since it may try them all. It counts until it is answered, so a client may have 16 of them under way.
 	dearCall = maxCalls / 16
 
 	// refusalRest is how long a request goes on to count that was refused because it asks for what
@@ -48,7 +49,7 @@ type dearWaiter clientConn
 // Answer is part of member.Waiter.
 func (w *dearWaiter) Answer(tag uint64, size int, reply *wire.Reply) {
 	c := (*clientConn)(w)
-	if reply.Status == wire.StatusTooManySessions {
+	if reply.Status == wire.StatusTooManySessions || reply.Status == wire.StatusNotOwner {
 		c.calledLater(dearCall)
 	} else {
 		c.called(dearCall)

@@ -51,6 +51,7 @@ type clientConn struct {
 	underWay atomic.Int64  // what the client's writes that are not answered cost, see chargeOf
 	calls    atomic.Int64  // what its requests that wait for a turn count for, the dear ones under way, and refusals
 	refused  atomic.Int64  // what of that is for refusals
+	suspect  atomic.Bool   // it has asked for something in a session of another client
 	room     chan struct{} // full when one of these may have become less
 
 	// Requests of this burst that the protocol loop has to see.
@@ -69,6 +70,7 @@ type clientConn struct {
 type clientWrite struct {
 	id      uint64
 	session uint64 // that it names, 0: none
+	dear    bool
 	raw     []byte // in the reader's buffer, until the next read
 }
 

@@ -42,7 +42,11 @@ func (c *clientConn) take(req *wire.Request) {
 			c.open(req)
 			return
 		}
-		c.writes = append(c.writes, clientWrite{id: req.ID, session: req.Command.Session, raw: req.RawCommand})
+		w := clientWrite{id: req.ID, session: req.Command.Session, raw: req.RawCommand, dear: c.suspect.Load()}
+		if w.dear {
+			c.calls.Add(dearCall)
+		}
+		c.writes = append(c.writes, w)
 		return
 	case wire.RequestPing:
 		c.reply(&wire.Reply{ID: req.ID, Position: c.f.reader.State().Applied()})
@@ -228,6 +232,10 @@ func (b *clientBatch) add(in *member.Inbox) (size int) {
 	w := &c.writes[c.offered]
 	c.offered++
 	c.underWay.Add(chargeOf(len(w.raw)))
-	in.CommandOf(&c.account, w.session, w.raw, member.Ticket{Waiter: c, Tag: w.id})
+	t := member.Ticket{Waiter: c, Tag: w.id}
+	if w.dear {
+		t.Waiter = (*dearWaiter)(c)
+	}
+	in.CommandOf(&c.account, w.session, w.raw, t)
 	return len(w.raw)
 }

@@ -57,6 +57,9 @@ func (c *clientConn) Answer(id uint64, size int, reply *wire.Reply) {
 	if size > 0 {
 		c.answered(size)
 	}
+	if reply.Status == wire.StatusNotOwner {
+		c.suspect.Store(true)
+	}
 	reply.ID = id
 	c.reply(reply)
 	c.f.touch(c)

@@ -225,3 +225,54 @@ func TestSecretIsNotOrdered(t *testing.T) {
 		}
 	}
 }
+
+// A client that was refused a command in a session of another has few writes under way from then
+// on, so that trying again and again costs others nothing.
+func TestThievesAreSlowedDown(t *testing.T) {
+	g := newGroup(t, registry.Settings{})
+	g.start("n1", nil)
+	id := ask(t, g.dialWith("n1", wire.Secret{1}), wire.Command{Op: wire.OpOpenSession}).Position
+	conn, frames := g.raw("n1")
+	clients := &g.nodes["n1"].current.Load().front.clients
+	var c *clientConn
+	eventually(t, "it is a client", func() bool {
+		for _, one := range clients.all(false) {
+			if one.account.Lock == (wire.Lock{}) {
+				c = one
+			}
+		}
+		return c != nil
+	})
+	write := func(requests uint64) {
+		var b []byte
+		for n := range requests {
+			b = wire.AppendRequest(b, &wire.Request{ID: n, Kind: wire.RequestWrite, Command: wire.Command{Op: wire.OpRenewSession, Session: id}})
+		}
+		go func() { _, _ = conn.Write(b) }() // what is answered has come
+	}
+	refused := func() {
+		t.Helper()
+		_, body, err := frames.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reply, err := wire.DecodeReply(body); err != nil || reply.Status != wire.StatusNotOwner {
+			t.Fatalf("%+v, %v", reply, err)
+		}
+	}
+	write(1)
+	refused()
+	release := g.hold("n1")
+	write(2 * maxCalls)
+	eventually(t, "no other has room", func() bool { return c.calls.Load() >= maxCalls })
+	if n := c.inFlight.Load(); n != maxCalls/dearCall {
+		t.Errorf("%d writes are taken, want %d", n, maxCalls/dearCall)
+	}
+	release()
+	for range 3 * maxCalls / dearCall {
+		refused()
+	}
+	if c.underWay.Load() < 0 || c.calls.Load() < 0 {
+		t.Errorf("writes of %d bytes and %d calls are under way", c.underWay.Load(), c.calls.Load())
+	}
+}

@@ -43,6 +43,9 @@ const (
 	Ahead Kind = "ahead"
 	// Subscribers ask for the deliveries, and read none.
 	Subscribers Kind = "subscribers"
+	// Thieves write in the session of another client, renew it and close it, with 8,000 requests
+	// under way.
+	Thieves Kind = "thieves"
 	// Sessions clients open sessions without end.
 	Sessions Kind = "sessions"
 
@@ -55,7 +58,7 @@ const (
 // Kinds are all of them. Sessions is the last, as what it opens stays for a while.
 var Kinds = []Kind{
 	Stopped, Unread, Idle, Silent, Garbage,
-	Status, Digest, LongKeys, Unfinished, Parked, Ahead, Subscribers, Forged, Registry, Sessions,
+	Status, Digest, LongKeys, Unfinished, Parked, Ahead, Subscribers, Forged, Registry, Thieves, Sessions,
 }
 
 // Heavy reports whether each connection of an attack does as much as it can, so that a few

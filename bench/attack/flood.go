@@ -15,9 +15,14 @@ import (
 type flood struct {
 	// request returns the n-th request, from 0, of a client that has seen a position.
 	request func(n, seen uint64) wire.Request
-	window  int           // requests under way on a connection
-	every   time.Duration // so often as many follow as were answered
-	refused bool          // each has to be refused as a bad request
+	window  int                    // requests under way on a connection
+	every   time.Duration          // so often as many follow as were answered
+	grants  func(wire.Status) bool // whether an answer grants what has to be refused; nil: none does
+
+	// first is asked before all others, in place of a ping, and aim returns from its answer what
+	// these get for seen, 0 if there is no aim.
+	first *wire.Request
+	aim   func(*wire.Reply) uint64
 
 	// least is how many requests a connection sends in any case, 0: the window. Those that its
 	// buffers do not hold wait for the node, which may take its time.
@@ -48,7 +53,7 @@ var floods = map[Kind]*flood{
 	Sessions: {window: 8000, every: beatTime, request: func(uint64, uint64) wire.Request {
 		return wire.Request{Kind: wire.RequestWrite, Command: wire.Command{Op: wire.OpOpenSession}}
 	}},
-	LongKeys: {window: 256, least: 8, every: time.Second, refused: true, request: func(_, seen uint64) wire.Request {
+	LongKeys: {window: 256, least: 8, every: time.Second, grants: func(s wire.Status) bool { return s != wire.StatusBadRequest }, request: func(_, seen uint64) wire.Request {
 		return wire.Request{Kind: wire.RequestGet, Key: longKey(), Position: seen + farAhead, Timeout: waitTimeout}
 	}},
 	Parked: {window: 16_000, every: time.Second, request: func(_, seen uint64) wire.Request {
@@ -57,6 +62,41 @@ var floods = map[Kind]*flood{
 	Ahead: {window: 16_000, every: time.Second, request: func(n, seen uint64) wire.Request {
 		return wire.Request{Kind: wire.RequestGet, Key: "none", Position: seen + littleAhead + n%16_000, Timeout: waitTimeout}
 	}},
+	Thieves: {
+		window: 8000, every: beatTime, grants: stolen, aim: oldestSession,
+		first: &wire.Request{Kind: wire.RequestSessions, Key: string((&wire.SessionsQuery{Limit: 1}).Append(nil))},
+		request: func(n, id uint64) wire.Request {
+			return wire.Request{Kind: wire.RequestWrite, Command: thefts(id)[n%3]}
+		},
+	},
+}
+
+// oldestSession returns the id of the first session in a list, which is no thief's.
+func oldestSession(reply *wire.Reply) uint64 {
+	page, err := wire.DecodeSessionsPage(reply.Data)
+	if err != nil || len(page.Sessions) == 0 {
+		return 0
+	}
+	return page.Sessions[0].ID
+}
+
+// thefts are what makes the session of another useless: the first has all its writes taken for old.
+func thefts(id uint64) [3]wire.Command {
+	return [...]wire.Command{
+		{Op: wire.OpDelete, Session: id, Seq: 1 << 50, Floor: 1 << 50, Key: "none"},
+		{Op: wire.OpRenewSession, Session: id},
+		{Op: wire.OpCloseSession, Session: id},
+	}
+}
+
+// stolen reports whether an answer shows that something was done in a session of another, or that
+// the order was asked.
+func stolen(s wire.Status) bool {
+	switch s {
+	case wire.StatusNotOwner, wire.StatusSessionExpired, wire.StatusUnavailable, wire.StatusInterrupted, wire.StatusTimeout:
+		return false
+	}
+	return true
 }
 
 var longKey = sync.OnceValue(func() string { return strings.Repeat("k", longKeyBytes) })
@@ -83,7 +123,11 @@ func (f *flood) run(a *Attack, conn net.Conn) {
 	defer close(ended)
 
 	frames := wire.NewFrameReader(conn, maxReplyBytes)
-	if _, err := conn.Write(wire.AppendRequest(nil, &wire.Request{Kind: wire.RequestPing})); err != nil {
+	first := f.first
+	if first == nil {
+		first = &wire.Request{Kind: wire.RequestPing}
+	}
+	if _, err := conn.Write(wire.AppendRequest(nil, first)); err != nil {
 		return
 	}
 	for began := false; ; {
@@ -95,15 +139,23 @@ func (f *flood) run(a *Attack, conn net.Conn) {
 		if err != nil {
 			return
 		}
-		seen.Store(max(seen.Load(), reply.Position))
+		if f.aim == nil {
+			seen.Store(max(seen.Load(), reply.Position))
+		}
 		if !began {
 			began = true
+			if f.aim != nil {
+				seen.Store(f.aim(&reply))
+			}
+			if f.aim != nil && seen.Load() == 0 {
+				return
+			}
 			sending.Go(func() { f.send(a, conn, &seen, &answered, ended) })
 			continue
 		}
 		a.replies.Add(1)
 		answered.Add(1)
-		if f.refused && reply.Status != wire.StatusBadRequest {
+		if f.grants != nil && f.grants(reply.Status) {
 			a.granted.Add(1)
 		}
 	}

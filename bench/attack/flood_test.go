@@ -20,6 +20,9 @@ type node struct {
 	asked []wire.Request
 }
 
+// oldest is the session of another that a node lists.
+const oldest = 77
+
 // serve is what the victim does on a connection.
 func (n *node) serve(conn net.Conn) {
 	defer conn.Close()
@@ -37,7 +40,11 @@ func (n *node) serve(conn net.Conn) {
 			return
 		}
 		reply := wire.Reply{ID: r.ID, Position: n.position}
-		if r.Kind != wire.RequestPing {
+		switch r.Kind {
+		case wire.RequestPing:
+		case wire.RequestSessions:
+			reply.Data = (&wire.SessionsPage{More: true, Sessions: []wire.ListedSession{{ID: oldest}}}).Append(nil)
+		default:
 			var answered bool
 			if reply.Status, answered = n.take(r); !answered {
 				continue
@@ -72,6 +79,11 @@ func TestFloods(t *testing.T) {
 		Status:   {8002, func(r *wire.Request) bool { return r.Kind == wire.RequestStatus }},
 		Digest:   {8002, func(r *wire.Request) bool { return r.Kind == wire.RequestDigest && r.Position == 0 }},
 		Sessions: {8002, func(r *wire.Request) bool { return r.Kind == wire.RequestWrite && r.Command.Op == wire.OpOpenSession }},
+		Thieves: {8002, func(r *wire.Request) bool {
+			c := &r.Command
+			return r.Kind == wire.RequestWrite && c.Session == oldest &&
+				(c.Op == wire.OpRenewSession || c.Op == wire.OpCloseSession || c.Op == wire.OpDelete && c.Floor == 1<<50)
+		}},
 		LongKeys: {20, func(r *wire.Request) bool { return len(r.Key) == 1<<20 && r.Position > position+1<<30 && r.Timeout > 0 }},
 		Parked: {16_000, func(r *wire.Request) bool {
 			return r.Position > position+1<<30 && r.Position < position+1<<32 && r.Timeout > 0
@@ -90,7 +102,7 @@ func TestFloods(t *testing.T) {
 				t.Fatal(err)
 			}
 			reaches(t, a, "asked", func(f Figures) bool { return f.Requests >= tc.least && f.Replies == 2 })
-			if f := a.Figures(); f.Requests > int64(floods[kind].window)+2 || int64(Requests(kind)) > tc.least || f.Open != 1 || f.Granted > 0 != (kind == LongKeys) {
+			if f := a.Figures(); f.Requests > int64(floods[kind].window)+2 || int64(Requests(kind)) > tc.least || f.Open != 1 || f.Granted != map[Kind]int64{LongKeys: 1, Thieves: 2}[kind] {
 				t.Errorf("%+v", f)
 			}
 			if err := a.Close(); err != nil {

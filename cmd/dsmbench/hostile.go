@@ -36,6 +36,8 @@ quiet phases between the attacks:
   forged       strangers greet nodes in the name of members
   registry     strangers ask the registry for a new generation, to make members
                leave and to take their places, and by a foreign name and page
+  thieves      clients write in the session of another, renew it and close it, with
+               8,000 requests under way
   sessions     clients open sessions without end
 
 Each attack from status on is tried with each number of connections of
