@@ -39,6 +39,8 @@ type clientConn struct {
 	watches  bool           // so does this: it has watches
 	account  member.Account // and this: the reads that wait
 	stale    bool           // the client accepts stale reads
+	version  uint16         // of the protocol
+	comfort  comfort
 
 	streaming atomic.Bool // stream is set
 	asks      func()      // called at the first request, and nil from then on

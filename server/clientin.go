@@ -194,6 +194,11 @@ func (c *clientConn) signalRoom() {
 // submitWrites hands the burst's writes to the protocol loop at once, so that
 // they go into one message. It waits for room.
 func (c *clientConn) submitWrites() {
+	if c.trySubmit() {
+		return
+	}
+	c.beginWait()
+	defer c.endWait()
 	for !c.trySubmit() {
 		if !c.awaitRoom(c.writes[0].raw) || !c.f.turns.awaitRoom(context.Background(), nil) {
 			break

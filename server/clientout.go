@@ -112,17 +112,22 @@ func (c *clientConn) flushReplies() {
 
 // goAway tells the client that no new requests are welcome here.
 func (c *clientConn) goAway(reason string) {
+	c.say(func(dst []byte) []byte { return wire.AppendGoAway(dst, reason) })
+}
+
+// say sends the client a frame that it has not asked for.
+func (c *clientConn) say(appendFrame func(dst []byte) []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return
 	}
 	if c.stream != nil {
-		c.stream.addFrame(func(dst []byte) []byte { return wire.AppendGoAway(dst, reason) })
+		c.stream.addFrame(appendFrame)
 		c.stream.publish()
 		return
 	}
-	err := c.out.Keep(wire.AppendGoAway(c.out.Buffer(), reason))
+	err := c.out.Keep(appendFrame(c.out.Buffer()))
 	if err == nil {
 		err = c.out.Flush()
 	}

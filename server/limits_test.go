@@ -34,8 +34,14 @@ func (g *group) dialRaw(id string) net.Conn {
 // raw connects as a client, without anything on top.
 func (g *group) raw(id string) (net.Conn, *wire.FrameReader) {
 	g.t.Helper()
+	return g.rawOf(id, wire.VersionAlive-1)
+}
+
+// rawOf is raw for a client that speaks an earlier version of the protocol.
+func (g *group) rawOf(id string, version uint16) (net.Conn, *wire.FrameReader) {
+	g.t.Helper()
 	conn := g.dialRaw(id)
-	if err := wire.WriteHello(conn, wire.Hello{Role: wire.RoleClient, MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion}); err != nil {
+	if err := wire.WriteHello(conn, wire.Hello{Role: wire.RoleClient, MinVersion: wire.MinVersion, MaxVersion: version}); err != nil {
 		g.t.Fatal(err)
 	}
 	reply, err := wire.ReadHelloReply(conn)

@@ -76,11 +76,11 @@ func (n *Node) greet(conn net.Conn) {
 		n.drop(conn, err)
 		return
 	}
-	n.serve(r, conn, &hello)
+	n.serve(r, conn, &hello, reply.Version)
 }
 
 // serve serves a connection that is welcome.
-func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello) {
+func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello, version uint16) {
 	stands := n.conns.Idle // until the client asks for something
 	if hello.Role == wire.RoleObserve {
 		stands = n.conns.Busy
@@ -90,7 +90,7 @@ func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello) {
 		return
 	}
 	if hello.Role == wire.RoleClient {
-		n.serveClient(r, conn, hello)
+		n.serveClient(r, conn, hello, version)
 		return
 	}
 	joiner := hello.Joiner()
@@ -178,7 +178,7 @@ func (n *Node) info(r *replica) wire.Info {
 	return r.info()
 }
 
-func (n *Node) serveClient(r *replica, conn net.Conn, hello *wire.Hello) {
+func (n *Node) serveClient(r *replica, conn net.Conn, hello *wire.Hello, version uint16) {
 	if conn = n.loopConn(r, conn); conn == nil {
 		return
 	}
@@ -186,7 +186,7 @@ func (n *Node) serveClient(r *replica, conn net.Conn, hello *wire.Hello) {
 	c := newClientConn(r.front, conn, func() { n.conns.Busy(conn) })
 	c.client = nameOf(hello.ClientName(), conn.RemoteAddr())
 	c.account.Lock = hello.Secret.Lock()
-	c.stale = hello.AcceptsStale()
+	c.stale, c.version = hello.AcceptsStale(), version
 	added := r.front.clients.add(c)
 	if !added || r.reader.Leaving() {
 		c.goAway(r.leaving()) // it was greeted too late to be told with the others

@@ -275,7 +275,7 @@ func TestServeClientTooLate(t *testing.T) {
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
-			n.serveClient(h.replica, near, &wire.Hello{Role: wire.RoleClient})
+			n.serveClient(h.replica, near, &wire.Hello{Role: wire.RoleClient}, wire.MaxVersion)
 		}()
 		frames := wire.NewFrameReader(far, 1<<20)
 		if name == "ended" {

@@ -316,6 +316,23 @@ func TestWatchdogBearsSlowLinks(t *testing.T) {
 	})
 }
 
+// A node whose client's writes wait for room reads no pings. It says that it serves.
+func TestWatchdogHearsAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, wire.Info{}, Options{PingInterval: time.Second})
+		ended := get(t.Context(), c, "k")
+		r := p.next()
+		for range 20 {
+			time.Sleep(900 * time.Millisecond) //nolint:forbidigo // in a bubble
+			p.send(wire.AppendAlive(nil))
+		}
+		p.reply(wire.Reply{ID: r.ID})
+		if o := <-ended; o.err != nil {
+			t.Error(o.err)
+		}
+	})
+}
+
 // A node that is stuck while its system takes what is sent is given up two intervals after
 // the last byte from it, also if requests keep coming.
 func TestWatchdogSeesStuckNode(t *testing.T) {

@@ -66,6 +66,7 @@ func (c *Conn) nextReplies(frames *wire.FrameReader, replies []wire.Reply) (_ []
 			}
 		case wire.FrameGoAway:
 			leaving = true
+		case wire.FrameAlive: // something is heard
 		default:
 			return replies, leaving, fmt.Errorf("%w: unexpected frame of kind %d", wire.ErrMalformed, kind)
 		}

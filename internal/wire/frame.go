@@ -53,6 +53,12 @@ func AppendGoAway(dst []byte, reason string) []byte {
 	return EndFrame(dst, start)
 }
 
+// AppendAlive appends a whole Alive frame.
+func AppendAlive(dst []byte) []byte {
+	start := len(dst)
+	return EndFrame(BeginFrame(dst, FrameAlive), start)
+}
+
 // DecodeGoAway returns the reason in the body of a GoAway frame, as a copy.
 // Every body is one.
 func DecodeGoAway(body []byte) (reason string) {

@@ -11,13 +11,14 @@ import (
 // Versions of the protocol that this release speaks. A node that speaks no version
 // from VersionList on takes a RequestList for garbage, one that speaks none from
 // VersionWatch on a RequestWatch and a RequestScan, and one that speaks none from
-// VersionSessions on a RequestSessions.
+// VersionSessions on a RequestSessions. A client takes Alive frames from VersionAlive on.
 const (
 	MinVersion      = 1
-	MaxVersion      = 4
+	MaxVersion      = 5
 	VersionList     = 2
 	VersionWatch    = 3
 	VersionSessions = 4
+	VersionAlive    = 5
 )
 
 // Magic begins every connection.
@@ -98,6 +99,7 @@ const (
 	FrameDelivery = 3 // node to client, after RequestSubscribe
 	FrameGoAway   = 4 // node to client: no new requests here, the node is leaving; those in flight are answered
 	FrameEvents   = 5 // node to client, after RequestWatch: see AppendEvent
+	FrameAlive    = 6 // node to client: the node serves, and requests wait to be read; empty
 )
 
 // Frame kinds from a donor to a joiner, on a connection of their own so that no heartbeat

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/registry"
+)
+
+// While a client's writes wait for room, it hears that its node serves, unless it is of an
+// earlier release. Later it does not.
+func TestTellsAlive(t *testing.T) {
+	for version, wants := range map[uint16]bool{wire.VersionAlive: true, wire.VersionAlive - 1: false} {
+		t.Run(strconv.Itoa(int(version)), func(t *testing.T) { tellsAlive(t, version, wants) })
+	}
+}
+
+func tellsAlive(t *testing.T, version uint16, wants bool) {
+	g := newGroup(t, registry.Settings{Detection: time.Hour})
+	g.start("n1", nil)
+	session := g.client("n1").session
+	conn, frames := g.rawOf("n1", version)
+	release := g.hold("n1")
+	const writes, value = 10, 200 << 10
+	sent := make(chan error, 1)
+	go func() {
+		var err error
+		for i := uint64(1); i <= writes && err == nil; i++ {
+			_, err = conn.Write(wire.AppendRequest(nil, &wire.Request{ID: i, Kind: wire.RequestWrite, Command: wire.Command{
+				Op: wire.OpSet, Session: session, Seq: i, Floor: i, Key: "k", Value: make([]byte, value),
+			}}))
+		}
+		sent <- err
+	}()
+	alive, replies := 0, 0
+	if !wants {
+		release()
+	}
+	for replies < writes {
+		kind, _, err := frames.Next()
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case kind == wire.FrameReply:
+			replies++
+		case kind != wire.FrameAlive:
+			t.Fatalf("a frame of kind %d", kind)
+		default:
+			if alive++; alive == 3 {
+				release()
+			}
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+	if wants != (alive > 0) {
+		t.Errorf("version %d: it says %d times that it serves", version, alive)
+	}
+	clients := g.nodes["n1"].current.Load().front.clients.all(false)
+	eventually(t, "it says no more", func() bool {
+		return !slices.ContainsFunc(clients, func(c *clientConn) bool { return c.comfort.waits.Load() })
+	})
+}
