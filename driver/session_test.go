@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -210,6 +211,7 @@ func TestKeeper(t *testing.T) {
 		c := newFakeCluster(1)
 		db := c.open(t, "")
 		const sessions = 100
+		var conns []*Conn // one that is garbage is abandoned
 		for range sessions {
 			conn, err := db.Conn(t.Context())
 			if err != nil {
@@ -218,6 +220,7 @@ func TestKeeper(t *testing.T) {
 			if _, err := conn.Set(t.Context(), "k", nil); err != nil {
 				t.Fatal(err)
 			}
+			conns = append(conns, conn)
 		}
 		<-time.After(21 * time.Second)
 		if n := c.group.count(wire.OpRenewSession); n != sessions {
@@ -233,6 +236,7 @@ func TestKeeper(t *testing.T) {
 		if n := len(c.group.sessions); n != 0 {
 			t.Errorf("%d sessions are left", n)
 		}
+		runtime.KeepAlive(conns)
 	})
 }
 

@@ -23,7 +23,7 @@ var rooms = map[string][]string{
 		"damage", "donate", "event", "heartbeat", "host", "incarnation", "leave", "locate", "observe", "reach", "replica", "status", "trouble", "turnstile",
 	},
 	"front": {
-		"account", "calls", "clientconn", "clientin", "clientout", "clients", "clientset", "feed", "feedlog", "front", "furthest", "listing", "local", "local_watch", "readonly", "scan", "sessionlist", "statuses", "submit", "watch",
+		"account", "alive", "calls", "clientconn", "clientin", "clientout", "clients", "clientset", "feed", "feedlog", "front", "furthest", "listing", "local", "local_watch", "readonly", "scan", "sessionlist", "statuses", "submit", "watch",
 		"subscribe",
 	},
 }
@@ -161,7 +161,7 @@ var doors = map[string]string{
 		SessionsStatus.Limit SessionsStatus.Most Status Status.Position Status.encode batch
 	`,
 	"node > front": `
-		Config.debugged clientBatch.account clientBatch.client clientBatch.stale clientConn.close clientConn.goAway
+		Config.debugged clientBatch.account clientBatch.client clientBatch.stale clientBatch.version clientConn.close clientConn.goAway
 		clientConn.serve clientSet.add clientSet.len clientSet.remove front.clients localConn localConn.f
 		nameOf newClientConn readOnlyConn
 	`,
