@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-8247e700/dsm/internal/member"
 	"github.com/seed-8247e700/dsm/internal/wire"
@@ -154,6 +155,74 @@ func TestFeedLogWakes(t *testing.T) {
 		take(writes)
 		if n := <-taken; n != size {
 			t.Errorf("%d bytes after the write", n)
+		}
+	})
+}
+
+// Of many feeds that have read all a few are woken at a time, in the order in which they fell asleep, and each in
+// the end. One that has ended meanwhile holds up no other.
+func TestFeedLogWakesManyInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		defer far.Close()
+		l := new(feedLog)
+		d := &wire.Delivery{Sender: "n1", Count: 1, Payload: []byte{1}, Effects: []byte{1}}
+		size := len(wire.AppendDelivery(nil, d))
+		const many = 3*fewReaders + 1
+		taken := make(chan int, many)
+		var feeds []*feed
+		for i := range many {
+			f := newFeed(near, l)
+			feeds = append(feeds, f)
+			go func() {
+				if b, _ := f.Take(nil, true); len(b) > 0 {
+					taken <- i
+				}
+			}()
+			synctest.Wait()
+		}
+		woken := func(from, to int) {
+			t.Helper()
+			synctest.Wait()
+			var got []int
+			for len(taken) > 0 {
+				got = append(got, <-taken)
+			}
+			slices.Sort(got)
+			for i, n := range got {
+				if n != from+i {
+					t.Fatalf("feeds %v are woken, want %d to %d", got, from, to-1)
+				}
+			}
+			if len(got) != to-from {
+				t.Fatalf("%d feeds are woken, want %d", len(got), to-from)
+			}
+		}
+		defer func() {
+			for _, f := range feeds {
+				f.close(io.EOF)
+			}
+		}()
+		feeds[fewReaders].cut()
+		l.add(d)
+		l.publish()
+		woken(0, 0)
+		time.Sleep(wakePause) //nolint:forbidigo // of the bubble
+		woken(0, fewReaders)
+		l.add(d)
+		l.publish()           // one timer is enough
+		time.Sleep(wakePause) //nolint:forbidigo // of the bubble
+		woken(fewReaders+1, 2*fewReaders)
+		time.Sleep(wakePause) //nolint:forbidigo // of the bubble
+		woken(2*fewReaders, 3*fewReaders)
+		time.Sleep(wakePause) //nolint:forbidigo // of the bubble
+		woken(3*fewReaders, many)
+		if l.waking || len(l.asleep) > 0 {
+			t.Errorf("%d are asleep, a timer runs: %v", len(l.asleep), l.waking)
+		}
+		if _, behind := feeds[0].standing(); behind != 2*size {
+			t.Errorf("the first is %d bytes behind", behind)
 		}
 	})
 }
