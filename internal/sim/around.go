@@ -86,7 +86,9 @@ func (h around) Delivered(d *wire.Delivery) {
 	r.understands(d)
 	r.w.order(r.generation).deliver(r, d, r.member.Outcome())
 	for _, f := range r.feeds {
-		f.queue = wire.AppendDelivery(f.queue, d)
+		if f.ended == nil { // as the server's, which takes nothing more
+			f.queue = wire.AppendDelivery(f.queue, d)
+		}
 	}
 	r.p.Brink()
 }
