@@ -126,7 +126,7 @@ func (m *Member) peersHeard(now time.Duration) []membership.Peer {
 		}
 		silent := now - heard
 		if slices.Contains(b.awaiting, p.MemberID) {
-			silent = max(silent, b.owes(p, now))
+			silent = max(silent, b.owes(p, now, m.reader.Detection()))
 		}
 		if b.accused[p.Incarnation] {
 			silent = max(silent, m.reader.Detection())
@@ -136,13 +136,14 @@ func (m *Member) peersHeard(now time.Duration) []membership.Peer {
 	return peers
 }
 
-// owing is what is ahead of a peer's answer.
+// owing is for how long a peer has owed an answer, and what may be ahead of that.
 type owing struct {
-	end     uint64 // of the link's stream when the answer was first missed
-	kept    int    // bytes that had to reach the peer then
-	arrived bool   // they have
-	since   time.Duration
-	came    uint64 // bytes from the peer until then
+	end     uint64        // of the link's stream when the answer was first missed
+	arrived bool          // what was before that has reached the peer
+	owed    time.Duration // at the last look; below 0: it has so much time left
+	looked  time.Duration
+	came    uint64 // bytes from the peer at the last look
+	ahead   uint64 // of those may have been ahead of the answer
 }
 
 // leastRate is the bandwidth, in bytes a second and each direction, below which a link
@@ -150,34 +151,54 @@ type owing struct {
 const leastRate = 64 << 10
 
 // mostAhead bounds the bytes of a peer that are taken to be ahead of its answer: those of
-// its own messages under way, which are 4 MiB and one message at most.
+// its own messages under way, which are 4 MiB and one message at most, of a value of 16 MiB or
+// so.
 const mostAhead = 32 << 20
+
+// timeFor is how long bytes take at leastRate.
+func timeFor(bytes uint64) time.Duration { return time.Duration(bytes) * time.Second / leastRate }
 
 // owes returns for how long a peer has owed the answer to the oldest PROPOSE. Links are slow
 // under load, so what is ahead of the answer has its time, at leastRate: until the PROPOSE is
-// known to have reached the peer, what had to reach it, and as much back; and what comes from
-// the peer, since the answer, and the word that the PROPOSE is there, may be behind it.
-func (b *heartbeat) owes(p *link.Status, now time.Duration) time.Duration {
+// known to have reached the peer, what had to reach it, and as much back. And what comes from
+// the peer: the answer, and the word that the PROPOSE is there, may be behind it. Bytes that
+// come faster give it no more time than so long after the last: a peer that is stuck is soon
+// known, and a connection that loses packets may pause.
+func (b *heartbeat) owes(p *link.Status, now, pause time.Duration) time.Duration {
 	if planted.On(planted.SlowIsSilent) {
 		return now - b.since
 	}
 	w, ok := b.owing[p.Incarnation]
 	if !ok {
-		w = owing{end: p.End, kept: p.KeptBytes, since: b.since, came: p.Came}
+		w = owing{end: p.End, owed: now - b.since - timeFor(2*uint64(p.KeptBytes)), looked: now, came: p.Came}
 	}
 	confirmed := p.End - uint64(p.KeptBytes)
-	if !w.arrived && (confirmed >= w.end || p.End < w.end) {
-		w.arrived, w.kept = true, 0
+	switch {
+	case !w.arrived && (confirmed >= w.end || p.End < w.end):
+		w.arrived = true
 		if ok {
-			w.since, w.came = now, p.Came
+			w.owed = 0
 		}
+	case ok:
+		w.pass(p.Came, now, pause)
 	}
+	w.looked, w.came = now, p.Came
 	if b.owing == nil {
 		b.owing = map[uint64]owing{}
 	}
 	b.owing[p.Incarnation] = w
-	ahead := 2*uint64(w.kept) + min(p.Came-w.came, mostAhead)
-	return now - w.since - time.Duration(ahead)*time.Second/leastRate
+	return w.owed
+}
+
+// pass lets time pass since the last look.
+func (w *owing) pass(came uint64, now, pause time.Duration) {
+	w.owed += now - w.looked
+	if came < w.came {
+		return // the link is another one
+	}
+	bytes := min(came-w.came, mostAhead-w.ahead)
+	w.ahead += bytes
+	w.owed = max(min(w.owed, -pause), w.owed-timeFor(bytes))
 }
 
 // sent is a message of this member, and when it was first seen to be under way.

@@ -18,7 +18,7 @@ func TestOwes(t *testing.T) {
 		want time.Duration
 		came uint64
 	}
-	const mib = 1 << 20
+	const mib, pause = 1 << 20, 3 * time.Second
 	for name, looks := range map[string][]look{
 		"it has arrived": {{1 * time.Second, 1000, 0, time.Second, 0}, {2 * time.Second, 1000, 0, 2 * time.Second, 0}},
 		"more was sent since": {
@@ -40,14 +40,20 @@ func TestOwes(t *testing.T) {
 			{9 * time.Second, 1000, 0, 0, 9 * leastRate},
 			{12 * time.Second, 1000, 0, 3 * time.Second, 9 * leastRate},
 		},
+		"what comes fast gives no more time than a pause": {
+			{1 * time.Second, 1000, 0, time.Second, 0},
+			{2 * time.Second, 1000, 0, -pause, 9 * mib},
+			{6 * time.Second, 1000, 0, 4*time.Second - pause, 9 * mib},
+		},
 		"what comes is more than can be ahead": {
-			{0, 1000, 0, 0, mib},
-			{1 * time.Second, 1000, 0, time.Second - 512*time.Second, 99 * mib},
-			{514 * time.Second, 1000, 0, 2 * time.Second, 999 * mib},
+			{0, 1000, 0, 0, 0},
+			{1 * time.Second, 1000, 0, -pause, mostAhead},
+			{2 * time.Second, 1000, 0, time.Second - pause, mostAhead + mib},
+			{9 * time.Second, 1000, 0, 8*time.Second - pause, mostAhead + 9*mib},
 		},
 		"that it has arrived is said behind what comes": {
-			{0, 1000, 10, -20 * time.Second / leastRate, 0},
-			{4 * time.Second, 1000, 10, -20 * time.Second / leastRate, 4 * leastRate},
+			{0, 1000, 10, -timeFor(20), 0},
+			{4 * time.Second, 1000, 10, -timeFor(20), 4 * leastRate},
 			{5 * time.Second, 1000, 0, 0, 5 * leastRate},
 			{6 * time.Second, 1000, 0, 1 * time.Second, 5 * leastRate},
 		},
@@ -55,11 +61,15 @@ func TestOwes(t *testing.T) {
 			{0, mib, mib, -32 * time.Second, 0},
 			{8 * time.Second, mib, 10, -24 * time.Second, 0},
 		},
+		"the link is another one": {
+			{0, 1000, 10, -timeFor(20), 9},
+			{1 * time.Second, 1000, 10, time.Second - timeFor(20), 1},
+		},
 	} {
 		var b heartbeat
 		for i, l := range looks {
 			p := &link.Status{Peer: link.Peer{MemberID: isis.MemberID{ID: "n2", Incarnation: 2}}, End: l.end, Came: l.came, KeptBytes: l.kept}
-			if got := b.owes(p, l.at); got != l.want {
+			if got := b.owes(p, l.at, pause); got != l.want {
 				t.Errorf("%s, look %d: it owes for %v, want %v", name, i, got, l.want)
 			}
 		}
