@@ -51,7 +51,7 @@ func (c *clientConn) kept() int {
 	return bytes
 }
 
-// cut gives the connection up, and what is kept for it.
+// cut gives the connection up, and what is kept for it: nothing is, from then on.
 func (c *clientConn) cut() {
 	c.mu.Lock()
 	if c.err == nil {
@@ -61,10 +61,11 @@ func (c *clientConn) cut() {
 	c.mu.Unlock()
 	c.keepNothing()
 	if stream != nil {
-		stream.cut() // which says so to the client
-		return
+		stream.cut() // which says so to the client, unless replies of before are ahead of that
 	}
-	c.out.Drop()
+	if stream == nil || c.out.Buffered() > 0 {
+		c.out.Drop()
+	}
 }
 
 // cutMost cuts off the client for which most bytes are kept, if there are too many for all

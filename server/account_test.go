@@ -108,6 +108,31 @@ func TestAccountIsLookedAt(t *testing.T) {
 	})
 }
 
+// A client that subscribes behind replies that it does not read is cut off once, with them.
+func TestAccountOfRepliesBeforeTheStream(t *testing.T) {
+	const limit = 1 << 20
+	h := newLone(t, Config{MaxUnreadBytes: limit})
+	most, less := newPiped(t, h.front), newPiped(t, h.front)
+	for _, p := range []*pipedClient{most, less} {
+		h.front.clients.add(p.clientConn)
+	}
+	most.reply(&wire.Reply{Data: make([]byte, limit/2)})
+	most.flushReplies()
+	most.startStream(newFeed(most.near, &h.front.deliveries))
+	less.readsWait(limit * 3 / 5) // which looks
+	if !less.isCut() || most.isCut() {
+		t.Fatal("the one that has more is not the one that is cut off")
+	}
+	other := newPiped(t, h.front)
+	h.front.clients.add(other.clientConn)
+	other.readsWait(limit/2 - 100)
+	most.frameBegun(limit / 2)
+	h.front.cutMost()
+	if !most.isCut() || other.isCut() || most.kept() > 0 {
+		t.Errorf("cut off: %v, of which %d bytes are kept, and %v", most.isCut(), most.kept(), other.isCut())
+	}
+}
+
 // A client that has gone counts for nothing.
 func TestAccountOfTheGone(t *testing.T) {
 	h := newLone(t, Config{})

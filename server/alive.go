@@ -7,19 +7,19 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// aliveInterval is how often a client hears that its node serves while its writes wait for
-// room. It is well below the interval of its pings.
+// aliveInterval is how often a client hears that its node serves while its requests wait. It
+// is well below the default interval of pings.
 const aliveInterval = 100 * time.Millisecond
 
-// comfort tells a client that its node serves while its writes wait for room, and what it
-// sends behind them is not read, its pings neither.
+// comfort tells a client that its node serves while its requests wait, for room or because it
+// has too many under way. What it sends behind them is not read meanwhile, not even its pings.
 type comfort struct {
 	waits atomic.Bool
 	timer *time.Timer // the reader's; nil: it has not waited yet
 }
 
-// beginWait is called when the client's writes begin to wait. A client of an earlier release
-// does not know the word, and leaves after two intervals between pings.
+// beginWait is called when the client's requests begin to wait. A client of an earlier release
+// does not know the frame, and leaves after two ping intervals.
 func (c *clientConn) beginWait() {
 	if c.version < wire.VersionAlive {
 		return
@@ -39,7 +39,7 @@ func (c *clientConn) endWait() {
 	}
 }
 
-// tellAlive tells the client that its node serves, and will do so again.
+// tellAlive tells the client that its node serves, and sets the timer again.
 func (c *clientConn) tellAlive() {
 	if !c.comfort.waits.Load() {
 		return

@@ -65,3 +65,35 @@ func tellsAlive(t *testing.T, version uint16, wants bool) {
 		return !slices.ContainsFunc(clients, func(c *clientConn) bool { return c.comfort.waits.Load() })
 	})
 }
+
+// A client with too many requests under way is not read either, and hears it, too.
+func TestTellsAliveWithManyCalls(t *testing.T) {
+	g := newGroup(t, registry.Settings{Detection: time.Hour})
+	g.start("n1", nil)
+	conn, frames := g.rawOf("n1", wire.VersionAlive)
+	release := g.holdTurn("n1")
+	var b []byte
+	for i := range 2 * maxCalls {
+		b = wire.AppendRequest(b, &wire.Request{ID: uint64(i + 1), Kind: wire.RequestGetStrong, Key: "k"})
+	}
+	if _, err := conn.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	for alive := 0; alive < 3; {
+		kind, _, err := frames.Next()
+		if err != nil || kind != wire.FrameAlive {
+			t.Fatalf("a frame of kind %d, %v", kind, err)
+		}
+		alive++
+	}
+	release()
+	for replies := 0; replies < 2*maxCalls; {
+		kind, _, err := frames.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind == wire.FrameReply {
+			replies++
+		}
+	}
+}

@@ -13,8 +13,9 @@ const (
 	maxCalls = 1 << 10
 
 	// dearCall is how many requests one counts for that is more work: for a listing, a page, an
-	// audit or a session, and for each write of a client that was refused one in a session of
-	// another, since it may try them all. It counts until it is answered, so a client may have 16 of them under way.
+	// audit, a status or a session, and for each write of a client that was refused one in a
+	// session of another, since it may try them all. It counts until it is answered, or for
+	// refusalRest after a refusal. So a client may have 16 of them under way.
 	dearCall = maxCalls / 16
 
 	// refusalRest is how long a request goes on to count that was refused because it asks for what
@@ -74,6 +75,11 @@ func (c *clientConn) called(calls int64) {
 // awaitCalls waits until the client may make another call. At the end of the replica it does
 // not matter any more.
 func (c *clientConn) awaitCalls() {
+	if c.calls.Load() < maxCalls {
+		return
+	}
+	c.beginWait()
+	defer c.endWait()
 	for c.calls.Load() >= maxCalls {
 		select {
 		case <-c.room:

@@ -63,9 +63,9 @@ type clientConn struct {
 	mu     sync.Mutex // guards what follows
 	out    *nbio.Writer
 	stream *feed // after RequestSubscribe all output goes through it
-	begun  int   // bytes of memory that a frame takes which is not complete
-	reads  int   // bytes that the reads cost which wait
-	gone   bool  // neither counts any more
+	begun  int   // memory of a frame that is not complete, in bytes
+	reads  int   // what its reads that wait cost, in bytes
+	gone   bool  // begun and reads count no more
 	err    error
 }
 
@@ -165,6 +165,7 @@ func (c *clientConn) burst() error {
 	for {
 		kind, body, err := c.frames.Next()
 		if err == wire.ErrRefused { //nolint:errorlint // as Next returns it
+			c.began = time.Time{} // what is dropped of it has a time of its own
 			return nil
 		}
 		if err != nil {
@@ -235,7 +236,7 @@ func (c *clientConn) limitRead(set bool) error {
 			c.began = time.Now()
 		}
 		deadline = c.began.Add(c.f.cfg.framePatience + time.Duration(arrived)*time.Second/frameRate)
-	} else {
+	} else if !c.frames.Partial() {
 		c.began = time.Time{} // a frame that was refused is over
 	}
 	c.limited = set

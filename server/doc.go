@@ -21,7 +21,7 @@
 // write per connection). No write waits for the other side: if a socket does not take
 // everything at once, a goroutine writes the rest. Only two things block: the admission
 // of client commands while too many are under way, and the reader of a connection
-// whose client does not read.
+// whose client does not read, has too many requests under way, or was refused.
 //
 // Reads do not take turns: they read the store on the caller's goroutine.
 //

@@ -86,6 +86,10 @@ func (f *feed) publish() {
 // cut ends the feed of a reader that is too far behind.
 func (f *feed) cut() {
 	f.log.mu.Lock()
+	if f.lagged {
+		f.log.mu.Unlock()
+		return
+	}
 	f.releaseLocked()
 	f.lagged, f.log.ended = true, true
 	f.chunk, f.frames = nil, nil

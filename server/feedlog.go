@@ -17,8 +17,8 @@ type feedLog struct {
 	first     *feedChunk // the oldest that a feed has yet to read
 	last      *feedChunk // deliveries are added to it
 	frames    int        // bytes of other frames, which wait in the feeds
-	published uint64     // the end of the log when its readers were woken last
-	asleep    []*feed    // have read all
+	published uint64     // the end of the log when it last had its readers woken
+	asleep    []*feed    // had read all when they fell asleep; the longest ago first
 	waking    bool       // a timer wakes many readers
 	ended     bool       // a feed has ended since the last publish
 
@@ -150,14 +150,17 @@ func (l *feedLog) wakeSome() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	isDue := func(f *feed) bool { return f.endedLocked() || f.behindLocked() > 0 }
-	n := 0
-	for n < min(len(l.asleep), fewReaders) && isDue(l.asleep[n]) {
-		l.asleep[n].asleep = false
-		l.asleep[n].more.Signal()
-		n++
-	}
-	l.asleep = slices.Delete(l.asleep, 0, n)
-	if l.waking = len(l.asleep) > 0 && isDue(l.asleep[0]); l.waking {
+	woken := 0
+	l.asleep = slices.DeleteFunc(l.asleep, func(f *feed) bool {
+		if woken == fewReaders || !isDue(f) { // a frame of its own may have woken it before
+			return false
+		}
+		woken++
+		f.asleep = false
+		f.more.Signal()
+		return true
+	})
+	if l.waking = slices.ContainsFunc(l.asleep, isDue); l.waking {
 		time.AfterFunc(wakePause, l.wakeSome)
 	}
 }

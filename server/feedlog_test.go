@@ -227,6 +227,50 @@ func TestFeedLogWakesManyInTurn(t *testing.T) {
 	})
 }
 
+// A feed that a frame of its own has woken, and that sleeps again, holds up no other.
+func TestFeedLogWakesBehindOneThatSleepsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		defer far.Close()
+		l := new(feedLog)
+		const many = 2*fewReaders + 1
+		var taken atomic.Int64
+		var feeds []*feed
+		for i := range many {
+			f := newFeed(near, l)
+			feeds = append(feeds, f)
+			go func() {
+				for {
+					b, err := f.Take(nil, true)
+					if err != nil {
+						return
+					}
+					if i > 0 && len(b) > 0 {
+						taken.Add(1)
+					}
+				}
+			}()
+			synctest.Wait()
+		}
+		defer func() {
+			for _, f := range feeds {
+				f.close(io.EOF)
+			}
+		}()
+		l.add(&wire.Delivery{Sender: "n1", Count: 1, Payload: []byte{1}, Effects: []byte{1}})
+		l.publish()
+		feeds[0].addFrame(func(dst []byte) []byte { return append(dst, 1) })
+		feeds[0].publish() // it reads both, and sleeps at its old place
+		synctest.Wait()
+		time.Sleep(many * wakePause) //nolint:forbidigo // of the bubble
+		synctest.Wait()
+		if n := taken.Load(); n != many-1 {
+			t.Errorf("%d of the %d others have read", n, many-1)
+		}
+	})
+}
+
 // A closed feed costs the log nothing, and is reported once.
 func TestFeedLogReportsWhichEnd(t *testing.T) {
 	l := new(feedLog)

@@ -89,8 +89,8 @@ func thefts(id uint64) [3]wire.Command {
 	}
 }
 
-// stolen reports whether an answer shows that something was done in a session of another, or that
-// the order was asked.
+// stolen reports whether an answer shows that something was done in a session of another. One
+// that has ended is refused by the order, which is no theft.
 func stolen(s wire.Status) bool {
 	switch s {
 	case wire.StatusNotOwner, wire.StatusSessionExpired, wire.StatusUnavailable, wire.StatusInterrupted, wire.StatusTimeout:
@@ -132,6 +132,9 @@ func (f *flood) run(a *Attack, conn net.Conn) {
 	}
 	for began := false; ; {
 		kind, body, err := frames.Next()
+		if err == nil && kind == wire.FrameAlive {
+			continue
+		}
 		if err != nil || kind != wire.FrameReply {
 			return // goodbye, or the end
 		}

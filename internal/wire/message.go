@@ -99,7 +99,7 @@ const (
 	FrameDelivery = 3 // node to client, after RequestSubscribe
 	FrameGoAway   = 4 // node to client: no new requests here, the node is leaving; those in flight are answered
 	FrameEvents   = 5 // node to client, after RequestWatch: see AppendEvent
-	FrameAlive    = 6 // node to client: the node serves, and requests wait to be read; empty
+	FrameAlive    = 6 // node to client: the node serves, and does not read requests now, because earlier ones wait; empty
 )
 
 // Frame kinds from a donor to a joiner, on a connection of their own so that no heartbeat
