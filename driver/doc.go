@@ -62,8 +62,8 @@
 //
 // A handle leaves a server at once if the server reports that it does not serve, or if
 // the connection breaks. It leaves a silent server after two ping intervals, or after half
-// a second while it connects; one to or from which a large value is on its way, an interval
-// after the last byte. If all servers refuse, the handle retries at growing
+// a second while it connects. While a large value is on its way, the server is silent only
+// once no byte has passed for a ping interval. If all servers refuse, the handle retries at growing
 // intervals, up to about a second; the intervals differ from handle to handle.
 //
 // # Data source names
@@ -105,5 +105,6 @@
 //	                    is closed, 0 none; default 5m
 //
 // If an option has a method of the same name, 0 and negative numbers mean the same as for
-// the method, and as in database/sql. The first three must be above 0.
+// the method, and as in database/sql. timeout, dial_timeout and
+// ping_interval must be above 0; session_ttl is from 100ms to 24h.
 package driver

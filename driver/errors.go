@@ -68,8 +68,8 @@ var (
 	// Later writes use a new session. Reads are not affected.
 	ErrSessionExpired = errors.New("driver: the session has expired")
 
-	// ErrNotOwner: the session is that of another handle. Each handle has a secret, which it
-	// draws when it is opened, and its sessions are for connections that show it. The
+	// ErrNotOwner: the session is that of another DB. Each DB draws a secret when it is
+	// opened, and its sessions, those of its Conns too, are for connections that show it. The
 	// write was not executed. No handle asks for such a write, unless something on the way
 	// changes what it sends.
 	ErrNotOwner = errors.New("driver: the session belongs to another handle")

@@ -5,7 +5,7 @@
 //
 //	kill:NODE@T       kill -9, for good; kill:n1+n2+n3@T kills several at once
 //	kill:NODE@T+D     likewise, and start again after D
-//	leave:NODE@T      leave the group and end, as on SIGTERM, for good
+//	leave:NODE@T      leave the group, as its last member too, and end, for good
 //	leave:NODE@T+D    likewise, and start again after D
 //	restart:NODE@T    restart a node that is gone: same id and identity, new address
 //	pause:NODE@T+D    stop the process (SIGSTOP) for D; pause:n1+n2@T+D stops several

@@ -18,7 +18,7 @@ func heapBudget(kind attack.Kind) uint64 {
 		return unreadBudget + otherBudget
 	case attack.Subscribers:
 		return lagBudget + otherBudget
-	case attack.LongKeys, attack.Parked, attack.Ahead:
+	case attack.Parked, attack.Ahead:
 		return waitingBudget + otherBudget
 	case attack.Sessions:
 		return sessionBudget + otherBudget

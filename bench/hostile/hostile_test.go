@@ -109,7 +109,7 @@ func TestHostileVerdict(t *testing.T) {
 func TestBudgets(t *testing.T) {
 	for kind, want := range map[attack.Kind]uint64{
 		attack.Unread: 576 << 20, attack.Stopped: 576 << 20, attack.Unfinished: 576 << 20, attack.Subscribers: 320 << 20,
-		attack.Parked: 128 << 20, attack.LongKeys: 128 << 20, attack.Sessions: 192 << 20, attack.Status: 64 << 20,
+		attack.Parked: 128 << 20, attack.LongKeys: 64 << 20, attack.Sessions: 192 << 20, attack.Status: 64 << 20,
 	} {
 		if got := heapBudget(kind); got != want {
 			t.Errorf("%s: %d bytes, want %d", kind, got, want)

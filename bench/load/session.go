@@ -102,7 +102,7 @@ var refusals = []struct {
 // so long as they are not ErrOutcomeUnknown too.
 var certain = []error{
 	driver.ErrInvalidKey, driver.ErrTooLarge, driver.ErrUnavailable, driver.ErrSessionExpired,
-	driver.ErrTooManySessions, driver.ErrVersion, driver.ErrProtocol, driver.ErrClosed,
+	driver.ErrTooManySessions, driver.ErrVersion, driver.ErrProtocol, driver.ErrClosed, driver.ErrNotOwner, driver.ErrUnsupported,
 }
 
 // judgeWrite says what a write's error means for its outcome. An error that

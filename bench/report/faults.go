@@ -95,7 +95,7 @@ func (f *FaultReport) Judge() string {
 		verdict = fmt.Sprintf("%d of %s cost more than %s", exceeding, Count(judged, "fault"), limit)
 	}
 	if f.slow() {
-		verdict += "; more while links were slow"
+		verdict += "; the limit was higher while links were slow"
 	}
 	if apart > 0 {
 		verdict += fmt.Sprintf("; %d apart, which overlap others: those count as one, judged after it", apart)

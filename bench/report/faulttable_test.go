@@ -45,7 +45,7 @@ func TestFaultTable(t *testing.T) {
 		"| FAIL: above 3.00 s (after it 9.00 s) |",
 		"| slow@50s+9s=1MiB/s | 5.00 s | < 50.0 ms | ok: at most 12.0 s |",
 		"| slow@60s+9s=1MiB/s | 7.00 s | < 50.0 ms | FAIL: above 6.00 s |",
-		"3 of 7 faults cost more than 3.00 s without a success (detection time 2.00 s + 1.00 s); more while links were slow; 3 apart, which overlap others: those count as one, judged after it",
+		"3 of 7 faults cost more than 3.00 s without a success (detection time 2.00 s + 1.00 s); the limit was higher while links were slow; 3 apart, which overlap others: those count as one, judged after it",
 		"operations in each 1.00 s, at most 800",
 		"0 s█·▁▅",
 	} {

@@ -67,7 +67,7 @@ func is(kind string, value any) bool {
 	case "duration":
 		_, err := time.ParseDuration(text)
 		return isText && err == nil
-	case "integer":
+	case "integer", "bytes":
 		n, ok := value.(json.Number)
 		_, err := n.Int64()
 		return ok && err == nil

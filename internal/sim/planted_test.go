@@ -47,7 +47,7 @@ var shownBy = map[planted.Bug]uint64{
 var elsewhere = map[planted.Bug]string{
 	planted.BarrierShared:     "fewer than one seed in ten thousand shows it; internal/member takes it apart",
 	planted.FutureDropped:     "one seed in ten thousand shows it, where a member needs what came before its view; the schedules of isis/isistest show it at once",
-	planted.SlowIsSilent:      "the messages here are too small, for ports that are narrow; package crowd has large ones",
+	planted.SlowIsSilent:      "the messages here are too small for ports as narrow as these; package crowd has large ones",
 	planted.PayloadsForgotten: "they are fetched again, which only takes longer; isis counts what is asked for",
 	planted.GreetingUnjudged:  "nobody here pretends to be a member; internal/link and server do",
 	planted.ProofAtOnce:       "no process here has a copy of another's directory; the model of registry/membership starts some",

@@ -183,15 +183,15 @@ func (n *node) wake() {
 	})
 }
 
-var errForeseen = errors.New("crowd: no node leaves or joins here")
+var errUnforeseen = errors.New("crowd: no node leaves or joins here")
 
 // AskToLeave is part of member.Host.
-func (n *node) AskToLeave(membership.From, bool, string) { n.w.fail(errForeseen) }
+func (n *node) AskToLeave(membership.From, bool, string) { n.w.fail(errUnforeseen) }
 
 // Observe is part of member.Host. Members of the first view need no state of another.
 func (n *node) Observe(t *member.Transfer) {
 	if t != nil {
-		n.w.fail(errForeseen)
+		n.w.fail(errUnforeseen)
 	}
 }
 
