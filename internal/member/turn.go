@@ -84,7 +84,7 @@ func (m *Member) order(raw []byte, size int, t Ticket) {
 		return
 	}
 	m.submitted++
-	if planted.On(planted.EarlyReturn) {
+	if planted.On(planted.EarlyReturn) && size > 0 { // not to one that opens a session, whose id it is
 		m.answer(t, size, wire.Reply{Position: m.core.Position() + 1})
 		t = Ticket{}
 	}
