@@ -15,8 +15,9 @@ import (
 const (
 	fillKeys    = 1_000 // by default
 	mostFill    = 1_000_000
-	fillReads   = 0.1 // of the operations
-	fillDeletes = 4   // after a write that was refused
+	fillReads   = 0.1  // of the operations
+	fillDrops   = 0.01 // of the others: deletes, although there may be room
+	fillDeletes = 4    // after a write that was refused
 )
 
 // fillDefaults has room for half of the variables, by their number.
@@ -35,7 +36,9 @@ func startFill(w *load.Workload, prefix string) (*load.Keyspace, Invariant) {
 	return k, newFill(w)
 }
 
-// filling is a client that sets variables until there is no room, and then deletes some.
+// filling is a client that sets variables until there is no room, and then deletes some. It
+// deletes one now and then anyway: if all were there before the quota was in force, no write
+// would need room.
 type filling struct {
 	client
 	values  *load.Values
@@ -56,6 +59,8 @@ func (f *filling) Next(r *load.Request) {
 		*r = load.Request{Kind: history.Delete, Key: key}
 	case f.chance(fillReads):
 		*r = load.Request{Kind: history.Get, Key: key}
+	case f.chance(fillDrops):
+		*r = load.Request{Kind: history.Delete, Key: key}
 	default:
 		// A value of another size takes or leaves room, too.
 		size := load.MinValueBytes + f.random.IntN(f.keys.ValueBytes-load.MinValueBytes+1)
