@@ -71,7 +71,7 @@ func TestTellsAliveWithManyCalls(t *testing.T) {
 	g := newGroup(t, registry.Settings{Detection: time.Hour})
 	g.start("n1", nil)
 	conn, frames := g.rawOf("n1", wire.VersionAlive)
-	release := g.holdTurn("n1")
+	release := g.hold("n1")
 	var b []byte
 	for i := range 2 * maxCalls {
 		b = wire.AppendRequest(b, &wire.Request{ID: uint64(i + 1), Kind: wire.RequestGetStrong, Key: "k"})

@@ -10,14 +10,6 @@ import (
 )
 
 // held keeps the turn of a node until release, so that what its clients bring waits.
-func (g *group) holdTurn(id string) (release func()) {
-	r := g.nodes[id].current.Load()
-	held, released := make(chan struct{}), make(chan struct{})
-	go r.do(func(*member.Member) { close(held); <-released })
-	<-held
-	return func() { close(released) }
-}
-
 // Requests of one client that wait for a turn are bounded, and so are dear ones until they are
 // answered. What more it sends waits in its connection, and is answered in the end.
 func TestCallsOfAClientAreBounded(t *testing.T) {
@@ -38,7 +30,7 @@ func TestCallsOfAClientAreBounded(t *testing.T) {
 			clients := &g.nodes["n1"].current.Load().front.clients
 			eventually(t, "it is a client", func() bool { return clients.len() == 1 })
 			c := clients.all(false)[0]
-			release := g.holdTurn("n1")
+			release := g.hold("n1")
 			const requests = 2 * maxCalls
 			var b []byte
 			for id := range uint64(requests) {
