@@ -9,7 +9,6 @@ import (
 	"github.com/seed-8247e700/dsm/registry"
 )
 
-// held keeps the turn of a node until release, so that what its clients bring waits.
 // Requests of one client that wait for a turn are bounded, and so are dear ones until they are
 // answered. What more it sends waits in its connection, and is answered in the end.
 func TestCallsOfAClientAreBounded(t *testing.T) {

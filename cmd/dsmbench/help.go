@@ -29,8 +29,8 @@ With --faults, each node and the registry is a process, and dsmbench injects fau
 
   kill:n2@3s                 kill -9 after 3s; kill:n1+n2@3s kills two at once
   kill:n2@3s+2s              likewise, and start again 2s later
-  leave:n2@3s                n2 leaves the group, as its last member too, and ends; one
-                             that takes longer than 2 minutes has crashed
+  leave:n2@3s                n2 leaves the group, as its last member too, and ends;
+                             one that takes longer than 2 minutes has crashed
   leave:n2@3s+2s             likewise, and start again 2s later
   restart:n2@6s              start a node again that is gone: same id, new address
   pause:n3@8s+2s             SIGSTOP, and SIGCONT 2s later
