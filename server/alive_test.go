@@ -25,16 +25,7 @@ func tellsAlive(t *testing.T, version uint16, wants bool) {
 	conn, frames := g.rawOf("n1", version)
 	release := g.hold("n1")
 	const writes, value = 10, 200 << 10
-	sent := make(chan error, 1)
-	go func() {
-		var err error
-		for i := uint64(1); i <= writes && err == nil; i++ {
-			_, err = conn.Write(wire.AppendRequest(nil, &wire.Request{ID: i, Kind: wire.RequestWrite, Command: wire.Command{
-				Op: wire.OpSet, Session: session, Seq: i, Floor: i, Key: "k", Value: make([]byte, value),
-			}}))
-		}
-		sent <- err
-	}()
+	sent := sendWrites(conn, session, writes, value)
 	alive, replies := 0, 0
 	if !wants {
 		release()

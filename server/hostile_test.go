@@ -122,6 +122,22 @@ func TestStreamThatDoesNotRead(t *testing.T) {
 	}
 }
 
+// sendWrites sends writes of values of so many bytes, one after the other without waiting for
+// replies, and then says how that ended.
+func sendWrites(conn net.Conn, session, writes uint64, value int) (sent chan error) {
+	sent = make(chan error, 1)
+	go func() {
+		var err error
+		for i := uint64(1); i <= writes && err == nil; i++ {
+			_, err = conn.Write(wire.AppendRequest(nil, &wire.Request{ID: i, Kind: wire.RequestWrite, Command: wire.Command{
+				Op: wire.OpSet, Session: session, Seq: i, Floor: i, Key: "k", Value: make([]byte, value),
+			}}))
+		}
+		sent <- err
+	}()
+	return sent
+}
+
 // One client's writes that are under way are bounded; what more it sends waits in
 // its connection, and all of it is done in the end.
 func TestWritesUnderWayAreBounded(t *testing.T) {
@@ -132,16 +148,7 @@ func TestWritesUnderWayAreBounded(t *testing.T) {
 	r := g.nodes["n1"].current.Load()
 	release := g.hold("n1")
 	const writes, value = 40, 200 << 10
-	sent := make(chan error, 1)
-	go func() {
-		var err error
-		for i := uint64(1); i <= writes && err == nil; i++ {
-			_, err = conn.Write(wire.AppendRequest(nil, &wire.Request{ID: i, Kind: wire.RequestWrite, Command: wire.Command{
-				Op: wire.OpSet, Session: session, Seq: i, Floor: i, Key: "k", Value: make([]byte, value),
-			}}))
-		}
-		sent <- err
-	}()
+	sent := sendWrites(conn, session, writes, value)
 	underWay := func() (sum int64) {
 		for _, c := range r.front.clients.all(false) { // none before its first write has come
 			sum += c.underWay.Load()
