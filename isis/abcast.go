@@ -101,8 +101,11 @@ func (n *Node) hasRoom() bool {
 // propose answers a PROPOSE with this member's own proposal.
 func (n *Node) propose(rank int, from MemberID, m *Message) error {
 	s := &n.senders[rank]
-	if m.Seq != s.latest+1 || m.Count == 0 {
-		return n.violation(from, m, fmt.Sprintf("out of sequence after %d, or empty", s.latest))
+	if m.Seq != s.latest+1 {
+		return n.violation(from, m, fmt.Sprintf("out of sequence after %d", s.latest))
+	}
+	if m.Count == 0 || uint64(m.Count) > uint64(len(m.Payload)) {
+		return n.violation(from, m, fmt.Sprintf("announces %d commands in %d bytes", m.Count, len(m.Payload)))
 	}
 	n.clock++
 	e := n.entry()

@@ -274,8 +274,8 @@ func (n *Node) Unanswered(dst []MemberID) (uint64, []MemberID) {
 	return oldest, dst
 }
 
-// Submit queues an encoded command for this node's next message. The bytes are
-// copied. It returns false when MaxPendingBytes wait already. Submitted commands
+// Submit queues an encoded command, of a byte at least, for this node's next message. The
+// bytes are copied. It returns false when MaxPendingBytes wait already. Submitted commands
 // are delivered in the order of submission.
 func (n *Node) Submit(command []byte) bool { return n.pending.add(command) }
 

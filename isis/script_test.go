@@ -1,6 +1,7 @@
 package isis_test
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -319,6 +320,11 @@ func (s *script) inject(d *datadriven.TestData, names []string) {
 	d.MaybeScanArgs(s.t, "seq", &m.Seq)
 	d.MaybeScanArgs(s.t, "priority", &m.Priority)
 	d.MaybeScanArgs(s.t, "count", &m.Count)
+	size := int(m.Count)
+	d.MaybeScanArgs(s.t, "bytes", &size)
+	if m.Kind == isis.KindPropose {
+		m.Payload = bytes.Repeat([]byte("x"), size)
+	}
 	if acks, ok := d.Arg("acks"); ok {
 		for _, v := range acks.Vals {
 			m.Acks = append(m.Acks, number(v))

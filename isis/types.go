@@ -88,7 +88,7 @@ type Message struct {
 	View     uint64
 	Seq      uint64
 	Priority uint64
-	Count    uint32 // commands in Payload
+	Count    uint32 // commands in Payload, each of which takes a byte at least
 	Payload  []byte // opaque to this package; never written to after it is handed over
 	Acks     []uint64
 	State    *FlushState
