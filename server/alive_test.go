@@ -88,3 +88,52 @@ func TestTellsAliveWithManyCalls(t *testing.T) {
 		}
 	}
 }
+
+// A node whose lease has run out does not say that it serves, so that its clients look for another.
+func TestTellsAliveWithALeaseOnly(t *testing.T) {
+	g := newGroup(t, fast())
+	g.startAll(2)
+	session := g.client("n1").session
+	conn, frames := g.rawOf("n2", wire.VersionAlive)
+	release := g.hold("n2")
+	sent := sendWrites(conn, session, 10, 200<<10)
+	kind, _, err := frames.Next()
+	if err != nil || kind != wire.FrameAlive {
+		t.Fatalf("with a lease: a frame of kind %d, %v", kind, err)
+	}
+	r := g.nodes["n2"].current.Load()
+	eventually(t, "the lease has run out", func() bool { return !r.serves() })
+	client := r.front.clients.all(false)[0]
+	mark := func() {
+		client.say(func(dst []byte) []byte { return wire.AppendReply(dst, &wire.Reply{}) })
+	}
+	mark()
+	for range 3 {
+		client.tellAlive()
+	}
+	mark()
+	alive := 0
+	for marks := 0; marks < 2; {
+		switch kind, _, err := frames.Next(); {
+		case err != nil:
+			t.Fatal(err)
+		case kind == wire.FrameReply:
+			marks++
+		case marks == 1:
+			alive++
+		}
+	}
+	if alive > 1 { // one that the timer began with a lease
+		t.Errorf("without a lease it says %d times that it serves", alive)
+	}
+	if !client.comfort.waits.Load() {
+		t.Error("nothing waits any more")
+	}
+	release()
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-sent; err != nil {
+		t.Log("the rest was not sent: ", err)
+	}
+}
