@@ -155,6 +155,15 @@ func (c *Client) Leave(ctx context.Context, from membership.From, force bool, re
 	return err
 }
 
+// Stopped tells that the node has stopped without having left, and serves nobody any more, so
+// that its group does not wait for it. The node must have stopped before.
+func (c *Client) Stopped(ctx context.Context, from membership.From) error {
+	_, err := call(ctx, c, c.api.Leave, &registrypb.LeaveRequest{
+		Id: from.ID, Incarnation: from.Incarnation, Group: from.Group, Generation: from.Generation, Key: keyProto(from.Key), Force: true, Reason: "stopped", Stopped: true,
+	})
+	return err
+}
+
 // Status returns the committed view, the attempt and every node known.
 func (c *Client) Status(ctx context.Context) (*registrypb.StatusResponse, error) {
 	reply, err := call(ctx, c, c.api.Status, &registrypb.StatusRequest{})

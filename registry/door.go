@@ -82,17 +82,21 @@ func (d *door) ours(host string) bool {
 // authorize returns nil if a request shows the token.
 func (d *door) authorize(req connect.AnyRequest) error {
 	shown, ok := strings.CutPrefix(req.Header().Get("Authorization"), "Bearer ")
-	var err error
 	switch {
 	case ok && d.token != "" && subtle.ConstantTimeCompare([]byte(shown), []byte(d.token)) == 1:
 		return nil
 	case d.token == "":
-		err = refusef(ErrForbidden, "this takes a token, and the registry has none: start it with --data-dir or --token-file")
+		return d.forbid(req, "this takes a token, and the registry has none: start it with --data-dir or --token-file")
 	case ok:
-		err = refusef(ErrForbidden, "the token is not that of the registry, which logs at its start in which file it is")
+		return d.forbid(req, "the token is not that of the registry, which logs at its start in which file it is")
 	default:
-		err = refusef(ErrForbidden, "this takes the token of the registry, which logs at its start in which file it is: give the file by --token-file or DSM_TOKEN_FILE")
+		return d.forbid(req, "this takes the token of the registry, which logs at its start in which file it is: give the file by --token-file or DSM_TOKEN_FILE")
 	}
+}
+
+// forbid refuses a request, and logs so.
+func (d *door) forbid(req connect.AnyRequest, why string) error {
+	err := refusef(ErrForbidden, "%s", why)
 	d.refused(req.Spec().Procedure, req.Peer().Addr, err)
 	return err
 }

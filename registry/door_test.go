@@ -128,6 +128,11 @@ func TestToken(t *testing.T) {
 	if s := f.status(); s.GetGeneration() != 1 {
 		t.Errorf("generation %d", s.GetGeneration())
 	}
+	for name, client := range map[string]*Client{"a stranger": stranger, "who has the token": f.client} {
+		if err := client.Stopped(t.Context(), blank); !errors.Is(err, ErrForbidden) {
+			t.Errorf("%s says that a node has stopped: %v", name, err)
+		}
+	}
 	if err := stranger.Leave(t.Context(), old, false, ""); !errors.Is(err, ErrLastMember) {
 		t.Errorf("one of an earlier release leaves: %v", err)
 	}

@@ -125,7 +125,8 @@ type Config struct {
 	// the client for which it keeps most. Default 512 MiB.
 	MaxUnreadBytes int
 
-	// LeaveTimeout bounds how long Close waits for a clean leave. Default 5 s.
+	// LeaveTimeout bounds how long Close waits for a clean leave, before it gives up what
+	// clients have submitted and is not done. Default 5 s.
 	LeaveTimeout time.Duration
 
 	// Window is the number of own messages that may be under way, and

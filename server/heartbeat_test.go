@@ -21,6 +21,7 @@ type scriptedRegistry struct {
 	heartbeat func(context.Context, membership.From, *membership.Report) (*membership.Directive, error)
 	watch     func(context.Context, membership.From, func(*membership.Directive)) error
 	leave     func(ctx context.Context, from membership.From, force bool, reason string) error
+	stopped   func(context.Context, membership.From) error
 	closed    bool
 }
 
@@ -40,6 +41,10 @@ func (s *scriptedRegistry) Watch(ctx context.Context, from membership.From, push
 
 func (s *scriptedRegistry) Leave(ctx context.Context, from membership.From, force bool, reason string) error {
 	return s.leave(ctx, from, force, reason)
+}
+
+func (s *scriptedRegistry) Stopped(ctx context.Context, from membership.From) error {
+	return s.stopped(ctx, from)
 }
 
 // directiveOf is one that a lone replica obeys, and by which a test sees that it came.

@@ -183,31 +183,3 @@ func staysDamaged(err error) string {
 		return "the state is damaged and the registry has made no view without this node yet: it refuses clients and retries"
 	}
 }
-
-// Close leaves the group, even as its last member, and stops the node. When the
-// registry cannot be told in time it stops all the same and returns the error:
-// the group will notice the node's silence.
-func (n *Node) Close() error {
-	n.closeOnce.Do(func() {
-		close(n.closing)
-		ctx, cancel := context.WithTimeout(context.Background(), n.cfg.LeaveTimeout)
-		defer cancel()
-		n.closeErr = n.Leave(ctx, true)
-		n.cancel()
-	})
-	<-n.done
-	return n.closeErr
-}
-
-// Stop stops the node at once, without leaving its group, which notices its silence.
-// It is what is left after Leave has failed for good.
-func (n *Node) Stop() { n.kill() }
-
-// kill stops the node without a word to anyone, as a crash would.
-func (n *Node) kill() {
-	n.closeOnce.Do(func() {
-		close(n.closing)
-		n.cancel()
-	})
-	<-n.done
-}

@@ -299,6 +299,7 @@ func TestLeaveGoesOnWithTheNext(t *testing.T) {
 func TestCloseWithinItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, cancelled := loneNode()
+		n.untold = registry.ErrUnreachable
 		h := newLone(t, Config{})
 		n.setIncarnation(h.replica)
 		asking(t, h, func(_ context.Context, req leaveRequest) error {
@@ -319,21 +320,25 @@ func TestCloseWithinItsTime(t *testing.T) {
 	})
 }
 
-// Stop stops the node without a question to the registry, once.
+// Stop stops the node without a question to the registry, once, and returns what finish left.
 func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, cancelled := loneNode()
 		h := newLone(t, Config{})
 		n.setIncarnation(h.replica)
 		began := time.Now()
-		n.Stop()
+		n.untold = registry.ErrUnreachable
+		if err := n.Stop(); !errors.Is(err, registry.ErrUnreachable) || !n.tells.Load() {
+			t.Errorf("the registry is to be told: %v, %v", n.tells.Load(), err)
+		}
 		<-n.closing
 		if len(cancelled) != 1 || h.reader.Leaving() || time.Since(began) != stopping {
 			t.Errorf("after %v, told to stop %d times, leaving %v", time.Since(began), len(cancelled), h.reader.Leaving())
 		}
-		n.Stop()
-		if err := n.Close(); err != nil {
-			t.Error(err)
+		for name, again := range map[string]func() error{"Stop": n.Stop, "Close": n.Close} {
+			if err := again(); !errors.Is(err, registry.ErrUnreachable) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	})
 }

@@ -39,6 +39,8 @@ type Node struct {
 	closing    chan struct{}      // closed when Close begins
 	closeOnce  sync.Once
 	closeErr   error
+	tells      atomic.Bool   // the registry is told that the node has stopped
+	untold     error         // why that could not be; set before done is closed
 	done       chan struct{} // closed when the node has stopped
 	err        error         // why; set before done is closed
 	background sync.WaitGroup

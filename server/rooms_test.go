@@ -16,7 +16,7 @@ import (
 var rooms = map[string][]string{
 	"node": {
 		"advertise", "identity", "identity_wait", "listener", "liveheap", "lock_other", "lock_unix", "loop", "node",
-		"place", "place_darwin", "place_linux", "place_other", "predecessor", "registry", "run", "speakfirst_linux", "speakfirst_other",
+		"place", "place_darwin", "place_linux", "place_other", "predecessor", "registry", "run", "stop", "speakfirst_linux", "speakfirst_other",
 	},
 	"everybody": {"config"}, // may be used from all rooms
 	"replica": {
@@ -166,8 +166,8 @@ var doors = map[string]string{
 		nameOf newClientConn readOnlyConn
 	`,
 	"node > replica": `
-		MemberStatus Node.Leave Node.Status Node.kill Node.live Node.newReplica Status.Members askToLeave
-		configError leaseSignal.when leaveRequest registryClient registryClient.Close registryClient.Leave
+		MemberStatus Node.Leave Node.Status Node.live Node.newReplica Status.Members askTime askToLeave
+		configError leaseSignal.when leaveRequest registryClient registryClient.Close registryClient.Leave registryClient.Stopped
 		registryClient.Register replica replica.cfg replica.detection replica.donate replica.ended
 		replica.from replica.front replica.generation replica.group replica.info replica.isDamaged
 		replica.joined replica.lease replica.leaving replica.log replica.loops replica.next
@@ -181,7 +181,7 @@ var doors = map[string]string{
 		front.tellCrowd front.turns newFeed
 	`,
 	"replica > node": `
-		Node Node.cancel Node.cfg Node.client Node.closeErr Node.closeOnce Node.closing Node.current
+		Node Node.cancel Node.cfg Node.client Node.current
 		Node.done Node.incarnation Node.leaver Node.log Node.recordIdentity Node.setIncarnation leastPause
 		liveHeap mostPause replica.closeLoops replica.linkLoop replica.startLoops
 	`,

@@ -64,12 +64,8 @@ func (n *Node) withdraw(ctx context.Context, r *replica) {
 	ctx, cancel := context.WithTimeout(ctx, r.detection())
 	defer cancel()
 	req := leaveRequest{r.from(), false, configError(r.reason).Error()}
-	err := askToLeave(ctx, n.client, req)
-	for err != nil && !member.Stands(err) && !errors.Is(err, registry.ErrUnknownNode) && client.Sleep(ctx, askAgain) == nil {
-		err = askToLeave(ctx, n.client, req)
-	}
-	if err != nil {
-		r.log.Warn("stopped without leaving: the registry has to notice the silence of this node", "err", err)
+	if err := insist(ctx, func() error { return askToLeave(ctx, n.client, req) }); err != nil {
+		r.log.Warn(staysInView, "err", err)
 	}
 }
 
@@ -82,6 +78,9 @@ func (n *Node) finish(reason error) {
 	}
 	err = errors.Join(err, n.conns.Close())
 	n.background.Wait()
+	if n.tells.Load() {
+		n.untold = n.tellStopped()
+	}
 	n.client.Close()
 	if err = errors.Join(err, n.identity.close()); err != nil {
 		n.log.Error("stopping", "err", err)
@@ -89,9 +88,6 @@ func (n *Node) finish(reason error) {
 	n.err = reason
 	close(n.done)
 }
-
-// askAgain is how long a node that gives up waits before it tells the registry again.
-const askAgain = 200 * time.Millisecond
 
 // registryPatience is how long a node that starts looks for its registry.
 const registryPatience = 5 * time.Second

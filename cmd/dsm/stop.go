@@ -21,7 +21,7 @@ type member interface {
 	ID() string
 	Leave(ctx context.Context, force bool) error
 	Close() error
-	Stop()
+	Stop() error
 	Done() <-chan struct{}
 	Err() error
 }
@@ -85,8 +85,11 @@ func (w *watch) leave(parent context.Context, sig os.Signal) error {
 	case hurried:
 		return fmt.Errorf("node %s ended at once without leaving its group, which has to notice its silence: %w", w.node.ID(), context.Cause(ctx))
 	default:
-		w.node.Stop()
-		return fmt.Errorf("node %s ended without leaving its group, which has to notice its silence: %w", w.node.ID(), err)
+		if w.node.Stop() != nil {
+			return fmt.Errorf("node %s ended without leaving its group, which has to notice its silence: %w", w.node.ID(), err)
+		}
+		w.around.complain("node %s could not leave its group in time, and has stopped; the group knows: %v", w.node.ID(), err)
+		return nil
 	}
 	if err := w.node.Close(); err != nil {
 		return fmt.Errorf("node %s ended without leaving its group, which has to notice its silence: %w", w.node.ID(), err)

@@ -19,6 +19,7 @@ import (
 type fakeNode struct {
 	leave func(ctx context.Context) error // nil: it works
 	close error
+	stop  error
 	done  chan struct{}
 	calls []string
 }
@@ -44,9 +45,10 @@ func (f *fakeNode) Close() error {
 	return f.close
 }
 
-func (f *fakeNode) Stop() {
+func (f *fakeNode) Stop() error {
 	f.calls = append(f.calls, "stop")
 	close(f.done)
+	return f.stop
 }
 
 func lastMember(context.Context) error { return fmt.Errorf("%w: n1", server.ErrLastMember) }
@@ -59,6 +61,7 @@ func TestStop(t *testing.T) {
 		name     string
 		leave    func(context.Context) error
 		close    error
+		stop     error
 		attended bool
 		signals  []os.Signal
 		calls    string
@@ -84,7 +87,7 @@ func TestStop(t *testing.T) {
 			calls: "leave false, leave false, close", told: "minimum size",
 		},
 		{
-			name: "unreachable", leave: func(context.Context) error { return registry.ErrUnreachable },
+			name: "unreachable", leave: func(context.Context) error { return registry.ErrUnreachable }, stop: registry.ErrUnreachable,
 			attended: true, signals: []os.Signal{interrupt},
 			calls: "leave false, stop", err: "without leaving its group, which has to notice its silence: registry unreachable",
 		},
@@ -106,17 +109,17 @@ func TestStop(t *testing.T) {
 		},
 		{
 			name: "its terminal has gone, twice told", leave: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
-			signals: []os.Signal{hangup, hangup}, calls: "leave false, stop", err: "deadline",
+			stop: registry.ErrUnreachable, signals: []os.Signal{hangup, hangup}, calls: "leave false, stop", err: "deadline",
 		},
 		{
 			name:  "too slow",
 			leave: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, signals: []os.Signal{terminate},
-			calls: "leave false, stop", err: "deadline",
+			calls: "leave false, stop", told: "could not leave its group in time, and has stopped; the group knows: context deadline exceeded",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				node := &fakeNode{leave: test.leave, close: test.close, done: make(chan struct{})}
+				node := &fakeNode{leave: test.leave, close: test.close, stop: test.stop, done: make(chan struct{})}
 				signals := make(chan os.Signal)
 				var stderr bytes.Buffer
 				w := watch{node: node, around: &surroundings{stderr: &stderr, signals: signals, attended: test.attended}}

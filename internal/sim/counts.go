@@ -75,6 +75,7 @@ type Counts struct {
 	Missed         uint64 `name:"members that missed a view" rare:"yes"`
 	Left           uint64 `name:"nodes that left"`
 	NotLetGo       uint64 `name:"nodes not let go in their time"`
+	StoppedTold    uint64 `name:"  which the registry was told"`
 	Lapses         uint64 `name:"leases run out"`
 	Doubts         uint64 `name:"  in doubt, by the wall's clock"`
 	Audits         uint64 `name:"audits"`

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/member"
+	"github.com/seed-8247e700/dsm/registry/keeper"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
@@ -23,11 +24,22 @@ func (p *process) leave() {
 	p.leaveOn()
 }
 
-// giveUpLeaving ends a process that was not let go. Its group notices its silence.
+// giveUpLeaving ends a process that was not let go, and has the registry told. If that does
+// not hear it, the group notices the silence.
 func (p *process) giveUpLeaving() {
 	p.w.trace("%s is not let go", p)
 	p.w.counts.NotLetGo++
+	r := p.current
 	p.crash(true)
+	if r != nil {
+		from := r.member.From()
+		p.ask(func(k *keeper.Keeper, now time.Duration) func() {
+			if err := k.Stopped(now, from); err == nil {
+				p.w.counts.StoppedTold++
+			}
+			return func() {}
+		})
+	}
 	if p.host != nil {
 		p.w.planRestart(p.host)
 	}

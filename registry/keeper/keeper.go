@@ -119,6 +119,14 @@ func (k *Keeper) Leave(now time.Duration, from membership.From, force bool, reas
 	return k.changed(now, k.group.Leave(now, from, force, reason))
 }
 
+// Stopped takes a node's word that it has stopped without having left.
+func (k *Keeper) Stopped(now time.Duration, from membership.From) error {
+	if k.problem != nil {
+		return k.problem
+	}
+	return k.changed(now, k.group.Stopped(now, from))
+}
+
 // NewGeneration gives the group's state up, and returns the number of the generation
 // that begins.
 func (k *Keeper) NewGeneration(now time.Duration, force bool) (generation uint64, err error) {

@@ -15,7 +15,7 @@ func (g *Group) suspects(members []Member) map[uint64]string {
 	out := make(map[uint64]string)
 	for _, m := range members {
 		if g.provedDead(m.Incarnation) {
-			out[m.Incarnation] = "its identity lock proves it dead"
+			out[m.Incarnation] = "it is proved dead"
 		}
 	}
 	if g.now-g.since < g.state.Settings.Detection || g.hearsNobody() {

@@ -45,7 +45,7 @@ func (g *Group) lostWith(proved uint64) bool {
 
 // recover begins a new generation after a total loss, or says once why it cannot.
 func (g *Group) recover() {
-	err := g.newGeneration("every member of the last view has come back and proved that its predecessor is dead")
+	err := g.newGeneration("every member of the last view is proved dead")
 	if err != nil && !g.exhausted {
 		g.exhausted = true
 		g.event(Event{Kind: EventNoGeneration, View: g.committed(), Reason: err.Error()})

@@ -2,7 +2,10 @@ package membership
 
 import "time"
 
-const reasonLeft = "left"
+const (
+	reasonLeft    = "left"
+	reasonStopped = "it has said that it has stopped"
+)
 
 // Leave asks for a view without the node, and returns at once; a directive
 // tells the node when it is done. It may be repeated. The last member is
@@ -42,6 +45,29 @@ func (g *Group) Leave(now time.Duration, from From, force bool, reason string) e
 			n.leaving = true
 			g.event(Event{Kind: EventLeave, Node: n.member, Reason: reason})
 		}
+	}
+	g.decide()
+	return nil
+}
+
+// Stopped takes a node's word that it has stopped without having left, and serves nobody any
+// more. The group goes on without it at once; what it had under way is lost or delivered as
+// after a crash. It may be repeated.
+func (g *Group) Stopped(now time.Duration, from From) error {
+	g.advance(now)
+	if from.Group != 0 && from.Group != g.state.Group {
+		return g.refuseGroup(from.ID, from.Group)
+	}
+	n := g.known(from)
+	switch {
+	case n == nil && g.departed.has(from.Incarnation):
+		return nil
+	case n == nil:
+		return refuse(ErrUnknownNode, "%s#%d is neither a member nor a joiner of the group", from.ID, from.Incarnation)
+	case !g.committed().Has(from.Incarnation):
+		g.depart(n.member, reasonStopped)
+	default:
+		g.proveDead(n.member, reasonStopped)
 	}
 	g.decide()
 	return nil

@@ -177,7 +177,7 @@ func (o *oracle) act() {
 	t, s := o.t, o.s
 	id := func(label string) string { return rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, label) }
 	n := s.node(id("node"))
-	switch action := rapid.IntRange(0, 15).Draw(t, "action"); action {
+	switch action := rapid.IntRange(0, 16).Draw(t, "action"); action {
 	case 0, 1, 2:
 		o.register(id("newcomer"))
 	case 3, 4, 5, 6:
@@ -266,6 +266,10 @@ func (o *oracle) trouble(n *simNode, action int) {
 				Peers: []Peer{{Incarnation: n.inc, Silent: time.Hour}, {Incarnation: 999, Silent: time.Hour}},
 			})
 		}
+	case 16:
+		n.dead = true
+		_ = s.g.Stopped(s.now, n.from()) // refused if it has gone for another reason, or is of another group
+		s.settle()
 	}
 }
 

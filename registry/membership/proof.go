@@ -55,8 +55,17 @@ func (g *Group) supersede(old *node, by Member, proof uint64) {
 		g.depart(old.member, fmt.Sprintf("it was silent, or is proved dead, and %s has taken its id", by))
 		return
 	}
-	if inc == proof && !g.provedDead(inc) {
-		g.state.ProvedDead = append(slices.Clone(g.state.ProvedDead), inc)
-		g.event(Event{Kind: EventProvedDead, Node: old.member, Reason: "its identity lock was free for " + by.String() + ", and nobody heard it after that"})
+	if inc == proof {
+		g.proveDead(old.member, "its identity lock was free for "+by.String()+", and nobody heard it after that")
 	}
+}
+
+// proveDead remembers that a member is dead.
+func (g *Group) proveDead(m Member, reason string) {
+	if g.provedDead(m.Incarnation) {
+		return
+	}
+	g.state.ProvedDead = append(slices.Clone(g.state.ProvedDead), m.Incarnation)
+	g.changed()
+	g.event(Event{Kind: EventProvedDead, Node: m, Reason: reason})
 }

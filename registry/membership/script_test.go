@@ -22,6 +22,7 @@ import (
 //	lag ID DURATION                   of its messages; it takes as long to ease
 //	cut A B / mend A B                the link between two nodes
 //	leave ID [force]
+//	stopped ID                        it says that it has stopped; kill it before
 //	away, then restart or resume      of the registry: its end, or its process held up
 //	new-generation [force]
 //	claim ID INSTALLED [wedged=N]     a heartbeat that claims an attempt installed
@@ -103,6 +104,10 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
 		s.cuts[[2]string{second, first}] = d.Cmd == "cut"
 	case "leave":
 		err := s.g.Leave(s.now, s.node(first).from(), d.HasArg("force"), "asked to")
+		s.settle()
+		return err
+	case "stopped":
+		err := s.g.Stopped(s.now, s.node(first).from())
 		s.settle()
 		return err
 	case "away":

@@ -71,7 +71,7 @@ type State struct {
 	KeyedFrom       uint64   // incarnations from this one on have keys
 	Views           []View   // the committed view alone, none before a generation's first; see Directive.Views
 	Attempt         *Attempt // nil: none under way
-	ProvedDead      []uint64 // members of the committed view that an identity lock proved dead
+	ProvedDead      []uint64 // members of the committed view that are dead: an identity lock proved it, or they have said so
 	MinReached      bool     // the generation has had a view of Settings.MinMembers
 }
 

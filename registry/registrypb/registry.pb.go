@@ -1030,6 +1030,7 @@ type LeaveRequest struct {
 	Group         uint64                 `protobuf:"varint,5,opt,name=group,proto3" json:"group,omitempty"`           // 0: any
 	Generation    uint64                 `protobuf:"varint,6,opt,name=generation,proto3" json:"generation,omitempty"` // 0: any
 	Key           []byte                 `protobuf:"bytes,7,opt,name=key,proto3" json:"key,omitempty"`                // as in HeartbeatRequest
+	Stopped       bool                   `protobuf:"varint,8,opt,name=stopped,proto3" json:"stopped,omitempty"`       // it has stopped already, and serves nobody; force is set for registries that do not know this
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1111,6 +1112,13 @@ func (x *LeaveRequest) GetKey() []byte {
 		return x.Key
 	}
 	return nil
+}
+
+func (x *LeaveRequest) GetStopped() bool {
+	if x != nil {
+		return x.Stopped
+	}
+	return false
 }
 
 type LeaveResponse struct {
@@ -1744,7 +1752,7 @@ const file_registry_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x04 \x01(\x04R\n" +
 	"generation\x12\x10\n" +
-	"\x03key\x18\x05 \x01(\fR\x03key\"\xb6\x01\n" +
+	"\x03key\x18\x05 \x01(\fR\x03key\"\xd0\x01\n" +
 	"\fLeaveRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x14\n" +
@@ -1754,7 +1762,8 @@ const file_registry_proto_rawDesc = "" +
 	"\n" +
 	"generation\x18\x06 \x01(\x04R\n" +
 	"generation\x12\x10\n" +
-	"\x03key\x18\a \x01(\fR\x03key\"\x0f\n" +
+	"\x03key\x18\a \x01(\fR\x03key\x12\x18\n" +
+	"\astopped\x18\b \x01(\bR\astopped\"\x0f\n" +
 	"\rLeaveResponse\"\x0f\n" +
 	"\rStatusRequest\"\x86\x02\n" +
 	"\n" +

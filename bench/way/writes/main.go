@@ -63,7 +63,7 @@ func run(dir, count string) error {
 		if err != nil {
 			return err
 		}
-		defer node.Stop()
+		defer node.Stop() //nolint:errcheck // the process ends
 		address = node.Addr()
 	}
 	db, err := driver.Open("dsm://" + address)
