@@ -80,7 +80,7 @@ conditional writes and with strong reads that the survivors do not share.`,
 	flags.DurationVar(&set.SessionTTL, "session-ttl", 0, "`time` after which a client's session expires if it is not renewed; fixed once the group has a view (default of a new group: 1m)")
 	flags.DurationVar(&set.Tick, "tick", 0, "`interval` of the ordered ticks by which sessions age (default of a new group: 1s)")
 	flags.DurationVar(&set.Audit, "audit", 0, "`interval` of ordered audits, which compare the members' states (default of a new group: 1m)")
-	flags.Var(console.Quota{To: &set.QuotaBytes, Bytes: true}, "quota-bytes", "most `bytes` of keys and values of all variables together, as in 500MiB, or none; writes beyond it are refused, deletes are not (default of a new group: 4GiB)")
+	flags.Var(console.Quota{To: &set.QuotaBytes, Bytes: true}, "quota-bytes", "largest `size` of keys and values of all variables together, such as 500MiB, or none; writes beyond it are refused, deletes are not (default of a new group: 4GiB)")
 	flags.Var(console.Quota{To: &set.QuotaVariables}, "quota-variables", "largest `number` of variables, or none (default of a new group: 10000000)")
 	flags.StringVar(&f.addrFile, "addr-file", "", "write the address to `FILE` when the registry serves, and remove the file at the end; an existing file is replaced if it holds an address")
 	f.addFlags(flags)

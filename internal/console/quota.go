@@ -1,24 +1,17 @@
 package console
 
 import (
-	"fmt"
+	"errors"
 	"math"
 	"strconv"
-	"strings"
 )
 
-// Quota is the value of a flag with a quota: a number above 0, which may have a unit if it is
+// Quota is the value of a flag with a quota: a number above 0, written like a ByteSize if it is
 // one of bytes, or none, which is math.MaxInt64.
 type Quota struct {
 	To    *int64
 	Bytes bool
 }
-
-// quotaUnits are those of bytes.
-var quotaUnits = []struct {
-	name  string
-	bytes int64
-}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"B", 1}}
 
 // noQuota is how none is written.
 const noQuota = "none"
@@ -40,22 +33,25 @@ func (q Quota) Set(text string) error {
 		*q.To = math.MaxInt64
 		return nil
 	}
-	number, unit, example := text, int64(1), "1000000"
-	if q.Bytes {
-		example = "500MiB"
-		for _, u := range quotaUnits {
-			if rest, found := strings.CutSuffix(text, u.name); found {
-				number, unit = strings.TrimSpace(rest), u.bytes
-				break
-			}
-		}
+	n, err := q.parse(text)
+	if err != nil {
+		return errors.New(err.Error() + ", or " + noQuota)
 	}
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || n < 1 || n > math.MaxInt64/unit {
-		return fmt.Errorf("must be above 0, as in %s, or none", example)
-	}
-	*q.To = n * unit
+	*q.To = n
 	return nil
+}
+
+// parse reads a quota that is not none.
+func (q Quota) parse(text string) (n int64, err error) {
+	if q.Bytes {
+		n, err = parseSize(text)
+	} else if n, err = strconv.ParseInt(text, 10, 64); err != nil {
+		return 0, errors.New("write it like 1000000")
+	}
+	if err == nil && n < 1 {
+		err = errors.New("must be above 0")
+	}
+	return n, err
 }
 
 // QuotaText shows a quota, which a registry of an earlier release does not know: 0.
