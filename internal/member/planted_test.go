@@ -29,6 +29,7 @@ func TestPlantedSeen(t *testing.T) {
 		{planted.TimeCountedTwice, checkTimeIsCountedOnce},
 		{planted.TimerOwnClock, checkTimeIsOrdered},
 		{planted.LockIgnored, checkLocksAreJudged},
+		{planted.OpenRefusedBehind, checkRefusalIsRecent},
 	} {
 		t.Run(seen.bug.String(), func(t *testing.T) {
 			planted.With(t, seen.bug)

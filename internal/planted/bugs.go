@@ -100,4 +100,5 @@ const (
 	LockIgnored
 	LockNotInSnapshot
 	SlowIsSilent
+	OpenRefusedBehind
 )

@@ -107,6 +107,7 @@ var Bugs = []Info{
 	{LockIgnored, "LockIgnored", "a session may be used by who has not shown its secret"},
 	{LockNotInSnapshot, "LockNotInSnapshot", "locks of sessions are missing in snapshots, and in digests"},
 	{SlowIsSilent, "SlowIsSilent", "a member that has yet to receive a large message, or whose answer is behind its own, counts as silent"},
+	{OpenRefusedBehind, "OpenRefusedBehind", "a member refuses a session by a state that may be behind"},
 }
 
 // String returns the bug's name.
