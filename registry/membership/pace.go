@@ -12,21 +12,30 @@ type pacing struct {
 	rate   uint64        // bytes a second, of each member; 0: any
 	least  uint64        // no less than that
 	again  time.Duration // when to look again
+	steady bool          // what was under way when the rate was set has come
 	behind uint64        // how many bytes waited for the joiner at the last look
 }
 
-// feedBehind is how many bytes may wait for a joiner before members are slowed.
-const feedBehind = 8 << 20
+// At most so many bytes, and as many as the joiner receives in a detection time, may wait for
+// it before members are slowed, but always so few.
+const (
+	mostBehind  = 8 << 20
+	leastBehind = 512 << 10
+)
 
 // leastPace is the slowest that a member is made to send, in bytes a second.
 const leastPace = 4 << 10
 
+// paceShare is which part of what a joiner receives members send together: the rest of its link
+// brings the state, and what waits.
+const paceShare = 4
+
 // paceSteps is how often the rate is halved at most.
 const paceSteps = 3
 
-// pace slows the members when a joiner is far behind: together they send half of what it
-// receives, so that the state comes as well; and again half, a few times, if it falls
-// further behind. It lasts until there is no joiner.
+// pace slows the members when a joiner is far behind: together they send a share of what it
+// receives, so that the state comes as well; and half of that, a few times, if it falls
+// further behind once what was under way has come. It lasts until there is no joiner.
 func (g *Group) pace() {
 	base := g.committed()
 	p := &g.pacing
@@ -44,16 +53,19 @@ func (g *Group) pace() {
 			behind, rate, donor = r.Feed, r.FeedRate, m
 		}
 	}
-	if behind < feedBehind || g.now < p.again {
+	due := uint64(float64(rate) * g.state.Settings.Detection.Seconds())
+	if behind < min(max(due, leastBehind), mostBehind) || g.now < p.again {
 		return
 	}
 	before := p.rate
-	if p.rate == 0 {
-		p.rate = max(rate/2/uint64(len(base.Members)), leastPace)
+	switch {
+	case p.rate == 0:
+		p.rate = max(rate/paceShare/uint64(len(base.Members)), leastPace)
 		p.least = max(p.rate>>paceSteps, leastPace)
-	} else if behind > p.behind {
+	case p.steady && behind > p.behind:
 		p.rate = max(p.rate/2, p.least)
 	}
+	p.steady = p.rate == before
 	// What is under way still comes, for about as long as what waits now takes.
 	p.again = g.now + max(time.Duration(behind/max(rate, 1))*time.Second, g.state.Settings.Detection)
 	p.behind = behind
