@@ -60,8 +60,10 @@ which is cut off knows. The exit status is 7 if a member does not answer, does n
 serve, or has found damage in its state. If no member serves, the table shows all
 nodes that answer. The lag is the number of positions that a member is behind the
 most advanced one; a small lag means nothing, because members are asked one after
-another. Below the table are the clients with the most sessions, by the names that
-they give. The group's id is 16 hexadecimal digits.`,
+another. Kept are the bytes that a member keeps for its clients: what they do not
+read, requests that they do not finish, and reads that wait. Below the table are the
+clients with the most sessions, by the names that they give. The group's id is 16
+hexadecimal digits.`,
 		Example:           "  dsm status\n  dsm status --dsn dsm+registry://10.0.0.9:6001 -o json",
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,

@@ -25,6 +25,7 @@ func (s *surroundings) showStatus(g *groupStatus) error {
 		{Name: "position", Number: true},
 		{Name: "lag", Number: true},
 		{Name: "clients", Number: true},
+		{Name: "kept", Number: true},
 		{Name: "queue", Number: true},
 		{Name: "serves"},
 		{Name: "phase"},
@@ -70,7 +71,7 @@ func (s *surroundings) showSessions(of *server.SessionsStatus) error {
 func (n *nodeStatus) row(view uint64) []string {
 	cells := []string{rankText(n.Rank), n.ID, decimal(n.Incarnation), addresses(n.ClientAddr, n.PeerAddr)}
 	if n.nodeAnswer == nil {
-		return append(cells, "-", "-", "-", "-", "-", "unreachable")
+		return append(cells, "-", "-", "-", "-", "-", "-", "unreachable")
 	}
 	serves, phase := "no", n.Phase
 	if n.Serves {
@@ -82,5 +83,13 @@ func (n *nodeStatus) row(view uint64) []string {
 	if n.View != view {
 		phase += fmt.Sprintf(" in view %d", n.View)
 	}
-	return append(cells, decimal(n.Position), decimal(n.Lag), strconv.Itoa(n.Clients), strconv.Itoa(n.Queue), serves, phase)
+	return append(cells, decimal(n.Position), decimal(n.Lag), strconv.Itoa(n.Clients), n.kept(), strconv.Itoa(n.Queue), serves, phase)
+}
+
+// kept shows the bytes that the node keeps for its clients, unless it is of a release that does not tell.
+func (n *nodeAnswer) kept() string {
+	if n.ClientBytesLimit == 0 {
+		return "-"
+	}
+	return strconv.FormatInt(n.ClientBytes, 10)
 }

@@ -17,7 +17,7 @@ func TestStatusTable(t *testing.T) {
 		Group: 0xabc, Generation: 1, View: 7, Delivery: "safe", ToldBy: "n1",
 		Members: []nodeStatus{
 			{ID: "n1", Incarnation: 1, PeerAddr: "h:1", ClientAddr: "h:1", nodeAnswer: &nodeAnswer{Phase: "normal", Serves: true, View: 7, Position: 90}},
-			{ID: "n2", Incarnation: 2, PeerAddr: "h:2", ClientAddr: "h:3", Rank: 1, nodeAnswer: &nodeAnswer{Phase: "wedged", View: 6, Position: 100, Clients: 4, Queue: 5}},
+			{ID: "n2", Incarnation: 2, PeerAddr: "h:2", ClientAddr: "h:3", Rank: 1, nodeAnswer: &nodeAnswer{Phase: "wedged", View: 6, Position: 100, Clients: 4, ClientBytes: 1 << 20, ClientBytesLimit: 1 << 29, Queue: 5}},
 			{ID: "n3", Incarnation: 3, PeerAddr: "h\x1b[2J:4", ClientAddr: "h\x1b[2J:4", Rank: 2, Error: "connection\u009b refused"},
 		},
 	}
@@ -27,19 +27,19 @@ func TestStatusTable(t *testing.T) {
 		want  string
 	}{
 		{0, `
-rank  id  incarnation  address        position  lag  clients  queue  serves  phase
-   0  n1            1  h:1                  90   10        0      0  yes     normal
-   1  n2            2  h:3,peers:h:2       100    0        4      5  no      wedged in view 6
-   2  n3            3  h\x1b[2J:4            -    -        -      -  -       unreachable
+rank  id  incarnation  address        position  lag  clients     kept  queue  serves  phase
+   0  n1            1  h:1                  90   10        0        -      0  yes     normal
+   1  n2            2  h:3,peers:h:2       100    0        4  1048576      5  no      wedged in view 6
+   2  n3            3  h\x1b[2J:4            -    -        -        -      -  -       unreachable
 `},
 		{200, `
-┌──────┬────┬─────────────┬───────────────┬──────────┬─────┬─────────┬───────┬────────┬──────────────────┐
-│ rank │ id │ incarnation │ address       │ position │ lag │ clients │ queue │ serves │ phase            │
-├──────┼────┼─────────────┼───────────────┼──────────┼─────┼─────────┼───────┼────────┼──────────────────┤
-│    0 │ n1 │           1 │ h:1           │       90 │  10 │       0 │     0 │ yes    │ normal           │
-│    1 │ n2 │           2 │ h:3,peers:h:2 │      100 │   0 │       4 │     5 │ no     │ wedged in view 6 │
-│    2 │ n3 │           3 │ h\x1b[2J:4    │        - │   - │       - │     - │ -      │ unreachable      │
-└──────┴────┴─────────────┴───────────────┴──────────┴─────┴─────────┴───────┴────────┴──────────────────┘
+┌──────┬────┬─────────────┬───────────────┬──────────┬─────┬─────────┬─────────┬───────┬────────┬──────────────────┐
+│ rank │ id │ incarnation │ address       │ position │ lag │ clients │    kept │ queue │ serves │ phase            │
+├──────┼────┼─────────────┼───────────────┼──────────┼─────┼─────────┼─────────┼───────┼────────┼──────────────────┤
+│    0 │ n1 │           1 │ h:1           │       90 │  10 │       0 │       - │     0 │ yes    │ normal           │
+│    1 │ n2 │           2 │ h:3,peers:h:2 │      100 │   0 │       4 │ 1048576 │     5 │ no     │ wedged in view 6 │
+│    2 │ n3 │           3 │ h\x1b[2J:4    │        - │   - │       - │       - │     - │ -      │ unreachable      │
+└──────┴────┴─────────────┴───────────────┴──────────┴─────┴─────────┴─────────┴───────┴────────┴──────────────────┘
 `},
 		{40, `
 rank         0
