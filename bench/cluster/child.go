@@ -61,6 +61,11 @@ type service interface {
 	Err() error
 }
 
+// leaver is a service that can leave its group, with force even as the last member.
+type leaver interface {
+	Leave(ctx context.Context, force bool) error
+}
+
 // Child is a process of a run with Processes: a registry ("registry", the
 // group's registry.Settings in JSON) or a node ("node", id, address of the registry). With faults a registry
 // is told the address to listen at and a directory as well, and a node a directory,
@@ -95,10 +100,35 @@ func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (err error)
 	if err := SayReady(stdout, s.Addr()); err != nil {
 		return errors.Join(err, s.Close())
 	}
-	parent := make(chan error, 1)
-	go func() { parent <- obey(stdin, stdout, log, s) }()
+	return attend(stdin, stdout, log, s)
+}
+
+// attend does what the parent says until stdin or the service ends, and closes the service.
+func attend(stdin io.Reader, stdout io.Writer, log *logSwitch, s service) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan error)
+	end := func(err error) {
+		select {
+		case ended <- err:
+		case <-ctx.Done():
+		}
+	}
+	leave := func() error {
+		n, ok := s.(leaver)
+		if !ok {
+			return fmt.Errorf("%w: a %T has no group to leave", program.ErrConfig, s)
+		}
+		go func() {
+			if err := n.Leave(ctx, true); err != nil {
+				end(err)
+			}
+		}()
+		return nil
+	}
+	go func() { end(obey(stdin, stdout, log, s, leave)) }()
 	select {
-	case err = <-parent:
+	case err := <-ended:
 		return errors.Join(err, s.Close())
 	case <-s.Done():
 		if err := s.Err(); !errors.Is(err, server.ErrClosed) {
@@ -151,8 +181,8 @@ func startService(ctx context.Context, args []string, log *logSwitch) (service, 
 	}
 }
 
-// obey does what the parent says until stdin ends.
-func obey(stdin io.Reader, stdout io.Writer, log *logSwitch, s service) error {
+// obey does what the parent says until stdin ends. A service that leaves is told the rest, too.
+func obey(stdin io.Reader, stdout io.Writer, log *logSwitch, s service, leave func() error) error {
 	for command := make([]byte, 1); ; {
 		_, err := io.ReadFull(stdin, command)
 		if errors.Is(err, io.EOF) {
@@ -171,7 +201,7 @@ func obey(stdin io.Reader, stdout io.Writer, log *logSwitch, s service) error {
 			case commandWeigh:
 				err = tellUsage(stdout, CollectedUsage)
 			case commandLeave:
-				err = leave(s)
+				err = leave()
 			case commandTell:
 				err = tell(stdout, s)
 			default:
@@ -191,15 +221,6 @@ func tellUsage(stdout io.Writer, read func() (Usage, error)) error {
 		return err
 	}
 	return json.NewEncoder(stdout).Encode(u)
-}
-
-// leave has a node leave its group, of which it may be the last member.
-func leave(s service) error {
-	n, ok := s.(*server.Node)
-	if !ok {
-		return fmt.Errorf("%w: a %T has no group to leave", program.ErrConfig, s)
-	}
-	return n.Leave(context.Background(), true)
 }
 
 // tell writes the figures of an attack.
