@@ -18,8 +18,9 @@ type groupStatus struct {
 	Members    []nodeStatus `json:"members"`          // none: nobody who answers is in a view
 	Others     []nodeStatus `json:"others,omitempty"` // who answered as well, and is none of them
 
-	// Sessions are those of the whole group, as that node has them.
-	Sessions server.SessionsStatus `json:"sessions"`
+	// Sessions and Variables are those of the whole group, as that node has them.
+	Sessions  server.SessionsStatus  `json:"sessions"`
+	Variables server.VariablesStatus `json:"variables"`
 }
 
 // nodeStatus is a member of the view, and what it tells if it answers.
@@ -62,8 +63,8 @@ nodes that answer. The lag is the number of positions that a member is behind th
 most advanced one; a small lag means nothing, because members are asked one after
 another. Kept are the bytes that a member keeps for its clients: what they do not
 read, requests that they do not finish, and reads that wait. Below the table are the
-clients with the most sessions, by the names that they give. The group's id is 16
-hexadecimal digits.`,
+variables with their quota, and the clients with the most sessions, by the names that
+they give. The group's id is 16 hexadecimal digits.`,
 		Example:           "  dsm status\n  dsm status --dsn dsm+registry://10.0.0.9:6001 -o json",
 		Args:              exactly(),
 		ValidArgsFunction: cobra.NoFileCompletions,

@@ -107,7 +107,7 @@ func askMembers(ctx context.Context, answers []told) groupStatus {
 	first := answers[0]
 	g := groupStatus{
 		Group: groupID(first.Group), Generation: first.Generation, View: first.View, Delivery: first.Delivery,
-		ToldBy: first.ID, Members: make([]nodeStatus, len(first.Members)), Sessions: first.Sessions,
+		ToldBy: first.ID, Members: make([]nodeStatus, len(first.Members)), Sessions: first.Sessions, Variables: first.Variables,
 	}
 	if g.Sessions.Most == nil {
 		g.Sessions.Most = []server.ClientStatus{}

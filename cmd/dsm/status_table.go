@@ -48,7 +48,24 @@ func (s *surroundings) showStatus(g *groupStatus) error {
 			}
 		}
 	}
+	if err := s.showVariables(g.Variables); err != nil {
+		return err
+	}
 	return s.showSessions(&g.Sessions)
+}
+
+// showVariables prints how much of the quota is used.
+func (s *surroundings) showVariables(of server.VariablesStatus) error {
+	if of == (server.VariablesStatus{}) {
+		return nil // there are none, or the node is of a release that does not tell
+	}
+	atMost := func(limit uint64) string {
+		if limit == 0 {
+			return ""
+		}
+		return fmt.Sprintf(" of at most %d", limit)
+	}
+	return s.say("%d variables%s, %d bytes%s\n", of.Count, atMost(of.CountLimit), of.Bytes, atMost(of.BytesLimit))
 }
 
 // showSessions prints who has the group's sessions.

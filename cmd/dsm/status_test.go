@@ -110,6 +110,22 @@ leaks[7]@h  10.0.0.1         9
 	}
 }
 
+// How much of the quota is used is shown, unless the node does not tell.
+func TestStatusShowsVariables(t *testing.T) {
+	for want, of := range map[string]server.VariablesStatus{
+		"": {},
+		"2 variables of at most 10, 13 bytes of at most 100\n": {Count: 2, Bytes: 13, CountLimit: 10, BytesLimit: 100},
+		"0 variables, 0 bytes of at most 100\n":                {BytesLimit: 100},
+		"2 variables, 13 bytes\n":                              {Count: 2, Bytes: 13},
+	} {
+		var out bytes.Buffer
+		s := &surroundings{stdout: &out}
+		if err := s.showStatus(&groupStatus{Variables: of}); err != nil || !strings.HasSuffix(out.String(), "phase\n"+want) {
+			t.Errorf("%v, it shows\n%swant %q at the end", err, out.String(), want)
+		}
+	}
+}
+
 // TestGroupID is the same text wherever people see it.
 func TestGroupID(t *testing.T) {
 	const want = `"00000000000000ff"`
