@@ -45,9 +45,9 @@ restart, other settings at once. --delivery and --session-ttl are fixed once the
 group has a view. Links between nodes ping at the rate that suits the detection time
 at their start: to lower it below 500ms, restart the nodes one by one.
 
-Whoever shows the registry's token can give up the group's variables (see dsm registry
-new-generation). The registry logs at its start in which file the token is. Requests
-of browser pages from other sites are refused.
+Whoever shows the registry's token can give up the group's variables (see dsm
+registry new-generation), or make any node leave. The registry logs at its start in
+which file the token is. Requests of browser pages from other sites are refused.
 
 Ctrl-C and SIGTERM end the registry. A restart with the same --data-dir continues
 from its state. SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE, and output that cannot
@@ -76,7 +76,7 @@ conditional writes and with strong reads that the survivors do not share.`,
 	flags.IntVar(&set.MinMembers, "min-members", 0, "smallest `number` of members; once the group has had that many, it does not shrink below it, and writes wait instead (default of a new group: 1)")
 	flags.DurationVar(&set.Detection, "detection", 0, "`time` of silence after which a node is considered failed, from 200ms to 1h (default of a new group: 2s)")
 	flags.DurationVar(&set.Heartbeat, "heartbeat", 0, "`interval` of nodes' heartbeats (default: an eighth of --detection)")
-	flags.DurationVar(&set.AttemptTimeout, "attempt-timeout", 0, "`time` that a view change may take before another is tried (default: that of --detection)")
+	flags.DurationVar(&set.AttemptTimeout, "attempt-timeout", 0, "`time` after which a view change that makes no progress is tried again (default: that of --detection)")
 	flags.DurationVar(&set.SessionTTL, "session-ttl", 0, "`time` after which a client's session expires if it is not renewed; fixed once the group has a view (default of a new group: 1m)")
 	flags.DurationVar(&set.Tick, "tick", 0, "`interval` of the ordered ticks by which sessions age (default of a new group: 1s)")
 	flags.DurationVar(&set.Audit, "audit", 0, "`interval` of ordered audits, which compare the members' states (default of a new group: 1m)")

@@ -36,12 +36,13 @@ func newServerCommand(s *surroundings) *cobra.Command {
 and other nodes on one address. It finds the group through the registry.
 
 On Ctrl-C and SIGTERM the node completes its clients' operations and leaves the
-group. It tries to leave for 5 seconds, also while the registry is away. Variables
-live in the memory of the nodes. If the last node leaves, they are lost; on a
-terminal it therefore waits for a second Ctrl-C. A second signal while the node
-leaves ends it at once, like a crash: the group has to notice its silence. A signal
-that repeats the one before within 250ms is ignored, because timeout(1) sends each
-signal twice.
+group. If that takes longer than 5 seconds, it stops and tells the registry, so that
+the group goes on at once; if the registry is away, the node exits with an error,
+and the group has to notice its silence. Variables live in the memory of the nodes.
+If the last node leaves, they are lost; on a terminal it therefore waits for a
+second Ctrl-C. A second signal while the node leaves ends it at once, like a crash:
+the group has to notice its silence. A signal that repeats the one before within
+250ms is ignored, because timeout(1) sends each signal twice.
 
 SIGHUP works like SIGTERM if the process had a controlling terminal when it started.
 Without a terminal, as in a service, the node only logs it; under nohup it has no
