@@ -1,3 +1,4 @@
-// Package console formats the output of the commands of dsm for people: text without
-// control characters for a terminal, tables, and suggestions for mistyped names.
+// Package console is how the commands of dsm talk with people: text without control
+// characters for a terminal, tables, suggestions for mistyped names, and flags with sizes
+// and quotas.
 package console
