@@ -44,7 +44,7 @@ type clientConn struct {
 
 	streaming atomic.Bool // stream is set
 	asks      func()      // called at the first request, and nil from then on
-	parks     bool        // the reader's: it has handed on a read that may wait
+	parks     bool        // the reader's: it has handed on a read that may wait, or a write, for its session
 	limited   bool        // the reader's: the connection's read deadline is set
 	began     time.Time   // the reader's: when it first saw the frame that is not complete, zero: not yet
 	looped    bool        // the reader's: a loop reads the connection

@@ -47,6 +47,7 @@ func (c *clientConn) take(req *wire.Request) {
 			c.calls.Add(dearCall)
 		}
 		c.writes = append(c.writes, w)
+		c.parks = true
 		return
 	case wire.RequestPing:
 		c.reply(&wire.Reply{ID: req.ID, Position: c.f.reader.State().Applied()})

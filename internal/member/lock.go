@@ -58,12 +58,13 @@ func (m *Member) judge(c *command, raw []byte) bool {
 	return false
 }
 
-// judgeHeld has a command ordered, or refuses it, that has waited for its session.
+// judgeHeld has a command ordered, or refuses it, that has waited for its session. Its client has
+// gained nothing by asking early: the lock that the session was opened with is judged now.
 func (m *Member) judgeHeld(p *Read) {
 	switch {
 	case m.reader.leaving.Load():
 		m.finish(p, wire.Reply{Status: wire.StatusUnavailable})
-	case m.right(p.Account, p.Position) == denied:
+	case m.right(p.Account, p.Position) == denied && !planted.On(planted.HeldUnjudged):
 		m.finish(p, notOwner(p.Position))
 	default:
 		m.order([]byte(p.Key), 0, p.Ticket)

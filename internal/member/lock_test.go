@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
@@ -116,9 +117,12 @@ func TestRightIsRemembered(t *testing.T) {
 	}
 }
 
+func TestCommandsWaitForTheirSession(t *testing.T) { checkCommandsWaitForTheirSession(t) }
+
 // A member that has not come to where a session is opened has its commands wait, and refuses none
-// that is right. They are ordered as they came, and answered with their sizes.
-func TestCommandsWaitForTheirSession(t *testing.T) {
+// that is right, and all that a thief has sent by guessing its id. They are ordered as they came,
+// and answered with their sizes.
+func checkCommandsWaitForTheirSession(t testing.TB) {
 	g := newGroup(t, 2)
 	n := g.node("n1")
 	id := n.position() + 1
@@ -194,14 +198,43 @@ func TestCommandsThatWaitEnd(t *testing.T) {
 	}
 }
 
-// One that names a session which nobody can have seen, or is too much, is refused at once.
+// One that names a session which nobody can have seen, or is too much beside others, is refused at
+// once.
 func TestCommandsThatMayNotWait(t *testing.T) {
 	n := newGroup(t, 1).node("n1")
 	var c client
 	size := n.requests(owning, &wire.Command{Op: wire.OpRenewSession, Session: n.position() + farthest + 1}, &c, 1)
-	size += n.requests(owning, &wire.Command{Op: wire.OpSet, Session: n.position() + 1, Seq: 1, Key: "k", Value: make([]byte, maxAccountBytes)}, &c, 1)
+	of := owning
+	n.parks(&of, &client{}, 1, 1)
+	raw := (&wire.Command{Op: wire.OpSet, Session: n.position() + 1, Seq: 1, Key: "k", Value: make([]byte, maxAccountBytes)}).Append(nil)
+	n.in.CommandOf(&of, n.position()+1, raw, Ticket{Waiter: &c, Tag: 1})
+	size += len(raw)
 	n.turn()
 	if got := c.statuses(); !slices.Equal(got, []wire.Status{wire.StatusUnavailable, wire.StatusUnavailable}) || n.released != size {
 		t.Errorf("%v, %d bytes of %d released", got, n.released, size)
+	}
+}
+
+// The largest command of all waits for its session too, where nothing else of its client does, and
+// so does one of each of some clients.
+func TestLargestCommandWaits(t *testing.T) {
+	g := newGroupWith(t, 2, options{limits: store.Limits{MaxValueBytes: maxAccountBytes}})
+	n := g.node("n1")
+	id := n.position() + 1
+	var owner, thief client
+	large := wire.Command{Op: wire.OpSet, Session: id, Seq: 1, Floor: 1, Key: "k", Value: make([]byte, maxAccountBytes)}
+	n.requests(owning, &large, &owner, 1)
+	n.requests(strange, &large, &thief, 1)
+	n.turn()
+	if len(owner.got)+len(thief.got) > 0 || n.m.parked.bytes <= 2*maxAccountBytes || n.m.parked.bytes > maxParkedBytes {
+		t.Fatalf("%v, %v, %d bytes wait", owner.statuses(), thief.statuses(), n.m.parked.bytes)
+	}
+	g.node("n2").write(lockedOpen(), &client{})
+	g.settle()
+	if got := owner.statuses(); !slices.Equal(got, []wire.Status{wire.StatusOK}) || len(n.value("k")) != maxAccountBytes {
+		t.Errorf("%v, and the variable has %d bytes", got, len(n.value("k")))
+	}
+	if got := thief.statuses(); !slices.Equal(got, []wire.Status{wire.StatusNotOwner}) {
+		t.Errorf("a thief's: %v", got)
 	}
 }

@@ -14,7 +14,8 @@ import (
 // Bounds of the reads that wait at a member.
 const (
 	// maxParkedBytes is what all of them may cost together, and maxAccountBytes what
-	// those of one account may. A read costs readBytes beside its key.
+	// those of one account may, which may have one whatever it costs: the largest command
+	// is as long. A read costs readBytes beside its key, and a command beside its bytes.
 	maxParkedBytes  = 64 << 20
 	maxAccountBytes = 16 << 20
 	readBytes       = 512
@@ -89,7 +90,7 @@ func (m *Member) addParked(p *Read, seen uint64) bool {
 // whose reads cost most loses them.
 func (m *Member) makeRoom(p *Read) bool {
 	k := &m.parked
-	if p.Account != nil && p.Account.bytes+p.cost() > maxAccountBytes {
+	if a := p.Account; a != nil && len(a.reads) > 0 && a.bytes+p.cost() > maxAccountBytes {
 		return false
 	}
 	for k.bytes+p.cost() > maxParkedBytes {

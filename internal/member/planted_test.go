@@ -30,6 +30,7 @@ func TestPlantedSeen(t *testing.T) {
 		{planted.TimerOwnClock, checkTimeIsOrdered},
 		{planted.LockIgnored, checkLocksAreJudged},
 		{planted.OpenRefusedBehind, checkRefusalIsRecent},
+		{planted.HeldUnjudged, checkCommandsWaitForTheirSession},
 	} {
 		t.Run(seen.bug.String(), func(t *testing.T) {
 			planted.With(t, seen.bug)

@@ -101,4 +101,5 @@ const (
 	LockNotInSnapshot
 	SlowIsSilent
 	OpenRefusedBehind
+	HeldUnjudged
 )

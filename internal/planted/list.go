@@ -108,6 +108,7 @@ var Bugs = []Info{
 	{LockNotInSnapshot, "LockNotInSnapshot", "locks of sessions are missing in snapshots, and in digests"},
 	{SlowIsSilent, "SlowIsSilent", "a member that has yet to receive a large message, or whose answer is behind its own, counts as silent"},
 	{OpenRefusedBehind, "OpenRefusedBehind", "a member refuses a session by a state that may be behind"},
+	{HeldUnjudged, "HeldUnjudged", "a command that has waited for its session is ordered, whoever has sent it"},
 }
 
 // String returns the bug's name.

@@ -55,6 +55,7 @@ var elsewhere = map[planted.Bug]string{
 	planted.WedgeWithoutBase:  "a directive names each view before the attempt that is based on it; isis/isistest takes them apart",
 	planted.WedgeLost:         "a heartbeat's answer has the attempt too, so that it only takes longer; registry/keeper looks at what is pushed",
 	planted.TornPositionTaken: "the changes of a position come in one frame here; internal/session breaks connections between them",
+	planted.HeldUnjudged:      "a thief would have to guess where the next session is opened; internal/member has one guess",
 	planted.OpenRefusedBehind: "every session is ordered here; internal/member has one refused",
 	planted.LeavesUnsafely:    "it takes a loss at the moment of a leave, with agreed delivery; internal/member arranges one",
 }
