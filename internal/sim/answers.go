@@ -22,14 +22,18 @@ type waiter struct {
 	r     *replica
 	to    func(wire.Reply)
 	write bool
-	began uint64 // number of the turn in which a read was handed in
-	over  bool   // it has its answer, or has gone
-	aside bool   // its answer comes from beside the turns
+	began uint64   // number of the turn in which a read was handed in
+	over  bool     // it has its answer, or has gone
+	aside bool     // its answer comes from beside the turns
+	opens *opening // a session; nil: it does not
 }
 
 // Answer is part of member.Waiter. What is answered leaves with the turn.
 func (a *waiter) Answer(_ uint64, _ int, reply *wire.Reply) {
 	r, counts := a.r, &a.r.w.counts
+	if a.opens != nil && a.opens.gone {
+		return // it was ordered before
+	}
 	if a.over {
 		r.w.fail("answered: %s answers twice, or who has gone: %+v", r, *reply)
 	}
@@ -37,10 +41,12 @@ func (a *waiter) Answer(_ uint64, _ int, reply *wire.Reply) {
 	r.waiting--
 	r.p.Brink()
 	switch {
-	case reply.Status == wire.StatusTimeout && a.write:
+	case reply.Status == wire.StatusTimeout && a.write && a.opens == nil:
 		counts.LateWrites++
 	case reply.Status == wire.StatusUnavailable && a.write && r.reader.Serves() && !r.reader.Leaving():
 		counts.Full++
+	case reply.Status == wire.StatusTooManySessions && reply.Position == 0:
+		r.crowded(a.opens, reply)
 	case reply.Status == wire.StatusTimeout:
 		counts.LateReads++
 	case !a.write && oracle.Final(reply.Status):
@@ -112,18 +118,18 @@ func (r *replica) take(req *wire.Request, from *clientConn, to func(wire.Reply))
 			refuse()
 			return
 		}
+		if req.Command.Op.Opens() {
+			r.open(req, from, to)
+			return
+		}
 		if !r.admits() {
 			r.w.counts.Outside++
 			r.outside = append(r.outside, func() { r.take(req, from, to) })
 			return
 		}
-		raw := req.RawCommand
-		if req.Command.Op.Opens() {
-			raw = r.opens(req.Command, from.account.Lock)
-		}
 		r.waiting++
-		r.gate.Admit(len(raw))
-		r.in.CommandOf(&from.account, req.Command.Session, raw, member.Ticket{Waiter: &waiter{r: r, to: to, write: true}})
+		r.gate.Admit(len(req.RawCommand))
+		r.in.CommandOf(&from.account, req.Command.Session, req.RawCommand, member.Ticket{Waiter: &waiter{r: r, to: to, write: true}})
 		r.wakeTurn()
 	case wire.RequestWatch, wire.RequestUnwatch, wire.RequestCredit, wire.RequestScan:
 		r.takeWatch(req, from, to)
@@ -184,6 +190,9 @@ func (r *replica) forget(c *wires.Conn) {
 				a.over = true
 				r.waiting--
 				r.w.counts.Forgotten++
+				if a.opens != nil {
+					a.opens.gone = true
+				}
 			}
 		}
 		m.Forget(account)

@@ -24,6 +24,9 @@ type Counts struct {
 	Retries        uint64 `name:"  tried again"`
 	Lost           uint64 `name:"  sessions lost"`
 	Leaked         uint64 `name:"  sessions opened and forgotten"`
+	RefusedOpens   uint64 `name:"  opens refused at the node"`
+	TheftWrites    uint64 `name:"  writes refused to thieves"`
+	TheftOpens     uint64 `name:"  opens refused to thieves"`
 	Reads          uint64 `name:"reads answered by nodes"`
 	Watches        uint64 `name:"watches begun"`
 	WatchEvents    uint64 `name:"  changes returned"`

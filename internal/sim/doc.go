@@ -72,7 +72,9 @@
 // form one chain, and nobody enters one that is not saved; no read is answered for longer than
 // a lease after a view without the node was committed, in true time, whatever befell its
 // clocks (chain.go); a member gives back what was admitted, and nobody waits at one that has no
-// lease (replica.go); no position, version or session is of two generations (span.go); no
+// lease (replica.go); a member refuses a session only where there is no room for it, by a state
+// that reflects all that clients had been told when it was asked (opens.go); nobody has anything
+// done in the session of another (theft.go); no position, version or session is of two generations (span.go); no
 // variable and no session with a TTL of its own expires early, in true time, whatever befell
 // members and their clocks (timing.go). No node is sent what breaks the protocol.
 //

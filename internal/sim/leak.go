@@ -7,10 +7,6 @@ import (
 	"github.com/seed-8247e700/dsm/internal/wire"
 )
 
-// maxClientSessions is how many sessions a client may have at a time. It is far more
-// than those of the simulation have, but for the one that leaks them.
-const maxClientSessions = 12
-
 // leaks reports whether the run has a client that opens sessions and forgets them.
 // In all other runs the clients have no names, as in a group with members that do not
 // know of clients.

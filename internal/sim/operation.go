@@ -309,6 +309,8 @@ func (op *operation) judge(v session.Verdict, reply wire.Reply) {
 	}
 	if v == session.Answered {
 		w.counts.Operations++
+		o := w.order(op.state.bound)
+		o.told = session.Raise(o.told, reply.Position)
 		if !op.piped {
 			op.state.seen = session.Raise(op.state.seen, reply.Position)
 		}

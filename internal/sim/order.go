@@ -32,6 +32,7 @@ type order struct {
 	at         time.Duration // when what is placed was applied
 	expiries   []*history.Op // of variables
 	orphans    []*history.Op // expiries of variables that went with their owner
+	told       uint64        // the highest position that a client was told
 }
 
 // state is what a message has led to.
@@ -55,7 +56,7 @@ type logged struct {
 func newOrder(w *world, generation uint64) *order {
 	o := &order{w: w, generation: generation, states: make(map[uint64]*state)}
 	o.oracle = oracle.New(oracle.Config{
-		SessionTTL: w.traits.sessionTTL, Tick: w.traits.tick, MaxClientSessions: maxClientSessions,
+		SessionTTL: w.traits.sessionTTL, Tick: w.traits.tick, MaxSessions: w.traits.sessions.all, MaxClientSessions: w.traits.sessions.client,
 		MaxResults: maxResults, MaxResultBytes: maxResultBytes, Fail: w.fail, Counts: &w.counts.Counts,
 		Expired: o.expired, Ended: o.ended,
 	})

@@ -98,7 +98,7 @@ func (p *process) newReplica(incarnation uint64, d membership.Directive) {
 			DirectAcks: w.knobs.Direct, MaxPendingBytes: t.pendingBytes, MaxUndelivered: t.undelivered,
 		},
 		Group: d.Group, Generation: d.Generation, Settings: d.Settings,
-		Limits:       store.Limits{SessionTTL: t.sessionTTL, MaxSessionResults: 64, MaxClientSessions: maxClientSessions, MaxResults: maxResults, MaxResultBytes: maxResultBytes},
+		Limits:       store.Limits{SessionTTL: t.sessionTTL, MaxSessionResults: 64, MaxSessions: t.sessions.all, MaxClientSessions: t.sessions.client, MaxResults: maxResults, MaxResultBytes: maxResultBytes},
 		HistoryBytes: t.watches.history, MaxLagBytes: w.mostLag(t.joinerLag), ChunkBytes: t.chunkBytes,
 		Clock: clock.Of(p.clock.Virtual()), Links: h, Host: h,
 		Doubt: func() { r.call(func(m *member.Member) { m.Fire(member.TimerPulse) }) },

@@ -30,11 +30,12 @@ type sources struct {
 	bandwidth *rand.Rand // what ports there are
 	quotas    *rand.Rand // what quotas there are, and which one a registry is started with
 	thefts    *rand.Rand // who tries whose session, and when
+	sessions  *rand.Rand // how many there may be
 }
 
 func newSources(seed uint64) (s sources) {
 	for i, of := range []**rand.Rand{
-		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns, &s.watches, &s.updates, &s.ttls, &s.owners, &s.bandwidth, &s.quotas, &s.thefts,
+		&s.traits, &s.knobs, &s.starts, &s.registry, &s.delays, &s.mail, &s.tears, &s.pieces, &s.plan, &s.faults, &s.clocks, &s.damages, &s.txns, &s.watches, &s.updates, &s.ttls, &s.owners, &s.bandwidth, &s.quotas, &s.thefts, &s.sessions,
 	} {
 		*of = source(seed, uint64(i+1))
 	}

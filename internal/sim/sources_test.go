@@ -30,7 +30,7 @@ func TestEachConcernHasItsOwnSource(t *testing.T) {
 	add("another", q)
 	add("one client", newClient(w, 0, 1))
 	add("another client", newClient(w, 1, 1))
-	if want := 20 + 2*3 + 2*7; len(drawers) != want {
+	if want := 21 + 2*3 + 2*7; len(drawers) != want {
 		t.Errorf("%d sources, not %d", len(drawers), want)
 	}
 	drawn := make(map[uint64]bool)

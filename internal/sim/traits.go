@@ -65,6 +65,7 @@ type traits struct {
 
 	bandwidth bandwidthTraits
 	quotas    quotas
+	sessions  sessionBounds
 
 	weights [faultKinds]float64
 	every   time.Duration // between faults, on average

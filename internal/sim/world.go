@@ -28,6 +28,7 @@ type world struct {
 	orders    []*order        // by generation, from 1
 	told      map[told]uint64 // generation
 	chain     chain
+	thefts    uint64   // that were tried
 	finders   []string // checks of dsmbench that have found something
 
 	ambushes Faults // that wait for a process to come to a certain point
@@ -57,6 +58,7 @@ func newWorld(seed uint64, options Options) *world {
 	w.traits.drawTTLs(w.random.ttls, options)
 	w.traits.drawOwners(w.random.owners, options)
 	w.traits.drawQuotas(w.random.quotas, options)
+	w.traits.drawSessions(w.random.sessions, options)
 	w.traits.drawBandwidth(w.random.bandwidth, options)
 	w.longest = w.traits.detection
 	w.knobs = drawKnobs(w.random.knobs, options.Knobs)

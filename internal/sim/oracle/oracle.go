@@ -10,8 +10,10 @@ import (
 
 // Config says what the oracle's group is like, and who hears of what.
 type Config struct {
-	SessionTTL, Tick  time.Duration
-	MaxClientSessions uint64
+	SessionTTL, Tick time.Duration
+
+	// Bounds of sessions at a time: of all clients, 0: any number, and of one that has a name.
+	MaxSessions, MaxClientSessions int
 
 	// Bounds of the results of all sessions, in a group that has a quota.
 	MaxResults, MaxResultBytes int
@@ -32,7 +34,7 @@ type Counts struct {
 	OutOfOrder uint64 `name:"writes refused before their predecessor"`
 	Repeats    uint64 `name:"writes answered from the first time"`
 	Expired    uint64 `name:"sessions expired"`
-	Crowded    uint64 `name:"sessions refused to a client with many"`
+	Crowded    uint64 `name:"sessions refused in the order"`
 	Txns       uint64 `name:"transactions done"`
 	TxnElse    uint64 `name:"  that ran Else"`
 	TxnFailed  uint64 `name:"transactions that failed"`
@@ -73,6 +75,7 @@ type Oracle struct {
 	quota    wire.Command
 	sessions map[uint64]*session
 	locks    map[uint64]wire.Lock // of all sessions that ever were
+	censuses []census             // of each number of sessions that there was
 	clock    int64
 }
 
@@ -141,6 +144,7 @@ func (o *Oracle) Command(position uint64, c *wire.Command, result *wire.Result, 
 	default:
 		o.writes(position, c, result, data)
 	}
+	o.count(position)
 }
 
 // tick lets time pass for the sessions.
@@ -157,24 +161,18 @@ func (o *Oracle) tick(position uint64, delta int64) {
 	}
 }
 
-// open holds that a client has as many sessions as it may, and no fewer.
+// open holds that there are as many sessions as there may be, and no fewer.
 func (o *Oracle) open(position uint64, c *wire.Command, result *wire.Result) {
-	has := 0
-	for _, s := range o.sessions {
-		if s.client == c.Key {
-			has++
-		}
-	}
 	want := wire.Result{Position: position}
 	timed := c.Op == wire.OpOpenTimed || c.Op == wire.OpOpenLocked && c.Delta != 0
 	if timed && (c.Delta < shortestTTL || c.Delta > longestTTL) {
 		want.Status = wire.StatusBadRequest
-	} else if c.Key != "" && uint64(has) >= o.MaxClientSessions {
-		want.Status, want.Number, want.Version = wire.StatusTooManySessions, wire.BoundOfClient, o.MaxClientSessions
+	} else if of, most := o.Crowded(c.Key, position-1); most > 0 {
+		want.Status, want.Number, want.Version = wire.StatusTooManySessions, of, uint64(most)
 		o.Counts.Crowded++
 	}
 	if *result != want && !o.Partial {
-		o.Fail("sessions: %q with %d sessions has %+v at %d, want %+v", c.Key, has, *result, position, want)
+		o.Fail("sessions: %q opens one of %d with %+v at %d, want %+v", c.Key, len(o.sessions), *result, position, want)
 	}
 	if result.Status == wire.StatusOK {
 		s := &session{client: c.Key, renewed: o.clock, floor: 1, kept: make(map[uint64]int)}
