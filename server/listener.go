@@ -58,7 +58,7 @@ func (n *Node) greet(conn net.Conn) {
 	}
 	r := n.current.Load()
 	if hello.Role == wire.RolePeer && r != nil {
-		if err := n.settle(conn, n.conns.Busy); err != nil {
+		if err := n.settle(conn, n.conns.Busy, nbio.LinkBuffer); err != nil {
 			n.drop(conn, err)
 			return
 		}
@@ -81,15 +81,18 @@ func (n *Node) greet(conn net.Conn) {
 
 // serve serves a connection that is welcome.
 func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello, version uint16) {
-	stands := n.conns.Idle // until the client asks for something
+	stands, buffer := n.conns.Idle, clientBuffer // idle until the client asks for something
 	if hello.Role == wire.RoleObserve {
-		stands = n.conns.Busy
+		stands, buffer = n.conns.Busy, nbio.LinkBuffer
 	}
-	if err := n.settle(conn, stands); err != nil {
+	if err := n.settle(conn, stands, buffer); err != nil {
 		n.drop(conn, err)
 		return
 	}
 	if hello.Role == wire.RoleClient {
+		if err := nbio.LimitUnsent(conn, clientUnsent); err != nil {
+			n.log.Debug("what the system keeps for a client could not be bounded", "remote", conn.RemoteAddr(), "err", err)
+		}
 		n.serveClient(r, conn, hello, version)
 		return
 	}
@@ -105,8 +108,9 @@ func (n *Node) serve(r *replica, conn net.Conn, hello *wire.Hello, version uint1
 
 // settle gives a connection that has said what it is for its place among the
 // others, and the time that it wants. Only from here on is the other side asked
-// whether it lives: what makes no sense is not worth the calls.
-func (n *Node) settle(conn net.Conn, stands func(net.Conn) bool) error {
+// whether it lives: what makes no sense is not worth the calls. Over loopback its buffers
+// are as large as that.
+func (n *Node) settle(conn net.Conn, stands func(net.Conn) bool, buffer int) error {
 	if !stands(conn) {
 		return net.ErrClosed // another needed its place
 	}
@@ -115,7 +119,7 @@ func (n *Node) settle(conn net.Conn, stands func(net.Conn) bool) error {
 			return err
 		}
 	}
-	if err := nbio.WidenLoopback(conn); err != nil {
+	if err := nbio.WidenLoopback(conn, buffer); err != nil {
 		n.log.Debug("the buffers of a connection could not be changed", "remote", conn.RemoteAddr(), "err", err)
 	}
 	return conn.SetDeadline(time.Time{})
@@ -224,3 +228,10 @@ func connLimits(maxConns, files int) (all, clients int) {
 	all = min(maxConns+spareConns, max(files-ownFiles, files/2, 2))
 	return all, min(maxConns, max(all-spareConns, all/2))
 }
+
+// What the system keeps for a client. What more there is for it waits in the node, which counts
+// it, or at the client.
+const (
+	clientBuffer = 256 << 10 // over loopback: that the node has not read
+	clientUnsent = 64 << 10  // beyond those that are on their way
+)

@@ -92,7 +92,7 @@ func TestGreetWithoutPlace(t *testing.T) {
 	if _, err := far.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Error(err)
 	}
-	if err := n.settle(conn, n.conns.Idle); !errors.Is(err, net.ErrClosed) {
+	if err := n.settle(conn, n.conns.Idle, clientBuffer); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("one that lost its place: %v", err)
 	}
 }

@@ -44,7 +44,7 @@ func (l *line) dialOnce() error {
 		return err
 	}
 	defer l.n.closeConn(conn)
-	if err := nbio.WidenLoopback(conn); err != nil {
+	if err := nbio.WidenLoopback(conn, nbio.LinkBuffer); err != nil {
 		l.n.cfg.Logger.Debug("a connection keeps the buffers that it has", "addr", addr, "err", err)
 	}
 	// Not every connection has deadlines that work, but all can be closed.
