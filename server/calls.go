@@ -1,6 +1,7 @@
 package server
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/member"
@@ -14,15 +15,23 @@ const (
 
 	// dearCall is how many requests one counts for that is more work: for a listing, a page, an
 	// audit, a status or a session, and for each write of a client that was refused one in a
-	// session of another, since it may try them all. It counts until it is answered, or for
-	// refusalRest after a refusal. So a client may have 16 of them under way.
+	// session of another, since it may try them all. It counts until it is answered, or for a
+	// rest after a refusal. So a client may have 16 of them under way.
 	dearCall = maxCalls / 16
 
 	// refusalRest is how long a request goes on to count that was refused because it asks for what
-	// the client may not have. A client that asks again and again has 16 answers in that time,
+	// no client may have. A client that asks again and again has 16 answers in that time,
 	// or one to what is long: each refusedBytes of it count for a dear call more.
-	refusalRest  = 50 * time.Millisecond
+	refusalRest  = 40 * time.Millisecond
 	refusedBytes = 64 << 10
+
+	// crowdRest is how long one goes on to count that was refused since there are too many
+	// sessions. It costs less, and may be given in a moment.
+	crowdRest = 5 * time.Millisecond
+
+	// mostRest bounds either, which are longer if other connections rest, too: refusals cost the
+	// node the same, however many connections ask for them.
+	mostRest = time.Second
 )
 
 // hand hands a read on to the protocol loop.
@@ -50,19 +59,28 @@ type dearWaiter clientConn
 // Answer is part of member.Waiter.
 func (w *dearWaiter) Answer(tag uint64, size int, reply *wire.Reply) {
 	c := (*clientConn)(w)
-	if reply.Status == wire.StatusTooManySessions || reply.Status == wire.StatusNotOwner {
-		c.calledLater(dearCall)
-	} else {
+	switch reply.Status {
+	case wire.StatusTooManySessions:
+		c.calledLater(&c.crowded, dearCall, crowdRest)
+	case wire.StatusNotOwner:
+		c.calledLater(&c.refused, dearCall, refusalRest)
+	default:
 		c.called(dearCall)
 	}
 	c.Answer(tag, size, reply)
 }
 
-// calledLater is called after refusalRest. One timer serves all calls of that time.
-func (c *clientConn) calledLater(calls int64) {
-	if c.refused.Add(calls) == calls {
-		time.AfterFunc(refusalRest, func() { c.called(c.refused.Swap(0)) })
+// calledLater is called after a rest, which is so long for each connection that rests. One timer
+// serves all calls that rest at a time.
+func (c *clientConn) calledLater(resting *atomic.Int64, calls int64, rest time.Duration) {
+	if resting.Add(calls) != calls {
+		return
 	}
+	all := time.Duration(c.f.resting.Add(1))
+	time.AfterFunc(min(all*rest, mostRest), func() {
+		c.f.resting.Add(-1)
+		c.called(resting.Swap(0))
+	})
 }
 
 // called takes note that calls do not count any more.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/member"
@@ -92,8 +93,8 @@ func TestStatusesAreShared(t *testing.T) {
 	}
 }
 
-// A session that is refused goes on to count for a while. Others do not start the time again.
-func TestRefusedSessionsCountForAWhile(t *testing.T) {
+// What is refused goes on to count for a while. More of the same do not start the time again.
+func TestRefusalsCountForAWhile(t *testing.T) {
 	h := newLone(t, Config{})
 	answer := func(p *pipedClient, status wire.Status) {
 		p.inFlight.Add(1)
@@ -101,13 +102,53 @@ func TestRefusedSessionsCountForAWhile(t *testing.T) {
 		(*dearWaiter)(p.clientConn).Answer(1, 0, &wire.Reply{Status: status})
 	}
 	a, b := newPiped(t, h.front), newPiped(t, h.front)
-	a.calls.Store(dearCall) // of one that was refused before: it has the timer
+	a.calls.Store(2 * dearCall) // of two that were refused before: they have the timers
 	a.refused.Store(dearCall)
+	a.crowded.Store(dearCall)
 	answer(a, wire.StatusTooManySessions)
+	answer(a, wire.StatusTooManySessions)
+	answer(a, wire.StatusNotOwner)
 	answer(a, wire.StatusOK)
-	if calls, refused := a.calls.Load(), a.refused.Load(); calls != 2*dearCall || refused != 2*dearCall {
-		t.Errorf("%d calls, %d for refusals", calls, refused)
+	if calls, refused, crowded := a.calls.Load(), a.refused.Load(), a.crowded.Load(); calls != 5*dearCall || refused != 2*dearCall || crowded != 3*dearCall {
+		t.Errorf("%d calls, %d for refusals, %d since there are too many sessions", calls, refused, crowded)
 	}
 	answer(b, wire.StatusTooManySessions)
-	eventually(t, "it counts no more", func() bool { return b.calls.Load() == 0 && b.refused.Load() == 0 })
+	answer(b, wire.StatusNotOwner)
+	eventually(t, "they count no more", func() bool { return b.calls.Load() == 0 && b.refused.Load() == 0 && b.crowded.Load() == 0 })
+}
+
+// Refusals rest longer if others do at the time, so that many connections have no more of them
+// than one.
+func TestRefusalsRestTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newLone(t, Config{})
+		refused := func() *pipedClient {
+			p := newPiped(t, h.front)
+			p.inFlight.Add(1)
+			p.calls.Add(dearCall)
+			(*dearWaiter)(p.clientConn).Answer(1, 0, &wire.Reply{Status: wire.StatusNotOwner})
+			return p
+		}
+		rests := func(p *pipedClient, from time.Duration, want time.Duration) {
+			t.Helper()
+			time.Sleep(want - from - 1) //nolint:forbidigo // in a bubble
+			synctest.Wait()
+			if p.calls.Load() != dearCall {
+				t.Errorf("it rests for less than %v", want)
+			}
+			time.Sleep(2) //nolint:forbidigo // in a bubble
+			synctest.Wait()
+			if p.calls.Load() != 0 {
+				t.Errorf("it rests for more than %v", want)
+			}
+		}
+		first, second := refused(), refused()
+		rests(first, 0, refusalRest)
+		rests(second, refusalRest+1, 2*refusalRest)
+		if n := h.front.resting.Load(); n != 0 {
+			t.Errorf("%d rest", n)
+		}
+		h.front.resting.Store(1000)
+		rests(refused(), 0, mostRest)
+	})
 }

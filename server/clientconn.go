@@ -52,7 +52,8 @@ type clientConn struct {
 
 	underWay atomic.Int64  // what the client's writes that are not answered cost, see chargeOf
 	calls    atomic.Int64  // what its requests that wait for a turn count for, the dear ones under way, and refusals
-	refused  atomic.Int64  // what of that is for refusals
+	refused  atomic.Int64  // what of that is for refusals of what no client may have
+	crowded  atomic.Int64  // and for those of too many sessions
 	suspect  atomic.Bool   // it has asked for something in a session of another client
 	room     chan struct{} // full when one of these may have become less
 

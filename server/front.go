@@ -37,6 +37,7 @@ type front struct {
 	status func(m *member.Member) *Status // within a turn
 
 	clients clientSet
+	resting atomic.Int64  // how many times a connection of it rests after refusals
 	memory  atomic.Int64  // bytes that are kept for clients, see account.go
 	cutting sync.Mutex    // held while clients are cut off for that
 	crowded sparelog.Gate // of lines about sessions

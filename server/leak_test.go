@@ -1,6 +1,7 @@
 package server
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -30,9 +31,16 @@ func eventually(t *testing.T, what string, holds func() bool) {
 // called before anything is started.
 func checkLeaks(t *testing.T) {
 	t.Helper()
+	if _, again := checked.LoadOrStore(t, true); again {
+		return // what the test began before is looked at last
+	}
 	t.Cleanup(func() {
+		checked.Delete(t)
 		if left := leak.Left(patience); left != "" {
 			t.Errorf("goroutines outlive the test:\n%s", left)
 		}
 	})
 }
+
+// checked has the tests at whose end leaks are looked for.
+var checked sync.Map
