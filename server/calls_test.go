@@ -136,7 +136,7 @@ func TestRefusalsRestTogether(t *testing.T) {
 			if p.calls.Load() != dearCall {
 				t.Errorf("it rests for less than %v", want)
 			}
-			time.Sleep(2) //nolint:forbidigo // in a bubble
+			time.Sleep(2 * time.Nanosecond) //nolint:forbidigo // in a bubble
 			synctest.Wait()
 			if p.calls.Load() != 0 {
 				t.Errorf("it rests for more than %v", want)
