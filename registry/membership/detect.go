@@ -21,7 +21,7 @@ func (g *Group) suspects(members []Member) map[uint64]string {
 	if g.now-g.since < g.state.Settings.Detection || g.hearsNobody() {
 		return out
 	}
-	heard := g.heardTimes()
+	heard := g.heardTimes(g.since)
 	for _, m := range members {
 		silent := g.now - heard[m.Incarnation]
 		if _, ok := out[m.Incarnation]; !ok && silent >= g.state.Settings.Detection {
@@ -44,13 +44,13 @@ func (g *Group) hearsNobody() bool {
 	})
 }
 
-// heardTimes returns when each member was last heard, by the registry or by
+// heardTimes returns when each member was last heard, if not before least, by the registry or by
 // another member that told so.
-func (g *Group) heardTimes() map[uint64]time.Duration {
+func (g *Group) heardTimes(least time.Duration) map[uint64]time.Duration {
 	view := g.committed()
 	heard := make(map[uint64]time.Duration, len(view.Members))
 	for _, m := range view.Members {
-		heard[m.Incarnation] = max(g.nodes[m.Incarnation].heard, g.since)
+		heard[m.Incarnation] = max(g.nodes[m.Incarnation].heard, least)
 	}
 	for _, m := range view.Members {
 		n := g.nodes[m.Incarnation]

@@ -37,16 +37,18 @@ type Group struct {
 
 // node is the volatile side of a member or joiner.
 type node struct {
-	member    Member
-	heard     time.Duration // when it last registered or sent a heartbeat
-	beats     uint64        // heartbeats
-	report    Report
-	reportAt  time.Duration
-	claimed   bool          // a successor has said that it is dead,
-	claimedAt time.Duration // at this time, and it was not heard between that and the latest claim
-	joined    time.Duration // when the view was committed that added it, 0: before the registry started
-	leaving   bool
-	forced    bool // leave even below the minimum size
+	member Member
+	heard  time.Duration // when it last registered or sent a heartbeat
+	// registered is when it did, or when the registry started.
+	registered time.Duration
+	beats      uint64 // heartbeats
+	report     Report
+	reportAt   time.Duration
+	claimed    bool          // a successor has said that it is dead,
+	claimedAt  time.Duration // at this time, and it was not heard between that and the latest claim
+	joined     time.Duration // when the view was committed that added it, 0: before the registry started
+	leaving    bool
+	forced     bool // leave even below the minimum size
 	// unanswered is an attempt that the node let pass. Until it reports to be
 	// wedged for that or a later one, attempts do without it. 0: none.
 	unanswered uint64
@@ -118,12 +120,12 @@ func New(state State, now time.Duration) *Group {
 	}
 	view, _ := state.Committed()
 	for _, m := range view.Members {
-		g.nodes[m.Incarnation] = &node{member: m, heard: now}
+		g.nodes[m.Incarnation] = &node{member: m, heard: now, registered: now}
 	}
 	if state.Attempt != nil {
 		for _, m := range state.Attempt.View.Members {
 			if !view.Has(m.Incarnation) {
-				g.nodes[m.Incarnation] = &node{member: m, heard: now}
+				g.nodes[m.Incarnation] = &node{member: m, heard: now, registered: now}
 			}
 		}
 		g.deadline = now + g.period()

@@ -74,7 +74,7 @@ func (g *Group) Register(now time.Duration, r Registration) (uint64, error) {
 	for _, n := range holders {
 		g.supersede(n, m, r.ProvedDead)
 	}
-	g.nodes[m.Incarnation] = &node{member: m, heard: g.now}
+	g.nodes[m.Incarnation] = &node{member: m, heard: g.now, registered: g.now}
 	g.event(Event{Kind: EventRegister, Node: m})
 	g.decide()
 	return m.Incarnation, nil
@@ -105,12 +105,15 @@ func (g *Group) heard(n *node) bool {
 // silentFor is for how long neither the registry nor a member has heard the node.
 func (g *Group) silentFor(n *node) time.Duration { return g.now - g.heardAt(n) }
 
-// heardAt is when the registry or a member heard the node last.
-func (g *Group) heardAt(n *node) time.Duration {
-	if at, ok := g.heardTimes()[n.member.Incarnation]; ok {
+// heardAt is when the registry or a member heard the node last, as far as silence counts.
+func (g *Group) heardAt(n *node) time.Duration { return g.heardAfter(n, g.since) }
+
+// heardAfter is when the registry or a member heard the node last, or least if that was before.
+func (g *Group) heardAfter(n *node, least time.Duration) time.Duration {
+	if at, ok := g.heardTimes(least)[n.member.Incarnation]; ok {
 		return at
 	}
-	return max(n.heard, g.since)
+	return max(n.heard, least)
 }
 
 // inUse refuses a node whose id another one has.
@@ -124,7 +127,8 @@ func (g *Group) inUse(n *node) error {
 }
 
 // dropJoiners forgets joiners that are silent, and those whose predecessor of
-// the same id turns out to be alive in the view.
+// the same id turns out to be alive in the view: it was heard after they registered. That
+// the registry was held up, and does not count the time before as silence, is no sign of life.
 func (g *Group) dropJoiners() {
 	for _, n := range g.joiners() {
 		if silent := g.silence(n); silent >= g.state.Settings.Detection {
@@ -132,7 +136,7 @@ func (g *Group) dropJoiners() {
 			continue
 		}
 		for _, h := range g.holders(n.member.ID) {
-			if h != n && g.heard(h) && g.stays(h.member.Incarnation) {
+			if h != n && g.heard(h) && g.stays(h.member.Incarnation) && g.heardAfter(h, n.registered) > n.registered {
 				g.depart(n.member, fmt.Sprintf("id in use: %s is heard again", h.member))
 			}
 		}
