@@ -221,15 +221,22 @@ func (n *Node) Idle() bool {
 func (n *Node) Ease(on bool) { n.eased = on }
 
 // Pace has the node begin messages only while it has credit, which each uses up by its
-// bytes, the last one beyond what there is. Without a pace there is no such limit.
+// bytes, the last one beyond what there is, but at most by 16 limits of Grant. Without a
+// pace there is no such limit.
 func (n *Node) Pace(on bool) {
 	if on != n.paced {
 		n.paced, n.credit = on, 0
 	}
 }
 
+// mostDebt is how many limits of Grant a message may use up beyond the credit there is. What
+// is more is forgiven, so that a node is not silent for long after a large message.
+const mostDebt = 16
+
 // Grant adds to the credit, up to a limit.
-func (n *Node) Grant(bytes, limit int) { n.credit = min(n.credit+bytes, limit) }
+func (n *Node) Grant(bytes, limit int) {
+	n.credit = min(max(n.credit, -mostDebt*limit)+bytes, limit)
+}
 
 // UnderWay returns the sequence numbers of the oldest and the newest own message that is
 // sent and not delivered, in the view that the node takes part in, or 0 and 0.

@@ -48,6 +48,26 @@ func TestPace(t *testing.T) {
 	}
 }
 
+// TestPaceForgives holds that a message uses up no more than 16 limits of credit beyond what
+// there is, however large it is.
+func TestPaceForgives(t *testing.T) {
+	g := newTrio(t, isis.Config{})
+	a := g.Nodes[0].Core
+	a.Pace(true)
+	a.Grant(1, 10)
+	g.submit(0, make([]byte, 5000))
+	g.submit(0, []byte("x"))
+	g.run()
+	for grants := 0; a.Pending() > 0; grants++ {
+		if grants > 16 || grants < 16 && a.Pending() != 1 {
+			t.Fatalf("%d commands wait after %d grants", a.Pending(), grants)
+		}
+		a.Grant(10, 10)
+		g.Turn(g.Nodes[0])
+		g.run()
+	}
+}
+
 // TestEase holds that a node that eases has one message under way, and goes on.
 func TestEase(t *testing.T) {
 	g := newTrio(t, isis.Config{Window: 4})

@@ -52,6 +52,7 @@ type Donor struct {
 	at     time.Duration
 	busy   struct{ bytes, time float64 } // of late
 	told   struct{ waiting, rate atomic.Uint64 }
+	closed atomic.Bool
 }
 
 // donorStep is what a Donor sends next.
@@ -95,15 +96,16 @@ func (m *Member) Donate(joiner uint64) *Donor {
 }
 
 // feeding returns how many bytes wait for the joiner that is furthest behind, and how many go
-// to it in a second, 0 and 0 if there is none.
+// to it in a second. It leaves out joiners whose rate is not known yet; 0 and 0: there is no
+// other.
 func (m *Member) feeding() (waiting, rate uint64) {
 	m.giving = slices.DeleteFunc(m.giving, func(d *Donor) bool {
 		_, named := m.Named(d.joiner)
-		return !named || m.directive.committed.Has(d.joiner)
+		return !named || m.directive.committed.Has(d.joiner) || d.closed.Load()
 	})
 	for _, d := range m.giving {
-		if w := d.told.waiting.Load(); w >= waiting {
-			waiting, rate = w, max(d.told.rate.Load(), 1)
+		if w, r := d.told.waiting.Load(), d.told.rate.Load(); r > 0 && w >= waiting {
+			waiting, rate = w, r
 		}
 	}
 	return waiting, rate
@@ -112,10 +114,15 @@ func (m *Member) feeding() (waiting, rate uint64) {
 // fade is how much what was written before a part counts when that has been written.
 const fade = 0.9
 
+// leastMeasured is the least that is written at once, in bytes, for the time that it takes to
+// tell how fast the connection is. What waits for a joiner that is behind is written in larger
+// parts.
+const leastMeasured = 16 << 10
+
 // look measures how fast the connection takes what it is given.
 func (d *Donor) look(f Feed) {
 	now := d.clock.Steady()
-	if d.handed > 0 {
+	if d.handed >= leastMeasured {
 		d.busy.bytes = fade*d.busy.bytes + float64(d.handed)
 		d.busy.time = fade*d.busy.time + (now - d.at).Seconds()
 		d.told.rate.Store(uint64(d.busy.bytes / max(d.busy.time, 1e-6)))
@@ -202,7 +209,7 @@ func (d *Donor) chunk() (b []byte, err error) {
 func (d *Donor) rest() (pause time.Duration) {
 	if !d.more {
 		d.step = sendLoaded
-		d.Close()
+		d.release()
 		return 0
 	}
 	d.step = sendChunk
@@ -218,8 +225,15 @@ func (d *Donor) rest() (pause time.Duration) {
 // JoinPatience.
 func (d *Donor) Loading() bool { return d.snap != nil }
 
-// Close lets go of the snapshot.
+// Close ends the donor: its member reports it no more. The caller calls it when it writes
+// nothing more.
 func (d *Donor) Close() {
+	d.closed.Store(true)
+	d.release()
+}
+
+// release lets go of the snapshot.
+func (d *Donor) release() {
 	if d.snap != nil {
 		d.snap.Close()
 		d.snap = nil

@@ -160,30 +160,60 @@ func TestPaced(t *testing.T) {
 
 // What waits for joiners, and how fast it goes, is that of the one that is furthest behind.
 func TestFeeding(t *testing.T) {
-	g, n, d := donating(t, 60, 1000)
+	g, n, d := donating(t, 1000, leastMeasured+200)
 	feeding := func() (waiting, rate uint64) {
 		n.do(func(m *Member) { waiting, rate = m.feeding() })
 		return waiting, rate
 	}
-	if waiting, rate := feeding(); waiting != 0 || rate != 1 {
-		t.Errorf("at first %d bytes wait, %d go in a second", waiting, rate)
-	}
 	q := &queue{waits: 5000}
-	for range 5 {
+	next := func(takes time.Duration) {
+		t.Helper()
 		b, pause, err := d.Next(q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.now += pause
-		if len(b) > 0 {
-			g.now += time.Second
+		if g.now += pause; len(b) > 0 {
+			g.now += takes
 		}
 	}
-	if waiting, rate := feeding(); waiting != 5000 || rate < 800 || rate > 1400 {
-		t.Errorf("%d bytes wait, %d go in a second, of 1000 or so", waiting, rate)
+	next(0)
+	if waiting, rate := feeding(); waiting != 0 || rate != 0 {
+		t.Errorf("before a rate is known %d bytes wait, %d go in a second", waiting, rate)
+	}
+	for range 5 {
+		next(time.Second)
+	}
+	const most = leastMeasured * 5 / 4
+	if waiting, rate := feeding(); waiting != 5000 || rate < leastMeasured || rate > most {
+		t.Errorf("%d bytes wait, %d go in a second, of %d or so", waiting, rate, leastMeasured)
+	}
+	d.step = sendDeliveries
+	q.waits = closeBytes + 1 // no heads
+	for range 50 {
+		q.parts = append(q.parts, make([]byte, leastMeasured-1))
+		next(time.Minute)
+	}
+	if _, rate := feeding(); rate < leastMeasured || rate > most {
+		t.Errorf("%d bytes go in a second, by what is too little to tell", rate)
 	}
 	n.m.giving[0].joiner = 77 // whom the registry does not name
 	if waiting, rate := feeding(); waiting != 0 || rate != 0 {
 		t.Errorf("without a joiner %d bytes wait, %d go in a second", waiting, rate)
 	}
+}
+
+// A donor that has ended is no joiner's any more, though the registry still names that.
+func TestFeedingEnds(t *testing.T) {
+	_, n, d := donating(t, 1, 0)
+	d.told.waiting.Store(5000)
+	d.told.rate.Store(1000)
+	n.do(func(m *Member) {
+		if waiting, rate := m.feeding(); waiting != 5000 || rate != 1000 {
+			t.Errorf("%d bytes wait, %d go in a second", waiting, rate)
+		}
+		d.Close()
+		if waiting, rate := m.feeding(); waiting != 0 || rate != 0 || len(m.giving) != 0 {
+			t.Errorf("after its end %d bytes wait, %d go in a second", waiting, rate)
+		}
+	})
 }
