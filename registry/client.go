@@ -156,10 +156,12 @@ func (c *Client) Leave(ctx context.Context, from membership.From, force bool, re
 }
 
 // Stopped tells that the node has stopped without having left, and serves nobody any more, so
-// that its group does not wait for it. The node must have stopped before.
-func (c *Client) Stopped(ctx context.Context, from membership.From) error {
+// that its group does not wait for it: by force, also if that makes the group smaller than its
+// minimum. The node must have stopped before, and show its key: from others the error is
+// ErrForbidden. A registry of an earlier release takes it for a Leave.
+func (c *Client) Stopped(ctx context.Context, from membership.From, force bool) error {
 	_, err := call(ctx, c, c.api.Leave, &registrypb.LeaveRequest{
-		Id: from.ID, Incarnation: from.Incarnation, Group: from.Group, Generation: from.Generation, Key: keyProto(from.Key), Force: true, Reason: "stopped", Stopped: true,
+		Id: from.ID, Incarnation: from.Incarnation, Group: from.Group, Generation: from.Generation, Key: keyProto(from.Key), Force: force, Reason: "stopped", Stopped: true,
 	})
 	return err
 }

@@ -129,8 +129,12 @@ func TestToken(t *testing.T) {
 		t.Errorf("generation %d", s.GetGeneration())
 	}
 	for name, client := range map[string]*Client{"a stranger": stranger, "who has the token": f.client} {
-		if err := client.Stopped(t.Context(), blank); !errors.Is(err, ErrForbidden) {
-			t.Errorf("%s says that a node has stopped: %v", name, err)
+		for _, of := range []membership.From{blank, wrong, old} {
+			for _, force := range []bool{false, true} {
+				if err := client.Stopped(t.Context(), of, force); !errors.Is(err, ErrForbidden) {
+					t.Errorf("%s says that %s has stopped, by force %v: %v", name, of.ID, force, err)
+				}
+			}
 		}
 	}
 	if err := stranger.Leave(t.Context(), old, false, ""); !errors.Is(err, ErrLastMember) {

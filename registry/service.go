@@ -47,10 +47,10 @@ func (s service) Leave(_ context.Context, req *connect.Request[registrypb.LeaveR
 	from := fromOf(m)
 	err := s.r.keep(func(k *keeper.Keeper, now time.Duration) error {
 		if m.GetStopped() {
-			if !k.MayLeave(from, false) { // with the token neither: if it is not true, two views serve
+			if !k.Is(from) { // with the token neither: if it is not true, two views serve
 				return s.r.door.forbid(req, "only the node itself may say that it has stopped")
 			}
-			return k.Stopped(now, from)
+			return k.Stopped(now, from, m.GetForce())
 		}
 		// A node leaves by its own wish. Who makes another one leave shows the token.
 		if !k.MayLeave(from, m.GetForce()) {

@@ -29,8 +29,8 @@ const (
 	// sessions. It costs less, and may be given in a moment.
 	crowdRest = 5 * time.Millisecond
 
-	// mostRest bounds either, which are longer if other connections rest, too: refusals cost the
-	// node the same, however many connections ask for them.
+	// mostRest bounds either, which are longer if other connections rest for the same: up to 25 of
+	// them, or 200, cost the node what one does.
 	mostRest = time.Second
 )
 
@@ -61,24 +61,24 @@ func (w *dearWaiter) Answer(tag uint64, size int, reply *wire.Reply) {
 	c := (*clientConn)(w)
 	switch reply.Status {
 	case wire.StatusTooManySessions:
-		c.calledLater(&c.crowded, dearCall, crowdRest)
+		c.calledLater(&c.crowded, dearCall, crowdRest, &c.f.crowding)
 	case wire.StatusNotOwner:
-		c.calledLater(&c.refused, dearCall, refusalRest)
+		c.calledLater(&c.refused, dearCall, refusalRest, &c.f.resting)
 	default:
 		c.called(dearCall)
 	}
 	c.Answer(tag, size, reply)
 }
 
-// calledLater is called after a rest, which is so long for each connection that rests. One timer
-// serves all calls that rest at a time.
-func (c *clientConn) calledLater(resting *atomic.Int64, calls int64, rest time.Duration) {
+// calledLater is called after a rest, which is so long for each connection that rests for the same,
+// of which others has the number. One timer serves all calls that rest at a time.
+func (c *clientConn) calledLater(resting *atomic.Int64, calls int64, rest time.Duration, others *atomic.Int64) {
 	if resting.Add(calls) != calls {
 		return
 	}
-	all := time.Duration(c.f.resting.Add(1))
+	all := time.Duration(others.Add(1))
 	time.AfterFunc(min(all*rest, mostRest), func() {
-		c.f.resting.Add(-1)
+		others.Add(-1)
 		c.called(resting.Swap(0))
 	})
 }

@@ -71,7 +71,7 @@ func (c *clientConn) refusesFrame(begin []byte, size int) bool {
 func (c *clientConn) refuseLong(id uint64, bytes int) {
 	calls := int64(1+bytes/refusedBytes) * dearCall
 	c.calls.Add(calls)
-	c.calledLater(&c.refused, calls, refusalRest)
+	c.calledLater(&c.refused, calls, refusalRest, &c.f.resting)
 	c.reply(&wire.Reply{ID: id, Status: wire.StatusBadRequest, Data: []byte("its key, or query, is longer than any that is allowed")})
 }
 

@@ -36,11 +36,12 @@ type front struct {
 	info   func() wire.Info               // what the handshake says
 	status func(m *member.Member) *Status // within a turn
 
-	clients clientSet
-	resting atomic.Int64  // how many times a connection of it rests after refusals
-	memory  atomic.Int64  // bytes that are kept for clients, see account.go
-	cutting sync.Mutex    // held while clients are cut off for that
-	crowded sparelog.Gate // of lines about sessions
+	clients  clientSet
+	resting  atomic.Int64  // connections that rest after refusals of what no client may have
+	crowding atomic.Int64  // and after those of too many sessions
+	memory   atomic.Int64  // bytes that are kept for clients, see account.go
+	cutting  sync.Mutex    // held while clients are cut off for that
+	crowded  sparelog.Gate // of lines about sessions
 
 	dirty        []*clientConn // have replies of this turn
 	settling     []*localSink  // have outcomes of this turn

@@ -27,7 +27,7 @@ type registryClient interface {
 	Heartbeat(context.Context, membership.From, *membership.Report) (*membership.Directive, error)
 	Watch(context.Context, membership.From, func(*membership.Directive)) error
 	Leave(ctx context.Context, from membership.From, force bool, reason string) error
-	Stopped(context.Context, membership.From) error
+	Stopped(ctx context.Context, from membership.From, force bool) error
 	Close()
 }
 

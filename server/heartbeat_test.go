@@ -21,7 +21,7 @@ type scriptedRegistry struct {
 	heartbeat func(context.Context, membership.From, *membership.Report) (*membership.Directive, error)
 	watch     func(context.Context, membership.From, func(*membership.Directive)) error
 	leave     func(ctx context.Context, from membership.From, force bool, reason string) error
-	stopped   func(context.Context, membership.From) error
+	stopped   func(ctx context.Context, from membership.From, force bool) error
 	closed    bool
 }
 
@@ -43,8 +43,8 @@ func (s *scriptedRegistry) Leave(ctx context.Context, from membership.From, forc
 	return s.leave(ctx, from, force, reason)
 }
 
-func (s *scriptedRegistry) Stopped(ctx context.Context, from membership.From) error {
-	return s.stopped(ctx, from)
+func (s *scriptedRegistry) Stopped(ctx context.Context, from membership.From, force bool) error {
+	return s.stopped(ctx, from, force)
 }
 
 // directiveOf is one that a lone replica obeys, and by which a test sees that it came.

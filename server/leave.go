@@ -17,7 +17,8 @@ import (
 // view without it. The last member's variables exist nowhere else: it refuses
 // with ErrLastMember, and goes on, unless force is set. A registry that is away, or
 // cannot save its state, or has another view change to make first, is asked again
-// until ctx ends. After an error the node is still running.
+// until ctx ends. After an error the node is still running, unless it is ErrClosed: then Close
+// or Stop has stopped it meanwhile, and not all was finished.
 func (n *Node) Leave(ctx context.Context, force bool) error {
 	select {
 	case n.leaver <- struct{}{}:
@@ -30,14 +31,14 @@ func (n *Node) Leave(ctx context.Context, force bool) error {
 		if r == nil || r.over() {
 			n.cancel() // it is in no view, and shall not come back
 			<-n.done
-			return nil
+			return n.left()
 		}
 		if err := r.leave(ctx, force); err != nil {
 			return err
 		}
 		select {
 		case <-n.done:
-			return nil
+			return n.left()
 		case <-newer: // it came back before it was told to leave
 		}
 	}

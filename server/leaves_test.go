@@ -313,6 +313,9 @@ func TestCloseWithinItsTime(t *testing.T) {
 		if !errors.Is(err, registry.ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Minute+stopping {
 			t.Errorf("after %v: %v", time.Since(began), err)
 		}
+		if !n.forced {
+			t.Error("Close does not go by force")
+		}
 		<-n.closing
 		if again := n.Close(); again != err || len(cancelled) != 1 { //nolint:errorlint // the very same
 			t.Errorf("the second time: %v", again)
@@ -328,8 +331,8 @@ func TestStop(t *testing.T) {
 		n.setIncarnation(h.replica)
 		began := time.Now()
 		n.untold = registry.ErrUnreachable
-		if err := n.Stop(); !errors.Is(err, registry.ErrUnreachable) || !n.tells.Load() {
-			t.Errorf("the registry is to be told: %v, %v", n.tells.Load(), err)
+		if err := n.Stop(); !errors.Is(err, registry.ErrUnreachable) || !n.tells.Load() || n.forced {
+			t.Errorf("the registry is to be told: %v, by force %v: %v", n.tells.Load(), n.forced, err)
 		}
 		<-n.closing
 		if len(cancelled) != 1 || h.reader.Leaving() || time.Since(began) != stopping {

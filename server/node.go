@@ -40,6 +40,7 @@ type Node struct {
 	closeOnce  sync.Once
 	closeErr   error
 	tells      atomic.Bool   // the registry is told that the node has stopped
+	forced     bool          // by force; set before tells
 	untold     error         // why that could not be; set before done is closed
 	done       chan struct{} // closed when the node has stopped
 	err        error         // why; set before done is closed

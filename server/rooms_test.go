@@ -182,7 +182,7 @@ var doors = map[string]string{
 	`,
 	"replica > node": `
 		Node Node.cancel Node.cfg Node.client Node.current
-		Node.done Node.incarnation Node.leaver Node.log Node.recordIdentity Node.setIncarnation leastPause
+		Node.done Node.incarnation Node.leaver Node.left Node.log Node.recordIdentity Node.setIncarnation leastPause
 		liveHeap mostPause replica.closeLoops replica.linkLoop replica.startLoops
 	`,
 }

@@ -13,7 +13,8 @@ import (
 
 // Close leaves the group, even as its last member, and stops the node. What clients have
 // submitted and is not done within Config.LeaveTimeout is given up, and the node stops as by
-// Stop. If the registry cannot be told either, the error is that of leaving.
+// Stop, but by force: its group may become smaller than its minimum. If the registry cannot be
+// told either, the error is that of leaving.
 func (n *Node) Close() error {
 	n.closeOnce.Do(func() {
 		close(n.closing)
@@ -22,7 +23,7 @@ func (n *Node) Close() error {
 		err := n.Leave(ctx, true)
 		if err == nil {
 			n.cancel()
-		} else if n.halt() != nil {
+		} else if n.halt(true) != nil {
 			n.closeErr = err
 		}
 	})
@@ -31,20 +32,22 @@ func (n *Node) Close() error {
 }
 
 // Stop stops the node without leaving its group, and then tells the registry, so that the
-// group goes on at once. What clients have submitted and is not done ends as in a crash. It
-// is what is left after Leave has failed for good. If the registry cannot be told within a
-// second, Stop returns why: the group has to notice the node's silence.
+// group goes on at once, if it is large enough. What clients have submitted and is not done
+// ends as in a crash, and a Leave that waits for it fails. It is what is left after Leave has
+// failed for good. If the registry cannot be told within the detection time, or
+// Config.LeaveTimeout if that is less, Stop returns why: the group has to notice the node's silence.
 func (n *Node) Stop() error {
 	n.closeOnce.Do(func() {
 		close(n.closing)
-		n.closeErr = n.halt()
+		n.closeErr = n.halt(false)
 	})
 	<-n.done
 	return n.closeErr
 }
 
 // halt stops the node and has the registry told, or returns why that cannot be.
-func (n *Node) halt() error {
+func (n *Node) halt(force bool) error {
+	n.forced = force
 	n.tells.Store(true)
 	n.cancel()
 	<-n.done
@@ -57,11 +60,15 @@ func (n *Node) tellStopped() error {
 	if r == nil {
 		return nil // it never was in the group
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), askTime)
+	ctx, cancel := context.WithTimeout(context.Background(), min(r.detection(), n.cfg.LeaveTimeout))
 	defer cancel()
 	from := r.from()
 	from.Generation = 0 // any
-	err := insist(ctx, func() error { return n.client.Stopped(ctx, from) })
+	err := insist(ctx, func() error {
+		ctx, cancel := context.WithTimeout(ctx, askTime)
+		defer cancel()
+		return n.client.Stopped(ctx, from, n.forced)
+	})
 	if errors.Is(err, registry.ErrUnknownNode) {
 		err = nil // it is in the group no more
 	}
@@ -69,12 +76,21 @@ func (n *Node) tellStopped() error {
 		n.log.Warn(staysInView, "err", err)
 		return fmt.Errorf("server: telling the registry that node %s has stopped: %w", n.cfg.ID, err)
 	}
-	n.log.Warn("stopped without leaving: the registry knows, and the group goes on without this node")
+	n.log.Warn("stopped without leaving: the registry knows, and the group does not wait for this node")
 	return nil
 }
 
 // staysInView is what the log says of a node whose registry could not be told of its end.
 const staysInView = "stopped without leaving: the registry has to notice the silence of this node"
+
+// left returns nil for a node that has ended as it was to, by leaving or because it was in no
+// view, and an error for one that was stopped meanwhile.
+func (n *Node) left() error {
+	if n.tells.Load() {
+		return fmt.Errorf("server: leaving: %w: it was stopped before what clients had submitted was done", ErrClosed)
+	}
+	return nil
+}
 
 // insist asks the registry until its answer stands, or ctx ends.
 func insist(ctx context.Context, ask func() error) error {

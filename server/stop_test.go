@@ -16,12 +16,12 @@ import (
 // stopScript is a registry client that hears when its node says that it has stopped.
 type stopScript struct {
 	registryClient
-	stopped func()
+	stopped func(force bool)
 }
 
-func (s stopScript) Stopped(ctx context.Context, from membership.From) error {
-	s.stopped()
-	return s.registryClient.Stopped(ctx, from)
+func (s stopScript) Stopped(ctx context.Context, from membership.From, force bool) error {
+	s.stopped(force)
+	return s.registryClient.Stopped(ctx, from, force)
 }
 
 // A group does not wait for the silence of a node that has stopped without leaving: here it
@@ -32,11 +32,11 @@ func TestGroupGoesOnWithoutStopped(t *testing.T) {
 	g.startAll(2)
 	g.start("n3", func(c *Config) {
 		c.before = func(client registryClient) registryClient {
-			return stopScript{client, func() {
+			return stopScript{client, func(force bool) {
 				told++
 				r := g.nodes["n3"].current.Load()
-				if !r.over() || r.serves() {
-					t.Error("the registry is told before the node has stopped")
+				if force || !r.over() || r.serves() {
+					t.Errorf("the registry is told before the node has stopped, or by force: %v", force)
 				}
 			}}
 		}
@@ -111,7 +111,7 @@ func TestTellStopped(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var log logLines
 				asked := 0
-				n := runningNode(&scriptedRegistry{stopped: func(_ context.Context, from membership.From) error {
+				n := runningNode(&scriptedRegistry{stopped: func(_ context.Context, from membership.From, _ bool) error {
 					if from.Incarnation != 1 || from.Generation != 0 {
 						t.Errorf("it is told of %+v", from)
 					}
@@ -127,4 +127,31 @@ func TestTellStopped(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A Leave whose node is stopped meanwhile says so: not all was finished.
+func TestLeaveOfStopped(t *testing.T) {
+	g := newGroup(t, registry.Settings{Detection: time.Hour})
+	g.startAll(2)
+	c := g.client("n2")
+	release := g.hold("n1") // so that nothing is delivered
+	go func() { _, _ = c.conn.Write(t.Context(), 0, wire.Command{Op: wire.OpOpenSession}) }()
+	n := g.nodes["n2"]
+	r := n.current.Load()
+	left := make(chan error, 1)
+	eventually(t, "a write is under way", func() bool {
+		underWay := 0
+		r.do(func(m *member.Member) { underWay = m.Status().UnderWay })
+		return underWay > 0
+	})
+	go func() { left <- n.Leave(t.Context(), true) }()
+	eventually(t, "it leaves", r.reader.Leaving)
+	if err := n.Stop(); err != nil {
+		t.Error(err)
+	}
+	if err := <-left; !errors.Is(err, ErrClosed) {
+		t.Errorf("Leave: %v", err)
+	}
+	g.remove("n2")
+	release()
 }

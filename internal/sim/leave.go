@@ -34,7 +34,7 @@ func (p *process) giveUpLeaving() {
 	if r != nil {
 		from := r.member.From()
 		p.ask(func(k *keeper.Keeper, now time.Duration) func() {
-			if err := k.Stopped(now, from); err == nil {
+			if err := k.Stopped(now, from, false); err == nil {
 				p.w.counts.StoppedTold++
 			}
 			return func() {}

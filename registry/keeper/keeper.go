@@ -111,6 +111,9 @@ func (k *Keeper) MayLeave(from membership.From, force bool) bool {
 	return k.group.MayLeave(from, force)
 }
 
+// Is tells whether a request comes from the node that it names.
+func (k *Keeper) Is(from membership.From) bool { return k.group.Is(from) }
+
 // Leave takes a node's wish to leave, or that somebody forces it to.
 func (k *Keeper) Leave(now time.Duration, from membership.From, force bool, reason string) error {
 	if k.problem != nil {
@@ -120,11 +123,11 @@ func (k *Keeper) Leave(now time.Duration, from membership.From, force bool, reas
 }
 
 // Stopped takes a node's word that it has stopped without having left.
-func (k *Keeper) Stopped(now time.Duration, from membership.From) error {
+func (k *Keeper) Stopped(now time.Duration, from membership.From, force bool) error {
 	if k.problem != nil {
 		return k.problem
 	}
-	return k.changed(now, k.group.Stopped(now, from))
+	return k.changed(now, k.group.Stopped(now, from, force))
 }
 
 // NewGeneration gives the group's state up, and returns the number of the generation

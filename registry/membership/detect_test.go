@@ -115,3 +115,37 @@ func TestJoinersOweNoLink(t *testing.T) {
 		second.joined, third.joined = joined, joined
 	}
 }
+
+// A report that waited while the registry was held up is so old. It is no sign of life of one
+// whose successor registered meanwhile.
+func TestOldReportIsNoSignOfLife(t *testing.T) {
+	s := newSim(Settings{MinMembers: 3})
+	for _, id := range []string{"n1", "n2", "n3"} {
+		if _, err := s.register(Registration{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.run(time.Second)
+	witness, dead := s.node("n1"), s.node("n2")
+	dead.dead = true
+	s.run(s.saved.Settings.Detection + s.saved.Settings.Heartbeat)
+	successor, err := s.register(Registration{ID: "n2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	registered := s.now
+	const held = 3 * time.Second
+	reports := func(silent time.Duration) {
+		s.beat(witness, Report{View: witness.view, Peers: []Peer{{Incarnation: dead.inc, Silent: silent}}})
+	}
+	s.now += held
+	reports(held - 100*time.Millisecond) // as it was sent when the registry was held up
+	if s.g.nodes[successor.inc] == nil {
+		t.Fatal("an old report costs the successor its place")
+	}
+	s.now += 100 * time.Millisecond
+	reports(0)
+	if s.now-held <= registered || s.g.nodes[successor.inc] != nil {
+		t.Error("one that is alive has a successor")
+	}
+}

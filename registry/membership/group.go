@@ -19,6 +19,7 @@ type Group struct {
 	now         time.Duration // of the latest step
 	since       time.Duration // nothing before this counts as silence
 	heldUp      time.Duration // when a step last came a heartbeat interval late, or later
+	heldFor     time.Duration // how late it came: what waited meanwhile is so old
 	heardAny    time.Duration // when a member was last heard
 	deadline    time.Duration // of the attempt
 	untold      bool          // the attempt has just been saved
@@ -162,8 +163,8 @@ func (g *Group) advance(now time.Duration) {
 	if now-g.now >= g.state.Settings.Detection/2 {
 		g.since = now
 	}
-	if now-g.now >= max(g.state.Settings.Heartbeat, leastProofSilence) {
-		g.heldUp = now
+	if held := now - g.now; held >= max(g.state.Settings.Heartbeat, leastProofSilence) {
+		g.heldUp, g.heldFor = now, held
 	}
 	before := g.now
 	g.now = max(g.now, now)

@@ -81,6 +81,14 @@ func (g *Group) keysFor(from From, m Member, d *Directive) map[uint64]Key {
 	return keys
 }
 
+// Is tells whether a request comes from the node that it names: it shows the node's key. One
+// without keys, of an earlier release, cannot show that. A request of a node that is not known
+// changes nothing.
+func (g *Group) Is(from From) bool {
+	n := g.known(from)
+	return n == nil || g.shows(from, n.member)
+}
+
 // MayLeave tells whether a request to leave, by force or not, may come from the node that
 // it names: the node shows its key. One without keys is of an earlier release, and is
 // believed, unless it is the last member and forced, so that the group's state would go.

@@ -51,9 +51,9 @@ func (g *Group) Leave(now time.Duration, from From, force bool, reason string) e
 }
 
 // Stopped takes a node's word that it has stopped without having left, and serves nobody any
-// more. The group goes on without it at once; what it had under way is lost or delivered as
-// after a crash. It may be repeated.
-func (g *Group) Stopped(now time.Duration, from From) error {
+// more. The group goes on without it at once, by force also below its minimum size; what it had
+// under way is lost or delivered as after a crash. It may be repeated.
+func (g *Group) Stopped(now time.Duration, from From, force bool) error {
 	g.advance(now)
 	if from.Group != 0 && from.Group != g.state.Group {
 		return g.refuseGroup(from.ID, from.Group)
@@ -67,6 +67,7 @@ func (g *Group) Stopped(now time.Duration, from From) error {
 	case !g.committed().Has(from.Incarnation):
 		g.depart(n.member, reasonStopped)
 	default:
+		n.forced = n.forced || force
 		g.proveDead(n.member, reasonStopped)
 	}
 	g.decide()

@@ -268,7 +268,7 @@ func (o *oracle) trouble(n *simNode, action int) {
 		}
 	case 16:
 		n.dead = true
-		_ = s.g.Stopped(s.now, n.from()) // refused if it has gone for another reason, or is of another group
+		_ = s.g.Stopped(s.now, n.from(), rapid.Bool().Draw(t, "force")) // refused if it has gone for another reason, or is of another group
 		s.settle()
 	}
 }

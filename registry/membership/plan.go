@@ -35,6 +35,7 @@ func (g *Group) plan() (plan, bool) {
 	// Those that let an attempt pass are left out, unless that leaves too few.
 	for _, strict := range []bool{true, false} {
 		p := plan{base: base, survivors: make([]Member, 0, len(members)), excluded: make(map[uint64]string)}
+		forced := 0
 		for _, m := range members {
 			reason, out := dead[m.Incarnation]
 			if !out && strict && g.nodes[m.Incarnation].unanswered != 0 {
@@ -42,12 +43,15 @@ func (g *Group) plan() (plan, bool) {
 			}
 			if out {
 				p.excluded[m.Incarnation] = reason
+				if g.nodes[m.Incarnation].forced {
+					forced++
+				}
 			} else {
 				p.survivors = append(p.survivors, m)
 			}
 		}
 		p.joiners = g.joinable(p.survivors)
-		if len(p.survivors) > 0 && g.sizeAllowed(len(p.survivors)+len(p.joiners)) {
+		if len(p.survivors) > 0 && g.sizeAllowed(len(p.survivors)+len(p.joiners)+forced) {
 			g.dropLeavers(&p)
 			return p, true
 		}
@@ -55,8 +59,9 @@ func (g *Group) plan() (plan, bool) {
 	return plan{}, false
 }
 
-// sizeAllowed holds the minimum size once it was reached. A group that is
-// below it already, through members that left by force, may stay as it is.
+// sizeAllowed holds the minimum size once it was reached. Members that leave by force, or
+// did so and died, count as if they stayed. A group that is below it already, through such
+// members, may stay as it is.
 func (g *Group) sizeAllowed(size int) bool {
 	return !g.state.MinReached || size >= min(g.state.Settings.MinMembers, len(g.committed().Members))
 }

@@ -136,7 +136,7 @@ func (g *Group) dropJoiners() {
 			continue
 		}
 		for _, h := range g.holders(n.member.ID) {
-			if h != n && g.heard(h) && g.stays(h.member.Incarnation) && g.heardAfter(h, n.registered) > n.registered {
+			if h != n && g.heard(h) && g.stays(h.member.Incarnation) && g.heardAfter(h, 0)-g.heldFor > n.registered {
 				g.depart(n.member, fmt.Sprintf("id in use: %s is heard again", h.member))
 			}
 		}

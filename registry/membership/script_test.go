@@ -22,7 +22,7 @@ import (
 //	lag ID DURATION                   of its messages; it takes as long to ease
 //	cut A B / mend A B                the link between two nodes
 //	leave ID [force]
-//	stopped ID                        it says that it has stopped; kill it before
+//	stopped ID [force]                  it says that it has stopped; kill it before
 //	away, then restart or resume      of the registry: its end, or its process held up
 //	new-generation [force]
 //	claim ID INSTALLED [wedged=N]     a heartbeat that claims an attempt installed
@@ -107,7 +107,7 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
 		s.settle()
 		return err
 	case "stopped":
-		err := s.g.Stopped(s.now, s.node(first).from())
+		err := s.g.Stopped(s.now, s.node(first).from(), d.HasArg("force"))
 		s.settle()
 		return err
 	case "away":

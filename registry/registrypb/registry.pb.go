@@ -1030,7 +1030,7 @@ type LeaveRequest struct {
 	Group         uint64                 `protobuf:"varint,5,opt,name=group,proto3" json:"group,omitempty"`           // 0: any
 	Generation    uint64                 `protobuf:"varint,6,opt,name=generation,proto3" json:"generation,omitempty"` // 0: any
 	Key           []byte                 `protobuf:"bytes,7,opt,name=key,proto3" json:"key,omitempty"`                // as in HeartbeatRequest
-	Stopped       bool                   `protobuf:"varint,8,opt,name=stopped,proto3" json:"stopped,omitempty"`       // it has stopped already, and serves nobody; force is set for registries that do not know this
+	Stopped       bool                   `protobuf:"varint,8,opt,name=stopped,proto3" json:"stopped,omitempty"`       // it has stopped already, and serves nobody
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
