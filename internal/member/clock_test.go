@@ -3,11 +3,13 @@ package member
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/seed-8247e700/dsm/internal/store"
 	"github.com/seed-8247e700/dsm/internal/wire"
+	"github.com/seed-8247e700/dsm/isis"
 	"github.com/seed-8247e700/dsm/registry/membership"
 )
 
@@ -262,5 +264,76 @@ func TestTimingBeginsAgain(t *testing.T) {
 	c.enter(true, time.Hour)
 	if c.timing || !c.first {
 		t.Errorf("%+v", c)
+	}
+}
+
+// A tick that the core does not take, since too much waits in it, is not under way: it is tried
+// again, not all the time, and counts what has passed meanwhile. Nothing else needs to be
+// submitted here.
+func TestRefusedTick(t *testing.T) {
+	g := timedFull(t)
+	n := g.node("n1")
+	c := &n.m.ordinal
+	n.write(g.putFor("k", 100), &client{})
+	g.settle()
+	g.advance(leastTick) // the timer starts
+	g.fill()
+	ticked, submitted := c.ticked, n.m.submitted
+	n.took()
+	g.advance(200 * time.Millisecond)
+	if c.refused == 0 || c.ticked != ticked || n.m.tickUnderWay() || n.m.submitted != submitted {
+		t.Fatalf("one that is refused: %+v, %d submitted", c, n.m.submitted-submitted)
+	}
+	tries := 0
+	for _, what := range n.took() {
+		if strings.HasPrefix(what, fmt.Sprintf("timer %d ", TimerClock)) {
+			tries++
+		}
+	}
+	if tries < 5 || tries > 10 {
+		t.Errorf("%d tries in the 100 ms in which it was due", tries)
+	}
+	g.release()
+	g.advance(leastTick)
+	if n.value("k") != "" || n.m.submitted != submitted+1 {
+		t.Errorf("it has %q, which was over, %d submitted", n.value("k"), n.m.submitted-submitted)
+	}
+}
+
+// timedFull is a group of two whose first member takes no more than fill gives it.
+func timedFull(t *testing.T) *group {
+	g := newGroupWith(t, 2, options{level: wire.LevelNewest, core: isis.Config{MaxPendingBytes: 1, MaxBatchCommands: 1, Window: 1}})
+	g.open()
+	return g
+}
+
+// fill has the core of the first member take nothing more until release.
+func (g *group) fill() {
+	g.hold("n2", "n1")
+	g.node("n1").write(session(), &client{}) // is sent
+	g.node("n1").write(session(), &client{}) // waits
+}
+
+// A quota that the core does not take is tried again.
+func TestRefusedQuota(t *testing.T) {
+	g := timedFull(t)
+	n := g.node("n1")
+	g.fill()
+	want := store.Quota{Bytes: 1 << 20, Variables: 1000}
+	order := func() store.Quota {
+		n.do(func(m *Member) {
+			m.ordinal.quota = &want
+			m.orderTime(g.now)
+		})
+		g.settle()
+		has, _ := n.m.reader.state.Load().Quota()
+		return has
+	}
+	if got := order(); got == want {
+		t.Fatal("it is not refused")
+	}
+	g.release()
+	if got := order(); got != want {
+		t.Errorf("then the quota is %+v", got)
 	}
 }

@@ -22,6 +22,7 @@ type ordinalClock struct {
 	audit   time.Duration
 	latest  uint64        // number of the latest tick among the commands submitted: the next waits for it
 	sent    time.Duration // when the latest tick was submitted
+	refused time.Duration // when the core last took no tick, since too much waits in it already
 	timing  bool          // how long that took is not known yet
 	took    time.Duration // until the tick before had been applied here
 	armed   time.Duration // when TimerClock fires, 0: never
@@ -43,7 +44,8 @@ func (c *ordinalClock) enter(first bool, now time.Duration) {
 }
 
 const (
-	// leastTick is how soon after a tick the next may come.
+	// leastTick is how soon after a tick the next may come, and how soon after one that was
+	// refused it is tried again.
 	leastTick = 10 * time.Millisecond
 
 	// While more variables are due than one tick removes, ticks take no more than one part in
@@ -78,26 +80,37 @@ func (m *Member) orderTime(now time.Duration) {
 	}
 	s := m.reader.state.Load()
 	m.orderQuota(s)
-	if since := now - c.ticked; !m.tickUnderWay() && since >= c.interval(s.Due()) {
-		counts := min(since, c.tick).Truncate(time.Millisecond)
-		c.ticked, c.latest = now, m.submitted+1
-		c.sent, c.timing = now, true
-		if since < c.tick {
-			c.ticked -= since - counts // for the next
-		}
-		if planted.On(planted.StallCountsInFull) {
-			counts = since
-		}
-		tick := wire.Command{Op: wire.OpTick, Delta: counts.Milliseconds()}
-		if m.reader.FeatureLevel() >= wire.OpClock.Operation().Level {
-			tick.Op, tick.Expect = wire.OpClock, s.Applied()
-		}
-		m.orderOwn(&tick, Ticket{})
+	if !m.tickUnderWay() && now-c.ticked >= c.interval(s.Due()) {
+		m.orderTick(s, now)
 	}
 	if now-c.audited >= c.audit {
 		c.audited = now
 		m.orderAudit(Ticket{})
 	}
+}
+
+// orderTick orders a tick. If the core takes none, what it would have counted is for the next.
+func (m *Member) orderTick(s *store.Store, now time.Duration) {
+	c := &m.ordinal
+	since := now - c.ticked
+	counts := min(since, c.tick).Truncate(time.Millisecond)
+	ticked := now
+	if since < c.tick {
+		ticked -= since - counts // for the next
+	}
+	if planted.On(planted.StallCountsInFull) {
+		counts = since
+	}
+	tick := wire.Command{Op: wire.OpTick, Delta: counts.Milliseconds()}
+	if m.reader.FeatureLevel() >= wire.OpClock.Operation().Level {
+		tick.Op, tick.Expect = wire.OpClock, s.Applied()
+	}
+	if !m.orderOwn(&tick, Ticket{}) {
+		c.refused = now
+		return
+	}
+	c.ticked, c.latest = ticked, m.submitted
+	c.sent, c.timing = now, true
 }
 
 // orderQuota puts the group's quota into the order, if the state has another.
@@ -109,8 +122,9 @@ func (m *Member) orderQuota(s *store.Store) {
 	if has, _ := s.Quota(); has == *c.quota {
 		return
 	}
-	c.bound = m.submitted + 1
-	m.orderOwn(&wire.Command{Op: wire.OpQuota, Delta: int64(c.quota.Bytes), Expect: c.quota.Variables}, Ticket{})
+	if m.orderOwn(&wire.Command{Op: wire.OpQuota, Delta: int64(c.quota.Bytes), Expect: c.quota.Variables}, Ticket{}) {
+		c.bound = m.submitted
+	}
 }
 
 // ticks reports whether it is this member that has time pass, and may now.
@@ -141,7 +155,7 @@ func (m *Member) armClockTimer() {
 	if due == (store.Due{}) || m.tickUnderWay() || !m.ticks() {
 		return
 	}
-	at := c.ticked + c.interval(due)
+	at := max(c.ticked+c.interval(due), c.refused+leastTick)
 	if c.armed != 0 && c.armed <= at {
 		return
 	}

@@ -74,14 +74,16 @@ func (m *Member) workDue() bool {
 }
 
 // order hands a command to the core, whose order it is answered in. size is how
-// many bytes of it were admitted.
-func (m *Member) order(raw []byte, size int, t Ticket) {
+// many bytes of it were admitted. It reports whether the core took the command: if too much
+// waits there already, the command is answered with StatusUnavailable, and has no number among
+// those submitted.
+func (m *Member) order(raw []byte, size int, t Ticket) bool {
 	if !m.core.Submit(raw) {
 		if !planted.On(planted.AdmissionKept) {
 			m.released += size
 		}
 		m.answer(t, size, wire.Reply{Status: wire.StatusUnavailable})
-		return
+		return false
 	}
 	m.submitted++
 	if planted.On(planted.EarlyReturn) && size > 0 { // not to one that opens a session, whose id it is
@@ -89,11 +91,13 @@ func (m *Member) order(raw []byte, size int, t Ticket) {
 		t = Ticket{}
 	}
 	m.waiting.Push(pendingCommand{Ticket: t, size: size, since: m.pulsed})
+	return true
 }
 
-// orderOwn orders a command of the node itself, which needs no admission.
-func (m *Member) orderOwn(c *wire.Command, t Ticket) {
-	m.order(c.Append(nil), 0, t)
+// orderOwn orders a command of the node itself, which needs no admission. It returns what order
+// does.
+func (m *Member) orderOwn(c *wire.Command, t Ticket) bool {
+	return m.order(c.Append(nil), 0, t)
 }
 
 // advance takes from the core what is ready.
