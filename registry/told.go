@@ -46,7 +46,7 @@ func (t told) Event(e *membership.Event) {
 		level = slog.LevelError
 	case membership.EventAttemptFailed, membership.EventAttemptSlow, membership.EventPaced, membership.EventProvedDead, membership.EventBaseIgnored, membership.EventLeaveRefused:
 		level = slog.LevelWarn
-	case membership.EventRegister, membership.EventAttempt, membership.EventPutOff, membership.EventCommit,
+	case membership.EventRegister, membership.EventAttempt, membership.EventPutOff, membership.EventUnpaced, membership.EventCommit,
 		membership.EventDepart, membership.EventLeave:
 	}
 	t.log.Log(context.Background(), level, string(e.Kind), attrs...)

@@ -219,6 +219,7 @@ func (g *Group) commit(view View) {
 		n.unanswered, n.exclusion = 0, ""
 		if !old.Has(m.Incarnation) {
 			n.joined = g.now
+			g.pacing.budget = paceBudget{last: g.now} // it was not spent in vain
 		}
 		delete(g.penalties, m.ID)
 		if n.leaving && !n.forced && len(view.Members) == 1 {

@@ -16,6 +16,7 @@ const (
 	EventAttemptSlow   EventKind = "view change is slow"
 	EventPutOff        EventKind = "view change put off"
 	EventPaced         EventKind = "members are slowed for a joiner"
+	EventUnpaced       EventKind = "members are not slowed any more"
 	EventCommit        EventKind = "view committed"
 	EventDepart        EventKind = "node gone"
 	EventLeave         EventKind = "node wants to leave"

@@ -13,6 +13,7 @@ import (
 // commands say what happens to them:
 //
 //	start [min=N] [delivery=agreed]   a registry without nodes
+//	      [long]                      steps are ten times as long, for a story of an hour
 //	register ID [proof=INC] [loading] [group=N] [nonce=N] [level=N]
 //	run DURATION
 //	kill ID, mute ID, deaf ID, stall ID, stick ID (payloads do not come); heal ID undoes all but kill
@@ -53,7 +54,11 @@ func startScript(t *testing.T, d *datadriven.TestData) *sim {
 	var delivery string
 	d.MaybeScanArgs(t, "delivery", &delivery)
 	settings.Delivery = Delivery(delivery)
-	return newSim(settings)
+	s := newSim(settings)
+	if d.HasArg("long") {
+		s.pace *= 10
+	}
+	return s
 }
 
 func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
@@ -94,9 +99,9 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
 		if err != nil {
 			return err
 		}
-		kib, err := strconv.ParseUint(d.CmdArgs[2].Key, 10, 64)
+		kib, err := strconv.ParseFloat(d.CmdArgs[2].Key, 64)
 		n := s.node(first)
-		n.feed, n.feedRate = mib<<20, kib<<10
+		n.feed, n.feedRate = mib<<20, uint64(kib*1024)
 		return err
 	case "cut", "mend":
 		second := d.CmdArgs[1].Key
