@@ -24,7 +24,7 @@ func (r *replica) serveJoiner(conn net.Conn, joiner uint64) error {
 	f.joiner = joiner
 	var d *member.Donor
 	if !r.do(func(m *member.Member) {
-		if d = m.Donate(joiner); d != nil {
+		if d = m.Donate(joiner, f); d != nil {
 			r.front.addFeed(m, f)
 		}
 	}) || d == nil {
@@ -34,7 +34,7 @@ func (r *replica) serveJoiner(conn net.Conn, joiner uint64) error {
 	defer d.Close()
 	// As long as the snapshot is on its way, each part of it may take so long.
 	for loading := true; ; {
-		b, pause, err := d.Next(f)
+		b, pause, err := d.Next()
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ type Feed interface {
 	// and it can. Its error is why the feed has ended.
 	Take(spare []byte, wait bool) ([]byte, error)
 
-	// Waiting returns how many bytes are left.
+	// Waiting returns how many bytes are left. Unlike Take, the member calls it, too.
 	Waiting() int
 }
 
@@ -32,6 +32,7 @@ type Feed interface {
 type Donor struct {
 	reader *Reader
 	clock  clock.Clock
+	feed   Feed
 	snap   *store.Snapshot // nil: all of it is sent
 
 	step      donorStep
@@ -51,7 +52,7 @@ type Donor struct {
 	handed int // bytes that were returned last, and are being written
 	at     time.Duration
 	busy   struct{ bytes, time float64 } // of late
-	told   struct{ waiting, rate atomic.Uint64 }
+	rate   atomic.Uint64                 // bytes a second that the connection takes; 0: not known yet
 	closed atomic.Bool
 }
 
@@ -73,11 +74,11 @@ const snapshotChunkBytes = 256<<10 - wire.FrameBytes
 // closeBytes is how much may wait for a joiner that is close to the head.
 const closeBytes = 256 << 10
 
-// Donate begins to give a joiner the state, and what is delivered from now on. It returns
-// nil if the member cannot: it is in no view, its state is damaged, or the registry has not
+// Donate begins to give a joiner the state, and what is delivered from now on, which the
+// host adds to the feed. It returns nil if the member cannot: it is in no view, its state is damaged, or the registry has not
 // said since this view was committed that the joiner may join, which it only says of those
 // that understand the view's commands.
-func (m *Member) Donate(joiner uint64) *Donor {
+func (m *Member) Donate(joiner uint64, f Feed) *Donor {
 	r := m.reader
 	_, named := m.Named(joiner)
 	if !r.inView.Load() || r.damage.Load() != nil || !named || m.hearsOfBefore() {
@@ -90,7 +91,7 @@ func (m *Member) Donate(joiner uint64) *Donor {
 	if r.FeatureLevel() >= wire.LevelVariables && !m.hurt {
 		snapshot.IncludeHistory()
 	}
-	d := &Donor{reader: r, clock: m.clock, snap: snapshot, before: s.Applied(), chunkBytes: m.chunkBytes, joiner: joiner}
+	d := &Donor{reader: r, clock: m.clock, feed: f, snap: snapshot, before: s.Applied(), chunkBytes: m.chunkBytes, joiner: joiner}
 	m.giving = append(slices.DeleteFunc(m.giving, func(o *Donor) bool { return o.joiner == joiner }), d)
 	return d
 }
@@ -104,7 +105,7 @@ func (m *Member) feeding() (waiting, rate uint64) {
 		return !named || m.directive.committed.Has(d.joiner) || d.closed.Load()
 	})
 	for _, d := range m.giving {
-		if w, r := d.told.waiting.Load(), d.told.rate.Load(); r > 0 && w >= waiting {
+		if w, r := uint64(max(d.feed.Waiting(), 0)), d.rate.Load(); r > 0 && w >= waiting {
 			waiting, rate = w, r
 		}
 	}
@@ -120,14 +121,12 @@ const fade = 0.9
 const leastMeasured = 16 << 10
 
 // look measures how fast the connection takes what it is given.
-func (d *Donor) look(f Feed) {
-	now := d.clock.Steady()
+func (d *Donor) look() {
 	if d.handed >= leastMeasured {
 		d.busy.bytes = fade*d.busy.bytes + float64(d.handed)
-		d.busy.time = fade*d.busy.time + (now - d.at).Seconds()
-		d.told.rate.Store(uint64(d.busy.bytes / max(d.busy.time, 1e-6)))
+		d.busy.time = fade*d.busy.time + (d.clock.Steady() - d.at).Seconds()
+		d.rate.Store(uint64(d.busy.bytes / max(d.busy.time, 1e-6)))
 	}
-	d.told.waiting.Store(uint64(f.Waiting()))
 }
 
 // hearsOfBefore reports whether the latest directive is from before the present view was
@@ -140,14 +139,14 @@ func (m *Member) hearsOfBefore() bool {
 // Next returns what to write next, all of it before the next call. If it returns nothing
 // but a pause, the caller rests so long, and calls again; if it returns neither, there is
 // nothing to write until the feed has more. The error is why the joiner gets nothing more.
-func (d *Donor) Next(f Feed) (b []byte, pause time.Duration, err error) {
-	d.look(f)
-	b, pause, err = d.proceed(f)
+func (d *Donor) Next() (b []byte, pause time.Duration, err error) {
+	d.look()
+	b, pause, err = d.proceed()
 	d.handed, d.at = len(b), d.clock.Steady()
 	return b, pause, err
 }
 
-func (d *Donor) proceed(f Feed) (b []byte, pause time.Duration, err error) {
+func (d *Donor) proceed() (b []byte, pause time.Duration, err error) {
 	for {
 		switch d.step {
 		case sendChunk:
@@ -157,7 +156,7 @@ func (d *Donor) proceed(f Feed) (b []byte, pause time.Duration, err error) {
 			if d.timed {
 				d.took, d.timed = d.clock.Steady()-d.began, false
 			}
-			if b, err = d.take(f, false); b != nil || err != nil {
+			if b, err = d.take(false); b != nil || err != nil {
 				d.delivered += len(b)
 				return b, 0, err
 			}
@@ -170,12 +169,12 @@ func (d *Donor) proceed(f Feed) (b []byte, pause time.Duration, err error) {
 			return d.buf, 0, nil
 		case sendHead:
 			d.step = sendDeliveries
-			if f.Waiting() <= closeBytes {
+			if d.feed.Waiting() <= closeBytes {
 				d.buf = binary.AppendUvarint(wire.BeginFrame(d.buf[:0], wire.FrameHead), d.reader.state.Load().Applied())
 				return wire.EndFrame(d.buf, 0), 0, nil
 			}
 		default:
-			if b, err = d.take(f, true); b != nil {
+			if b, err = d.take(true); b != nil {
 				// Whenever little more waits, where the head is: only a joiner that has come
 				// that far is close enough to become a member, since writes wait for a member
 				// that has to catch up.
@@ -187,8 +186,8 @@ func (d *Donor) proceed(f Feed) (b []byte, pause time.Duration, err error) {
 }
 
 // take takes a part of what was delivered.
-func (d *Donor) take(f Feed, wait bool) ([]byte, error) {
-	b, err := f.Take(d.spare, wait)
+func (d *Donor) take(wait bool) ([]byte, error) {
+	b, err := d.feed.Take(d.spare, wait)
 	d.spare = b
 	return b, err
 }

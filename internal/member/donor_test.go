@@ -51,7 +51,7 @@ func donating(t *testing.T, values, chunk int) (*group, *node, *Donor) {
 	var d *Donor
 	n.do(func(m *Member) {
 		m.remember([]membership.Member{named(99)})
-		d = m.Donate(99)
+		d = m.Donate(99, &queue{})
 	})
 	if d == nil {
 		t.Fatal("it does not donate")
@@ -64,7 +64,8 @@ func donating(t *testing.T, values, chunk int) (*group, *node, *Donor) {
 // pause, or nothing.
 func (d *Donor) next(t *testing.T, q *queue) string {
 	t.Helper()
-	b, pause, err := d.Next(q)
+	d.feed = q
+	b, pause, err := d.Next()
 	switch {
 	case err != nil:
 		return err.Error()
@@ -155,7 +156,7 @@ func TestChunkBytes(t *testing.T) {
 		t.Errorf("%d", n.m.chunkBytes)
 	}
 	_, _, d := donating(t, 50, 1000)
-	b, _, err := d.Next(&queue{})
+	b, _, err := d.Next()
 	if err != nil || len(b) > 1000 || len(b) < 800 {
 		t.Errorf("a chunk of %d bytes, %v", len(b), err)
 	}
@@ -274,7 +275,7 @@ func TestDonate(t *testing.T) {
 	n := newGroup(t, 1).node("n1")
 	n.m.remember([]membership.Member{named(99)})
 	gives := func(joiner uint64) bool {
-		d := n.m.Donate(joiner)
+		d := n.m.Donate(joiner, &queue{})
 		if d != nil {
 			d.Close()
 		}
@@ -330,7 +331,7 @@ func TestDonorOfDamage(t *testing.T) {
 	if n.m.reader.state.Load().Damage(0, 0) == "" {
 		t.Fatal("there is nothing to be damaged")
 	}
-	b, pause, err := d.Next(&queue{})
+	b, pause, err := d.Next()
 	if b != nil || pause != 0 || !errors.Is(err, store.ErrDigest) || !strings.HasPrefix(err.Error(), "server: snapshot: ") {
 		t.Errorf("%q, %v, %v", b, pause, err)
 	}

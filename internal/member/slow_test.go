@@ -166,9 +166,10 @@ func TestFeeding(t *testing.T) {
 		return waiting, rate
 	}
 	q := &queue{waits: 5000}
+	d.feed = q
 	next := func(takes time.Duration) {
 		t.Helper()
-		b, pause, err := d.Next(q)
+		b, pause, err := d.Next()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,6 +187,10 @@ func TestFeeding(t *testing.T) {
 	const most = leastMeasured * 5 / 4
 	if waiting, rate := feeding(); waiting != 5000 || rate < leastMeasured || rate > most {
 		t.Errorf("%d bytes wait, %d go in a second, of %d or so", waiting, rate, leastMeasured)
+	}
+	q.waits = 9000
+	if waiting, _ := feeding(); waiting != 9000 {
+		t.Errorf("%d bytes wait, of 9000 since the donor writes", waiting)
 	}
 	d.step = sendDeliveries
 	q.waits = closeBytes + 1 // no heads
@@ -205,8 +210,8 @@ func TestFeeding(t *testing.T) {
 // A donor that has ended is no joiner's any more, though the registry still names that.
 func TestFeedingEnds(t *testing.T) {
 	_, n, d := donating(t, 1, 0)
-	d.told.waiting.Store(5000)
-	d.told.rate.Store(1000)
+	d.feed = &queue{waits: 5000}
+	d.rate.Store(1000)
 	n.do(func(m *Member) {
 		if waiting, rate := m.feeding(); waiting != 5000 || rate != 1000 {
 			t.Errorf("%d bytes wait, %d go in a second", waiting, rate)

@@ -65,7 +65,7 @@ func (s *stream) dial() bool {
 	s.donor = g.node(s.t.Donor().ID)
 	if s.donor.alive {
 		s.donor.do(func(m *Member) {
-			if s.gives = m.Donate(s.joiner.self.Incarnation); s.gives != nil {
+			if s.gives = m.Donate(s.joiner.self.Incarnation, &s.feed); s.gives != nil {
 				m.Deliveries(true)
 				s.donor.feeds = append(s.donor.feeds, &s.feed)
 			}
@@ -80,7 +80,7 @@ func (s *stream) dial() bool {
 // give has the donor write what it can.
 func (s *stream) give() (moved bool) {
 	for s.joiner.g.now >= s.rests {
-		b, pause, err := s.gives.Next(&s.feed)
+		b, pause, err := s.gives.Next()
 		switch {
 		case err != nil:
 			s.bytes.Write(AppendRefusal(nil, err))

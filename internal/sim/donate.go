@@ -53,12 +53,12 @@ func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.Hello
 	}
 	joiner := hello.Joiner()
 	r.lookFor(c, joiner, r.p.Steady()+r.w.proofTime(), refuse, func(m *member.Member) {
-		donor := m.Donate(joiner)
-		if donor == nil {
+		f := &feed{r: r, c: c, joiner: joiner}
+		if f.donor = m.Donate(joiner, f); f.donor == nil {
 			refuse(wire.StatusUnavailable, "no donor now")
 			return
 		}
-		f := &feed{r: r, c: c, joiner: joiner, donor: donor, room: max(pick(r.w.random.pieces, 100, 1000, plenty), r.w.traits.valueBytes/4)}
+		f.room = max(pick(r.w.random.pieces, 100, 1000, plenty), r.w.traits.valueBytes/4)
 		if r.w.healed {
 			f.room = plenty
 		}
@@ -121,11 +121,16 @@ func (f *feed) Take(spare []byte, wait bool) ([]byte, error) {
 }
 
 // Waiting is part of member.Feed.
-func (f *feed) Waiting() int {
+func (f *feed) Waiting() int { return len(f.queue) }
+
+// count counts the heads that are said again.
+func (f *feed) count(frame []byte) {
+	if len(frame) < wire.FrameBytes || frame[wire.FrameBytes-1] != wire.FrameHead {
+		return
+	}
 	if f.heads++; f.heads > 1 {
 		f.r.w.counts.Heads++
 	}
-	return len(f.queue)
 }
 
 // pump writes what the donor says until there is no room, or nothing more.
@@ -143,9 +148,10 @@ func (f *feed) pump() {
 		}
 		loads := f.donor.Loading()
 		f.taken = false
-		b, pause, err := f.donor.Next(f)
+		b, pause, err := f.donor.Next()
 		f.r.w.trace("  %s gives #%d %d bytes, rests %v: %v", f.r, f.joiner, len(b), pause, err)
 		f.writing = b
+		f.count(b)
 		switch {
 		case err != nil:
 			f.refuse(err)
