@@ -23,6 +23,7 @@ type feed struct {
 	heads   int    // that were sent
 	writing []byte // what is left of what the donor has said to write
 	room    int    // on the connection: in some, less than the group delivers meanwhile
+	least   int    // room that it waits for, unless less is left to write
 	busy    bool   // works at a chunk, or rests
 	last    bool   // nothing comes after what is being written
 	lags    bool   // too far behind: it is cut off
@@ -32,6 +33,11 @@ type feed struct {
 
 // plenty is room for all that comes.
 const plenty = 1 << 20
+
+// leastRoom is which part of the room must be free before more is written where ports are
+// narrow, as with TCP. Otherwise what was read would only make room for a piece as small, which
+// may be torn again, until all pieces have one byte. Elsewhere they may: states are small there.
+const leastRoom = 16
 
 // asked takes a joiner's greeting.
 func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.HelloReply)) {
@@ -58,15 +64,24 @@ func (p *process) asked(c *wires.Conn, hello *wire.Hello, answer func(wire.Hello
 			refuse(wire.StatusUnavailable, "no donor now")
 			return
 		}
-		f.room = max(pick(r.w.random.pieces, 100, 1000, plenty), r.w.traits.valueBytes/4)
+		room := max(pick(r.w.random.pieces, 100, 1000, plenty), r.w.traits.valueBytes/4)
 		if r.w.healed {
-			f.room = plenty
+			room = plenty
 		}
+		f.begin(room)
 		r.feeds = append(r.feeds, f)
 		c.Ends[1].OnClose, c.Ends[1].Room, c.Ends[1].OnRoom = f.close, f.hasRoom, f.pump
 		reply.Status = wire.StatusOK
 		c.Send(0, wires.GreetingBytes, func() { answer(reply) })
 	})
+}
+
+// begin says how much room there is at first.
+func (f *feed) begin(room int) {
+	f.room, f.least = room, 1
+	if f.r.w.traits.bandwidth.port > 0 {
+		f.least = max(room/leastRoom, 1)
+	}
 }
 
 // lookFor looks for a joiner at its address before it is served.
@@ -137,7 +152,7 @@ func (f *feed) count(frame []byte) {
 func (f *feed) pump() {
 	for !f.over && !f.busy && !f.r.over {
 		if len(f.writing) > 0 {
-			if f.room == 0 || !f.write() {
+			if f.room < min(f.least, len(f.writing)) || !f.write() {
 				return
 			}
 			continue

@@ -23,7 +23,7 @@ const maxSeeds = 20000
 var shownBy = map[planted.Bug]uint64{
 	planted.UpdateRenumbered:   133,
 	planted.CutReused:          236,
-	planted.AckAcrossGap:       439,
+	planted.AckAcrossGap:       498,
 	planted.AttemptFromFailed:  128,
 	planted.AttemptNeverGrows:  2018,
 	planted.AuditByKeptDigest:  176,
