@@ -54,10 +54,35 @@ func (p payloads) bytes(key messageKey) []byte {
 	return p[key].bytes
 }
 
+// maxAsked is how many messages a holder is asked for at a time. All that a joiner lacks
+// could be more than a link keeps unconfirmed, of which it dies.
+const maxAsked = 2
+
+// supplier is a survivor that holds payloads which the cut needs and that are not held here.
+type supplier struct {
+	id     MemberID
+	ends   bool         // its FLUSH is here: what it has sent has come
+	unsent []messageKey // not asked for yet, in the order of the cut
+	asked  int          // messages that were asked for and have not come
+}
+
 // lack is a payload that the cut needs and that is not held here.
 type lack struct {
-	holder MemberID
+	holder *supplier
 	asked  bool
+}
+
+// supplierOf returns what is known of a member as a supplier.
+func (f *flush) supplierOf(m MemberID) *supplier {
+	s := f.suppliers[m.Incarnation]
+	if s == nil {
+		if f.suppliers == nil {
+			f.suppliers = map[uint64]*supplier{}
+		}
+		s = &supplier{id: m}
+		f.suppliers[m.Incarnation] = s
+	}
+	return s
 }
 
 // findLacking finds out which payloads the cut needs, and asks for them. What the
@@ -67,6 +92,9 @@ func (n *Node) findLacking() {
 	f.lacking, f.from = nil, n.position
 	if f.cut == nil || f.attempt.Full {
 		return
+	}
+	for _, s := range f.suppliers {
+		s.unsent, s.asked = nil, 0
 	}
 	if n.phase == Observing {
 		for rank, m := range f.cut.Members {
@@ -83,42 +111,42 @@ func (n *Node) findLacking() {
 			if f.lacking == nil {
 				f.lacking = map[messageKey]*lack{}
 			}
-			f.lacking[key] = &lack{holder: f.cut.Members[e.Holder]}
+			holder := f.supplierOf(f.cut.Members[e.Holder])
+			holder.unsent = append(holder.unsent, key)
+			f.lacking[key] = &lack{holder: holder}
 		}
 		position += uint64(e.Count)
 	}
-	n.fetch()
+	for _, m := range f.cut.Members {
+		if s := f.suppliers[m.Incarnation]; s != nil {
+			n.fetch(s)
+		}
+	}
 }
 
-// fetch asks for what is lacking, of holders whose FLUSH is here.
-func (n *Node) fetch() {
-	f := &n.flush
-	if len(f.lacking) == 0 {
-		return
-	}
-	for i := range f.cut.Entries {
-		e := &f.cut.Entries[i]
-		key := messageKey{e.Sender, e.Seq}
-		l := f.lacking[key]
-		if l == nil || l.asked || !f.flushed[l.holder.Incarnation] {
-			continue
+// fetch asks a holder whose FLUSH is here for what is lacking.
+func (n *Node) fetch(s *supplier) {
+	for s.ends && s.asked < maxAsked && len(s.unsent) > 0 {
+		key := s.unsent[0]
+		s.unsent = s.unsent[1:]
+		l := n.flush.lacking[key]
+		if l == nil {
+			continue // it has come by itself
 		}
 		l.asked = true
+		s.asked++
 		n.payloads.expect(key)
-		n.send(l.holder, Message{Kind: KindFetch, View: f.attempt.View.ID, Part: &Part{
-			Sender: e.Sender, Seq: e.Seq, Offset: uint64(len(n.payloads.bytes(key))),
+		n.send(s.id, Message{Kind: KindFetch, View: n.flush.attempt.View.ID, Part: &Part{
+			Sender: key.sender, Seq: key.seq, Offset: uint64(len(n.payloads.bytes(key))),
 		}})
 	}
 }
 
 // endsHere takes that no more of the base view comes from a member.
 func (n *Node) endsHere(from MemberID) {
-	f := &n.flush
-	if f.flushed == nil {
-		f.flushed = map[uint64]bool{}
-	}
-	f.flushed[from.Incarnation] = true
-	n.fetch()
+	s := n.flush.supplierOf(from)
+	s.ends = true
+	n.fetch(s)
 }
 
 // supply answers a FETCH, in parts, so that what is on its way is of use even if a
@@ -174,10 +202,16 @@ func (n *Node) setAside(rank int, m *Message) {
 
 // arrived takes that a payload is whole.
 func (n *Node) arrived(key messageKey) {
-	if n.flush.lacking[key] != nil {
-		delete(n.flush.lacking, key)
-		n.storeCut()
+	l := n.flush.lacking[key]
+	if l == nil {
+		return
 	}
+	delete(n.flush.lacking, key)
+	if l.asked {
+		l.holder.asked--
+		n.fetch(l.holder)
+	}
+	n.storeCut()
 }
 
 // Fetched counts the bytes of payloads that came while the node was wedged, or joined:

@@ -93,6 +93,37 @@ func (g *fetching) resumes() bool {
 	return len(g.asked) == 2 && last.Offset == 2<<16 && g.supplied == uint64(2*len(g.payload)-2<<16)
 }
 
+// TestFetchAsksForTwo holds that a holder is asked for two messages at a time, and for
+// another when one has come. All that are lacking could be more than a link keeps.
+func TestFetchAsksForTwo(t *testing.T) {
+	const lacking = 5
+	g := &fetching{trio: newTrio(t, isis.Config{Window: lacking})}
+	waits, most, all := 0, 0, 0
+	g.Sent = func(_, _ *isistest.Node, m *isis.Message) {
+		switch m.Kind {
+		case isis.KindFetch:
+			waits, all = waits+1, all+1
+			most = max(most, waits)
+		case isis.KindSupply:
+			waits--
+		default:
+		}
+	}
+	for i := range lacking {
+		g.submit(2, []byte{byte(i)})
+	}
+	g.deliver(2, 1, lacking)
+	for _, to := range g.Nodes[:2] {
+		g.Truncate(g.Nodes[2].Links[to.Index()], 0)
+	}
+	g.Stop(g.Nodes[2])
+	g.attempt(2)
+	g.run()
+	if g.Nodes[0].Core.Installed() != 2 || all != lacking || most != 2 {
+		t.Errorf("attempt %d is installed; %d messages were asked for, %d at a time; want %d and 2", g.Nodes[0].Core.Installed(), all, most, lacking)
+	}
+}
+
 // TestFetchResumes holds that what an attempt has fetched is of use to the next.
 func TestFetchResumes(t *testing.T) {
 	if g := newFetching(t); !g.resumes() {

@@ -15,9 +15,9 @@ type flush struct {
 	acked   bool        // the cut is stored and acknowledged, complete with payloads
 
 	// What the cut lacks here: see fetch.go.
-	lacking map[messageKey]*lack
-	from    uint64          // the position behind which entries are fetched
-	flushed map[uint64]bool // incarnations: nothing more of the base view comes from them
+	lacking   map[messageKey]*lack
+	from      uint64               // the position behind which entries are fetched
+	suppliers map[uint64]*supplier // by incarnation
 
 	// The leader's part.
 	states  []*FlushState // by rank in the base view; nil: not here yet, or no survivor
