@@ -26,6 +26,7 @@ const (
 	PayloadOfNobody
 	PayloadsForgotten
 	AttemptNeverGrows
+	AttemptStands
 	QuotaIgnored
 	QuotaNotInSnapshot
 	ResultsUnbounded

@@ -33,6 +33,7 @@ var Bugs = []Info{
 	{PayloadOfNobody, "PayloadOfNobody", "a cut names a member that is gone as the holder of its messages"},
 	{PayloadsForgotten, "PayloadsForgotten", "payloads that came during an attempt are dropped when another begins"},
 	{AttemptNeverGrows, "AttemptNeverGrows", "every attempt at a view has the same time, however many have failed"},
+	{AttemptStands, "AttemptStands", "an attempt that the minimum size leaves no other than stands, though a link in it has died"},
 	{QuotaIgnored, "QuotaIgnored", "a replica does what exceeds the quota"},
 	{QuotaNotInSnapshot, "QuotaNotInSnapshot", "snapshots leave out the quota, and digests do not show it"},
 	{ResultsUnbounded, "ResultsUnbounded", "a replica keeps results of sessions that crowd the others out"},

@@ -76,7 +76,7 @@ func drawTraits(r *rand.Rand, o Options) traits {
 		nodes: pick(r, 1, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7, 8, 9), clients: 1 + r.IntN(5),
 		detection: pick(r, time.Duration(300), 500, 1000, 2000) * time.Millisecond,
 		agreed:    r.IntN(10) == 0, minMembers: 1,
-		keptBytes: 1 << 20, chunkBytes: pick(r, 60, 200, 1000, 20000), lagBytes: pick(r, 0, 80, 3000, 1<<20),
+		keptBytes: 8 << 20, chunkBytes: pick(r, 60, 200, 1000, 20000), lagBytes: pick(r, 0, 80, 3000, 1<<20),
 		latency: pick(r, time.Duration(20), 100, 500, 3000) * time.Microsecond,
 		depth:   1 + r.IntN(5), keys: 1 + r.IntN(5),
 		reads: pick(r, 0.2, 0.5, 0.8), strong: pick(r, 0.1, 0.5, 1),

@@ -66,12 +66,13 @@ func (g *Group) watchAttempt() {
 		return
 	}
 	var failed uint64
+	var anybody bool // is to blame
 	if late {
 		unheard := !lost && g.hearsNobody()
 		slow := !lost && !unheard && g.advances(a)
-		anybody := !unheard && !slow && g.blame(a, survivors, joiners)
-		if !lost && !unheard && !anybody && !planted.On(planted.AttemptNeverGrows) {
-			g.periods++
+		anybody = !unheard && !slow && g.blame(a, survivors, joiners)
+		if !lost && !unheard && !anybody {
+			g.grow()
 		}
 		g.deadline = g.now + g.period()
 		if slow {
@@ -84,7 +85,40 @@ func (g *Group) watchAttempt() {
 	}
 	if next, ok := g.plan(); ok {
 		g.propose(next, failed)
+	} else if late && g.hearsAll(a) && !planted.On(planted.AttemptStands) {
+		if anybody {
+			g.grow() // whoever it is stays
+		}
+		g.propose(g.again(a), failed)
+		g.blamed = g.state.Attempt.View.ID // who was to blame has paid
 	}
+}
+
+// grow gives attempts twice the time, until a view commits.
+func (g *Group) grow() {
+	if !planted.On(planted.AttemptNeverGrows) {
+		g.periods++
+	}
+}
+
+// again returns the plan of an attempt, to be tried once more since the minimum size leaves no
+// other. That is of use: a link that has died is made anew only for a later view.
+func (g *Group) again(a *Attempt) plan {
+	p := plan{base: g.committed(), excluded: make(map[uint64]string)}
+	p.survivors, p.joiners = g.parts(a)
+	for _, m := range p.base.Members {
+		if !a.View.Has(m.Incarnation) {
+			p.excluded[m.Incarnation] = g.nodes[m.Incarnation].exclusion
+		}
+	}
+	return p
+}
+
+// hearsAll tells whether the registry hears all members of an attempt.
+func (g *Group) hearsAll(a *Attempt) bool {
+	return g.intact(a) && !slices.ContainsFunc(a.View.Members, func(m Member) bool {
+		return g.provedDead(m.Incarnation) || g.silence(g.nodes[m.Incarnation]) >= g.state.Settings.Detection
+	})
 }
 
 // fetchLevel is the feature level of views whose flushes go on from one attempt to the
@@ -94,13 +128,21 @@ const fetchLevel = 5
 // longestPeriod bounds the time of an attempt.
 const longestPeriod = time.Hour
 
-// period is how long an attempt may take from now on. It doubles whenever the time of one is
+// period is how long the attempt may take from now on. It doubles whenever the time of one is
 // up and nobody is to blame, until a view commits: how much there is to send, and over what
-// links, is not known here.
+// links, is not known here. Joiners that were blamed for earlier ones may not have been the
+// reason: their attempt has at least a quarter of the time that they had to wait for it, and
+// a node that is the reason does not hold up the group for more of the time by that.
 func (g *Group) period() time.Duration {
 	period := g.state.Settings.AttemptTimeout
 	for range g.periods {
 		period = min(2*period, max(longestPeriod, g.state.Settings.AttemptTimeout))
+	}
+	if g.state.Attempt != nil && !planted.On(planted.AttemptNeverGrows) {
+		_, joiners := g.parts(g.state.Attempt)
+		for _, m := range joiners {
+			period = max(period, g.penalties[m.ID].pause(&g.state.Settings)/4)
+		}
 	}
 	return period
 }
@@ -250,6 +292,14 @@ func (g *Group) penalise(id string) {
 		return
 	}
 	p.failures = min(p.failures+1, maxJoinFailures)
-	p.until = g.now + min(g.state.Settings.Heartbeat<<p.failures, maxJoinPause)
+	p.until = g.now + p.pause(&g.state.Settings)
 	g.penalties[id] = p
+}
+
+// pause is how long a node has to wait after its failures, 0 if there were none.
+func (p penalty) pause(settings *Settings) time.Duration {
+	if p.failures == 0 {
+		return 0
+	}
+	return min(settings.Heartbeat<<p.failures, maxJoinPause)
 }

@@ -61,3 +61,29 @@ func TestPlantedAttemptNeverGrows(t *testing.T) {
 		planted.Caught(t, planted.AttemptNeverGrows, "a group whose attempts fail for a minute")
 	}
 }
+
+// TestPlantedAttemptStands has a link die in an attempt that the minimum size leaves no other
+// than.
+func TestPlantedAttemptStands(t *testing.T) {
+	planted.With(t, planted.AttemptStands)
+	s := newSim(Settings{MinMembers: 3})
+	register := func(id string) {
+		if _, err := s.register(Registration{ID: id, FeatureLevel: fetchLevel}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"n1", "n2", "n3"} {
+		register(id)
+	}
+	s.run(time.Second)
+	s.node("n3").dead = true
+	register("n4")
+	s.node("n4").delay = time.Second // until the link dies
+	for s.run(s.pace); s.node("n4").wedged == 0; s.run(s.pace) {
+	}
+	s.lose("n1", "n4")
+	s.run(time.Minute)
+	if v, _ := s.saved.Committed(); v.Has(s.node("n3").inc) {
+		planted.Caught(t, planted.AttemptStands, "a group of the minimum size that makes no view for a minute")
+	}
+}

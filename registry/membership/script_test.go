@@ -22,6 +22,7 @@ import (
 //	feed ID MIB KIB                   how much waits at it for a joiner, and goes to it in a second
 //	lag ID DURATION                   of its messages; it takes as long to ease
 //	cut A B / mend A B                the link between two nodes
+//	lose A B                          it dies: the next attempt at both makes it anew
 //	leave ID [force]
 //	stopped ID [force]                  it says that it has stopped; kill it before
 //	away, then restart or resume      of the registry: its end, or its process held up
@@ -107,6 +108,8 @@ func (s *sim) command(t *testing.T, d *datadriven.TestData) error {
 		second := d.CmdArgs[1].Key
 		s.cuts[[2]string{first, second}] = d.Cmd == "cut"
 		s.cuts[[2]string{second, first}] = d.Cmd == "cut"
+	case "lose":
+		s.lose(first, d.CmdArgs[1].Key)
 	case "leave":
 		err := s.g.Leave(s.now, s.node(first).from(), d.HasArg("force"), "asked to")
 		s.settle()

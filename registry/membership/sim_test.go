@@ -17,7 +17,8 @@ type sim struct {
 	pace  time.Duration // of the steps of run
 	nodes []*simNode    // every run of every node, in order of registration
 	cuts  map[[2]string]bool
-	told  uint64 // revision that was pushed
+	lost  map[[2]string]uint64 // links that are dead until both ends hear of a later attempt
+	told  uint64               // revision that was pushed
 	out   strings.Builder
 	quiet bool // registry is away
 
@@ -68,7 +69,7 @@ type simNode struct {
 var errCrashed = errors.New("the registry crashed")
 
 func newSim(settings Settings) *sim {
-	s := &sim{cuts: make(map[[2]string]bool), positions: make(map[uint64]uint64), pace: 5 * time.Millisecond}
+	s := &sim{cuts: make(map[[2]string]bool), lost: make(map[[2]string]uint64), positions: make(map[uint64]uint64), pace: 5 * time.Millisecond}
 	s.saved = NewState(1, 0, settings.Over(DefaultSettings())).WithSecret(Key{1})
 	s.g = New(s.saved, s.now)
 	s.settle()
@@ -173,7 +174,7 @@ func (s *sim) run(d time.Duration) {
 func (s *sim) step() {
 	for _, n := range s.nodes {
 		for _, o := range s.nodes {
-			if n != o && !n.dead && !o.dead && !n.deaf && !s.cuts[[2]string{n.id, o.id}] {
+			if n != o && !n.dead && !o.dead && !n.deaf && !s.cut(o, n) {
 				n.heard[o.inc] = s.now
 			}
 		}
@@ -197,6 +198,19 @@ func (s *sim) step() {
 			}
 		}
 	}
+}
+
+// cut tells whether nothing comes from one node to another.
+func (s *sim) cut(from, to *simNode) bool {
+	ends := [2]string{from.id, to.id}
+	lost, ok := s.lost[ends]
+	return s.cuts[ends] || ok && min(from.wedged, to.wedged) <= lost
+}
+
+// lose has the link between two nodes die.
+func (s *sim) lose(a, b string) {
+	last := max(s.node(a).wedged, s.node(b).wedged)
+	s.lost[[2]string{a, b}], s.lost[[2]string{b, a}] = last, last
 }
 
 // deliver has every node that is in a view deliver a command.
@@ -329,7 +343,7 @@ func (s *sim) takePart(n *simNode) {
 	all := !slices.ContainsFunc(a.View.Members, func(m Member) bool {
 		i := slices.IndexFunc(s.nodes, func(o *simNode) bool { return o.inc == m.Incarnation })
 		o := s.nodes[i]
-		return o.dead || o.wedged != a.View.ID || !s.acked(o) || s.cuts[[2]string{n.id, o.id}] || s.cuts[[2]string{o.id, n.id}]
+		return o.dead || o.wedged != a.View.ID || !s.acked(o) || s.cut(n, o) || s.cut(o, n)
 	})
 	if all && n.install < a.View.ID {
 		n.install = a.View.ID
