@@ -39,6 +39,7 @@ type verifier struct {
 	inVariables bool   // the pass has come to the variables
 	next        uint32 // slot that is looked at next
 	found       bool   // the pass has found damage
+	doubt       bool   // damage was found, and no pass has been clean since
 	clean       uint64 // passes that found nothing, since the last damage
 
 	// The sums of the hashes, as they were kept when the pass came to them, and as
@@ -72,7 +73,7 @@ func (s *Store) Verify() error {
 	for items > 0 && bytes > 0 {
 		size, err := s.verifyNext()
 		if err != nil {
-			v.found, v.clean = true, 0
+			s.Suspect()
 			return err
 		}
 		if !v.under {
@@ -117,7 +118,10 @@ func (s *Store) CleanPasses() uint64 { return s.verifier.clean }
 
 // Suspect has CleanPasses count from the next pass on: damage was found otherwise. It
 // is for the owner.
-func (s *Store) Suspect() { s.verifier.found, s.verifier.clean = true, 0 }
+func (s *Store) Suspect() {
+	v := &s.verifier
+	v.found, v.doubt, v.clean = true, true, 0
+}
 
 // verifyNext verifies one thing. The pass is not under way any more once it has
 // come to its end.
@@ -125,13 +129,13 @@ func (s *Store) verifyNext() (size int, err error) {
 	v := &s.verifier
 	switch {
 	case !v.under:
-		*v = verifier{under: true, next: 1, clean: v.clean, items: v.items, bytes: v.bytes, kept: s.sessions.sum}
+		*v = verifier{under: true, next: 1, doubt: v.doubt, clean: v.clean, items: v.items, bytes: v.bytes, kept: s.sessions.sum}
 		return 0, s.verifyRest()
 	case !v.inVariables && v.next <= s.sessions.slots.used:
 		v.next++
 		return s.verifySession(v.next - 1)
 	case !v.inVariables:
-		err := v.verifySum("sessions", s.sessions.sum)
+		err := v.verifySum("sessions", s.sessions.sum, s.sessions.hashes)
 		v.inVariables, v.next, v.kept, v.computed = true, 1, s.variables.allSums(), 0
 		return 0, err
 	case v.next <= s.variables.slots.used:
@@ -139,21 +143,60 @@ func (s *Store) verifyNext() (size int, err error) {
 		return s.verifyVariable(v.next - 1)
 	default:
 		v.under = false
-		err := v.verifySum("variables", s.variables.allSums())
+		err := v.verifySum("variables", s.variables.allSums(), s.variables.hashes)
 		if err == nil && !v.found {
 			v.clean++
+			v.doubt = false
 		}
 		return 0, err
 	}
 }
 
-// verifySum compares what all hashes came to with the sum kept, unless anything has
-// changed since the first was computed.
-func (v *verifier) verifySum(of string, sum uint64) error {
-	if v.kept == sum && v.computed != sum {
+// verifySum compares what all hashes came to with the sum kept. If anything has changed since
+// the first was computed, it cannot tell; if there is doubt, it adds up all that are kept then.
+// That takes long, 20 ns for each variable or so, and is done once after damage.
+func (v *verifier) verifySum(of string, sum uint64, hashes func() uint64) error {
+	computed := v.computed
+	switch {
+	case v.kept == sum:
+	case v.doubt:
+		computed = hashes()
+	default:
+		return nil
+	}
+	if computed != sum {
 		return damaged("the sum of the %s' hashes", of)
 	}
 	return nil
+}
+
+// hashes adds up the hashes that are kept.
+func (t *sessions) hashes() (sum uint64) {
+	for slot := range t.slots.used {
+		if s := t.slots.cell(slot + 1).Load(); s != nil {
+			sum += s.base + s.sum
+		}
+	}
+	return sum
+}
+
+// hashes adds up the hashes that are kept, of timers and owners, too.
+func (t *variables) hashes() (sum uint64) {
+	for slot := range t.slots.used {
+		e := t.slots.cell(slot + 1).Load()
+		if e == nil {
+			continue
+		}
+		sum += e.current.Load().hash
+		if r, ok := t.timers.of[e]; ok {
+			sum += r.hash()
+		}
+		if session, ok := t.owners.of[e]; ok {
+			o := owned{session, e}
+			sum += o.hash()
+		}
+	}
+	return sum
 }
 
 // verifyRest verifies what there is one of.

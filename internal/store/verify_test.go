@@ -89,6 +89,45 @@ func TestVerifyNamesDamage(t *testing.T) {
 	}
 }
 
+// TestVerifySumMeanwhile holds that a sum which is damaged is found while there is doubt, also
+// if variables and sessions change during each pass: until then no pass is clean. Without
+// doubt it takes a pass during which nothing changes.
+func TestVerifySumMeanwhile(t *testing.T) {
+	const n = 2 * sliceItems
+	for _, doubt := range []bool{true, false} {
+		f, session := filled(t, n)
+		for range n {
+			f.open()
+		}
+		f.want(wire.StatusOK, txn(session, n+1, n, expire("key1", 7), wire.TxnOp{Kind: wire.TxnTTL, Key: "key1"}))
+		seq := uint64(n + 2)
+		pass := func() error {
+			f.s.verifier = verifier{}
+			if doubt {
+				f.s.Suspect()
+			}
+			f.want(wire.StatusOK, auditOf("a"))
+			for {
+				if err := f.s.Verify(); err != nil || f.s.CleanPasses() > 0 {
+					return err
+				}
+				f.want(wire.StatusOK, set(session, seq, seq-1, "key0", fmt.Sprint(seq)))
+				seq++
+			}
+		}
+		for name, sum := range map[string]*uint64{"variables": &f.s.variables.sum, "sessions": &f.s.sessions.sum} {
+			if err := pass(); err != nil {
+				t.Fatalf("without damage, doubt %v: %v", doubt, err)
+			}
+			*sum++
+			if err := pass(); errors.Is(err, ErrDigest) != doubt {
+				t.Errorf("the sum of the %s is damaged, doubt %v: %v", name, doubt, err)
+			}
+			*sum--
+		}
+	}
+}
+
 // TestVerifyIsBounded holds the bounds of a slice and of a share, and that a pass takes
 // the audits that it should.
 func TestVerifyIsBounded(t *testing.T) {
