@@ -25,8 +25,13 @@ func (g *Group) propose(next plan, failed uint64) {
 	for _, m := range next.base.Members {
 		g.nodes[m.Incarnation].exclusion = next.excluded[m.Incarnation]
 	}
+	if g.state.Attempt == nil {
+		g.trials.begin(g.now)
+	}
 	g.state.NextView++
 	g.state.Attempt = a
+	g.allow(next.joiners)
+	g.began = g.now
 	g.deadline = g.now + g.period()
 	g.lookAt(a)
 	g.changed()
@@ -77,6 +82,9 @@ func (g *Group) watchAttempt() {
 		g.deadline = g.now + g.period()
 		if slow {
 			g.event(Event{Kind: EventAttemptSlow, View: a.View, Reason: fmt.Sprintf("it makes progress, and has another %v", g.period())})
+		}
+		if slow {
+			g.began = 0
 		}
 		if unheard || slow {
 			return
@@ -130,21 +138,26 @@ const longestPeriod = time.Hour
 
 // period is how long the attempt may take from now on. It doubles whenever the time of one is
 // up and nobody is to blame, until a view commits: how much there is to send, and over what
-// links, is not known here. Joiners that were blamed for earlier ones may not have been the
-// reason: their attempt has at least a quarter of the time that they had to wait for it, and
-// a node that is the reason does not hold up the group for more of the time by that.
+// links, is known from the last attempt at most.
 func (g *Group) period() time.Duration {
 	period := g.state.Settings.AttemptTimeout
 	for range g.periods {
 		period = min(2*period, max(longestPeriod, g.state.Settings.AttemptTimeout))
 	}
-	if g.state.Attempt != nil && !planted.On(planted.AttemptNeverGrows) {
-		_, joiners := g.parts(g.state.Attempt)
-		for _, m := range joiners {
-			period = max(period, g.penalties[m.ID].pause(&g.state.Settings)/4)
-		}
+	return max(period, g.allowance)
+}
+
+// mostLearned is how many of the doublings of an attempt's time the next one has at most.
+const mostLearned = 2
+
+// learn has the next attempt begin with twice as much time as the one that is committed has
+// taken, a few times that of the settings at most: where that is too short, it would be for
+// each, and joiners would be blamed. One that went on since it made progress teaches nothing.
+func (g *Group) learn() {
+	g.periods = 0
+	for g.began != 0 && g.periods < mostLearned && g.state.Settings.AttemptTimeout<<g.periods < 2*(g.now-g.began) && !planted.On(planted.AttemptNeverGrows) {
+		g.periods++
 	}
-	return period
 }
 
 // advances tells whether an attempt whose time is up goes on: all members take part, and one
@@ -242,7 +255,9 @@ func (g *Group) commit(view View) {
 	g.state.ProvedDead = slices.DeleteFunc(slices.Clone(g.state.ProvedDead), func(dead uint64) bool { return !view.Has(dead) })
 	g.state.MinReached = g.state.MinReached || len(view.Members) >= g.state.Settings.MinMembers
 	g.gathering = false
-	g.periods = 0
+	g.learn()
+	g.allowance = 0
+	g.trials.end(g.now)
 	g.ease(false)
 	if planted.On(planted.RestartForgets) {
 		g.changes++ // told, and not saved
@@ -269,37 +284,4 @@ func (g *Group) commit(view View) {
 			g.event(Event{Kind: EventLeaveRefused, Node: m, Reason: "it is the last member now"})
 		}
 	}
-}
-
-// penalty is how long a node that failed to join stays away from attempts.
-type penalty struct {
-	failures int
-	until    time.Duration
-}
-
-// penalise makes an id wait, twice as long with every failure in a row. It is
-// counted by id, since a node that fails often registers anew each time.
-func (g *Group) penalise(id string) {
-	if len(g.penalties) >= maxPenalties {
-		for other, p := range g.penalties {
-			if p.until <= g.now {
-				delete(g.penalties, other)
-			}
-		}
-	}
-	p := g.penalties[id]
-	if p.failures == 0 && len(g.penalties) >= maxPenalties {
-		return
-	}
-	p.failures = min(p.failures+1, maxJoinFailures)
-	p.until = g.now + p.pause(&g.state.Settings)
-	g.penalties[id] = p
-}
-
-// pause is how long a node has to wait after its failures, 0 if there were none.
-func (p penalty) pause(settings *Settings) time.Duration {
-	if p.failures == 0 {
-		return 0
-	}
-	return min(settings.Heartbeat<<p.failures, maxJoinPause)
 }

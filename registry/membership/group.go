@@ -22,9 +22,12 @@ type Group struct {
 	heldFor     time.Duration // how late it came: what waited meanwhile is so old
 	heardAny    time.Duration // when a member was last heard
 	deadline    time.Duration // of the attempt
+	began       time.Duration // the attempt, or when nodes were told of it; 0: it is slow, or there was none
 	untold      bool          // the attempt has just been saved
-	periods     int           // how often its time, or that of one before it, was up since the last commit
-	easing      bool          // a planned change waits for members to have less under way
+	periods     int           // by how many doublings its time is longer than that of the settings
+	allowance   time.Duration // what the attempt may take at least, for joiners that failed before
+	trials      trials
+	easing      bool // a planned change waits for members to have less under way
 	easeUntil   time.Duration
 	pacing      pacing
 	blamed      uint64 // the attempt whose time was up last
@@ -129,7 +132,8 @@ func New(state State, now time.Duration) *Group {
 				g.nodes[m.Incarnation] = &node{member: m, heard: now, registered: now}
 			}
 		}
-		g.deadline = now + g.period()
+		g.began, g.deadline = now, now+g.period()
+		g.trials.begin(now)
 	}
 	g.state.Boot++
 	g.raiseFloor(g.state.Base)
@@ -169,7 +173,7 @@ func (g *Group) advance(now time.Duration) {
 	before := g.now
 	g.now = max(g.now, now)
 	if g.untold && g.now-before > g.period()/8 {
-		g.deadline = g.now + g.period() // nobody was told of the attempt while it was saved
+		g.began, g.deadline = g.now, g.now+g.period() // nobody was told of the attempt while it was saved
 	}
 	g.untold = false
 }

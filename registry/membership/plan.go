@@ -11,6 +11,7 @@ type plan struct {
 	base      View
 	survivors []Member
 	joiners   []Member
+	forgiving bool              // joiners are tried that may not be, as far as their failures go
 	excluded  map[uint64]string // members of base that are left out, and why
 }
 
@@ -21,6 +22,13 @@ func (p plan) differs() bool { return len(p.joiners) > 0 || len(p.survivors) < l
 
 // joinsOnly tells whether nothing but joiners wait for the plan.
 func (p plan) joinsOnly() bool { return len(p.survivors) == len(p.base.Members) }
+
+// Whom a plan spares that let an attempt pass.
+const (
+	nobody = iota
+	joiners
+	all
+)
 
 // plan computes the next view afresh from the committed view and who is alive
 // now. It is false if no view is allowed: nobody survives, or fewer than the
@@ -33,12 +41,12 @@ func (g *Group) plan() (plan, bool) {
 	}
 	dead := g.suspects(base.Members)
 	// Those that let an attempt pass are left out, unless that leaves too few.
-	for _, strict := range []bool{true, false} {
-		p := plan{base: base, survivors: make([]Member, 0, len(members)), excluded: make(map[uint64]string)}
+	for _, spared := range []int{nobody, joiners, all} {
+		p := plan{base: base, survivors: make([]Member, 0, len(members)), forgiving: spared >= joiners, excluded: make(map[uint64]string)}
 		forced := 0
 		for _, m := range members {
 			reason, out := dead[m.Incarnation]
-			if !out && strict && g.nodes[m.Incarnation].unanswered != 0 {
+			if !out && spared < all && g.nodes[m.Incarnation].unanswered != 0 {
 				reason, out = "it did not answer the attempt before in time", true
 			}
 			if out {
@@ -50,7 +58,7 @@ func (g *Group) plan() (plan, bool) {
 				p.survivors = append(p.survivors, m)
 			}
 		}
-		p.joiners = g.joinable(p.survivors)
+		p.joiners = g.joinable(p.survivors, p.forgiving)
 		if len(p.survivors) > 0 && g.sizeAllowed(len(p.survivors)+len(p.joiners)+forced) {
 			g.dropLeavers(&p)
 			return p, true
@@ -80,7 +88,7 @@ func (g *Group) dropLeavers(p *plan) {
 		}
 		survivors := slices.DeleteFunc(slices.Clone(p.survivors), func(s Member) bool { return s == m })
 		// Computed anew, since a joiner that observed the leaver may not count.
-		joiners := g.joinable(survivors)
+		joiners := g.joinable(survivors, p.forgiving)
 		if !n.forced && !g.leaveAllowed(len(survivors)+len(joiners)) {
 			continue
 		}
@@ -90,10 +98,14 @@ func (g *Group) dropLeavers(p *plan) {
 }
 
 // joinable returns the joiners that can be added to the survivors: ready,
-// linked to every one of them and to one another, and not backing off.
-func (g *Group) joinable(survivors []Member) []Member {
+// linked to every one of them and to one another, and not backing off; unless all are forgiven,
+// only those that may be tried.
+func (g *Group) joinable(survivors []Member, forgiving bool) []Member {
 	var out []Member
 	for _, n := range g.joiners() {
+		if !forgiving && !g.mayTry(n) {
+			continue
+		}
 		if g.obstacle(n, survivors) == "" && g.linkedToAll(n, out) {
 			out = append(out, n.member)
 		}
