@@ -75,9 +75,9 @@ const snapshotChunkBytes = 256<<10 - wire.FrameBytes
 const closeBytes = 256 << 10
 
 // Donate begins to give a joiner the state, and what is delivered from now on, which the
-// host adds to the feed. It returns nil if the member cannot: it is in no view, its state is damaged, or the registry has not
-// said since this view was committed that the joiner may join, which it only says of those
-// that understand the view's commands.
+// host adds to the feed. It returns nil if the member cannot: it is in no view, its state is
+// damaged, or the registry has not said since this view was committed that the joiner may
+// join, which it only says of those that understand the view's commands.
 func (m *Member) Donate(joiner uint64, f Feed) *Donor {
 	r := m.reader
 	_, named := m.Named(joiner)
