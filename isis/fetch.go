@@ -54,10 +54,6 @@ func (p payloads) bytes(key messageKey) []byte {
 	return p[key].bytes
 }
 
-// maxAsked is how many messages a holder is asked for at a time. All that a joiner lacks
-// could be more than a link keeps unconfirmed, of which it dies.
-const maxAsked = 2
-
 // supplier is a survivor that holds payloads which the cut needs and that are not held here.
 type supplier struct {
 	id     MemberID
@@ -124,9 +120,11 @@ func (n *Node) findLacking() {
 	}
 }
 
-// fetch asks a holder whose FLUSH is here for what is lacking.
+// fetch asks a holder whose FLUSH is here for what is lacking: for as many messages at a time as
+// a member has under way. All that a joiner lacks could be more than a link keeps unconfirmed,
+// of which it dies.
 func (n *Node) fetch(s *supplier) {
-	for s.ends && s.asked < maxAsked && len(s.unsent) > 0 {
+	for s.ends && s.asked < n.cfg.Window && len(s.unsent) > 0 {
 		key := s.unsent[0]
 		s.unsent = s.unsent[1:]
 		l := n.flush.lacking[key]

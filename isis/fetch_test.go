@@ -93,34 +93,88 @@ func (g *fetching) resumes() bool {
 	return len(g.asked) == 2 && last.Offset == 2<<16 && g.supplied == uint64(2*len(g.payload)-2<<16)
 }
 
-// TestFetchAsksForTwo holds that a holder is asked for two messages at a time, and for
-// another when one has come. All that are lacking could be more than a link keeps.
-func TestFetchAsksForTwo(t *testing.T) {
-	const lacking = 5
-	g := &fetching{trio: newTrio(t, isis.Config{Window: lacking})}
-	waits, most, all := 0, 0, 0
-	g.Sent = func(_, _ *isistest.Node, m *isis.Message) {
-		switch m.Kind {
-		case isis.KindFetch:
-			waits, all = waits+1, all+1
-			most = max(most, waits)
-		case isis.KindSupply:
-			waits--
-		default:
-		}
+// newLacking returns a group whose third member is lost. The second one has some messages of
+// it, more than the window of the others, and the first has none.
+func newLacking(tb testing.TB, window, messages int) *fetching {
+	g := &fetching{trio: &trio{tb: tb, Group: isistest.Group{Config: isis.Config{Window: window}}}}
+	g.Start("a")
+	g.Start("b")
+	g.Config.Window = messages
+	g.Start("c")
+	g.Config.Window = window
+	if err := g.Form(); err != nil {
+		tb.Fatal(err)
 	}
-	for i := range lacking {
+	for i := range messages {
 		g.submit(2, []byte{byte(i)})
 	}
-	g.deliver(2, 1, lacking)
+	g.deliver(2, 1, messages)
 	for _, to := range g.Nodes[:2] {
 		g.Truncate(g.Nodes[2].Links[to.Index()], 0)
 	}
 	g.Stop(g.Nodes[2])
-	g.attempt(2)
+	return g
+}
+
+// TestFetchAsksForFew holds that a holder is asked for as many messages at a time as a member
+// has under way, and for another when one has come: all that are lacking could be more than a
+// link keeps. So it is after another attempt that has begun meanwhile.
+func TestFetchAsksForFew(t *testing.T) {
+	const window, lacking = 2, 5
+	for _, attempts := range []int{1, 2} {
+		g := newLacking(t, window, lacking)
+		waits, most, all := 0, 0, 0
+		g.Sent = func(_, _ *isistest.Node, m *isis.Message) {
+			switch m.Kind {
+			case isis.KindFetch:
+				waits, all = waits+1, all+1
+				most = max(most, waits)
+			case isis.KindSupply:
+				waits--
+			default:
+			}
+		}
+		g.attempt(2)
+		if attempts > 1 {
+			g.deliver(1, 0, 1) // FLUSH-STATE: the first two are asked for, and nobody hears it
+			g.Truncate(g.Nodes[0].Links[1], 0)
+			waits, all = 0, 0
+			g.attempt(3)
+		}
+		g.run()
+		if g.Nodes[0].Core.Installed() != uint64(1+attempts) || all != lacking || most != window {
+			t.Errorf("attempt %d is installed; %d messages were asked for, %d at a time; want %d and %d", g.Nodes[0].Core.Installed(), all, most, lacking, window)
+		}
+	}
+}
+
+// TestFetchAfterAnotherState holds that a joiner which loads the state again, while it waits
+// for what it lacks, asks again, and gets all.
+func TestFetchAfterAnotherState(t *testing.T) {
+	g := newLacking(t, 2, 5)
+	asked := 0
+	g.Sent = func(from, _ *isistest.Node, m *isis.Message) {
+		if m.Kind == isis.KindFetch && from == g.Nodes[3] {
+			asked++
+		}
+	}
+	j := g.Start("j")
+	j.Observe(g.Nodes[0])
+	v := isis.View{ID: 2, Prev: 1, Members: []isis.MemberID{g.Nodes[0].ID, g.Nodes[1].ID, j.ID}}
+	for _, i := range []int{0, 1, 3} {
+		g.Nodes[i].Core.Wedge(isis.Attempt{View: v, Leader: g.Nodes[1].ID})
+		g.Turn(g.Nodes[i])
+	}
+	g.deliver(0, 1, 1) // FLUSH-STATE
+	g.deliver(1, 3, 1) // LEAN-CUT
+	if asked != 2 {
+		t.Fatalf("%d messages are asked for", asked)
+	}
+	j.Observe(g.Nodes[1])
+	g.Turn(j)
 	g.run()
-	if g.Nodes[0].Core.Installed() != 2 || all != lacking || most != 2 {
-		t.Errorf("attempt %d is installed; %d messages were asked for, %d at a time; want %d and 2", g.Nodes[0].Core.Installed(), all, most, lacking)
+	if g.Nodes[1].Core.Installed() != 2 || asked != 2+5 {
+		t.Errorf("attempt %d is installed; %d messages were asked for", g.Nodes[1].Core.Installed(), asked)
 	}
 }
 
