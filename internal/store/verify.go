@@ -188,11 +188,12 @@ func (t *variables) hashes() (sum uint64) {
 			continue
 		}
 		sum += e.current.Load().hash
-		if r, ok := t.timers.of[e]; ok {
+		if e.timed {
+			r := t.timers.of[e]
 			sum += r.hash()
 		}
-		if session, ok := t.owners.of[e]; ok {
-			o := owned{session, e}
+		if e.owned {
+			o := owned{t.owners.of[e], e}
 			sum += o.hash()
 		}
 	}

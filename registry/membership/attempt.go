@@ -32,6 +32,7 @@ func (g *Group) propose(next plan, failed uint64) {
 	g.state.Attempt = a
 	g.allow(next.joiners)
 	g.began = g.now
+	g.spared, g.lookAgain = next.spared, g.now+g.state.Settings.AttemptTimeout
 	g.deadline = g.now + g.period()
 	g.lookAt(a)
 	g.changed()
@@ -68,6 +69,7 @@ func (g *Group) watchAttempt() {
 	lost := len(g.suspects(survivors)) > 0 || !g.intact(a)
 	late := g.now >= g.deadline
 	if !lost && !late {
+		g.improve(a)
 		return
 	}
 	var failed uint64
@@ -81,45 +83,56 @@ func (g *Group) watchAttempt() {
 		}
 		g.deadline = g.now + g.period()
 		if slow {
+			g.began, g.lookAgain = 0, g.now+g.state.Settings.AttemptTimeout
 			g.event(Event{Kind: EventAttemptSlow, View: a.View, Reason: fmt.Sprintf("it makes progress, and has another %v", g.period())})
-		}
-		if slow {
-			g.began = 0
 		}
 		if unheard || slow {
 			return
 		}
 		failed = a.Leader
 	}
-	if next, ok := g.plan(); ok {
+	next, ok := g.plan()
+	if ok && (next.spared == nobody || !next.is(a)) {
+		g.blameGone(a, joiners)
 		g.propose(next, failed)
 	} else if late && g.hearsAll(a) && !planted.On(planted.AttemptStands) {
 		if anybody {
 			g.grow() // whoever it is stays
 		}
-		g.propose(g.again(a), failed)
-		g.blamed = g.state.Attempt.View.ID // who was to blame has paid
+		g.again(a, failed)
 	}
 }
 
-// grow gives attempts twice the time, until a view commits.
-func (g *Group) grow() {
-	if !planted.On(planted.AttemptNeverGrows) {
-		g.periods++
-	}
-}
-
-// again returns the plan of an attempt, to be tried once more since the minimum size leaves no
-// other. That is of use: a link that has died is made anew only for a later view.
-func (g *Group) again(a *Attempt) plan {
-	p := plan{base: g.committed(), excluded: make(map[uint64]string)}
+// again tries the same members once more, since the minimum size leaves no others. That is of
+// use: a link that has died is made anew only for a later view.
+func (g *Group) again(a *Attempt, failed uint64) {
+	p := plan{base: g.committed(), spared: all, excluded: make(map[uint64]string)}
 	p.survivors, p.joiners = g.parts(a)
 	for _, m := range p.base.Members {
 		if !a.View.Has(m.Incarnation) {
 			p.excluded[m.Incarnation] = g.nodes[m.Incarnation].exclusion
 		}
 	}
-	return p
+	g.propose(p, failed)
+	g.blamed = g.state.Attempt.View.ID // who was to blame has paid
+	g.trials.failed = false            // members would have to wait anyway
+}
+
+// improve replaces an attempt that spares those who let others pass, and makes no progress, as
+// soon as there is a plan that does not: its own time may be long. It is looked for once in the
+// first time of an attempt.
+func (g *Group) improve(a *Attempt) {
+	if g.spared == nobody || g.now < g.lookAgain {
+		return
+	}
+	g.lookAgain = g.now + g.state.Settings.AttemptTimeout
+	if g.advances(a) {
+		return
+	}
+	if next, ok := g.plan(); ok && next.spared < g.spared && !next.is(a) {
+		g.periods = 0
+		g.propose(next, 0)
+	}
 }
 
 // hearsAll tells whether the registry hears all members of an attempt.
@@ -129,9 +142,20 @@ func (g *Group) hearsAll(a *Attempt) bool {
 	})
 }
 
+// grow gives attempts twice the time, until a view commits.
+func (g *Group) grow() {
+	if !planted.On(planted.AttemptNeverGrows) {
+		g.periods++
+	}
+}
+
 // fetchLevel is the feature level of views whose flushes go on from one attempt to the
 // next, and whose members say how far they are.
 const fetchLevel = 5
+
+// patience is for how many attempts' times members are wedged at most for joiners that make
+// progress.
+const patience = 16
 
 // longestPeriod bounds the time of an attempt.
 const longestPeriod = time.Hour
@@ -162,13 +186,15 @@ func (g *Group) learn() {
 
 // advances tells whether an attempt whose time is up goes on: all members take part, and one
 // that has not acknowledged the cut has received payloads since the last time. Another
-// attempt would not be faster.
+// attempt would not be faster. For joiners alone, members wait for patience attempts' times.
 func (g *Group) advances(a *Attempt) bool {
+	base := g.committed()
 	silent, more := false, false
+	patient := g.now-g.trials.began < patience*g.state.Settings.AttemptTimeout
 	for _, m := range a.View.Members {
 		n := g.nodes[m.Incarnation]
 		silent = silent || !n.wedgedFor(a.View.ID)
-		more = more || n.report.Acked != a.View.ID && n.report.Fetched > n.fetched
+		more = more || n.report.Acked != a.View.ID && n.report.Fetched > n.fetched && (patient || base.Has(m.Incarnation))
 	}
 	g.lookAt(a)
 	return a.View.FeatureLevel >= fetchLevel && more && !silent
@@ -211,7 +237,8 @@ func (g *Group) parts(a *Attempt) (survivors, joiners []Member) {
 // attempt stands until the joiner may be in another.
 //
 // A joiner that has not acknowledged the cut, although others have, has not answered
-// either. If nobody has, it is not the joiners that are slow.
+// either. If nobody has, it is not the joiners that are slow. A survivor has some attempts
+// more, in which others lead.
 func (g *Group) blame(a *Attempt, survivors, joiners []Member) (anybody bool) {
 	dead := g.suspects(survivors)
 	silent := func(m Member) bool {
@@ -219,17 +246,12 @@ func (g *Group) blame(a *Attempt, survivors, joiners []Member) (anybody bool) {
 		return n == nil || !n.wedgedFor(a.View.ID) || dead[m.Incarnation] != ""
 	}
 	allAnswered := !slices.ContainsFunc(a.View.Members, silent)
-	acked := func(m Member) bool {
-		return g.nodes[m.Incarnation] != nil && g.nodes[m.Incarnation].report.Acked == a.View.ID
-	}
 	behind := func(m Member) bool {
-		if a.View.FeatureLevel < fetchLevel {
-			return allAnswered
-		}
-		return allAnswered && !acked(m) && slices.ContainsFunc(a.View.Members, acked)
+		return allAnswered && (a.View.FeatureLevel < fetchLevel || g.behind(a, m))
 	}
+	most := a.View.FeatureLevel >= fetchLevel && g.periods >= survivorPeriods && 2*g.countAcked(a, survivors) > len(survivors)
 	for _, m := range survivors {
-		if silent(m) {
+		if silent(m) || most && behind(m) {
 			g.nodes[m.Incarnation].unanswered = a.View.ID
 			anybody = true
 		}
@@ -247,6 +269,39 @@ func (g *Group) blame(a *Attempt, survivors, joiners []Member) (anybody bool) {
 	return anybody
 }
 
+// survivorPeriods is how often attempts have had twice the time when a survivor that does not
+// acknowledge the cut is to blame, though most of the others do.
+const survivorPeriods = 3
+
+// blameGone blames joiners that have gone during an attempt which another follows: members had
+// wedged for them.
+func (g *Group) blameGone(a *Attempt, joiners []Member) {
+	for _, m := range joiners {
+		if g.nodes[m.Incarnation] == nil && g.blamed != a.View.ID {
+			g.penalise(m.ID)
+		}
+	}
+}
+
+// acked tells whether a node has acknowledged the cut of an attempt.
+func (g *Group) acked(a *Attempt, m Member) bool {
+	return g.nodes[m.Incarnation] != nil && g.nodes[m.Incarnation].report.Acked == a.View.ID
+}
+
+func (g *Group) countAcked(a *Attempt, members []Member) (n int) {
+	for _, m := range members {
+		if g.acked(a, m) {
+			n++
+		}
+	}
+	return n
+}
+
+// behind tells whether a node has not acknowledged the cut, although others have.
+func (g *Group) behind(a *Attempt, m Member) bool {
+	return !g.acked(a, m) && g.countAcked(a, a.View.Members) > 0
+}
+
 // commit makes an attempt's view, or a first view, the committed one.
 func (g *Group) commit(view View) {
 	old := g.committed()
@@ -256,8 +311,7 @@ func (g *Group) commit(view View) {
 	g.state.MinReached = g.state.MinReached || len(view.Members) >= g.state.Settings.MinMembers
 	g.gathering = false
 	g.learn()
-	g.allowance = 0
-	g.trials.end(g.now)
+	g.trials.end(g.now, g.state.Settings.AttemptTimeout)
 	g.ease(false)
 	if planted.On(planted.RestartForgets) {
 		g.changes++ // told, and not saved

@@ -88,7 +88,7 @@ func (g *Group) waitsFor(n *node, base View) string {
 		return "waits for the members of the last view (" + names(base.Members) + "), none of which the registry hears: " +
 			"start them again on their hosts with their identity directories, or let an operator begin a new generation"
 	}
-	if why := g.obstacle(n, g.survivors(base)); why != "" || g.state.Attempt != nil || g.mayTry(n) {
+	if why := g.obstacle(n, g.survivors(base)); why != "" || g.mayTry(n) {
 		return why
 	}
 	return "waits since it has failed to join, and attempts with such nodes have held up the group"

@@ -22,7 +22,9 @@ type Group struct {
 	heldFor     time.Duration // how late it came: what waited meanwhile is so old
 	heardAny    time.Duration // when a member was last heard
 	deadline    time.Duration // of the attempt
-	began       time.Duration // the attempt, or when nodes were told of it; 0: it is slow, or there was none
+	began       time.Duration // the attempt; 0: it teaches nothing about how long one takes
+	spared      int           // of the plan of the attempt
+	lookAgain   time.Duration // when to look for a plan that spares fewer
 	untold      bool          // the attempt has just been saved
 	periods     int           // by how many doublings its time is longer than that of the settings
 	allowance   time.Duration // what the attempt may take at least, for joiners that failed before
@@ -132,7 +134,7 @@ func New(state State, now time.Duration) *Group {
 				g.nodes[m.Incarnation] = &node{member: m, heard: now, registered: now}
 			}
 		}
-		g.began, g.deadline = now, now+g.period()
+		g.deadline = now + g.period()
 		g.trials.begin(now)
 	}
 	g.state.Boot++
@@ -173,7 +175,7 @@ func (g *Group) advance(now time.Duration) {
 	before := g.now
 	g.now = max(g.now, now)
 	if g.untold && g.now-before > g.period()/8 {
-		g.began, g.deadline = g.now, g.now+g.period() // nobody was told of the attempt while it was saved
+		g.deadline = g.now + g.period() // nobody was told of the attempt while it was saved
 	}
 	g.untold = false
 }

@@ -15,6 +15,7 @@ type penalty struct {
 // penalise makes an id wait, twice as long with every failure in a row. It is
 // counted by id, since a node that fails often registers anew each time.
 func (g *Group) penalise(id string) {
+	g.trials.failed = true
 	if len(g.penalties) >= maxPenalties {
 		for other, p := range g.penalties {
 			if p.until <= g.now {
@@ -29,7 +30,6 @@ func (g *Group) penalise(id string) {
 	p.failures = min(p.failures+1, maxJoinFailures)
 	p.until = g.now + p.pause(&g.state.Settings)
 	g.penalties[id] = p
-	g.trials.failed = true
 }
 
 // pause is how long a node has to wait after its failures, 0 if there were none.
@@ -41,34 +41,45 @@ func (p penalty) pause(settings *Settings) time.Duration {
 }
 
 // allow gives an attempt more time whose joiners were blamed for earlier ones, since they may
-// not have been the reason that those failed: a quarter of what they had to wait.
+// not have been the reason that those failed: an eighth of what they had to wait.
 func (g *Group) allow(joiners []Member) {
 	g.allowance = 0
 	if planted.On(planted.AttemptNeverGrows) {
 		return
 	}
 	for _, m := range joiners {
-		g.allowance = max(g.allowance, g.penalties[m.ID].pause(&g.state.Settings)/4)
+		g.allowance = max(g.allowance, g.penalties[m.ID].pause(&g.state.Settings)/8)
 	}
 }
 
-// mayTry tells whether a joiner may be tried, as far as its failures go and the members do not
-// need it. While they are wedged, those that have failed before are not added: there is always
-// one whose pause has just ended, and the members would wait for each. Nor are they tried
-// while members have been wedged for long for such joiners.
+// mayTry tells whether a joiner may be tried, as far as the failures of joiners go and the
+// members do not need it. Before fetchLevel joiners are blamed for whatever fails, so all may.
+//
+// While members are wedged, none is added that has failed before, and none at all once one has
+// failed: there is always one whose pause has just ended, or a new one, and the members would
+// wait for each. One that is in the attempt under way and not behind remains. Nor are they tried while members have been wedged for long in vain, unless
+// they have waited for long for that.
 func (g *Group) mayTry(n *node) bool {
-	if g.penalties[n.member.ID].failures == 0 {
+	p := g.penalties[n.member.ID]
+	if g.committed().FeatureLevel < fetchLevel {
 		return true
 	}
-	if a := g.state.Attempt; a != nil {
-		return a.View.Has(n.member.Incarnation)
+	if a := g.state.Attempt; a != nil && (g.trials.failed || p.failures > 0) {
+		return a.View.Has(n.member.Incarnation) && !g.behind(a, n.member)
 	}
-	return g.trials.left(g.now) <= trialSlack*g.state.Settings.AttemptTimeout
+	slack := g.state.Settings.AttemptTimeout * newSlack
+	if p.failures > 0 {
+		slack = g.state.Settings.AttemptTimeout * trialSlack
+		if g.now-p.until >= longestTrialPause {
+			return true
+		}
+	}
+	return g.trials.left(g.now) <= slack
 }
 
 // trials counts for how long the members were wedged in view changes for which a joiner was
 // blamed. However many joiners there are that never answer, they hold up the group for a fifth
-// of the time at most.
+// of the time in the end.
 type trials struct {
 	began  time.Duration // the change under way
 	failed bool          // a joiner was blamed for it
@@ -76,20 +87,23 @@ type trials struct {
 	at     time.Duration // when that was so
 }
 
-// After so many attempts' times joiners that have failed wait, for trialRest times as long as
-// was spent beyond that, and mostTrials at most.
+// Once so many attempts' times were spent, joiners that have failed wait until less is left:
+// trialRest times as long as was spent beyond that, and longestTrialPause after their own
+// pause at most. New ones wait when more was spent.
 const (
-	trialSlack = 4
-	trialRest  = 4
-	mostTrials = 5 * time.Minute
+	trialSlack        = 4
+	newSlack          = 16
+	trialRest         = 4
+	longestTrialPause = 150 * time.Second
+	mostTrials        = 75 * time.Second // beyond newSlack
 )
 
 // begin takes that members are wedged, end that they are no more.
 func (t *trials) begin(now time.Duration) { t.began, t.failed = now, false }
 
-func (t *trials) end(now time.Duration) {
+func (t *trials) end(now, attempt time.Duration) {
 	if t.failed {
-		t.spent, t.at = min(t.left(t.began)+now-t.began, mostTrials/trialRest), now
+		t.spent, t.at = min(t.left(t.began)+now-t.began, newSlack*attempt+mostTrials), now
 	}
 }
 

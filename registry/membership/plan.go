@@ -11,7 +11,7 @@ type plan struct {
 	base      View
 	survivors []Member
 	joiners   []Member
-	forgiving bool              // joiners are tried that may not be, as far as their failures go
+	spared    int               // nobody, joiners or all
 	excluded  map[uint64]string // members of base that are left out, and why
 }
 
@@ -20,13 +20,19 @@ func (p plan) members() []Member { return slices.Concat(p.survivors, p.joiners) 
 // differs tells whether the plan changes anything.
 func (p plan) differs() bool { return len(p.joiners) > 0 || len(p.survivors) < len(p.base.Members) }
 
+// is tells whether the plan has the members of an attempt.
+func (p plan) is(a *Attempt) bool {
+	return len(p.survivors)+len(p.joiners) == len(a.View.Members) &&
+		!slices.ContainsFunc(p.members(), func(m Member) bool { return !a.View.Has(m.Incarnation) })
+}
+
 // joinsOnly tells whether nothing but joiners wait for the plan.
 func (p plan) joinsOnly() bool { return len(p.survivors) == len(p.base.Members) }
 
-// Whom a plan spares that let an attempt pass.
+// Whom a plan spares that let an attempt pass, since too few would be left without them.
 const (
-	nobody = iota
-	joiners
+	nobody  = iota
+	joiners // also those that may not be tried
 	all
 )
 
@@ -42,7 +48,7 @@ func (g *Group) plan() (plan, bool) {
 	dead := g.suspects(base.Members)
 	// Those that let an attempt pass are left out, unless that leaves too few.
 	for _, spared := range []int{nobody, joiners, all} {
-		p := plan{base: base, survivors: make([]Member, 0, len(members)), forgiving: spared >= joiners, excluded: make(map[uint64]string)}
+		p := plan{base: base, survivors: make([]Member, 0, len(members)), spared: spared, excluded: make(map[uint64]string)}
 		forced := 0
 		for _, m := range members {
 			reason, out := dead[m.Incarnation]
@@ -58,7 +64,7 @@ func (g *Group) plan() (plan, bool) {
 				p.survivors = append(p.survivors, m)
 			}
 		}
-		p.joiners = g.joinable(p.survivors, p.forgiving)
+		p.joiners = g.joinable(p.survivors, p.spared)
 		if len(p.survivors) > 0 && g.sizeAllowed(len(p.survivors)+len(p.joiners)+forced) {
 			g.dropLeavers(&p)
 			return p, true
@@ -88,7 +94,7 @@ func (g *Group) dropLeavers(p *plan) {
 		}
 		survivors := slices.DeleteFunc(slices.Clone(p.survivors), func(s Member) bool { return s == m })
 		// Computed anew, since a joiner that observed the leaver may not count.
-		joiners := g.joinable(survivors, p.forgiving)
+		joiners := g.joinable(survivors, p.spared)
 		if !n.forced && !g.leaveAllowed(len(survivors)+len(joiners)) {
 			continue
 		}
@@ -98,12 +104,12 @@ func (g *Group) dropLeavers(p *plan) {
 }
 
 // joinable returns the joiners that can be added to the survivors: ready,
-// linked to every one of them and to one another, and not backing off; unless all are forgiven,
-// only those that may be tried.
-func (g *Group) joinable(survivors []Member, forgiving bool) []Member {
+// linked to every one of them and to one another, and not backing off; only those that
+// may be tried, unless they are spared.
+func (g *Group) joinable(survivors []Member, spared int) []Member {
 	var out []Member
 	for _, n := range g.joiners() {
-		if !forgiving && !g.mayTry(n) {
+		if spared == nobody && !g.mayTry(n) {
 			continue
 		}
 		if g.obstacle(n, survivors) == "" && g.linkedToAll(n, out) {
