@@ -80,6 +80,9 @@ func (g *Group) watchAttempt() {
 		anybody = !unheard && !slow && g.blame(a, survivors, joiners)
 		if !lost && !unheard && !anybody {
 			g.grow()
+			if !slow {
+				g.vain++
+			}
 		}
 		g.deadline = g.now + g.period()
 		if slow {
@@ -96,8 +99,8 @@ func (g *Group) watchAttempt() {
 		g.blameGone(a, joiners)
 		g.propose(next, failed)
 	} else if late && g.hearsAll(a) && !planted.On(planted.AttemptStands) {
-		if anybody {
-			g.grow() // whoever it is stays
+		if anybody && !slices.ContainsFunc(survivors, func(m Member) bool { return !g.nodes[m.Incarnation].wedgedFor(a.View.ID) }) {
+			g.grow() // whoever it is stays; one that does not answer needs no more time
 		}
 		g.again(a, failed)
 	}
@@ -114,25 +117,31 @@ func (g *Group) again(a *Attempt, failed uint64) {
 		}
 	}
 	g.propose(p, failed)
-	g.blamed = g.state.Attempt.View.ID // who was to blame has paid
-	g.trials.failed = false            // members would have to wait anyway
+	if g.paid {
+		g.blamed = g.state.Attempt.View.ID
+	}
+	if !p.joinsOnly() {
+		g.trials.failed = false // members would have to wait anyway
+	}
 }
 
 // improve replaces an attempt that spares those who let others pass, and makes no progress, as
-// soon as there is a plan that does not: its own time may be long. It is looked for once in the
-// first time of an attempt.
+// soon as there is a plan that spares nobody: its own time may be long. It looks once in the
+// first time of an attempt. One that a joiner is new to has that time again.
 func (g *Group) improve(a *Attempt) {
 	if g.spared == nobody || g.now < g.lookAgain {
 		return
 	}
 	g.lookAgain = g.now + g.state.Settings.AttemptTimeout
-	if g.advances(a) {
+	progress := g.progress(a, func(n *node) *uint64 { return &n.looked })
+	next, ok := g.plan()
+	if progress || !ok || next.spared != nobody || next.is(a) {
 		return
 	}
-	if next, ok := g.plan(); ok && next.spared < g.spared && !next.is(a) {
+	if slices.ContainsFunc(next.joiners, func(m Member) bool { return !a.View.Has(m.Incarnation) }) {
 		g.periods = 0
-		g.propose(next, 0)
 	}
+	g.propose(next, 0)
 }
 
 // hearsAll tells whether the registry hears all members of an attempt.
@@ -184,27 +193,36 @@ func (g *Group) learn() {
 	}
 }
 
-// advances tells whether an attempt whose time is up goes on: all members take part, and one
-// that has not acknowledged the cut has received payloads since the last time. Another
-// attempt would not be faster. For joiners alone, members wait for patience attempts' times.
+// advances tells whether an attempt whose time is up goes on, since it makes progress. Another
+// attempt would not be faster.
 func (g *Group) advances(a *Attempt) bool {
+	return g.progress(a, func(n *node) *uint64 { return &n.fetched })
+}
+
+// progress tells whether all members of an attempt take part, and one that has not acknowledged
+// the cut has received payloads since the last mark, which is set anew. For joiners alone,
+// members wait for patience attempts' times.
+func (g *Group) progress(a *Attempt, mark func(*node) *uint64) bool {
 	base := g.committed()
 	silent, more := false, false
 	patient := g.now-g.trials.began < patience*g.state.Settings.AttemptTimeout
 	for _, m := range a.View.Members {
 		n := g.nodes[m.Incarnation]
+		if n == nil {
+			return false
+		}
 		silent = silent || !n.wedgedFor(a.View.ID)
-		more = more || n.report.Acked != a.View.ID && n.report.Fetched > n.fetched && (patient || base.Has(m.Incarnation))
+		more = more || n.report.Acked != a.View.ID && n.report.Fetched > *mark(n) && (patient || base.Has(m.Incarnation))
+		*mark(n) = n.report.Fetched
 	}
-	g.lookAt(a)
 	return a.View.FeatureLevel >= fetchLevel && more && !silent
 }
 
-// lookAt notes what the members of an attempt have received.
+// lookAt notes what the members of an attempt have received when it begins.
 func (g *Group) lookAt(a *Attempt) {
 	for _, m := range a.View.Members {
 		if n := g.nodes[m.Incarnation]; n != nil {
-			n.fetched = n.report.Fetched
+			n.fetched, n.looked = n.report.Fetched, n.report.Fetched
 		}
 	}
 }
@@ -249,7 +267,8 @@ func (g *Group) blame(a *Attempt, survivors, joiners []Member) (anybody bool) {
 	behind := func(m Member) bool {
 		return allAnswered && (a.View.FeatureLevel < fetchLevel || g.behind(a, m))
 	}
-	most := a.View.FeatureLevel >= fetchLevel && g.periods >= survivorPeriods && 2*g.countAcked(a, survivors) > len(survivors)
+	most := a.View.FeatureLevel >= fetchLevel && g.vain >= survivorAttempts && g.now-g.trials.began >= survivorTime &&
+		2*g.countAcked(a, survivors) > len(survivors)
 	for _, m := range survivors {
 		if silent(m) || most && behind(m) {
 			g.nodes[m.Incarnation].unanswered = a.View.ID
@@ -261,6 +280,7 @@ func (g *Group) blame(a *Attempt, survivors, joiners []Member) (anybody bool) {
 		// be what the group waits for, if the minimum size leaves only this attempt.
 		if g.nodes[m.Incarnation] != nil && (behind(m) || silent(m)) && g.blamed != a.View.ID {
 			g.penalise(m.ID)
+			g.paid = true
 			anybody = true
 		}
 	}
@@ -269,9 +289,13 @@ func (g *Group) blame(a *Attempt, survivors, joiners []Member) (anybody bool) {
 	return anybody
 }
 
-// survivorPeriods is how often attempts have had twice the time when a survivor that does not
-// acknowledge the cut is to blame, though most of the others do.
-const survivorPeriods = 3
+// So many attempts have failed that nobody was to blame for, and members have been wedged for
+// so long, when a survivor that does not acknowledge the cut is to blame, though most of the
+// others do.
+const (
+	survivorAttempts = 3
+	survivorTime     = 30 * time.Second
+)
 
 // blameGone blames joiners that have gone during an attempt which another follows: members had
 // wedged for them.
@@ -310,6 +334,7 @@ func (g *Group) commit(view View) {
 	g.state.ProvedDead = slices.DeleteFunc(slices.Clone(g.state.ProvedDead), func(dead uint64) bool { return !view.Has(dead) })
 	g.state.MinReached = g.state.MinReached || len(view.Members) >= g.state.Settings.MinMembers
 	g.gathering = false
+	g.vain, g.paid = 0, false
 	g.learn()
 	g.trials.end(g.now, g.state.Settings.AttemptTimeout)
 	g.ease(false)

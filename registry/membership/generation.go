@@ -72,7 +72,7 @@ func (g *Group) newGeneration(reason string) error {
 	g.state.ProvedDead = nil
 	g.state.MinReached = false
 	clear(g.penalties)
-	g.trials, g.periods, g.began = trials{}, 0, 0
+	g.trials, g.began = trials{}, 0
 	g.gathering = false
 	g.changed()
 	g.event(Event{Kind: EventNewGeneration, View: old, Generation: g.state.Generation, Base: g.state.Base, Reason: reason})

@@ -27,6 +27,8 @@ type Group struct {
 	lookAgain   time.Duration // when to look for a plan that spares fewer
 	untold      bool          // the attempt has just been saved
 	periods     int           // by how many doublings its time is longer than that of the settings
+	vain        int           // attempts since the last commit that failed and nobody was to blame for
+	paid        bool          // a joiner was blamed since then
 	allowance   time.Duration // what the attempt may take at least, for joiners that failed before
 	trials      trials
 	easing      bool // a planned change waits for members to have less under way
@@ -58,8 +60,9 @@ type node struct {
 	// unanswered is an attempt that the node let pass. Until it reports to be
 	// wedged for that or a later one, attempts do without it. 0: none.
 	unanswered uint64
-	// fetched is that of its report when the time of the attempt began.
-	fetched uint64
+	// fetched is that of its report when the time of the attempt began, looked at the last look
+	// for a better one.
+	fetched, looked uint64
 	// exclusion is why the current attempt does without it, for people.
 	exclusion string
 }

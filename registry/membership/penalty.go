@@ -70,9 +70,9 @@ func (g *Group) mayTry(n *node) bool {
 	slack := g.state.Settings.AttemptTimeout * newSlack
 	if p.failures > 0 {
 		slack = g.state.Settings.AttemptTimeout * trialSlack
-		if g.now-p.until >= longestTrialPause {
-			return true
-		}
+	}
+	if g.now-max(p.until, n.registered) >= longestTrialPause {
+		return true
 	}
 	return g.trials.left(g.now) <= slack
 }
@@ -88,8 +88,8 @@ type trials struct {
 }
 
 // Once so many attempts' times were spent, joiners that have failed wait until less is left:
-// trialRest times as long as was spent beyond that, and longestTrialPause after their own
-// pause at most. New ones wait when more was spent.
+// trialRest times as long as was spent beyond that. New ones wait when more was spent. None
+// waits for longer than longestTrialPause after it has registered, and its own pause.
 const (
 	trialSlack        = 4
 	newSlack          = 16

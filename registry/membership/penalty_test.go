@@ -21,7 +21,11 @@ func TestTrials(t *testing.T) {
 	}
 	waits := func(g *Group, id string) time.Duration {
 		since := g.now
-		for !g.mayTry(&node{member: Member{ID: id}}) {
+		n := &node{member: Member{ID: id}}
+		if id == "young" {
+			n.registered = since
+		}
+		for !g.mayTry(n) {
 			g.now += 100 * time.Millisecond
 		}
 		waited := g.now - since
@@ -33,8 +37,8 @@ func TestTrials(t *testing.T) {
 		{10 * time.Second, 8 * time.Second, 0},
 		{32 * time.Second, 96 * time.Second, 0},
 		{34 * time.Second, 104 * time.Second, 8 * time.Second},
-		{80 * time.Second, longestTrialPause - 80*time.Second + 500*time.Millisecond, 192 * time.Second},
-		{time.Hour, 0, trialRest * mostTrials}, // its own pause has ended for long
+		{80 * time.Second, longestTrialPause - 80*time.Second + 500*time.Millisecond, longestTrialPause},
+		{time.Hour, 0, longestTrialPause}, // its own pause has ended for long
 	} {
 		g := wedged(test.took)
 		if old, young := waits(g, "old"), waits(g, "young"); old != test.old || young != test.young {

@@ -66,7 +66,7 @@ func TestPlantedAttemptNeverGrows(t *testing.T) {
 // than.
 func TestPlantedAttemptStands(t *testing.T) {
 	planted.With(t, planted.AttemptStands)
-	s := newSim(Settings{MinMembers: 3})
+	s := newSim(Settings{MinMembers: 3, AttemptTimeout: 2 * DefaultSettings().Detection}) // so that the link is silent when its time is up
 	register := func(id string) {
 		if _, err := s.register(Registration{ID: id, FeatureLevel: fetchLevel}); err != nil {
 			t.Fatal(err)

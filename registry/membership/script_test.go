@@ -12,7 +12,8 @@ import (
 // TestScripts runs the stories in testdata. Nodes behave by themselves; the
 // commands say what happens to them:
 //
-//	start [min=N] [delivery=agreed]   a registry without nodes
+//	start [min=N] [delivery=agreed] [detection=DURATION] [attempt=DURATION]
+//	                            a registry without nodes
 //	      [long]                      steps are ten times as long, for a story of an hour
 //	register ID [proof=INC] [loading] [group=N] [nonce=N] [level=N]
 //	run DURATION
@@ -52,6 +53,16 @@ func TestScripts(t *testing.T) {
 func startScript(t *testing.T, d *datadriven.TestData) *sim {
 	var settings Settings
 	d.MaybeScanArgs(t, "min", &settings.MinMembers)
+	for name, of := range map[string]*time.Duration{"detection": &settings.Detection, "attempt": &settings.AttemptTimeout} {
+		var value string
+		if d.MaybeScanArgs(t, name, &value); value != "" {
+			duration, err := time.ParseDuration(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			*of = duration
+		}
+	}
 	var delivery string
 	d.MaybeScanArgs(t, "delivery", &delivery)
 	settings.Delivery = Delivery(delivery)
