@@ -126,8 +126,8 @@ func (g *Group) again(a *Attempt, failed uint64) {
 }
 
 // improve replaces an attempt that spares those who let others pass, and makes no progress, as
-// soon as there is a plan that spares nobody: its own time may be long. It looks once in the
-// first time of an attempt. One that a joiner is new to has that time again.
+// soon as there is a plan that spares nobody: its own time may be long. It looks once in each
+// AttemptTimeout. A plan with a joiner that this attempt has not begins with that time again.
 func (g *Group) improve(a *Attempt) {
 	if g.spared == nobody || g.now < g.lookAgain {
 		return
@@ -248,15 +248,15 @@ func (g *Group) parts(a *Attempt) (survivors, joiners []Member) {
 	return survivors, joiners
 }
 
-// blame marks who let an attempt run out of time, and reports whether anybody did: those that did not answer,
-// or the joiners, if every member answered and it was still not installed. A member
-// that is dead by now has not answered, whatever it had said before. A joiner is
-// blamed for an attempt once: if the minimum size leaves nothing else to try, the
-// attempt stands until the joiner may be in another.
+// blame marks who let an attempt run out of time, and reports whether anybody did: those
+// that did not answer, or the joiners, if every member answered and it was still not
+// installed. A member that is dead by now has not answered, whatever it had said before. A
+// joiner is blamed for an attempt once, however often that is tried again since the minimum
+// size leaves no other.
 //
 // A joiner that has not acknowledged the cut, although others have, has not answered
-// either. If nobody has, it is not the joiners that are slow. A survivor has some attempts
-// more, in which others lead.
+// either. If nobody has, it is not the joiners that are slow. A survivor that is behind has
+// some attempts more, in which others lead.
 func (g *Group) blame(a *Attempt, survivors, joiners []Member) (anybody bool) {
 	dead := g.suspects(survivors)
 	silent := func(m Member) bool {

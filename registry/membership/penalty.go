@@ -57,8 +57,8 @@ func (g *Group) allow(joiners []Member) {
 //
 // While members are wedged, none is added that has failed before, and none at all once one has
 // failed: there is always one whose pause has just ended, or a new one, and the members would
-// wait for each. One that is in the attempt under way and not behind remains. Nor are they tried while members have been wedged for long in vain, unless
-// they have waited for long for that.
+// wait for each. One that is in the attempt under way and not behind remains. Nor are joiners
+// tried while members have been wedged for long in vain, unless they have waited for long.
 func (g *Group) mayTry(n *node) bool {
 	p := g.penalties[n.member.ID]
 	if g.committed().FeatureLevel < fetchLevel {

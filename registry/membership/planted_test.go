@@ -79,7 +79,8 @@ func TestPlantedAttemptStands(t *testing.T) {
 	s.node("n3").dead = true
 	register("n4")
 	s.node("n4").delay = time.Second // until the link dies
-	for s.run(s.pace); s.node("n4").wedged == 0; s.run(s.pace) {
+	for s.node("n4").wedged == 0 {
+		s.run(s.pace)
 	}
 	s.lose("n1", "n4")
 	s.run(time.Minute)
