@@ -154,7 +154,7 @@ func (s *Store) verifyNext() (size int, err error) {
 
 // verifySum compares what all hashes came to with the sum kept. If anything has changed since
 // the first was computed, it cannot tell; if there is doubt, it adds up all that are kept then.
-// That takes long, 20 ns for each variable or so, and is done once after damage.
+// That takes long, 12 ns for each of a million variables, and is done once after damage.
 func (v *verifier) verifySum(of string, sum uint64, hashes func() uint64) error {
 	computed := v.computed
 	switch {
