@@ -32,7 +32,7 @@ func (g *Group) propose(next plan, failed uint64) {
 	g.state.Attempt = a
 	g.allow(next.joiners)
 	g.began = g.now
-	g.spared, g.lookAgain = next.spared, g.now+g.state.Settings.AttemptTimeout
+	g.spares, g.lookAgain = next.spares, g.now+g.state.Settings.AttemptTimeout
 	g.deadline = g.now + g.period()
 	g.lookAt(a)
 	g.changed()
@@ -95,7 +95,7 @@ func (g *Group) watchAttempt() {
 		failed = a.Leader
 	}
 	next, ok := g.plan()
-	if ok && (next.spared == nobody || !next.is(a)) {
+	if ok && (next.spares == sparesNobody || !next.is(a)) {
 		g.blameGone(a, joiners)
 		g.propose(next, failed)
 	} else if late && g.hearsAll(a) && !planted.On(planted.AttemptStands) {
@@ -109,7 +109,7 @@ func (g *Group) watchAttempt() {
 // again tries the same members once more, since the minimum size leaves no others. That is of
 // use: a link that has died is made anew only for a later view.
 func (g *Group) again(a *Attempt, failed uint64) {
-	p := plan{base: g.committed(), spared: all, excluded: make(map[uint64]string)}
+	p := plan{base: g.committed(), spares: sparesAll, excluded: make(map[uint64]string)}
 	p.survivors, p.joiners = g.parts(a)
 	for _, m := range p.base.Members {
 		if !a.View.Has(m.Incarnation) {
@@ -129,13 +129,13 @@ func (g *Group) again(a *Attempt, failed uint64) {
 // soon as there is a plan that spares nobody: its own time may be long. It looks once in each
 // AttemptTimeout. A plan with a joiner that this attempt has not begins with that time again.
 func (g *Group) improve(a *Attempt) {
-	if g.spared == nobody || g.now < g.lookAgain {
+	if g.spares == sparesNobody || g.now < g.lookAgain {
 		return
 	}
 	g.lookAgain = g.now + g.state.Settings.AttemptTimeout
 	progress := g.progress(a, func(n *node) *uint64 { return &n.looked })
 	next, ok := g.plan()
-	if progress || !ok || next.spared != nobody || next.is(a) {
+	if progress || !ok || next.spares != sparesNobody || next.is(a) {
 		return
 	}
 	if slices.ContainsFunc(next.joiners, func(m Member) bool { return !a.View.Has(m.Incarnation) }) {

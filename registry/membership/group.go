@@ -23,8 +23,8 @@ type Group struct {
 	heardAny    time.Duration // when a member was last heard
 	deadline    time.Duration // of the attempt
 	began       time.Duration // the attempt; 0: it teaches nothing about how long one takes
-	spared      int           // of the plan of the attempt
-	lookAgain   time.Duration // when to look for a plan that spares fewer
+	spares      sparing       // of the plan of the attempt
+	lookAgain   time.Duration // when to look for a plan that spares nobody
 	untold      bool          // the attempt has just been saved
 	periods     int           // by how many doublings its time is longer than that of the settings
 	vain        int           // attempts since the last commit that failed and nobody was to blame for

@@ -11,7 +11,7 @@ type plan struct {
 	base      View
 	survivors []Member
 	joiners   []Member
-	spared    int               // nobody, joiners or all
+	spares    sparing
 	excluded  map[uint64]string // members of base that are left out, and why
 }
 
@@ -29,11 +29,14 @@ func (p plan) is(a *Attempt) bool {
 // joinsOnly tells whether nothing but joiners wait for the plan.
 func (p plan) joinsOnly() bool { return len(p.survivors) == len(p.base.Members) }
 
-// Whom a plan spares that let an attempt pass, since too few would be left without them.
+// sparing says whom a plan spares that let an attempt pass, since too few would be left
+// without them.
+type sparing int
+
 const (
-	nobody  = iota
-	joiners // also those that may not be tried
-	all
+	sparesNobody  sparing = iota
+	sparesJoiners         // that may not be tried
+	sparesAll             // members, too
 )
 
 // plan computes the next view afresh from the committed view and who is alive
@@ -47,12 +50,12 @@ func (g *Group) plan() (plan, bool) {
 	}
 	dead := g.suspects(base.Members)
 	// Those that let an attempt pass are left out, unless that leaves too few.
-	for _, spared := range []int{nobody, joiners, all} {
-		p := plan{base: base, survivors: make([]Member, 0, len(members)), spared: spared, excluded: make(map[uint64]string)}
+	for _, spares := range []sparing{sparesNobody, sparesJoiners, sparesAll} {
+		p := plan{base: base, survivors: make([]Member, 0, len(members)), spares: spares, excluded: make(map[uint64]string)}
 		forced := 0
 		for _, m := range members {
 			reason, out := dead[m.Incarnation]
-			if !out && spared < all && g.nodes[m.Incarnation].unanswered != 0 {
+			if !out && spares < sparesAll && g.nodes[m.Incarnation].unanswered != 0 {
 				reason, out = "it did not answer the attempt before in time", true
 			}
 			if out {
@@ -64,7 +67,7 @@ func (g *Group) plan() (plan, bool) {
 				p.survivors = append(p.survivors, m)
 			}
 		}
-		p.joiners = g.joinable(p.survivors, p.spared)
+		p.joiners = g.joinable(p.survivors, p.spares)
 		if len(p.survivors) > 0 && g.sizeAllowed(len(p.survivors)+len(p.joiners)+forced) {
 			g.dropLeavers(&p)
 			return p, true
@@ -94,7 +97,7 @@ func (g *Group) dropLeavers(p *plan) {
 		}
 		survivors := slices.DeleteFunc(slices.Clone(p.survivors), func(s Member) bool { return s == m })
 		// Computed anew, since a joiner that observed the leaver may not count.
-		joiners := g.joinable(survivors, p.spared)
+		joiners := g.joinable(survivors, p.spares)
 		if !n.forced && !g.leaveAllowed(len(survivors)+len(joiners)) {
 			continue
 		}
@@ -106,10 +109,10 @@ func (g *Group) dropLeavers(p *plan) {
 // joinable returns the joiners that can be added to the survivors: ready,
 // linked to every one of them and to one another, and not backing off; only those that
 // may be tried, unless they are spared.
-func (g *Group) joinable(survivors []Member, spared int) []Member {
+func (g *Group) joinable(survivors []Member, spares sparing) []Member {
 	var out []Member
 	for _, n := range g.joiners() {
-		if spared == nobody && !g.mayTry(n) {
+		if spares == sparesNobody && !g.mayTry(n) {
 			continue
 		}
 		if g.obstacle(n, survivors) == "" && g.linkedToAll(n, out) {
