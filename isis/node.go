@@ -29,7 +29,8 @@ type Config struct {
 	// member is known to hold its FINAL.
 	Agreed bool
 
-	// Window is the number of own messages that may await PROPOSALs. Default 2.
+	// Window is the number of own messages that may await PROPOSALs, and of those that
+	// each holder is asked for at a time in a flush. Default 2.
 	Window int
 
 	// MaxBatchCommands and MaxBatchBytes bound one message. A single longer

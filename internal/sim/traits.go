@@ -18,7 +18,8 @@ type traits struct {
 	detection, heartbeat, attempt, ping time.Duration
 	sessionTTL, tick, audit             time.Duration
 	minMembers                          int
-	keptBytes, chunkBytes, lagBytes     int
+	keptBytes                           int // of a link: more than a window and what a flush fetches, of the largest values
+	chunkBytes, lagBytes                int
 	valueBytes                          int           // on top of what makes a value unique
 	chunkGap                            time.Duration // between the parts of a snapshot
 

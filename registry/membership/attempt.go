@@ -99,7 +99,8 @@ func (g *Group) watchAttempt() {
 		g.blameGone(a, joiners)
 		g.propose(next, failed)
 	} else if late && g.hearsAll(a) && !planted.On(planted.AttemptStands) {
-		if anybody && !slices.ContainsFunc(survivors, func(m Member) bool { return !g.nodes[m.Incarnation].wedgedFor(a.View.ID) }) {
+		silent := func(m Member) bool { return !g.nodes[m.Incarnation].wedgedFor(a.View.ID) }
+		if anybody && !slices.ContainsFunc(survivors, silent) {
 			g.grow() // whoever it is stays; one that does not answer needs no more time
 		}
 		g.again(a, failed)
@@ -208,9 +209,6 @@ func (g *Group) progress(a *Attempt, mark func(*node) *uint64) bool {
 	patient := g.now-g.trials.began < patience*g.state.Settings.AttemptTimeout
 	for _, m := range a.View.Members {
 		n := g.nodes[m.Incarnation]
-		if n == nil {
-			return false
-		}
 		silent = silent || !n.wedgedFor(a.View.ID)
 		more = more || n.report.Acked != a.View.ID && n.report.Fetched > *mark(n) && (patient || base.Has(m.Incarnation))
 		*mark(n) = n.report.Fetched
@@ -276,8 +274,8 @@ func (g *Group) blame(a *Attempt, survivors, joiners []Member) (anybody bool) {
 		}
 	}
 	for _, m := range joiners {
-		// One that is gone is not to blame any more. Its id may have come back and
-		// be what the group waits for, if the minimum size leaves only this attempt.
+		// One that is gone is blamed once another plan is there: its id may have come
+		// back and be what the group waits for.
 		if g.nodes[m.Incarnation] != nil && (behind(m) || silent(m)) && g.blamed != a.View.ID {
 			g.penalise(m.ID)
 			g.paid = true

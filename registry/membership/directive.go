@@ -91,7 +91,7 @@ func (g *Group) waitsFor(n *node, base View) string {
 	if why := g.obstacle(n, g.survivors(base)); why != "" || g.mayTry(n) {
 		return why
 	}
-	return "waits since it has failed to join, and attempts with such nodes have held up the group"
+	return "waits, since attempts with nodes that fail to join have held up the group"
 }
 
 // ViewOf returns the view that the node was last heard to be in, 0 for none.
