@@ -49,3 +49,32 @@ func TestAttemptAdvances(t *testing.T) {
 		t.Error("members below the level do not go on")
 	}
 }
+
+// TestLookIsNoMark holds that a look for a better plan, shortly before the time of an attempt is
+// up, does not hide the progress that was made before it.
+func TestLookIsNoMark(t *testing.T) {
+	s := newSim(Settings{MinMembers: 3})
+	register := func(id string) {
+		if _, err := s.register(Registration{ID: id, FeatureLevel: fetchLevel}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"n1", "n2", "n3"} {
+		register(id)
+	}
+	s.run(time.Second)
+	s.node("n3").dead = true
+	register("n4")
+	s.node("n4").stuck = true
+	for s.g.spares == sparesNobody {
+		s.run(s.pace)
+	}
+	s.node("n4").stuck, s.node("n4").slow = false, time.Hour
+	s.run(DefaultSettings().Heartbeat)
+	view := s.g.state.Attempt.View.ID
+	s.g.lookAgain = s.g.deadline - 2*s.pace
+	s.run(s.g.deadline - s.now + s.pace)
+	if a := s.g.state.Attempt; a == nil || a.View.ID != view {
+		t.Errorf("attempt %d was given up although it made progress:\n%s", view, s.out.String())
+	}
+}
