@@ -94,14 +94,17 @@ func (g *fetching) resumes() bool {
 }
 
 // newLacking returns a group whose third member is lost. The second one has some messages of
-// it, more than the window of the others, and the first has none.
-func newLacking(tb testing.TB, window, messages int) *fetching {
+// it, more than the window of the others, and the others have none.
+func newLacking(tb testing.TB, window, messages int, others ...string) *fetching {
 	g := &fetching{trio: &trio{tb: tb, Group: isistest.Group{Config: isis.Config{Window: window}}}}
 	g.Start("a")
 	g.Start("b")
 	g.Config.Window = messages
 	g.Start("c")
 	g.Config.Window = window
+	for _, name := range others {
+		g.Start(name)
+	}
 	if err := g.Form(); err != nil {
 		tb.Fatal(err)
 	}
@@ -109,8 +112,10 @@ func newLacking(tb testing.TB, window, messages int) *fetching {
 		g.submit(2, []byte{byte(i)})
 	}
 	g.deliver(2, 1, messages)
-	for _, to := range g.Nodes[:2] {
-		g.Truncate(g.Nodes[2].Links[to.Index()], 0)
+	for _, to := range g.Nodes {
+		if to != g.Nodes[2] {
+			g.Truncate(g.Nodes[2].Links[to.Index()], 0)
+		}
 	}
 	g.Stop(g.Nodes[2])
 	return g
@@ -145,6 +150,46 @@ func TestFetchAsksForFew(t *testing.T) {
 		if g.Nodes[0].Core.Installed() != uint64(1+attempts) || all != lacking || most != window {
 			t.Errorf("attempt %d is installed; %d messages were asked for, %d at a time; want %d and %d", g.Nodes[0].Core.Installed(), all, most, lacking, window)
 		}
+	}
+}
+
+// TestFetchBesideEarlier holds that what an earlier attempt has asked for, and what comes before
+// this one may ask, does not make it ask for more.
+func TestFetchBesideEarlier(t *testing.T) {
+	g := newLacking(t, 2, 5, "d")
+	a, b, leader := g.Nodes[0], g.Nodes[1], g.Nodes[3]
+	waits, most := 0, 0
+	g.Sent = func(from, _ *isistest.Node, m *isis.Message) {
+		if m.Kind == isis.KindFetch && from == a {
+			waits++
+			most = max(most, waits)
+		}
+	}
+	attempt := func(id uint64) {
+		v := isis.View{ID: id, Prev: 1, Members: []isis.MemberID{a.ID, b.ID, leader.ID}}
+		for _, n := range []*isistest.Node{a, b, leader} {
+			n.Core.Wedge(isis.Attempt{View: v, Leader: leader.ID})
+			g.Turn(n)
+		}
+	}
+	attempt(2)
+	g.deliver(0, 3, 1) // FLUSH-STATE
+	g.deliver(1, 3, 1)
+	g.deliver(1, 0, 1) // FLUSH
+	g.deliver(3, 0, 1) // LEAN-CUT
+	g.deliver(0, 1, 3) // FLUSH, two FETCHes
+	attempt(3)
+	g.deliver(0, 3, 1)
+	g.deliver(3, 1, 1)
+	g.deliver(1, 3, 1)
+	g.deliver(3, 0, 1)
+	waits, most = 0, 0
+	g.deliver(1, 0, 3) // two SUPPLYs, FLUSH
+	if most != 2 {
+		t.Errorf("%d messages are asked for at a time", most)
+	}
+	if g.run(); leader.Core.Installed() != 3 {
+		t.Errorf("attempt %d is installed", leader.Core.Installed())
 	}
 }
 
