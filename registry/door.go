@@ -28,10 +28,12 @@ var ErrForbidden = errors.New("forbidden")
 // reaches. Its browser names the page's site in Origin. If the site's own name leads to the
 // registry (DNS rebinding), it is in Host. So both have to be the registry's.
 type door struct {
-	names    []string // by which the registry may be asked, beside addresses and names without a dot
-	token    string   // of those who may ask for anything; "": nobody may
-	log      *slog.Logger
-	refusals sparelog.Gate
+	names []string // by which the registry may be asked, beside addresses and names without a dot
+	token string   // of those who may ask for anything; "": nobody may
+	log   *slog.Logger
+
+	// Pages that are refused, of which there can be many, do not hide who had no token.
+	strangers, forbidden sparelog.Gate
 }
 
 // guarded refuses requests that are not meant for this registry.
@@ -43,7 +45,7 @@ func (d *door) guarded(next http.Handler) http.Handler {
 			next.ServeHTTP(w, req)
 			return
 		}
-		d.refused(req.URL.Path, req.RemoteAddr, err)
+		d.refused(&d.strangers, req.URL.Path, req.RemoteAddr, err)
 		if !errs.IsSupported(req) {
 			http.Error(w, err.Error(), http.StatusForbidden)
 			return
@@ -97,13 +99,13 @@ func (d *door) authorize(req connect.AnyRequest) error {
 // forbid refuses a request, and logs so.
 func (d *door) forbid(req connect.AnyRequest, why string) error {
 	err := refusef(ErrForbidden, "%s", why)
-	d.refused(req.Spec().Procedure, req.Peer().Addr, err)
+	d.refused(&d.forbidden, req.Spec().Procedure, req.Peer().Addr, err)
 	return err
 }
 
 // refused logs that a request was refused, unless there are too many.
-func (d *door) refused(what, from string, err error) {
-	if left, ok := d.refusals.Open(time.Now()); ok {
+func (d *door) refused(gate *sparelog.Gate, what, from string, err error) {
+	if left, ok := gate.Open(time.Now()); ok {
 		d.log.Warn("request refused", "request", what, "addr", from, "err", err, "left_out", left)
 	}
 }

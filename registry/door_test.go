@@ -6,12 +6,17 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"connectrpc.com/connect"
+
+	"github.com/seed-8247e700/dsm/internal/sparelog"
 	"github.com/seed-8247e700/dsm/registry/membership"
+	"github.com/seed-8247e700/dsm/registry/registrypb"
 )
 
 // A request for a name that is not the registry's, or from a page of another site, is
@@ -72,8 +77,29 @@ func TestForeignRequests(t *testing.T) {
 		t.Errorf("generation %d", s.GetGeneration())
 	}
 	f.stop(t)
-	if lines := strings.Count(f.log.String(), "request refused"); lines < 5 || strings.Contains(f.log.String(), testToken) {
-		t.Errorf("%d refusals are logged: %s", lines, f.log)
+	log := f.log.String()
+	if lines := strings.Count(log, "request refused"); lines != 9 || strings.Contains(log, testToken) {
+		t.Errorf("%d refusals are logged: %s", lines, log)
+	}
+}
+
+// TestRefusalsAreLogged holds that a page which asks again and again does not hide who asks
+// without a token.
+func TestRefusalsAreLogged(t *testing.T) {
+	log := new(bytes.Buffer)
+	d := door{token: testToken, log: slog.New(slog.NewTextHandler(log, nil))}
+	page := httptest.NewRequest(http.MethodPost, "/v1/view", nil)
+	page.Host = "evil.example"
+	for range 3 * sparelog.Burst {
+		d.guarded(nil).ServeHTTP(httptest.NewRecorder(), page)
+	}
+	for range sparelog.Burst {
+		if err := d.authorize(connect.NewRequest(&registrypb.StatusRequest{})); !errors.Is(err, ErrForbidden) {
+			t.Fatal(err)
+		}
+	}
+	if pages, tokens := strings.Count(log.String(), "evil.example"), strings.Count(log.String(), "takes the token"); pages < sparelog.Burst || pages >= 3*sparelog.Burst || tokens != sparelog.Burst {
+		t.Errorf("%d pages and %d requests without a token are logged", pages, tokens)
 	}
 }
 
