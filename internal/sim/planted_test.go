@@ -46,7 +46,7 @@ var shownBy = map[planted.Bug]uint64{
 
 // elsewhere are the bugs that no simulation of a group can show, or hardly any, and why.
 var elsewhere = map[planted.Bug]string{
-	planted.AttemptStands:     "no seed of ten thousand has a link die in an attempt of a group at its minimum size; registry/membership has one",
+	planted.AttemptStands:     "a search of thousands of seeds found none that has a link die in an attempt of a group at its minimum size; registry/membership has one",
 	planted.BarrierShared:     "fewer than one seed in ten thousand shows it; internal/member takes it apart",
 	planted.FutureDropped:     "one seed in ten thousand shows it, where a member needs what came before its view; the schedules of isis/isistest show it at once",
 	planted.SlowIsSilent:      "the messages here are too small for ports as narrow as these; package crowd has large ones",
